@@ -1,0 +1,3 @@
+//! What the CronJobs run: one delivery.
+
+fn main() {}

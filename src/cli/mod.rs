@@ -1,0 +1,1 @@
+//! The small commands of `postern`, for people at a terminal.

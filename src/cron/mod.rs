@@ -1,0 +1,1 @@
+//! Cron schedules: parsing, `H`, next times, the smallest gap.

@@ -1,0 +1,1 @@
+//! One delivery, from the files of the pod to its outcome.

@@ -1,0 +1,1 @@
+//! Keys, signature schemes and delivery ids.
