@@ -1,0 +1,3 @@
+module postern.dev/e2e/cluster
+
+go 1.26.0

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// Part is one process of the cluster.
+type Part struct {
+	name string
+	args []string
+	// internet says that it runs out there and not on the node.
+	internet bool
+}
+
+// The parts, with what differs from their defaults. What a folder or an address means, init.go and network.go say.
+var (
+	etcd = Part{name: "etcd", args: []string{
+		"--data-dir=/var/lib/etcd", "--unsafe-no-fsync", // the folder is memory, and goes with the cluster
+		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
+		"--listen-peer-urls=http://127.0.0.1:2380",
+	}}
+	apiServer = Part{name: "kube-apiserver", args: []string{
+		"--etcd-servers=http://127.0.0.1:2379",
+		"--advertise-address=" + nodeIPv4, "--service-cluster-ip-range=" + serviceCIDRs,
+		"--tls-cert-file=pki/kube-apiserver.crt", "--tls-private-key-file=pki/kube-apiserver.key",
+		"--client-ca-file=pki/ca.crt",
+		"--service-account-key-file=pki/service-account.pub", "--service-account-signing-key-file=pki/service-account.key",
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
+		"--kubelet-client-certificate=pki/kubelet-client.crt", "--kubelet-client-key=pki/kubelet-client.key",
+		"--kubelet-certificate-authority=pki/ca.crt", "--kubelet-preferred-address-types=InternalIP",
+		"--encryption-provider-config=pki/encryption.yaml",
+		"--audit-policy-file=config/audit-policy.yaml", "--audit-log-path=" + logDir + "/audit.log",
+	}}
+	controllerManager = Part{name: "kube-controller-manager", args: []string{
+		"--kubeconfig=kube-controller-manager.kubeconfig", "--leader-elect=false",
+		"--use-service-account-credentials", "--service-account-private-key-file=pki/service-account.key",
+		"--root-ca-file=pki/ca.crt", "--cluster-signing-cert-file=pki/ca.crt", "--cluster-signing-key-file=pki/ca.key",
+		"--allocate-node-cidrs", "--cluster-cidr=" + podCIDRs,
+	}}
+	scheduler  = Part{name: "kube-scheduler", args: []string{"--kubeconfig=kube-scheduler.kubeconfig", "--leader-elect=false"}}
+	containerd = Part{name: "containerd", args: []string{"--config=config/containerd.toml"}}
+	kubelet    = Part{name: "kubelet", args: []string{
+		"--config=config/kubelet.yaml", "--kubeconfig=kubelet.kubeconfig",
+		"--hostname-override=" + nodeName, "--node-ip=" + nodeIPv4 + "," + nodeIPv6,
+	}}
+	proxy = Part{name: "kube-proxy", args: []string{
+		"--kubeconfig=kube-proxy.kubeconfig", "--hostname-override=" + nodeName, "--proxy-mode=nftables",
+		"--cluster-cidr=" + podCIDRs, "--conntrack-max-per-core=0", // the table's size is the machine's to set
+	}}
+	// kube-router is the NetworkPolicy engine, and nothing else of what it can be.
+	router = Part{name: "kube-router", args: []string{
+		"--kubeconfig=kube-router.kubeconfig", "--hostname-override=" + nodeName,
+		"--run-router=false", "--run-service-proxy=false", "--run-firewall=true",
+		"--enable-ipv4=true", "--enable-ipv6=true",
+		"--service-cluster-ip-range=" + strings.Split(serviceCIDRs, ",")[0],
+		"--service-cluster-ip-range=" + strings.Split(serviceCIDRs, ",")[1],
+	}}
+	internetDNS = Part{name: "internet-dns", internet: true, args: []string{"dns"}}
+)
+
+// death is how a part ended, in words.
+type death struct{ part, how string }
+
+func (d death) Error() string {
+	return fmt.Sprintf("%s ended: %s; the end of its log:\n%s", d.part, d.how, tail(d.part))
+}
+
+// start starts the part; when it ends, by itself or by somebody's hand, its death goes to died.
+func (p Part) start(died chan<- death) error {
+	log, err := os.Create(logOf(p.name))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command := exec.Command(binDir+"/"+p.name, p.args...)
+	if p.internet {
+		command = exec.Command("nsenter", append([]string{"--net=/run/netns/internet", "--", command.Path}, p.args...)...)
+	}
+	command.Dir, command.Stdout, command.Stderr = clusterDir, log, log
+	command.Env = append(os.Environ(), "NODE_NAME="+nodeName)
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	go func() {
+		_ = command.Wait() // what it says is read from the state below
+		died <- death{p.name, describe(command.ProcessState.Sys().(syscall.WaitStatus))}
+	}()
+	return nil
+}
+
+func logOf(part string) string { return logDir + "/" + part + ".log" }
+
+// tail is the last lines of a part's log.
+func tail(part string) string {
+	text, err := os.ReadFile(logOf(part))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}

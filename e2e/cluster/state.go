@@ -1,0 +1,143 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Levels of a cluster: everything, or etcd, API server and controller manager alone for tests that need no node.
+const (
+	levelFull         = "full"
+	levelControlPlane = "control-plane"
+)
+
+func levelOf(controlPlane bool) string {
+	if controlPlane {
+		return levelControlPlane
+	}
+	return levelFull
+}
+
+// Cluster is the part of a cluster that is on disk; whether it runs, its record tells.
+type Cluster struct {
+	Name string
+	// Dir holds logs, keys and kubeconfigs, and what tests tell the internet's DNS.
+	Dir string
+	// held is the lock, kept so that it isn't closed before the command ends.
+	held *os.File
+}
+
+// record names the process that is a running cluster. A PID alone could be another's by now, so the start time
+// (in clock ticks since boot, proc_pid_stat(5)) goes with it.
+type record struct {
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"startTime"`
+	Level     string `json:"level"`
+}
+
+var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
+
+// work is the folder that holds all that is built and run: the one above this binary's.
+func work(elem ...string) string {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err) // /proc/self/exe is there whenever a process is
+	}
+	return filepath.Join(append([]string{filepath.Dir(filepath.Dir(self))}, elem...)...)
+}
+
+func open(name string) (*Cluster, error) {
+	if !validName.MatchString(name) {
+		return nil, fmt.Errorf("%q is no name for a cluster: 1 to 32 of a-z, 0-9 and -, with no - at an end", name)
+	}
+	return &Cluster{Name: name, Dir: work("clusters", name)}, nil
+}
+
+// all lists the clusters that have a folder, running or not.
+func all() ([]*Cluster, error) {
+	entries, err := os.ReadDir(work("clusters"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var clusters []*Cluster
+	for _, entry := range entries {
+		if c, err := open(entry.Name()); err == nil {
+			clusters = append(clusters, c)
+		}
+	}
+	return clusters, nil
+}
+
+func (c *Cluster) path(elem ...string) string {
+	return filepath.Join(append([]string{c.Dir}, elem...)...)
+}
+
+// lock keeps two commands from starting and ending the same cluster at once. The kernel lets go of it when this
+// process ends, however it ends. The file stands beside the folder, so that removing the folder keeps the lock.
+func (c *Cluster) lock() error {
+	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o755); err != nil {
+		return err
+	}
+	var err error
+	if c.held, err = os.OpenFile(c.Dir+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	return syscall.Flock(int(c.held.Fd()), syscall.LOCK_EX)
+}
+
+func (c *Cluster) save(r record) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.path("record.json"), text, 0o600)
+}
+
+// running is the record of the cluster's process, or nil when there is none that lives.
+func (c *Cluster) running() (*record, error) {
+	text, err := os.ReadFile(c.path("record.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var r record
+	// A record cut short was never acted on: init waits for it to be whole.
+	if json.Unmarshal(text, &r) != nil {
+		return nil, nil
+	}
+	if started, alive := startTime(r.PID); !alive || started != r.StartTime {
+		return nil, nil
+	}
+	return &r, nil
+}
+
+// startTime reads when a process started, and whether it lives: a zombie doesn't.
+func startTime(pid int) (uint64, bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The second field is the command in parentheses, which may hold anything: what follows its end is fixed.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return 0, false
+	}
+	ticks, err := strconv.ParseUint(fields[19], 10, 64)
+	return ticks, err == nil
+}
+
+// cgroup is the name of the cluster's cgroup, the same for every hierarchy and no other checkout's.
+func (c *Cluster) cgroup() string {
+	sum := sha256.Sum256([]byte(c.Dir))
+	return fmt.Sprintf("postern-e2e-%s-%x", c.Name, sum[:4])
+}
