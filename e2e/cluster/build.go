@@ -26,7 +26,7 @@ type module struct {
 }
 
 var modules = []module{
-	{"components", []string{"./kube", "./coredns", "./internet-dns", "./pause", "tool"},
+	{"components", []string{"./kube", "./coredns", "./internet-dns", "./pause", "./toolbox", "tool"},
 		[]string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"}},
 	{"kube-router", []string{"tool"}, nil},
 }
@@ -45,10 +45,6 @@ func build() error {
 		if err := m.build(); err != nil {
 			return fmt.Errorf("build %s: %w", m.dir, err)
 		}
-	}
-	// Images copy from below the repository's root only.
-	if out, err := exec.Command("cp", "--update", "/bin/busybox", work("bin", "busybox")).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
 	}
 	for _, name := range []string{"pause", "coredns", "toolbox"} {
 		if err := image(work("..", "images", name), nil); err != nil {

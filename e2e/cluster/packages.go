@@ -11,7 +11,6 @@ import (
 // packages are the Debian packages that clusters are made with, each with a file by which it is seen to be there.
 var packages = []struct{ name, file string }{
 	{"buildah", "/usr/bin/buildah"},
-	{"busybox-static", "/bin/busybox"},
 	{"conntrack", "/usr/sbin/conntrack"},
 	{"containernetworking-plugins", "/usr/lib/cni/bridge"},
 	{"ebtables", "/usr/sbin/ebtables"},

@@ -30,7 +30,8 @@ var (
 		"--client-ca-file=pki/ca.crt",
 		"--service-account-key-file=pki/service-account.pub", "--service-account-signing-key-file=pki/service-account.key",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
+		"--authorization-mode=Node,RBAC", "--allow-privileged", // what is refused, Pod Security Standards refuse
+		"--enable-admission-plugins=NodeRestriction",
 		"--kubelet-client-certificate=pki/kubelet-client.crt", "--kubelet-client-key=pki/kubelet-client.key",
 		"--kubelet-certificate-authority=pki/ca.crt", "--kubelet-preferred-address-types=InternalIP",
 		"--encryption-provider-config=pki/encryption.yaml",
@@ -38,6 +39,7 @@ var (
 	}}
 	controllerManager = Part{name: "kube-controller-manager", args: []string{
 		"--kubeconfig=kube-controller-manager.kubeconfig", "--leader-elect=false",
+		"--kube-api-qps=500", "--kube-api-burst=1000", // at the default, it paces its own start to five seconds
 		"--use-service-account-credentials", "--service-account-private-key-file=pki/service-account.key",
 		"--root-ca-file=pki/ca.crt", "--cluster-signing-cert-file=pki/ca.crt", "--cluster-signing-key-file=pki/ca.key",
 		"--allocate-node-cidrs", "--cluster-cidr=" + podCIDRs,

@@ -121,7 +121,8 @@ func (c *Cluster) running() (*record, error) {
 	return &r, nil
 }
 
-// startTime reads when a process started, and whether it lives: a zombie doesn't.
+// startTime reads when a process started, and whether it lives. A zombie doesn't, but only once its other threads have
+// ended too: till then it still ends what is in its PID namespace.
 func startTime(pid int) (uint64, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -129,7 +130,7 @@ func startTime(pid int) (uint64, bool) {
 	}
 	// The second field is the command in parentheses, which may hold anything: what follows its end is fixed.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+	if len(fields) < 20 || fields[0] == "X" || fields[0] == "Z" && fields[17] == "1" {
 		return 0, false
 	}
 	ticks, err := strconv.ParseUint(fields[19], 10, 64)

@@ -1,0 +1,192 @@
+//! That a cluster starts, says what breaks it, and ends without a trace, whatever happened to it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{dir_of, pid_of};
+
+/// A cluster of the test's own: a control plane, which is all that a lifecycle needs. It ends with the test.
+struct Own {
+    name: String,
+}
+
+impl Own {
+    fn new(name: &str) -> Self {
+        Self { name: format!("{name}-{}", std::process::id()) }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"));
+        command.args(args).arg(&self.name);
+        command
+    }
+
+    /// Starts it, and returns what was printed.
+    fn up(&self) -> String {
+        succeed(self.command(&["up", "--control-plane"]).output().unwrap())
+    }
+
+    fn down(&self) -> String {
+        succeed(self.command(&["down"]).output().unwrap())
+    }
+
+    /// The process of a part, by the machine's numbering.
+    fn part(&self, name: &str) -> Pid {
+        let namespace = namespace_of(pid_of(&self.name)).expect("it runs");
+        let part = processes().into_iter().find(|&pid| {
+            namespace_of(pid) == Some(namespace)
+                && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| name.starts_with(comm.trim()))
+        });
+        Pid::from_raw(part.unwrap_or_else(|| panic!("no {name} runs"))).unwrap()
+    }
+
+    fn cgroups(&self) -> Vec<PathBuf> {
+        let prefix = format!("postern-e2e-{}-", self.name);
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let roots = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|f| f[2].starts_with("cgroup"));
+        roots
+            .flat_map(|f| fs::read_dir(f[1]).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+            .collect()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.command(&["down"]).output();
+    }
+}
+
+fn succeed(output: Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+/// The PID namespace that a process is in, as its inode.
+fn namespace_of(pid: i32) -> Option<u64> {
+    fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|namespace| namespace.ino())
+}
+
+/// The processes that a cluster has now, held so that they can be told from others of the same number later.
+struct Processes(Vec<File>);
+
+impl Processes {
+    fn of(cluster: &Own) -> Self {
+        let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
+        let members = processes().into_iter().filter(|&pid| namespace_of(pid) == Some(namespace));
+        let held = Self(members.filter_map(|pid| File::open(format!("/proc/{pid}/stat")).ok()).collect());
+        assert!(held.any_lives());
+        held
+    }
+
+    /// Whether one of them still runs: the file of one that ended can't be read any more, or says that it is a zombie.
+    fn any_lives(&self) -> bool {
+        self.0.iter().any(|stat| {
+            let mut start = [0; 64];
+            stat.read_at(&mut start, 0).is_ok_and(|n| !String::from_utf8_lossy(&start[..n]).contains(") Z "))
+        })
+    }
+}
+
+fn processes() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse().ok()).collect()
+}
+
+fn kill(pid: Pid) {
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
+    for _ in 0..2400 {
+        if met() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("waited two minutes until {what}");
+}
+
+#[test]
+fn a_healthy_cluster_is_left_as_it_is() {
+    let own = Own::new("healthy");
+    own.up();
+    let first = pid_of(&own.name);
+    let again = own.up();
+    assert!(again.contains("is up already"), "{again}");
+    assert_eq!(pid_of(&own.name), first);
+}
+
+#[test]
+fn clusters_run_side_by_side() {
+    let (one, other) = (Own::new("one"), Own::new("other"));
+    one.up();
+    other.up();
+    other.down();
+    let again = one.up();
+    assert!(again.contains("is up already"), "{again}");
+}
+
+#[test]
+fn a_broken_cluster_says_what_broke_it_and_starts_anew() {
+    let own = Own::new("broken");
+    own.up();
+    let first = pid_of(&own.name);
+    kill(own.part("kube-apiserver"));
+    wait_until("the death is noted", || dir_of(&own.name).join("broken").exists());
+    let again = own.up();
+    assert!(again.contains("is broken and is started anew: kube-apiserver ended: killed by signal 9 (killed)"), "{again}");
+    assert!(again.contains("the end of its log:"), "{again}");
+    assert_ne!(pid_of(&own.name), first);
+}
+
+#[test]
+fn a_part_that_dies_during_the_start_names_itself_and_nothing_is_left_running() {
+    let own = Own::new("dying");
+    let start = own.command(&["up", "--control-plane"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
+    let held = Processes::of(&own);
+    kill(own.part("etcd"));
+    let output = start.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(text.contains("did not start") && text.contains("etcd ended: killed by signal 9 (killed)"), "{text}");
+    assert!(!held.any_lives());
+    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+}
+
+#[test]
+fn down_leaves_nothing_after_a_half_finished_start_and_works_twice() {
+    let own = Own::new("half");
+    let mut start = own.command(&["up", "--control-plane"]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
+    let held = Processes::of(&own);
+    start.kill().unwrap();
+    start.wait().unwrap();
+    own.down();
+    assert!(!held.any_lives());
+    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+    assert!(!dir_of(&own.name).exists());
+    own.down();
+}
+
+#[test]
+fn down_leaves_nothing_after_its_first_process_was_killed() {
+    let own = Own::new("headless");
+    own.up();
+    assert!(!own.cgroups().is_empty());
+    let first = pid_of(&own.name);
+    let held = Processes::of(&own);
+    kill(Pid::from_raw(first).unwrap());
+    own.down();
+    wait_until("its processes are gone", || !held.any_lives());
+    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+    assert!(!dir_of(&own.name).exists());
+}

@@ -1,0 +1,85 @@
+//! The hosts of a cluster's internet and its DNS.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::{Cluster, Network};
+
+/// What one DNS query is answered; `e2e/cluster/components/internet-dns` says what the fields mean.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DnsAnswer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub rcode: &'static str,
+    pub silent: bool,
+}
+
+impl DnsAnswer {
+    /// The name has these addresses.
+    pub fn addresses(addresses: impl Into<Vec<&'static str>>) -> Self {
+        Self { addresses: addresses.into(), ..Self::default() }
+    }
+
+    /// The response code, as DNS names it: `NXDOMAIN`, `SERVFAIL`.
+    pub fn rcode(rcode: &'static str) -> Self {
+        Self { rcode, ..Self::default() }
+    }
+}
+
+impl Cluster {
+    /// Tells the internet's DNS what to answer to the first query for a name, to the second, and so on; the last answer
+    /// repeats. A and AAAA queries count apart.
+    pub fn set_dns(&self, name: &str, answers: &[DnsAnswer]) {
+        let dns = self.dir.join("dns");
+        let name = name.trim_end_matches('.');
+        let new = dns.join(format!(".new-{name}"));
+        fs::write(&new, serde_json::to_vec(answers).unwrap()).unwrap();
+        fs::rename(new, dns.join(name)).unwrap();
+    }
+}
+
+/// A host on the internet that answers HTTP on one address with its own name, until it is dropped.
+pub struct Host {
+    pub address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Host {
+    /// Starts a host on an address of the cluster's internet and a port that is free.
+    pub async fn start(cluster: &Cluster, ip: &str, name: &'static str) -> Self {
+        let ip: std::net::IpAddr = ip.parse().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, address) = oneshot::channel();
+        Network::of_internet(cluster.pid).spawn(move || async move {
+            let listener = TcpListener::bind((ip, 0)).await.unwrap();
+            started.send(listener.local_addr().unwrap()).unwrap();
+            tokio::select! {
+                () = serve(listener, name) => {}
+                _ = stopped => {}
+            }
+        });
+        Self { address: address.await.unwrap(), _stop: stop }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+async fn serve(listener: TcpListener, name: &str) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        // Whoever goes away early is no concern of this host's.
+        if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What is true on a real cluster.
+//!
+//! Every test has a namespace of its own on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set), or a
+//! cluster of its own where it breaks one.
+
+mod cluster_lifecycle;
+mod cluster_promises;
+mod harness;
