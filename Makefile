@@ -1,17 +1,32 @@
-# `make help` lists what there is.
+# `make help` lists what there is; e2e/README.md says what the clusters are.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 CLUSTER ?= default
 cluster := e2e/.work/bin/cluster
+images := $(sort $(dir $(wildcard e2e/images/*/Containerfile)))
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-$(cluster): $(wildcard e2e/cluster/*.go e2e/cluster/config/* e2e/cluster/config/*/*) e2e/cluster/go.mod
-	@mkdir -p $(@D)
-	@cd e2e/cluster && go build -o ../.work/bin/cluster .
+test: lint test-unit test-e2e ## what must hold at every change: lint, unit tests, tests on a real cluster
+
+test-unit: ## tests that need no cluster
+	cargo test
+
+test-e2e: $(cluster) ## tests on a real cluster, which is started for them and taken down when they pass
+	cargo test --test e2e --no-run
+	@$(cluster) up test
+	cargo test --test e2e || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
+	@$(cluster) down test
+
+lint: ## formatting, clippy, vet
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --no-default-features --lib --bins -- -D warnings
+	cargo clippy --test e2e -- -D warnings
+	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
 cluster: $(cluster) ## start a real one-node Kubernetes to try things on
 	@$(cluster) up $(CLUSTER)
@@ -19,4 +34,13 @@ cluster: $(cluster) ## start a real one-node Kubernetes to try things on
 cluster-down: $(cluster) ## end every cluster of this checkout, and leave nothing of them
 	@$(cluster) down
 
-.PHONY: help cluster cluster-down
+images: $(cluster) ## build every image, and print its size
+	@$(cluster) build
+	@for folder in $(images); do $(cluster) image $$folder; done
+
+$(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config/*' -type f) e2e/cluster/go.mod
+	@command -v go > /dev/null || { echo "Go 1.26 or later is needed: https://go.dev/doc/install"; exit 1; }
+	@mkdir -p $(@D)
+	@cd e2e/cluster && go build -o ../.work/bin/cluster .
+
+.PHONY: help test test-unit test-e2e lint cluster cluster-down images

@@ -47,7 +47,7 @@ func build() error {
 		}
 	}
 	for _, name := range []string{"pause", "coredns", "toolbox"} {
-		if err := image(work("..", "images", name), nil); err != nil {
+		if _, err := buildImage(filepath.Join(root(), "e2e/images", name)); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func build() error {
 
 // build builds the module's programs, unless they were built from the very same sources.
 func (m module) build() error {
-	source := work("..", "cluster", m.dir)
+	source := filepath.Join(root(), "e2e/cluster", m.dir)
 	want, err := fingerprint(source, strings.Join(goFlags, " "))
 	if err != nil {
 		return err

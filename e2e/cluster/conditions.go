@@ -96,9 +96,10 @@ func routerRuns() error {
 // DNS server can say isn't there.
 func dnsAnswers() error {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, dnsServiceIPv4+":53")
+		return new(net.Dialer).DialContext(ctx, network, dnsServiceIPv4+":53")
 	}}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	// A query sent before the Service has an endpoint is lost: ask again soon, not when the resolver gives up.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if _, err := resolver.LookupHost(ctx, "kubernetes.default.svc.cluster.local."); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,10 +15,12 @@ import (
 // image builds the image of a folder that holds a Containerfile, says how large it is, and loads it into the named
 // clusters. The image is called after the folder; what it copies is named from the repository's root.
 func image(folder string, clusters []string) error {
-	name := filepath.Base(folder)
-	archive := work("images", name+".tar")
-	if err := buildImage(folder, name, archive); err != nil {
-		return fmt.Errorf("image %s: %w", name, err)
+	archive, err := buildImage(folder)
+	if err != nil {
+		return err
+	}
+	if err := sizes(filepath.Base(folder), archive); err != nil {
+		return err
 	}
 	for _, cluster := range clusters {
 		if err := with([]string{cluster}, func(c *Cluster, _ []string) error { return c.load(archive) }); err != nil {
@@ -32,47 +33,59 @@ func image(folder string, clusters []string) error {
 // reference is an image's name in a cluster.
 func reference(name string) string { return "postern.dev/e2e/" + name + ":latest" }
 
-// buildImage runs buildah, unless the archive was made from the very same files.
-func buildImage(folder, name, archive string) error {
+// buildImage makes the archive of an image with buildah, unless it was made from the very same files.
+func buildImage(folder string) (archive string, err error) {
+	name := filepath.Base(folder)
+	archive = work("images", name+".tar")
 	containerfile := filepath.Join(folder, "Containerfile")
-	text, err := os.ReadFile(containerfile)
+	want, err := imageFingerprint(containerfile)
 	if err != nil {
-		return err
-	}
-	root := work("..", "..")
-	want := string(text)
-	for line := range strings.Lines(want) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == "COPY" {
-			for _, source := range words[1 : len(words)-1] {
-				sum, err := fingerprint(filepath.Join(root, source), "")
-				if err != nil {
-					return err
-				}
-				want += sum
-			}
-		}
+		return "", err
 	}
 	stamp := archive + ".stamp"
 	if have, _ := os.ReadFile(stamp); string(have) == want {
-		return sizes(name, archive)
+		return archive, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
+		return "", err
 	}
 	store := []string{"--root", work("buildah", "root"), "--runroot", work("buildah", "run"), "--storage-driver", "vfs"}
 	for _, step := range [][]string{
-		{"build", "--isolation", "chroot", "--timestamp", "0", "--quiet", "--tag", reference(name), "--file", containerfile, root},
-		{"push", "--quiet", reference(name), "oci-archive:" + archive + ".new:" + reference(name)},
+		{"build", "--isolation", "chroot", "--timestamp", "0", "--tag", reference(name), "--file", containerfile, root()},
+		{"push", reference(name), "oci-archive:" + archive + ".new:" + reference(name)},
 		{"rmi", "--all", "--force"},
 	} {
-		if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
-			return err
-		}
 		if out, err := exec.Command("buildah", append(step[:1:1], append(store, step[1:]...)...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("buildah %s: %w\n%s", step[0], err, out)
+			return "", fmt.Errorf("image %s: buildah %s: %w\n%s", name, step[0], err, out)
 		}
 	}
 	if err := os.Rename(archive+".new", archive); err != nil {
-		return err
+		return "", err
 	}
-	return errors.Join(writeFile(stamp, want, 0o644), sizes(name, archive))
+	return archive, writeFile(stamp, want, 0o644)
+}
+
+// imageFingerprint is a hash of a Containerfile and all that it copies.
+func imageFingerprint(containerfile string) (string, error) {
+	text, err := os.ReadFile(containerfile)
+	if err != nil {
+		return "", err
+	}
+	want := string(text)
+	for line := range strings.Lines(want) {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[0] != "COPY" {
+			continue
+		}
+		for _, source := range words[1 : len(words)-1] {
+			sum, err := fingerprint(filepath.Join(root(), source), "")
+			if err != nil {
+				return "", err
+			}
+			want += sum
+		}
+	}
+	return want, nil
 }
 
 // sizes prints what the image's layers weigh: as a registry would hold them, and as a node unpacks them.

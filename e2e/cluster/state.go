@@ -55,6 +55,9 @@ func work(elem ...string) string {
 	return filepath.Join(append([]string{filepath.Dir(filepath.Dir(self))}, elem...)...)
 }
 
+// root is the repository's.
+func root() string { return work("..", "..") }
+
 func open(name string) (*Cluster, error) {
 	if !validName.MatchString(name) {
 		return nil, fmt.Errorf("%q is no name for a cluster: 1 to 32 of a-z, 0-9 and -, with no - at an end", name)

@@ -23,12 +23,18 @@ pub struct DnsAnswer {
 impl DnsAnswer {
     /// The name has these addresses.
     pub fn addresses(addresses: impl Into<Vec<&'static str>>) -> Self {
-        Self { addresses: addresses.into(), ..Self::default() }
+        Self {
+            addresses: addresses.into(),
+            ..Self::default()
+        }
     }
 
     /// The response code, as DNS names it: `NXDOMAIN`, `SERVFAIL`.
     pub fn rcode(rcode: &'static str) -> Self {
-        Self { rcode, ..Self::default() }
+        Self {
+            rcode,
+            ..Self::default()
+        }
     }
 }
 
@@ -64,7 +70,10 @@ impl Host {
                 _ = stopped => {}
             }
         });
-        Self { address: address.await.unwrap(), _stop: stop }
+        Self {
+            address: address.await.unwrap(),
+            _stop: stop,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -78,7 +87,10 @@ async fn serve(listener: TcpListener, name: &str) {
         let mut request = [0; 4096];
         // Whoever goes away early is no concern of this host's.
         if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}",
+                name.len()
+            );
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     }
