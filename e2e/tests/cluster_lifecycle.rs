@@ -31,11 +31,11 @@ impl Own {
 
     /// Starts it, and returns what was printed.
     fn up(&self) -> String {
-        succeed(self.command(&["up", "--control-plane"]).output().unwrap())
+        succeed(&self.command(&["up", "--control-plane"]).output().unwrap())
     }
 
     fn down(&self) -> String {
-        succeed(self.command(&["down"]).output().unwrap())
+        succeed(&self.command(&["down"]).output().unwrap())
     }
 
     /// The process of a part, by the machine's numbering.
@@ -73,7 +73,7 @@ impl Drop for Own {
     }
 }
 
-fn succeed(output: Output) -> String {
+fn succeed(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");

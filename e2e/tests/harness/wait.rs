@@ -11,7 +11,7 @@ pub async fn eventually<T, E: Debug>(
     what: &str,
     mut attempt: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
-    let end = Instant::now() + Duration::from_secs(120);
+    let end = Instant::now() + Duration::from_mins(2);
     loop {
         match attempt().await {
             Ok(value) => return value,
