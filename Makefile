@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 CLUSTER ?= default
 cluster := e2e/.work/bin/cluster
+target := $(shell uname -m)-unknown-linux-gnu
 images := $(sort $(dir $(wildcard e2e/images/*/Containerfile)))
 
 help: ## list the targets
@@ -26,7 +27,13 @@ lint: ## formatting, clippy, vet
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
 	cargo clippy --test e2e -- -D warnings
+	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
+
+sender: ## the sender as it is shipped: one small static binary
+	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
+	  cargo build --profile sender --no-default-features --bin postern-sender --target $(target)
+	@ls -l target/$(target)/sender/postern-sender
 
 cluster: $(cluster) ## start a real one-node Kubernetes to try things on
 	@$(cluster) up $(CLUSTER)
@@ -39,8 +46,8 @@ images: $(cluster) ## build every image, and print its size
 	@for folder in $(images); do $(cluster) image $$folder; done
 
 $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config/*' -type f) e2e/cluster/go.mod
-	@command -v go > /dev/null || { echo "Go 1.26 or later is needed: https://go.dev/doc/install"; exit 1; }
+	@command -v go > /dev/null || { echo "Go 1.26.6 or later is needed: https://go.dev/doc/install"; exit 1; }
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help test test-unit test-e2e lint cluster cluster-down images
+.PHONY: help test test-unit test-e2e lint sender cluster cluster-down images

@@ -29,17 +29,22 @@ func execute(c *Cluster, internet bool, command []string) error {
 		return err
 	}
 	args := append([]string{"nsenter", "--net=" + namespace, "--"}, command...)
-	return syscall.Exec(nsenter, args, append(os.Environ(), c.environment()...))
+	for name, value := range c.environment() {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return syscall.Exec(nsenter, args, os.Environ())
 }
 
 // environment is what makes kubectl and helm work on the cluster and leave their files with it.
-func (c *Cluster) environment() []string {
-	return []string{
-		"PATH=" + work("bin") + ":" + os.Getenv("PATH"),
-		"KUBECONFIG=" + c.path("admin.kubeconfig"),
-		"KUBECACHEDIR=" + c.path("cache", "kubectl"),
-		"HELM_CACHE_HOME=" + c.path("cache", "helm"),
-		"HELM_CONFIG_HOME=" + c.path("cache", "helm-config"),
-		"HELM_DATA_HOME=" + c.path("cache", "helm-data"),
+func (c *Cluster) environment() map[string]string {
+	return map[string]string{
+		"PATH":             work("bin") + ":" + os.Getenv("PATH"),
+		"KUBECONFIG":       c.path("admin.kubeconfig"),
+		"KUBECACHEDIR":     c.path("cache", "kubectl"),
+		"HELM_CACHE_HOME":  c.path("cache", "helm"),
+		"HELM_CONFIG_HOME": c.path("cache", "helm-config"),
+		"HELM_DATA_HOME":   c.path("cache", "helm-data"),
 	}
 }
