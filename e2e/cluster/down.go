@@ -31,7 +31,7 @@ func down(c *Cluster) error {
 		return err
 	}
 	fmt.Printf("cluster %s is down\n", c.Name)
-	return os.RemoveAll(c.Dir)
+	return errors.Join(os.RemoveAll(c.Dir), os.Remove(c.lockFile()))
 }
 
 // stop ends what runs and removes its cgroups; the files on disk stay. The caller holds the lock.

@@ -90,12 +90,28 @@ func (c *Cluster) lock() error {
 	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o755); err != nil {
 		return err
 	}
-	var err error
-	if c.held, err = os.OpenFile(c.Dir+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return err
+	for {
+		file, err := os.OpenFile(c.lockFile(), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+			return err
+		}
+		// Who held it before may have removed the file: then this lock is on nothing, and another can take the real one.
+		held, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		if named, err := os.Stat(c.lockFile()); err == nil && os.SameFile(held, named) {
+			c.held = file
+			return nil
+		}
+		file.Close()
 	}
-	return syscall.Flock(int(c.held.Fd()), syscall.LOCK_EX)
 }
+
+func (c *Cluster) lockFile() string { return c.Dir + ".lock" }
 
 func (c *Cluster) save(r record) error {
 	text, err := json.Marshal(r)

@@ -226,7 +226,14 @@ fn a_privileged_pod_is_refused_in_a_restricted_namespace() {
             )
             .await
             .unwrap();
-        let refusal = pods.create(&dry_run, &pod).await.unwrap_err().to_string();
+        // Admission learns of the label by a watch.
+        let refusal = eventually("the label to be seen", async || {
+            pods.create(&dry_run, &pod).await.map_or_else(
+                |refusal| Ok(refusal.to_string()),
+                |_| Err("it was accepted"),
+            )
+        });
+        let refusal = refusal.await;
         assert!(
             refusal.contains("violates PodSecurity \"restricted:latest\": privileged"),
             "{refusal}"
