@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 use super::exchange::exchange;
 use super::reason::{Reason, Refusal};
@@ -96,18 +96,19 @@ fn read(answer: &Message, query: &Query) -> Result<Vec<IpAddr>, String> {
         ResponseCode::NXDomain => return Ok(Vec::new()),
         code => return Err(format!("the name server answered {code}")),
     }
-    let records_of = |owner| {
-        answer.answers.iter().filter(move |record| record.name == *owner && record.dns_class == DNSClass::IN)
+    let records_of = |owner: &Name| {
+        let of_owner = |record: &&Record| record.name == *owner && record.dns_class == DNSClass::IN;
+        answer.answers.iter().filter(of_owner).map(|record| &record.data).collect::<Vec<_>>()
     };
     let mut owner = &query.name;
     for _ in 0..=MAX_ALIASES {
-        let alias = records_of(owner).find_map(|record| match &record.data {
+        let records = records_of(owner);
+        let alias = records.iter().find_map(|data| match data {
             RData::CNAME(alias) => Some(&alias.0),
             _ => None,
         });
         let Some(alias) = alias else {
-            let ips = records_of(owner).filter_map(|record| record.data.ip_addr());
-            return Ok(ips.collect());
+            return Ok(records.into_iter().filter_map(RData::ip_addr).collect());
         };
         owner = alias;
     }
