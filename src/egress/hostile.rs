@@ -1,1 +1,167 @@
-//! x
+//! Makes hostile URLs for the tests: every special block at several addresses, each in every spelling that a URL parser,
+//! a translator or a dual-stack socket understands; and an oracle that shares no code with the guard.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// Special blocks that are in no registry: written out here, not taken from the table under test.
+const BEYOND: &[&str] = &[
+    "224.0.0.0/4",
+    "168.63.129.16/32",
+    "192.80.8.124/32",
+    "::/96",
+    "::ffff:0:0:0/96",
+    "fec0::/10",
+    "ff00::/8",
+    // Outside 2000::/3.
+    "::/8",
+    "100::/8",
+    "200::/7",
+    "400::/6",
+    "800::/5",
+    "1000::/4",
+    "4000::/3",
+    "6000::/3",
+    "8000::/3",
+    "a000::/3",
+    "c000::/3",
+    "e000::/4",
+    "f000::/5",
+    "f800::/6",
+    "fe00::/9",
+];
+
+/// Every block that must be refused: all that looks like one in the registries as published, and [`BEYOND`].
+pub(super) fn special_blocks() -> Vec<IpNet> {
+    let registries =
+        [include_str!("data/iana-ipv4-special-registry.csv"), include_str!("data/iana-ipv6-special-registry.csv")];
+    let published = registries.iter().flat_map(|csv| csv.split(['\n', ',', '"', ' ']));
+    let all = published.chain(BEYOND.iter().copied()).filter_map(|word| word.parse().ok());
+    all.filter(|net: &IpNet| *net != nat64()).collect()
+}
+
+fn nat64() -> IpNet {
+    "64:ff9b::/96".parse().unwrap()
+}
+
+/// Whether an address is public, by arithmetic on its bits.
+pub(super) fn is_public(ip: IpAddr) -> bool {
+    if special_blocks().iter().any(|net| net.contains(&ip)) && !nat64().contains(&ip) {
+        return false;
+    }
+    let IpAddr::V6(v6) = ip else { return true };
+    let bits = v6.to_bits();
+    let at = |shift: u32| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits >> shift & 0xffff_ffff).unwrap()));
+    let isatap = bits >> 32 & 0xfcff_ffff == 0x5efe;
+    // The other forms that carry an IPv4 address are in blocks that are refused whole.
+    (!isatap || is_public(at(0))) && (!nat64().contains(&ip) || is_public(at(0)))
+}
+
+/// Addresses at the start, the end and inside a block.
+pub(super) fn samples(net: IpNet) -> Vec<IpAddr> {
+    let mut samples: Vec<IpAddr> = match net {
+        IpNet::V4(net) => {
+            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+            let inside = first + (last - first) / 3;
+            let near = [first.saturating_add(1).min(last), last.saturating_sub(1).max(first)];
+            [first, last, inside, near[0], near[1]].map(|bits| Ipv4Addr::from_bits(bits).into()).to_vec()
+        }
+        IpNet::V6(net) => {
+            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+            let inside = first + (last - first) / 3;
+            [first, last, inside].map(|bits| Ipv6Addr::from_bits(bits).into()).to_vec()
+        }
+    };
+    samples.dedup();
+    samples
+}
+
+/// Every way to write an address as the host of a URL.
+pub(super) fn spellings(ip: IpAddr) -> Vec<String> {
+    match ip {
+        IpAddr::V4(ip) => v4_spellings(ip).into_iter().chain(carriers(ip).into_iter().flat_map(v6_spellings)).collect(),
+        IpAddr::V6(ip) => v6_spellings(ip),
+    }
+}
+
+fn v4_spellings(ip: Ipv4Addr) -> Vec<String> {
+    let (n, [a, b, c, d]) = (ip.to_bits(), ip.octets());
+    let dotted = ip.to_string();
+    let (low24, low16) = (n & 0x00ff_ffff, n & 0xffff);
+    vec![
+        format!("{dotted}."),
+        format!("{n}"),
+        format!("{n:#x}"),
+        format!("0X{n:08X}"),
+        format!("{n:#x}."),
+        format!("0{n:o}"),
+        format!("0000{n:o}"),
+        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
+        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
+        format!("000{a:o}.{b}.{c:#x}.{d}"),
+        format!("{a}.{low24}"),
+        format!("{a:#x}.{low24:#x}"),
+        format!("{a}.{b}.{low16}"),
+        format!("0{a:o}.{b}.0{low16:o}"),
+        percent_encoded(&dotted),
+        percent_encoded(&format!("{n:#x}")),
+        full_width(&dotted),
+        percent_encoded(&full_width(&dotted)),
+        full_width(&format!("{n}")),
+        dotted.replace('.', "。"),
+        dotted.replace('.', "｡"),
+        circled(&dotted),
+        dotted.replace('.', ".\u{ad}"),
+        dotted,
+    ]
+}
+
+/// IPv6 addresses that stand for an IPv4 address, or could be taken for it.
+pub(super) fn carriers(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
+    let n = u128::from(ip.to_bits());
+    let public: u128 = 0x0808_0808;
+    let prefix = |text: &str| text.parse::<Ipv6Addr>().unwrap().to_bits();
+    [
+        prefix("::ffff:0:0") | n,
+        prefix("::") | n,
+        prefix("::ffff:0:0:0") | n,
+        prefix("64:ff9b::") | n,
+        prefix("64:ff9b:1::") | n,
+        prefix("64:ff9b:1::") | n >> 16 << 64 | (n & 0xffff) << 40,
+        prefix("2002::") | n << 80 | 1,
+        prefix("2001::") | n << 64 | !public & 0xffff_ffff,
+        prefix("2001::") | public << 64 | !n & 0xffff_ffff,
+        prefix("2606:4700::5efe:0:0") | n,
+        prefix("2606:4700::200:5efe:0:0") | n,
+        prefix("2606:4700::300:5efe:0:0") | n,
+    ]
+    .map(Ipv6Addr::from_bits)
+    .to_vec()
+}
+
+fn v6_spellings(ip: Ipv6Addr) -> Vec<String> {
+    let full = ip.segments().map(|segment| format!("{segment:04x}")).join(":");
+    let [.., a, b, c, d] = ip.octets();
+    let dotted_tail = format!("{}:{a}.{b}.{c}.{d}", &full[..29]);
+    vec![format!("[{ip}]"), format!("[{full}]"), format!("[{}]", full.to_uppercase()), format!("[{dotted_tail}]")]
+}
+
+pub(super) fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// U+FF01 to U+FF5E are the full-width forms of ASCII.
+pub(super) fn full_width(text: &str) -> String {
+    text.chars().map(|c| char::from_u32(u32::from(c) - 0x21 + 0xff01).unwrap()).collect()
+}
+
+fn circled(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '0' => '⓪',
+            '1'..='9' => char::from_u32(u32::from(c) - u32::from('1') + u32::from('①')).unwrap(),
+            other => other,
+        })
+        .collect()
+}
