@@ -27,4 +27,6 @@ pub use look_up::Resolver;
 pub use reason::{Reason, Refusal};
 pub use resolve::resolve;
 pub use rules::{HostPattern, PatternError, Rules};
+#[cfg(feature = "operator")]
+pub(crate) use target::seen;
 pub use target::{MAX_URL_BYTES, PathAndQuery, Target, masked};

@@ -1,7 +1,6 @@
 //! What the admin's tier and the cluster say about destinations.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -42,7 +41,11 @@ impl Rules {
 
     /// The cluster's domain in the form of [`Host::Name`].
     pub(super) fn cluster_domain(&self) -> Option<String> {
-        let domain = self.cluster_domain.as_deref()?.trim_matches('.').to_ascii_lowercase();
+        let domain = self
+            .cluster_domain
+            .as_deref()?
+            .trim_matches('.')
+            .to_ascii_lowercase();
         (!domain.is_empty()).then_some(domain)
     }
 }
@@ -78,7 +81,9 @@ impl HostPattern {
 
 /// What is wrong with a host pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{pattern:?} is not a host pattern: {problem}; write a host such as hooks.example.com, or *.example.com")]
+#[error(
+    "{pattern:?} is not a host pattern: {problem}; write a host such as hooks.example.com, or *.example.com"
+)]
 pub struct PatternError {
     pattern: String,
     problem: &'static str,
@@ -88,7 +93,10 @@ impl FromStr for HostPattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        let error = |problem| PatternError { pattern: text.to_owned(), problem };
+        let error = |problem| PatternError {
+            pattern: text.to_owned(),
+            problem,
+        };
         let (below, rest) = match text.strip_prefix("*.") {
             Some(domain) => (true, domain),
             None => (false, text),
@@ -97,15 +105,11 @@ impl FromStr for HostPattern {
             return Err(error("* stands only for the whole first label"));
         }
         if rest.contains(['/', '@', '?', '#']) || rest.contains(char::is_whitespace) {
-            return Err(error("it is a host alone, without scheme, port, path or blanks"));
+            return Err(error(
+                "it is a host alone, without scheme, port, path or blanks",
+            ));
         }
-        let host = match rest.parse::<IpAddr>() {
-            Ok(ip) => Host::Ip(ip),
-            Err(_) => url::Host::parse(rest)
-                .map_err(|_| "it is neither a name nor an address")
-                .and_then(|parsed| Host::read(&parsed))
-                .map_err(error)?,
-        };
+        let host = rest.parse().map_err(error)?;
         match (below, host) {
             (false, host) => Ok(Self(Pattern::Exact(host))),
             (true, Host::Name(domain)) => Ok(Self(Pattern::Below(domain))),
@@ -160,8 +164,24 @@ mod tests {
     #[test]
     fn refuses_bad_patterns_and_says_what_to_write() {
         for text in [
-            "", "*", "*.", "a.*.com", "*a.com", "**.com", "https://a.com", "a.com/x", "a.com:443", "u@a.com", "a b.com",
-            " a.com", "a..com", "*.1.1.1.1", "*.[::1]", "[::1", "a.com?x", "-a.com",
+            "",
+            "*",
+            "*.",
+            "a.*.com",
+            "*a.com",
+            "**.com",
+            "https://a.com",
+            "a.com/x",
+            "a.com:443",
+            "u@a.com",
+            "a b.com",
+            " a.com",
+            "a..com",
+            "*.1.1.1.1",
+            "*.[::1]",
+            "[::1",
+            "a.com?x",
+            "-a.com",
         ] {
             let error = text.parse::<HostPattern>().unwrap_err().to_string();
             assert!(error.contains("write a host such as"), "{text:?}: {error}");
@@ -177,7 +197,10 @@ mod tests {
         assert_eq!(rules.denied_cidrs.len(), 2);
         let again: Rules = serde_json::from_str(&serde_json::to_string(&rules).unwrap()).unwrap();
         assert_eq!(again, rules);
-        assert_eq!(serde_json::from_str::<Rules>("{}").unwrap(), Rules::default());
+        assert_eq!(
+            serde_json::from_str::<Rules>("{}").unwrap(),
+            Rules::default()
+        );
     }
 
     #[test]
