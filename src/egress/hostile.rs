@@ -106,29 +106,29 @@ pub(super) fn spellings(ip: IpAddr) -> Vec<String> {
 }
 
 fn v4_spellings(ip: Ipv4Addr) -> Vec<String> {
-    let (n, [a, b, c, d]) = (ip.to_bits(), ip.octets());
-    let dotted = ip.to_string();
-    let (low24, low16) = (n & 0x00ff_ffff, n & 0xffff);
+    let (bits, dotted) = (ip.to_bits(), ip.to_string());
+    let [first, second, third, fourth] = ip.octets();
+    let (low24, low16) = (bits & 0x00ff_ffff, bits & 0xffff);
     vec![
         format!("{dotted}."),
-        format!("{n}"),
-        format!("{n:#x}"),
-        format!("0X{n:08X}"),
-        format!("{n:#x}."),
-        format!("0{n:o}"),
-        format!("0000{n:o}"),
-        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
-        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
-        format!("000{a:o}.{b}.{c:#x}.{d}"),
-        format!("{a}.{low24}"),
-        format!("{a:#x}.{low24:#x}"),
-        format!("{a}.{b}.{low16}"),
-        format!("0{a:o}.{b}.0{low16:o}"),
+        format!("{bits}"),
+        format!("{bits:#x}"),
+        format!("0X{bits:08X}"),
+        format!("{bits:#x}."),
+        format!("0{bits:o}"),
+        format!("0000{bits:o}"),
+        format!("{first:#x}.{second:#x}.{third:#x}.{fourth:#x}"),
+        format!("0{first:o}.0{second:o}.0{third:o}.0{fourth:o}"),
+        format!("000{first:o}.{second}.{third:#x}.{fourth}"),
+        format!("{first}.{low24}"),
+        format!("{first:#x}.{low24:#x}"),
+        format!("{first}.{second}.{low16}"),
+        format!("0{first:o}.{second}.0{low16:o}"),
         percent_encoded(&dotted),
-        percent_encoded(&format!("{n:#x}")),
+        percent_encoded(&format!("{bits:#x}")),
         full_width(&dotted),
         percent_encoded(&full_width(&dotted)),
-        full_width(&format!("{n}")),
+        full_width(&format!("{bits}")),
         dotted.replace('.', "。"),
         dotted.replace('.', "｡"),
         circled(&dotted),
@@ -176,7 +176,10 @@ fn v6_spellings(ip: Ipv6Addr) -> Vec<String> {
 }
 
 pub(super) fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    text.bytes()
+        .map(|byte| format!("%{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// U+FF01 to U+FF5E are the full-width forms of ASCII.
