@@ -2,8 +2,9 @@
 //! a translator or a dual-stack socket understands; and an oracle that shares no code with the guard.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 /// Special blocks that are in no registry: written out here, not taken from the table under test.
 const BEYOND: &[&str] = &[
@@ -33,7 +34,7 @@ const BEYOND: &[&str] = &[
 ];
 
 /// Every block that must be refused: all that looks like one in the registries as published, and [`BEYOND`].
-pub(super) fn special_blocks() -> Vec<IpNet> {
+pub(super) static SPECIAL_BLOCKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     let registries = [
         include_str!("data/iana-ipv4-special-registry.csv"),
         include_str!("data/iana-ipv6-special-registry.csv"),
@@ -44,16 +45,17 @@ pub(super) fn special_blocks() -> Vec<IpNet> {
     let all = published
         .chain(BEYOND.iter().copied())
         .filter_map(|word| word.parse().ok());
-    all.filter(|net: &IpNet| *net != nat64()).collect()
-}
+    all.filter(|net: &IpNet| *net != NAT64).collect()
+});
 
-fn nat64() -> IpNet {
-    "64:ff9b::/96".parse().unwrap()
-}
+const NAT64: IpNet = IpNet::V6(Ipv6Net::new_assert(
+    Ipv6Addr::from_bits(0x0064_ff9b << 96),
+    96,
+));
 
 /// Whether an address is public, by arithmetic on its bits.
 pub(super) fn is_public(ip: IpAddr) -> bool {
-    if special_blocks().iter().any(|net| net.contains(&ip)) && !nat64().contains(&ip) {
+    if SPECIAL_BLOCKS.iter().any(|net| net.contains(&ip)) && !NAT64.contains(&ip) {
         return false;
     }
     let IpAddr::V6(v6) = ip else { return true };
@@ -65,7 +67,7 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
     };
     let isatap = bits >> 32 & 0xfcff_ffff == 0x5efe;
     // The other forms that carry an IPv4 address are in blocks that are refused whole.
-    (!isatap || is_public(at(0))) && (!nat64().contains(&ip) || is_public(at(0)))
+    (!isatap || is_public(at(0))) && (!NAT64.contains(&ip) || is_public(at(0)))
 }
 
 /// Addresses at the start, the end and inside a block.

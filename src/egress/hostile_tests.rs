@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::hostile::{
-    carriers, full_width, is_public, percent_encoded, samples, special_blocks, spellings,
+    SPECIAL_BLOCKS, carriers, full_width, is_public, percent_encoded, samples, spellings,
 };
 use super::{Host, Reason, Rules, Target, judge, judge_all, masked};
 
@@ -32,7 +32,7 @@ fn assert_refused(urls: &[String], reason: Reason) {
 
 #[test]
 fn refuses_every_special_block_in_every_spelling() {
-    let addresses = special_blocks().into_iter().flat_map(samples);
+    let addresses = SPECIAL_BLOCKS.iter().copied().flat_map(samples);
     let hosts = addresses.flat_map(spellings);
     let urls: Vec<String> = hosts.map(|host| format!("https://{host}/x?y")).collect();
     assert!(urls.len() >= 5_000, "only {} URLs", urls.len());
@@ -42,7 +42,7 @@ fn refuses_every_special_block_in_every_spelling() {
 #[test]
 fn refuses_every_special_address_in_an_answer() {
     let public: IpAddr = "8.8.8.8".parse().unwrap();
-    for ip in special_blocks().into_iter().flat_map(samples) {
+    for ip in SPECIAL_BLOCKS.iter().copied().flat_map(samples) {
         let answer = judge_all(&[public, ip, public], 443, &Rules::default());
         assert_eq!(answer.unwrap_err().reason, Reason::AddressInternal, "{ip}");
     }
@@ -205,14 +205,15 @@ fn refuses_blanks_around_the_url_and_inside_the_authority() {
 }
 
 fn any_ip() -> impl Strategy<Value = IpAddr> {
-    let special = proptest::sample::select(special_blocks()).prop_flat_map(|net| match net {
-        ipnet::IpNet::V4(net) => (net.network().to_bits()..=net.broadcast().to_bits())
-            .prop_map(|bits| Ipv4Addr::from_bits(bits).into())
-            .boxed(),
-        ipnet::IpNet::V6(net) => (net.network().to_bits()..=net.broadcast().to_bits())
-            .prop_map(|bits| Ipv6Addr::from_bits(bits).into())
-            .boxed(),
-    });
+    let special =
+        proptest::sample::select(SPECIAL_BLOCKS.as_slice()).prop_flat_map(|net| match net {
+            ipnet::IpNet::V4(net) => (net.network().to_bits()..=net.broadcast().to_bits())
+                .prop_map(|bits| Ipv4Addr::from_bits(bits).into())
+                .boxed(),
+            ipnet::IpNet::V6(net) => (net.network().to_bits()..=net.broadcast().to_bits())
+                .prop_map(|bits| Ipv6Addr::from_bits(bits).into())
+                .boxed(),
+        });
     let carrier = (any::<u32>(), any::<prop::sample::Index>()).prop_map(|(bits, index)| {
         let carriers = carriers(Ipv4Addr::from_bits(bits));
         IpAddr::V6(carriers[index.index(carriers.len())])
