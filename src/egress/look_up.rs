@@ -143,6 +143,7 @@ fn not_resolved(detail: String) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::host::Host;
     use super::*;
 
     #[test]
@@ -153,6 +154,19 @@ mod tests {
             .map(|text| text.parse().unwrap())
             .to_vec();
         assert_eq!(name_servers(text), expected);
+    }
+
+    #[test]
+    fn every_name_that_a_target_may_have_can_be_asked_for() {
+        let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+        assert_eq!(longest.len(), 253);
+        for name in ["_a.b_c.example", "xn--bcher-kva.example", "1.a", &longest] {
+            assert!(name.parse::<Host>().is_ok(), "{name}");
+            assert!(
+                Name::from_ascii(format!("{name}.")).unwrap().is_fqdn(),
+                "{name}"
+            );
+        }
     }
 
     #[test]
