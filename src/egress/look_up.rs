@@ -1,0 +1,179 @@
+//! A stub resolver that does what the guard needs and nothing else.
+//!
+//! Two questions, A and AAAA, for one fully qualified name, to the servers of `resolv.conf`. There is no cache, no hosts
+//! file, no search list, no mDNS and no fallback to the system's resolver, so what was answered is what is judged.
+//! Messages are written and read by `hickory-proto`; `exchange` sends them.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+
+use super::exchange::exchange;
+use super::reason::{Reason, Refusal};
+
+/// Each server is tried this often before the question has failed.
+const ROUNDS: u32 = 2;
+
+/// As many `nameserver` lines as other resolvers read (resolv.conf(5), `MAXNS`).
+const MAX_SERVERS: usize = 3;
+
+/// A longer chain is taken for a loop.
+const MAX_ALIASES: usize = 16;
+
+/// Where to ask, and for how long.
+#[derive(Debug, Clone)]
+pub struct Resolver {
+    servers: Vec<SocketAddr>,
+    timeout: Duration,
+}
+
+impl Resolver {
+    /// Asks these servers, in this order. One look-up (both questions, all tries) takes at most `timeout`.
+    #[must_use]
+    pub fn new(servers: Vec<SocketAddr>, timeout: Duration) -> Self {
+        Self { servers, timeout }
+    }
+
+    /// Takes the `nameserver` lines of a `resolv.conf`, and nothing else of it.
+    ///
+    /// # Errors
+    /// `NameNotResolved` when the file can't be read or names no server.
+    pub fn from_resolv_conf(path: &Path, timeout: Duration) -> Result<Self, Refusal> {
+        let unusable =
+            |why: &str| not_resolved(format!("no name server to ask: {} {why}", path.display()));
+        let text = fs::read_to_string(path)
+            .map_err(|error| unusable(&format!("can't be read ({error})")))?;
+        let servers = name_servers(&text);
+        if servers.is_empty() {
+            return Err(unusable("has no nameserver line with an address"));
+        }
+        Ok(Self::new(servers, timeout))
+    }
+
+    /// All addresses of a name, IPv4 first, *not yet judged*.
+    ///
+    /// # Errors
+    /// `NameNotResolved` when either question fails or both find nothing. One good answer never stands in for the
+    /// other: whoever can suppress an answer could otherwise choose what is judged.
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+        let (v4, v6) = tokio::join!(
+            self.ask(name, RecordType::A),
+            self.ask(name, RecordType::AAAA)
+        );
+        let mut ips = v4?;
+        ips.extend(v6?);
+        if ips.is_empty() {
+            return Err(not_resolved(format!("{name} has no address")));
+        }
+        Ok(ips)
+    }
+
+    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<IpAddr>, Refusal> {
+        // The dot makes it fully qualified.
+        let asked = Name::from_ascii(format!("{name}."))
+            .map_err(|_| not_resolved(format!("{name} can't be written as a DNS name")))?;
+        let query = Query::query(asked, kind);
+        let tries = self.servers.repeat(ROUNDS as usize);
+        let share = self.timeout / u32::try_from(tries.len()).unwrap_or(u32::MAX).max(1);
+        let mut why = "no name server is configured".to_owned();
+        for server in tries {
+            why = match tokio::time::timeout(share, exchange(server, &query)).await {
+                Err(_) => "no answer in time".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Ok(Ok(answer)) => match read(&answer, &query) {
+                    Ok(ips) => return Ok(ips),
+                    Err(why) => why,
+                },
+            };
+        }
+        Err(not_resolved(format!("{kind} of {name}: {why}")))
+    }
+}
+
+/// The addresses at the end of the answer's chain of aliases. A name that does not exist has none, which is an answer.
+fn read(answer: &Message, query: &Query) -> Result<Vec<IpAddr>, String> {
+    match answer.metadata.response_code {
+        ResponseCode::NoError => {}
+        ResponseCode::NXDomain => return Ok(Vec::new()),
+        code => return Err(format!("the name server answered {code}")),
+    }
+    let records_of = |owner: &Name| {
+        let of_owner = |record: &&Record| record.name == *owner && record.dns_class == DNSClass::IN;
+        answer
+            .answers
+            .iter()
+            .filter(of_owner)
+            .map(|record| &record.data)
+            .collect::<Vec<_>>()
+    };
+    let mut owner = &query.name;
+    for _ in 0..=MAX_ALIASES {
+        let records = records_of(owner);
+        let alias = records.iter().find_map(|data| match data {
+            RData::CNAME(alias) => Some(&alias.0),
+            _ => None,
+        });
+        let Some(alias) = alias else {
+            return Ok(records.into_iter().filter_map(RData::ip_addr).collect());
+        };
+        owner = alias;
+    }
+    Err("the aliases (CNAME) don't end".to_owned())
+}
+
+fn name_servers(resolv_conf: &str) -> Vec<SocketAddr> {
+    let servers = resolv_conf.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        words.next().filter(|word| *word == "nameserver")?;
+        words.next()?.parse::<IpAddr>().ok()
+    });
+    servers
+        .map(|ip| SocketAddr::new(ip, 53))
+        .take(MAX_SERVERS)
+        .collect()
+}
+
+fn not_resolved(detail: String) -> Refusal {
+    Refusal::new(Reason::NameNotResolved, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::Host;
+    use super::*;
+
+    #[test]
+    fn takes_only_the_name_servers_of_resolv_conf() {
+        let text = "# c\nsearch team.svc.cluster.local\nnameserver 10.96.0.10\n nameserver\tfd00::a # x\noptions ndots:5\n\
+            nameserver not-an-address\nnameserver\nnameservers 1.1.1.1\n;nameserver 9.9.9.9\nnameserver 1.0.0.1\nnameserver 1.0.0.2\n";
+        let expected: Vec<SocketAddr> = ["10.96.0.10:53", "[fd00::a]:53", "1.0.0.1:53"]
+            .map(|text| text.parse().unwrap())
+            .to_vec();
+        assert_eq!(name_servers(text), expected);
+    }
+
+    #[test]
+    fn every_name_that_a_target_may_have_can_be_asked_for() {
+        let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+        assert_eq!(longest.len(), 253);
+        for name in ["_a.b_c.example", "xn--bcher-kva.example", "1.a", &longest] {
+            assert!(name.parse::<Host>().is_ok(), "{name}");
+            assert!(
+                Name::from_ascii(format!("{name}.")).unwrap().is_fqdn(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_when_there_is_no_server_to_ask() {
+        let refusal = Resolver::from_resolv_conf(Path::new("/nonexistent"), Duration::from_secs(1))
+            .unwrap_err();
+        assert_eq!(refusal.reason, Reason::NameNotResolved);
+        assert!(refusal.detail.contains("/nonexistent"));
+    }
+}
