@@ -19,6 +19,10 @@ const MAX_JOB_NAME_BYTES: usize = 64;
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
+    pub(super) fn of(bytes: &[u8]) -> Secret {
+        Secret(Zeroizing::new(bytes.to_vec()))
+    }
+
     pub(super) fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -110,7 +114,7 @@ impl Root {
     /// A value in place, or the mounted file's. The file's line end is left on: not every value is one line.
     pub(super) fn value(&self, source: &ValueSource, limit: usize) -> Result<Secret, Refusal> {
         match source {
-            ValueSource::Inline(text) => Ok(Secret(Zeroizing::new(text.clone().into_bytes()))),
+            ValueSource::Inline(text) => Ok(Secret::of(text.as_bytes())),
             ValueSource::File(file) => self.mounted(file, limit),
         }
     }
