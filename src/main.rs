@@ -1,12 +1,27 @@
 //! The `postern` command.
 
-use clap::Parser;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use postern::cli;
 
 /// Scheduled webhooks for Kubernetes.
 #[derive(Parser)]
 #[command(version)]
-struct Postern {}
+struct Postern {
+    #[command(subcommand)]
+    command: Command,
+}
 
-fn main() {
-    let Postern {} = Postern::parse();
+#[derive(Subcommand)]
+enum Command {
+    Keygen(cli::keygen::Args),
+    Verify(cli::verify::Args),
+}
+
+fn main() -> ExitCode {
+    match Postern::parse().command {
+        Command::Keygen(args) => cli::keygen::run(&args),
+        Command::Verify(args) => cli::verify::run(&args),
+    }
 }
