@@ -33,7 +33,9 @@ fn a_receiver_that_trickles_its_headers_runs_out_of_time() {
             thread::sleep(Duration::from_millis(20));
         }
     });
-    one_attempt_of_a_second(&receiver).run().assert(OutcomeClass::Failed, "RequestTimeout");
+    one_attempt_of_a_second(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "RequestTimeout");
 }
 
 #[test]
@@ -51,21 +53,29 @@ fn endless_headers_are_malformed() {
     let receiver = Receiver::calling(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         loop {
-            stream.write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")?;
+            stream.write_all(
+                b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+            )?;
         }
     });
-    Folder::to(&receiver).run().assert(OutcomeClass::Failed, "ResponseMalformed");
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
 }
 
 #[test]
 fn too_many_headers_are_malformed() {
     let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
-    Folder::to(&Receiver::answering([&head])).run().assert(OutcomeClass::Failed, "ResponseMalformed");
+    Folder::to(&Receiver::answering([&head]))
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
 }
 
 #[test]
 fn what_is_not_http_is_malformed() {
-    Folder::to(&Receiver::answering(["SSH-2.0-OpenSSH_9.9\r\n\r\n"])).run().assert(OutcomeClass::Failed, "ResponseMalformed");
+    Folder::to(&Receiver::answering(["SSH-2.0-OpenSSH_9.9\r\n\r\n"]))
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
 }
 
 #[test]
@@ -76,7 +86,9 @@ fn an_endless_body_changes_nothing_of_the_status() {
             stream.write_all(&[b'x'; 8_192])?;
         }
     });
-    Folder::to(&receiver).run().assert(OutcomeClass::Delivered, "Delivered");
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Delivered, "Delivered");
 }
 
 #[test]
@@ -85,7 +97,9 @@ fn a_body_that_never_comes_changes_nothing_of_the_status() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")?;
         stream.read_exact(&mut [0])
     });
-    Folder::to(&receiver).run().assert(OutcomeClass::Delivered, "Delivered");
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Delivered, "Delivered");
 }
 
 #[test]
@@ -103,5 +117,7 @@ fn endless_interim_responses_run_out_of_time() {
             stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
         }
     });
-    one_attempt_of_a_second(&receiver).run().assert(OutcomeClass::Failed, "RequestTimeout");
+    one_attempt_of_a_second(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "RequestTimeout");
 }

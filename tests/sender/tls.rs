@@ -37,8 +37,7 @@ fn trusts_nobody_without_the_bundle() {
 fn shows_its_client_certificate_where_one_is_asked_for() {
     let receiver = Receiver::with(Certificates::good(), true, Receiver::by_turns([OK]));
     let mut folder = Folder::to(&receiver);
-    folder.delivery["tls"]["clientCertificate"] =
-        json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
+    folder.delivery["tls"]["clientCertificate"] = json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
     folder.write("tls/tls.crt", &receiver.certificates.client_certificate_pem);
     folder.write("tls/tls.key", &receiver.certificates.client_key_pem);
     folder.run().assert(OutcomeClass::Delivered, "Delivered");
@@ -49,7 +48,11 @@ fn fails_where_a_client_certificate_is_asked_for_and_it_has_none() {
     let receiver = Receiver::with(Certificates::good(), true, Receiver::by_turns([OK]));
     let ran = Folder::to(&receiver).run();
     assert_eq!(ran.outcome.outcome, OutcomeClass::Failed);
-    assert!(["TlsHandshakeFailed", "ConnectionReset"].contains(&ran.outcome.reason.as_str()), "{:?}", ran.outcome);
+    assert!(
+        ["TlsHandshakeFailed", "ConnectionReset"].contains(&ran.outcome.reason.as_str()),
+        "{:?}",
+        ran.outcome
+    );
     assert!(receiver.requests().is_empty());
 }
 
@@ -59,7 +62,10 @@ fn retries_where_something_else_than_tls_is_spoken() {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
-            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let _ = std::io::Write::write_all(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            );
             let _ = stream.read(&mut [0; 4096]);
         }
     });

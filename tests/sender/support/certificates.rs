@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -25,17 +28,23 @@ impl Certificates {
     }
 
     pub(crate) fn expired() -> Certificates {
-        Certificates::for_name("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1))
+        Certificates::for_name("127.0.0.1", |params| {
+            params.not_after = date_time_ymd(2020, 1, 1);
+        })
     }
 
     pub(crate) fn not_yet_valid() -> Certificates {
-        Certificates::for_name("127.0.0.1", |params| params.not_before = date_time_ymd(4000, 1, 1))
+        Certificates::for_name("127.0.0.1", |params| {
+            params.not_before = date_time_ymd(4000, 1, 1);
+        })
     }
 
     fn for_name(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "a test's authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "a test's authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -51,7 +60,10 @@ impl Certificates {
         Certificates {
             ca_pem: issuer.pem(),
             ca: issuer.der().clone(),
-            server: (server.der().clone(), PrivateKeyDer::try_from(server_key.serialize_der()).unwrap()),
+            server: (
+                server.der().clone(),
+                PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
+            ),
             client_certificate_pem: client.pem(),
             client_key_pem: client_key.serialize_pem(),
         }
@@ -65,12 +77,18 @@ impl Certificates {
         let builder = if wants_client_certificate {
             let mut roots = RootCertStore::empty();
             roots.add(self.ca.clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .unwrap();
             builder.with_client_cert_verifier(verifier)
         } else {
             builder.with_no_client_auth()
         };
         let (certificate, key) = &self.server;
-        Arc::new(builder.with_single_cert(vec![certificate.clone()], key.clone_key()).unwrap())
+        Arc::new(
+            builder
+                .with_single_cert(vec![certificate.clone()], key.clone_key())
+                .unwrap(),
+        )
     }
 }

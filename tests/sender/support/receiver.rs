@@ -21,7 +21,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let mut values = self
+            .headers
+            .iter()
+            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} is there twice");
         value
@@ -42,9 +45,19 @@ impl Request {
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
         let line = lines.next().unwrap().to_owned();
-        let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
-        let mut request = Request { line, headers: lines.map(pair).collect(), body: bytes[head_end + 4..].to_vec() };
-        let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let pair = |line: &str| {
+            line.split_once(": ")
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .unwrap()
+        };
+        let mut request = Request {
+            line,
+            headers: lines.map(pair).collect(),
+            body: bytes[head_end + 4..].to_vec(),
+        };
+        let length = request
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         let already = request.body.len();
         request.body.resize(length, 0);
         stream.read_exact(&mut request.body[already..])?;
@@ -66,7 +79,9 @@ impl Receiver {
         Receiver::with(Certificates::good(), false, Receiver::by_turns(answers))
     }
 
-    pub(crate) fn by_turns<const N: usize>(answers: [&str; N]) -> impl FnMut(&mut Stream) -> io::Result<()> + use<N> {
+    pub(crate) fn by_turns<const N: usize>(
+        answers: [&str; N],
+    ) -> impl FnMut(&mut Stream) -> io::Result<()> + use<N> {
         let answers = answers.map(str::to_owned);
         let mut turn = 0;
         move |stream: &mut Stream| {
@@ -79,7 +94,9 @@ impl Receiver {
     }
 
     /// Answers each request by calling `answer`; an error ends that connection.
-    pub(crate) fn calling(answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static) -> Receiver {
+    pub(crate) fn calling(
+        answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
+    ) -> Receiver {
         Receiver::with(Certificates::good(), false, answer)
     }
 
@@ -105,7 +122,12 @@ impl Receiver {
                 }
             }
         });
-        Receiver { port, certificates, requests, arrivals }
+        Receiver {
+            port,
+            certificates,
+            requests,
+            arrivals,
+        }
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
