@@ -210,7 +210,7 @@ fn validate_headers(headers: &[Header]) -> Result<(), DeliveryInvalid> {
         validate_header_name(format!("headers[{at}].name"), name)?;
         match value {
             ValueSource::Inline(text) => {
-                validate_header_value(&format!("headers[{at}].value"), text)?
+                validate_header_value(&format!("headers[{at}].value"), text)?;
             }
             ValueSource::File(file) => validate_file(&format!("headers[{at}].value"), file)?,
         }

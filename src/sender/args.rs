@@ -72,7 +72,7 @@ Exit codes: 0 delivered, 2 usage, 10 refused, 11 failed permanently, 12 failed, 
             match argument.to_str() {
                 Some("--root") => args.root = value("--root")?,
                 Some("--termination-log") => {
-                    args.termination_log = Some(value("--termination-log")?)
+                    args.termination_log = Some(value("--termination-log")?);
                 }
                 Some("--version") => return Ok(Command::Version),
                 Some("--help") => return Ok(Command::Help),

@@ -67,7 +67,7 @@ impl Template {
             match part {
                 Part::Literal(range) => body.extend_from_slice(&source[range.clone()]),
                 Part::Value(placeholder) if self.json => {
-                    body.extend(json_escaped(&values.of(*placeholder)))
+                    body.extend(json_escaped(&values.of(*placeholder)));
                 }
                 Part::Value(placeholder) => body.extend(values.of(*placeholder).into_bytes()),
             }
