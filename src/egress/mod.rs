@@ -1,6 +1,6 @@
 //! Where a delivery may go: the rules for URLs, host names and addresses, and the look-up that obeys them.
 //!
-//! Placeholder: judges IP literals by `allowedCidrs` alone and resolves no name. The guard replaces this file.
+//! Placeholder: judges IP literals by `allowedCIDRs` alone and resolves no name. The guard replaces this file.
 #![allow(missing_docs, clippy::missing_errors_doc, clippy::unused_async)]
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,9 @@ pub struct Rules {
     pub allowed_hosts: Vec<String>,
     pub denied_hosts: Vec<String>,
     pub allowed_ports: Vec<u16>,
+    #[serde(rename = "allowedCIDRs")]
     pub allowed_cidrs: Vec<IpNet>,
+    #[serde(rename = "deniedCIDRs")]
     pub denied_cidrs: Vec<IpNet>,
     pub cluster_domain: Option<String>,
 }
