@@ -225,7 +225,7 @@ fn refuses_a_job_that_claims_a_time_it_cannot_have() {
 #[test]
 fn refuses_what_the_guard_refuses() {
     refused("AddressInternal", |folder| {
-        folder.delivery["egress"]["allowedCidrs"] = json!([]);
+        folder.delivery["egress"]["allowedCIDRs"] = json!([]);
     });
     refused("PortNotAllowed", |folder| {
         folder.delivery["egress"]["allowedPorts"] = json!([]);

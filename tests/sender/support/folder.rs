@@ -53,7 +53,7 @@ impl Folder {
                     "backoff": {"minSeconds": 0, "maxSeconds": 0},
                     "totalDeadlineSeconds": 60,
                 },
-                "egress": {"allowedCidrs": ["127.0.0.0/8"], "allowedPorts": [receiver.port]},
+                "egress": {"allowedCIDRs": ["127.0.0.0/8"], "allowedPorts": [receiver.port]},
                 "maxBodyBytes": 1024,
             }),
         };

@@ -2,12 +2,15 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use rustls::{ServerConnection, StreamOwned};
 
 use super::Certificates;
 
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+const MOST_PATIENCE: Duration = Duration::from_secs(60);
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
@@ -139,8 +142,8 @@ impl Receiver {
         request
     }
 
-    /// Waits until a request has arrived.
+    /// Waits until a request has arrived; a sender that never sends one fails the test.
     pub(crate) fn await_request(&self) {
-        self.arrivals.recv().unwrap();
+        self.arrivals.recv_timeout(MOST_PATIENCE).unwrap();
     }
 }
