@@ -1,21 +1,19 @@
-//! Signing keys as users hold them, and the fingerprints by which people speak of them.
+//! Signing keys as users hold them.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use ring::rand::SecureRandom;
 use ring::signature::{self, Ed25519KeyPair, KeyPair as _};
-use ring::{digest, hmac};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::id::hex;
+use super::fingerprint::Fingerprint;
 
 const HMAC_PREFIX: &str = "whsec_";
 const PRIVATE_PREFIX: &str = "whsk_";
 const PUBLIC_PREFIX: &str = "whpk_";
-const FINGERPRINT_DOMAIN: &[u8] = b"postern.dev/signing-key\n";
 const SEED_BYTES: usize = 32;
 const PUBLIC_BYTES: usize = 32;
 const GENERATED_HMAC_BYTES: usize = 32;
@@ -62,54 +60,6 @@ pub enum KeyError {
     /// An ed25519 key for a classic scheme.
     #[error("classic schemes are HMAC-SHA256: use a raw key or one that begins with whsec_")]
     NotHmac,
-}
-
-/// The first 8 hex digits of SHA-256 over `postern.dev/signing-key` LF and the key, as `sha256:9f86d081`.
-///
-/// The key is its decoded bytes. For ed25519 it is the public key, so that both sides can compare what they hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Fingerprint(String);
-
-impl Fingerprint {
-    fn of(key: &[u8]) -> Fingerprint {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(FINGERPRINT_DOMAIN);
-        hash.update(key);
-        Fingerprint(format!("sha256:{}", hex(&hash.finish().as_ref()[..4])))
-    }
-
-    /// `sha256:` and 8 hex digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Fingerprint {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Fingerprint, &'static str> {
-        let digits = text.strip_prefix("sha256:").unwrap_or_default();
-        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if digits.len() == 8 && digits.bytes().all(is_hex) {
-            Ok(Fingerprint(text))
-        } else {
-            Err("a fingerprint is `sha256:` and 8 lower-case hex digits")
-        }
-    }
-}
-
-impl From<Fingerprint> for String {
-    fn from(fingerprint: Fingerprint) -> String {
-        fingerprint.0
-    }
 }
 
 /// A key for HMAC-SHA256, shared with the receiver.

@@ -5,13 +5,15 @@
 //!
 //! Followed: Standard Webhooks 1.0.0 (`v1`, `v1a`), RFC 2104 (HMAC), RFC 8032 (ed25519).
 
+mod fingerprint;
 mod id;
 mod key;
 mod scheme;
 mod verify;
 
+pub use fingerprint::Fingerprint;
 pub use id::{DeliveryId, InvalidDeliveryId};
-pub use key::{Ed25519Key, Fingerprint, HmacKey, KeyError, PublicKey, SigningKey};
+pub use key::{Ed25519Key, HmacKey, KeyError, PublicKey, SigningKey};
 pub use scheme::{ClassicOptions, Encoding, Payload, SignatureHeader, Signer, SignerError};
 pub use verify::{VerifyError, VerifyingKey, verify};
 
