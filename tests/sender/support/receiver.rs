@@ -10,7 +10,7 @@ use super::Certificates;
 
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-const MOST_PATIENCE: Duration = Duration::from_secs(60);
+const MOST_PATIENCE: Duration = Duration::from_mins(1);
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
