@@ -16,10 +16,14 @@ struct Postern {
 #[derive(Subcommand)]
 enum Command {
     Check(cli::check::Args),
+    Keygen(cli::keygen::Args),
+    Verify(cli::verify::Args),
 }
 
 fn main() -> ExitCode {
     match Postern::parse().command {
         Command::Check(args) => cli::check::run(&args),
+        Command::Keygen(args) => cli::keygen::run(&args),
+        Command::Verify(args) => cli::verify::run(&args),
     }
 }

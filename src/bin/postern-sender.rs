@@ -1,3 +1,41 @@
-//! What the CronJobs run: one delivery.
+//! What the `CronJob`s run: one delivery.
 
-fn main() {}
+use std::process::ExitCode;
+
+use postern::sender::{self, Command};
+
+/// The command line can't be understood; no outcome is written.
+const USAGE: u8 = 2;
+/// The system let nothing start, or the outcome could not be written where Kubernetes looks for it.
+const BROKEN: u8 = 1;
+
+fn main() -> ExitCode {
+    match Command::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Deliver(args)) => deliver(&args).unwrap_or_else(|error| {
+            eprintln!("postern-sender: {}", error.kind());
+            ExitCode::from(BROKEN)
+        }),
+        Ok(Command::Version) => {
+            println!("postern-sender {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Help) => {
+            println!("{}", Command::HELP);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("postern-sender: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn deliver(args: &sender::Args) -> std::io::Result<ExitCode> {
+    sender::log_to_stderr();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(sender::run(&args.root))?;
+    sender::report(&outcome, args.termination_log.as_deref())?;
+    Ok(ExitCode::from(outcome.outcome.exit_code()))
+}

@@ -4,3 +4,5 @@
 //! decided elsewhere (`egress`, `signing`, `cron`).
 
 pub mod check;
+pub mod keygen;
+pub mod verify;

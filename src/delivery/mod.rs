@@ -1,1 +1,32 @@
-//! The contract between the operator and the sender: what to do (`Delivery`) and what happened (`Outcome`).
+//! The contract between the operator and the sender: what to do ([`Delivery`]) and what happened ([`Outcome`]).
+//!
+//! Both sides depend on this folder and on nothing of each other. It holds types, their limits and how they are read;
+//! it reads no file, asks no clock and opens no connection.
+//!
+//! Versions: a sender reads only the [`Delivery`] version that it was built with, and refuses unknown fields, since
+//! a restriction that it doesn't know of must not be ignored. The operator reads every [`Outcome`] version up to its
+//! own and ignores fields it doesn't know: fields are only ever added, and the version rises only when an old reader
+//! would misread the new form.
+
+mod contract;
+mod headers;
+mod limits;
+mod outcome;
+mod reason;
+mod schedule_time;
+mod timestamp;
+mod validate;
+
+pub use contract::{
+    Backoff, Body, ClientCertificate, Delivery, FileRef, Header, KeyRef, Method, Origin, Retries,
+    Run, Schedule, Scheduled, Scheme, Signing, Tls, Triggered, ValueSource,
+};
+pub use headers::{HeaderNameRefused, Reserved, check_header_name};
+pub use limits::*;
+pub use outcome::{AddressFamily, Attempt, Outcome, OutcomeClass, OutcomeUnreadable, Timings};
+pub use reason::Reason;
+pub use schedule_time::{
+    JobNameInvalid, ScheduledTimeRefused, judge_scheduled_time, scheduled_time_of_job,
+};
+pub use timestamp::{Timestamp, TimestampMalformed};
+pub use validate::DeliveryInvalid;

@@ -1,1 +1,97 @@
 //! One delivery, from the files of the pod to its outcome.
+//!
+//! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. Where a
+//! request may go is `egress`'s business, and how it is signed `signing`'s; nothing here knows of Kubernetes.
+//!
+//! The URL, the keys, the headers' values and the body are secrets: they are read into [`files::Secret`], which can't
+//! be printed, and every message is built from what isn't one.
+
+mod args;
+mod attempt;
+mod attempts;
+mod backoff;
+mod connect;
+mod exchange;
+mod failure;
+mod files;
+mod log;
+mod occasion;
+mod placeholders;
+mod prepare;
+mod refusal;
+mod report;
+mod request;
+mod retry_after;
+mod tls;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::delivery::{Outcome, OutcomeClass, Reason, Timestamp};
+use files::Root;
+use occasion::Occasion;
+use prepare::Prepared;
+use refusal::Refusal;
+
+pub use args::{Args, Command, UsageError};
+pub use log::install as log_to_stderr;
+pub use report::report;
+
+/// Makes one delivery of the folder `root` and says what happened. SIGTERM and SIGINT end it at once.
+///
+/// # Errors
+/// When the system lets no signal handler be installed.
+pub async fn run(root: &Path) -> std::io::Result<Outcome> {
+    let mut stop = [
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ];
+    let root = Root::new(root);
+    let mut outcome = Outcome::begun(Timestamp::of(SystemTime::now()));
+    tokio::select! {
+        biased;
+        () = told_to_stop(&mut stop) => {
+            tracing::warn!(reason = %Reason::Interrupted, "told to stop");
+            outcome.conclude(OutcomeClass::Interrupted, Reason::Interrupted, String::new());
+        }
+        () = deliver(&root, &mut outcome) => {}
+    }
+    Ok(outcome)
+}
+
+async fn deliver(root: &Root, outcome: &mut Outcome) {
+    if let Err(Refusal { reason, detail }) = try_to_deliver(root, outcome).await {
+        tracing::error!(%reason, detail, "refused");
+        outcome.conclude(OutcomeClass::Refused, reason, detail);
+    }
+}
+
+async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
+    let started = Instant::now();
+    let delivery = root.delivery()?;
+
+    let occasion = Occasion::of(&delivery, root, outcome.started_at)?;
+    outcome.id = Some(occasion.id.clone());
+    outcome.scheduled_time = Some(occasion.scheduled_time);
+
+    let due = started + occasion.due_in(SystemTime::now());
+    let deadline = started + Duration::from_secs(delivery.retries.total_deadline_seconds.into());
+
+    let prepared = Prepared::new(delivery, occasion, root, outcome.started_at)?;
+    outcome.target = Some(prepared.target.masked());
+    outcome.key_fingerprints = prepared.fingerprints();
+
+    tokio::time::sleep_until(due.min(deadline)).await;
+    attempts::run(&prepared, deadline, outcome).await;
+    Ok(())
+}
+
+async fn told_to_stop([terminate, interrupt]: &mut [Signal; 2]) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

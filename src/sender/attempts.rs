@@ -1,0 +1,90 @@
+//! Attempts until the receiver has taken the delivery, another attempt would not help, or the time is up.
+
+use std::time::Duration;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::time::Instant;
+
+use super::attempt::{Trace, attempt, milliseconds};
+use super::backoff::{backoff, wait};
+use super::failure::{Failure, Next};
+use super::prepare::Prepared;
+use crate::delivery::{Attempt, Outcome, OutcomeClass, Reason};
+
+/// Tries until it is done or the deadline has passed, and writes into the outcome what happened.
+pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Outcome) {
+    let id = &prepared.blueprint.id;
+    let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
+    // It may have been due after the deadline.
+    if Instant::now() >= deadline {
+        return outcome.conclude(
+            OutcomeClass::Failed,
+            Reason::DeadlineExceeded,
+            String::new(),
+        );
+    }
+    for number in 1..=prepared.retries.attempts {
+        let started = Instant::now();
+        let mut trace = Trace::default();
+        let result = attempt(
+            prepared,
+            number,
+            deadline.min(started + timeout),
+            &mut trace,
+        )
+        .await;
+        record(outcome, &trace, started.elapsed(), &result);
+
+        let Err(failure) = result else {
+            tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
+            return outcome.conclude(OutcomeClass::Delivered, Reason::Delivered, String::new());
+        };
+        let Failure {
+            reason,
+            detail,
+            next,
+        } = failure;
+        tracing::warn!(delivery = %id, attempt = number, status = outcome.http_status, %reason, "attempt failed");
+        let after = match next {
+            Next::Stop(class) => return outcome.conclude(class, reason, detail),
+            Next::Retry { after } => after,
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        match wait(
+            backoff(number, prepared.retries.backoff, random()),
+            after,
+            left,
+        ) {
+            Some(wait) if number < prepared.retries.attempts => tokio::time::sleep(wait).await,
+            _ => return outcome.conclude(OutcomeClass::Failed, reason, detail),
+        }
+    }
+}
+
+fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, result: &Result<(), Failure>) {
+    let Trace {
+        status,
+        address_family,
+        timings,
+    } = trace;
+    let reason = result
+        .as_ref()
+        .map_or_else(|failure| failure.reason, |()| Reason::Delivered);
+    let http_status = status.map(|status| status.as_u16());
+    outcome.attempts.push(Attempt {
+        duration_ms: milliseconds(duration),
+        reason,
+        http_status,
+    });
+    outcome.attempt_count += 1;
+    outcome.http_status = http_status;
+    outcome.address_family = *address_family;
+    outcome.timings = *timings;
+}
+
+/// Spreads the waits of many senders; without randomness they are merely not spread.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
+}

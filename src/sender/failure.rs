@@ -1,0 +1,255 @@
+//! How an attempt can end, and whether another one could mend it.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use rustls::CertificateError;
+
+use super::refusal::Refusal;
+use crate::delivery::{OutcomeClass, Reason};
+use crate::egress;
+
+/// An attempt that did not deliver.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    /// What to do about it, without a secret; often empty, since the reason says it all.
+    pub(super) detail: String,
+    pub(super) next: Next,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another attempt, if there is one left; not before the time that the receiver asked for.
+    Retry { after: Option<Duration> },
+    /// The end, as this class.
+    Stop(OutcomeClass),
+}
+
+impl Failure {
+    /// Something between the sender and the receiver: another attempt may do, unless a certificate is wrong.
+    pub(super) fn of_transport(reason: Reason) -> Failure {
+        let next = match reason {
+            Reason::CertificateExpired
+            | Reason::CertificateNotYetValid
+            | Reason::CertificateNameMismatch
+            | Reason::CertificateUnknownIssuer
+            | Reason::CertificateInvalid => Next::Stop(OutcomeClass::FailedPermanently),
+            _ => Next::Retry { after: None },
+        };
+        Failure {
+            reason,
+            detail: String::new(),
+            next,
+        }
+    }
+}
+
+/// The guard's word is final, except that a name which was not resolved may be resolved later.
+impl From<egress::Refusal> for Failure {
+    fn from(refusal: egress::Refusal) -> Failure {
+        let reason = Reason::from_name(refusal.reason.as_str());
+        let next = match reason {
+            Reason::NameNotResolved => Next::Retry { after: None },
+            _ => Next::Stop(OutcomeClass::Refused),
+        };
+        Failure {
+            reason,
+            detail: refusal.detail,
+            next,
+        }
+    }
+}
+
+/// What must be refused is refused before the first attempt; should it come up later, it is as final.
+impl From<Refusal> for Failure {
+    fn from(Refusal { reason, detail }: Refusal) -> Failure {
+        Failure {
+            reason,
+            detail,
+            next: Next::Stop(OutcomeClass::Refused),
+        }
+    }
+}
+
+/// What the receiver's status means; `after` is what its `Retry-After` asks for.
+///
+/// # Errors
+/// On anything but 2xx.
+pub(super) fn judge_status(status: StatusCode, after: Option<Duration>) -> Result<(), Failure> {
+    let stop = Next::Stop(OutcomeClass::FailedPermanently);
+    let (reason, next) = match status.as_u16() {
+        200..=299 => return Ok(()),
+        300..=399 => (Reason::RedirectNotFollowed, stop),
+        410 => (Reason::ReceiverGone, stop),
+        408 | 409 | 425 | 429 => (Reason::ReceiverBusy, Next::Retry { after }),
+        400..=499 => (Reason::RequestRejected, stop),
+        500..=599 => (Reason::ReceiverError, Next::Retry { after }),
+        _ => (Reason::StatusUnexpected, stop),
+    };
+    Err(Failure {
+        reason,
+        detail: String::new(),
+        next,
+    })
+}
+
+/// Why a connection could not be made.
+pub(super) fn reason_of_connect(error: &io::Error) -> Reason {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
+        ErrorKind::ConnectionReset => Reason::ConnectionReset,
+        ErrorKind::TimedOut => Reason::ConnectTimeout,
+        _ => Reason::ConnectionFailed,
+    }
+}
+
+/// Why TLS could not be agreed on, or broke off.
+pub(super) fn reason_of_tls(error: &io::Error) -> Reason {
+    let Some(error) = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<rustls::Error>())
+    else {
+        return Reason::ConnectionReset;
+    };
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return Reason::TlsHandshakeFailed;
+    };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Reason::CertificateExpired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Reason::CertificateNotYetValid
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Reason::CertificateNameMismatch
+        }
+        CertificateError::UnknownIssuer => Reason::CertificateUnknownIssuer,
+        _ => Reason::CertificateInvalid,
+    }
+}
+
+/// Why no answer came. hyper's own words are not kept: they may quote the receiver.
+pub(super) fn reason_of_exchange(error: &hyper::Error) -> Reason {
+    if error.is_parse() {
+        return Reason::ResponseMalformed;
+    }
+    match error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+    {
+        Some(error) => reason_of_tls(error),
+        None => Reason::ConnectionReset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16) -> (Reason, Next) {
+        let failure = judge_status(
+            StatusCode::from_u16(status).unwrap(),
+            Some(Duration::from_secs(7)),
+        )
+        .unwrap_err();
+        (failure.reason, failure.next)
+    }
+
+    #[test]
+    fn takes_every_2xx_for_delivered() {
+        for status in 200..300 {
+            assert_eq!(
+                judge_status(StatusCode::from_u16(status).unwrap(), None),
+                Ok(())
+            );
+        }
+    }
+
+    #[test]
+    fn retries_what_may_pass_and_nothing_else() {
+        let retry = Next::Retry {
+            after: Some(Duration::from_secs(7)),
+        };
+        let stop = Next::Stop(OutcomeClass::FailedPermanently);
+        for status in 100..1000 {
+            let expected = match status {
+                200..=299 => continue,
+                408 | 409 | 425 | 429 => (Reason::ReceiverBusy, retry),
+                410 => (Reason::ReceiverGone, stop),
+                300..=399 => (Reason::RedirectNotFollowed, stop),
+                400..=499 => (Reason::RequestRejected, stop),
+                500..=599 => (Reason::ReceiverError, retry),
+                _ => (Reason::StatusUnexpected, stop),
+            };
+            assert_eq!(judged(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_the_guard_is_final_but_for_an_unresolved_name() {
+        let refusal = |reason| egress::Refusal {
+            reason,
+            detail: "detail".into(),
+        };
+        let failure = Failure::from(refusal(egress::Reason::AddressInternal));
+        assert_eq!(
+            (failure.reason, failure.next),
+            (Reason::AddressInternal, Next::Stop(OutcomeClass::Refused))
+        );
+        assert_eq!(failure.detail, "detail");
+        let failure = Failure::from(refusal(egress::Reason::NameNotResolved));
+        assert_eq!(
+            (failure.reason, failure.next),
+            (Reason::NameNotResolved, Next::Retry { after: None })
+        );
+    }
+
+    #[test]
+    fn a_wrong_certificate_is_final_and_a_broken_connection_is_not() {
+        let reason_of =
+            |error: rustls::Error| reason_of_tls(&io::Error::new(ErrorKind::InvalidData, error));
+        for (error, reason) in [
+            (CertificateError::Expired, Reason::CertificateExpired),
+            (
+                CertificateError::NotValidYet,
+                Reason::CertificateNotYetValid,
+            ),
+            (
+                CertificateError::NotValidForName,
+                Reason::CertificateNameMismatch,
+            ),
+            (
+                CertificateError::UnknownIssuer,
+                Reason::CertificateUnknownIssuer,
+            ),
+            (CertificateError::BadSignature, Reason::CertificateInvalid),
+        ] {
+            assert_eq!(reason_of(rustls::Error::InvalidCertificate(error)), reason);
+            assert_eq!(
+                Failure::of_transport(reason).next,
+                Next::Stop(OutcomeClass::FailedPermanently)
+            );
+        }
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
+        assert_eq!(reason_of(alert), Reason::TlsHandshakeFailed);
+        assert_eq!(
+            reason_of_tls(&ErrorKind::UnexpectedEof.into()),
+            Reason::ConnectionReset
+        );
+        for reason in [
+            Reason::TlsHandshakeFailed,
+            Reason::ConnectionReset,
+            Reason::RequestTimeout,
+        ] {
+            assert_eq!(
+                Failure::of_transport(reason).next,
+                Next::Retry { after: None }
+            );
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The request of each attempt: the same id and headers, a fresh time and signature.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{HeaderMap, Request, Uri};
+
+use super::occasion::Occasion;
+use super::placeholders::{Template, Values};
+use super::refusal::Refusal;
+use crate::delivery::{Method, Reason, Schedule, Timestamp};
+use crate::egress::Target;
+use crate::signing::{DeliveryId, Fingerprint, Signer};
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("postern/", env!("CARGO_PKG_VERSION")));
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SCHEDULED_TIME: HeaderName = HeaderName::from_static("postern-scheduled-time");
+
+/// What the requests of all attempts are made from.
+pub(super) struct Blueprint {
+    pub(super) id: DeliveryId,
+    scheduled_time: Timestamp,
+    schedule: Schedule,
+    method: Method,
+    uri: Uri,
+    /// All but those that sign.
+    headers: HeaderMap,
+    body: Option<Template>,
+    max_body_bytes: usize,
+    signer: Option<Signer>,
+}
+
+/// What the tenant asked for, read and checked.
+pub(super) struct Asked {
+    pub(super) schedule: Schedule,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Template>,
+    pub(super) max_body_bytes: usize,
+    pub(super) signer: Option<Signer>,
+}
+
+impl Blueprint {
+    pub(super) fn new(
+        target: &Target,
+        occasion: Occasion,
+        asked: Asked,
+    ) -> Result<Blueprint, Refusal> {
+        let Asked {
+            schedule,
+            method,
+            mut headers,
+            body,
+            max_body_bytes,
+            signer,
+        } = asked;
+        let uri = Uri::try_from(target.path_and_query().expose_secret()).map_err(|_| {
+            Refusal::new(
+                Reason::UrlMalformed,
+                "the URL's path or query can't be sent as it is",
+            )
+        })?;
+        let Occasion {
+            id, scheduled_time, ..
+        } = occasion;
+        headers.insert(HOST, header_value(&target.authority())?);
+        headers.insert(CONNECTION, CLOSE);
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(IDEMPOTENCY_KEY, header_value(id.as_str())?);
+        headers.insert(SCHEDULED_TIME, header_value(&scheduled_time.to_string())?);
+        Ok(Blueprint {
+            id,
+            scheduled_time,
+            schedule,
+            method,
+            uri,
+            headers,
+            body,
+            max_body_bytes,
+            signer,
+        })
+    }
+
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.signer
+            .as_ref()
+            .map(Signer::fingerprints)
+            .unwrap_or_default()
+    }
+
+    /// The request of the attempt of this number (from 1), signed as of `now`.
+    ///
+    /// # Errors
+    /// When the body, filled in, is too large.
+    pub(super) fn request(
+        &self,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Request<Full<Bytes>>, Refusal> {
+        let values = Values {
+            scheduled_time: self.scheduled_time,
+            id: &self.id,
+            schedule: &self.schedule,
+            attempt,
+        };
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| body.fill_in(&values))
+            .unwrap_or_default();
+        if body.len() > self.max_body_bytes {
+            let most = self.max_body_bytes;
+            return Err(Refusal::new(
+                Reason::BodyTooLarge,
+                format!("the body has more than {most} bytes; shorten it"),
+            ));
+        }
+
+        let mut headers = self.headers.clone();
+        for header in self
+            .signer
+            .iter()
+            .flat_map(|signer| signer.sign(&self.id, now.unix(), &body))
+        {
+            let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| unsendable())?;
+            headers.insert(name, header_value(&header.value)?);
+        }
+
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() =
+            hyper::Method::from_bytes(self.method.as_str().as_bytes()).map_err(|_| unsendable())?;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// Sensitive, so that no Debug output shows it.
+fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| unsendable())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unsendable() -> Refusal {
+    Refusal::new(
+        Reason::HeaderValueInvalid,
+        "a header of the request can't be written",
+    )
+}

@@ -1,0 +1,132 @@
+//! The id of a delivery.
+
+use std::fmt::{self, Write as _};
+
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+const PREFIX: &str = "msg_";
+const DOMAIN: &[u8] = b"postern.dev/delivery-id\n";
+/// 128 bits: no two deliveries share an id by chance.
+const HASH_BYTES: usize = 16;
+/// The longest id that is read: the prefix and 64 letters or digits.
+const MAX_LEN: usize = 68;
+
+/// What a receiver knows a delivery by: the same for every attempt at one scheduled time, and for no other.
+///
+/// It is `msg_` and 1 to 64 ASCII letters and digits. In particular it has no full stop, so that the signed content
+/// `id.timestamp.body` can be read in one way only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeliveryId(String);
+
+/// The text is not an id: `msg_` and 1 to 64 ASCII letters and digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a delivery id is `msg_` and 1 to 64 ASCII letters and digits")]
+pub struct InvalidDeliveryId;
+
+impl DeliveryId {
+    /// The id of the schedule's delivery at a scheduled time, in Unix seconds.
+    ///
+    /// It is `msg_` and the first 32 hex digits (128 bits) of
+    /// SHA-256(`postern.dev/delivery-id` LF uid LF decimal seconds). The UID is random, so that a receiver can
+    /// neither learn it from an id nor foretell the next one.
+    #[must_use]
+    pub fn of_schedule(uid: &str, scheduled_time: u64) -> DeliveryId {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(DOMAIN);
+        hash.update(uid.as_bytes());
+        hash.update(b"\n");
+        hash.update(scheduled_time.to_string().as_bytes());
+        DeliveryId(format!(
+            "{PREFIX}{}",
+            hex(&hash.finish().as_ref()[..HASH_BYTES])
+        ))
+    }
+
+    /// The id as receivers see it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for DeliveryId {
+    type Error = InvalidDeliveryId;
+
+    fn try_from(text: String) -> Result<DeliveryId, InvalidDeliveryId> {
+        let rest = text.strip_prefix(PREFIX).ok_or(InvalidDeliveryId)?;
+        let well_formed = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if well_formed && text.len() <= MAX_LEN {
+            Ok(DeliveryId(text))
+        } else {
+            Err(InvalidDeliveryId)
+        }
+    }
+}
+
+impl From<DeliveryId> for String {
+    fn from(id: DeliveryId) -> String {
+        id.0
+    }
+}
+
+/// Lower-case hex digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";
+
+    #[test]
+    fn is_the_same_for_one_scheduled_time_and_differs_for_any_other() {
+        let id = DeliveryId::of_schedule(UID, 1_764_728_640);
+        assert_eq!(id, DeliveryId::of_schedule(UID, 1_764_728_640));
+        assert_ne!(id, DeliveryId::of_schedule(UID, 1_764_728_700));
+        assert_ne!(id, DeliveryId::of_schedule("another", 1_764_728_640));
+    }
+
+    #[test]
+    fn is_built_as_documented() {
+        // printf 'postern.dev/delivery-id\n%s\n%s' UID 1764728640 | sha256sum | cut -c 1-32
+        let id = DeliveryId::of_schedule(UID, 1_764_728_640);
+        assert_eq!(id.as_str(), "msg_8c7dcf0c258c3197eafa7d657d1aee4e");
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let id = DeliveryId::of_schedule(UID, 0);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<DeliveryId>(&json).unwrap(), id);
+    }
+
+    #[test]
+    fn refuses_what_could_make_the_signed_content_ambiguous() {
+        for text in [
+            "", "msg_", "msg_a.b", "msg_a b", "msg_ä", "evt_1", "MSG_1", "msg_a\n",
+        ] {
+            assert_eq!(
+                DeliveryId::try_from(text.to_owned()),
+                Err(InvalidDeliveryId),
+                "{text:?}"
+            );
+        }
+        assert!(DeliveryId::try_from(format!("msg_{}", "a".repeat(64))).is_ok());
+        assert!(DeliveryId::try_from(format!("msg_{}", "a".repeat(65))).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+use std::io::{Read as _, Write as _};
+use std::thread;
+use std::time::Duration;
+
+use postern::delivery::OutcomeClass;
+use serde_json::json;
+
+use crate::support::{Folder, Receiver};
+
+fn one_attempt_of_a_second(receiver: &Receiver) -> Folder {
+    let mut folder = Folder::to(receiver);
+    folder.delivery["retries"]["attempts"] = json!(1);
+    folder.delivery["retries"]["timeoutSeconds"] = json!(1);
+    folder
+}
+
+#[test]
+fn a_receiver_that_never_answers_runs_out_of_time() {
+    // Ends when the sender hangs up.
+    let receiver = Receiver::calling(|stream| stream.read_exact(&mut [0]));
+    let ran = one_attempt_of_a_second(&receiver).run();
+    ran.assert(OutcomeClass::Failed, "RequestTimeout");
+    assert_eq!(ran.outcome.timings.first_byte_ms, None);
+    assert!(ran.outcome.timings.tls_ms.is_some());
+}
+
+#[test]
+fn a_receiver_that_trickles_its_headers_runs_out_of_time() {
+    let receiver = Receiver::calling(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
+        loop {
+            stream.write_all(b"x")?;
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    one_attempt_of_a_second(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "RequestTimeout");
+}
+
+#[test]
+fn the_total_deadline_holds_over_all_attempts() {
+    let receiver = Receiver::calling(|stream| stream.read_exact(&mut [0]));
+    let mut folder = Folder::to(&receiver);
+    folder.delivery["retries"]["totalDeadlineSeconds"] = json!(1);
+    let ran = folder.run();
+    ran.assert(OutcomeClass::Failed, "RequestTimeout");
+    assert_eq!(ran.outcome.attempts.len(), 1);
+}
+
+#[test]
+fn endless_headers_are_malformed() {
+    let receiver = Receiver::calling(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        loop {
+            stream.write_all(
+                b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+            )?;
+        }
+    });
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
+}
+
+#[test]
+fn too_many_headers_are_malformed() {
+    let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
+    Folder::to(&Receiver::answering([&head]))
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
+}
+
+#[test]
+fn what_is_not_http_is_malformed() {
+    Folder::to(&Receiver::answering(["SSH-2.0-OpenSSH_9.9\r\n\r\n"]))
+        .run()
+        .assert(OutcomeClass::Failed, "ResponseMalformed");
+}
+
+#[test]
+fn an_endless_body_changes_nothing_of_the_status() {
+    let receiver = Receiver::calling(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        loop {
+            stream.write_all(&[b'x'; 8_192])?;
+        }
+    });
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Delivered, "Delivered");
+}
+
+#[test]
+fn a_body_that_never_comes_changes_nothing_of_the_status() {
+    let receiver = Receiver::calling(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")?;
+        stream.read_exact(&mut [0])
+    });
+    Folder::to(&receiver)
+        .run()
+        .assert(OutcomeClass::Delivered, "Delivered");
+}
+
+#[test]
+fn a_connection_that_ends_amid_the_headers_is_tried_again() {
+    let receiver = Receiver::answering(["HTTP/1.1 200 O"]);
+    let ran = Folder::to(&receiver).run();
+    ran.assert(OutcomeClass::Failed, "ConnectionReset");
+    assert_eq!(receiver.requests().len(), 3);
+}
+
+#[test]
+fn endless_interim_responses_run_out_of_time() {
+    let receiver = Receiver::calling(|stream| {
+        loop {
+            stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
+        }
+    });
+    one_attempt_of_a_second(&receiver)
+        .run()
+        .assert(OutcomeClass::Failed, "RequestTimeout");
+}

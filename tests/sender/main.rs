@@ -1,0 +1,17 @@
+//! The sender as a pod runs it: the real binary on a folder, against TLS receivers on the loopback interface.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails where its helpers can't go on"
+)]
+
+mod canaries;
+mod delivering;
+mod hostile_receivers;
+mod refusing;
+mod retrying;
+mod sample;
+mod signing;
+mod stopping;
+mod support;
+mod tls;

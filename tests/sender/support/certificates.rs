@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// A certificate authority of one test, and what it signed for the receiver and the sender.
+pub(crate) struct Certificates {
+    pub(crate) ca_pem: String,
+    ca: CertificateDer<'static>,
+    server: (CertificateDer<'static>, PrivateKeyDer<'static>),
+    pub(crate) client_certificate_pem: String,
+    pub(crate) client_key_pem: String,
+}
+
+impl Certificates {
+    /// For a receiver at 127.0.0.1.
+    pub(crate) fn good() -> Certificates {
+        Certificates::for_name("127.0.0.1", |_| {})
+    }
+
+    pub(crate) fn for_another_name() -> Certificates {
+        Certificates::for_name("hooks.example.com", |_| {})
+    }
+
+    pub(crate) fn expired() -> Certificates {
+        Certificates::for_name("127.0.0.1", |params| {
+            params.not_after = date_time_ymd(2020, 1, 1);
+        })
+    }
+
+    pub(crate) fn not_yet_valid() -> Certificates {
+        Certificates::for_name("127.0.0.1", |params| {
+            params.not_before = date_time_ymd(4000, 1, 1);
+        })
+    }
+
+    fn for_name(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "a test's authority");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        let server_key = KeyPair::generate().unwrap();
+        let server = params.signed_by(&server_key, &issuer).unwrap();
+
+        let mut params = CertificateParams::new(["sender.example.com".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client_key = KeyPair::generate().unwrap();
+        let client = params.signed_by(&client_key, &issuer).unwrap();
+
+        Certificates {
+            ca_pem: issuer.pem(),
+            ca: issuer.der().clone(),
+            server: (
+                server.der().clone(),
+                PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
+            ),
+            client_certificate_pem: client.pem(),
+            client_key_pem: client_key.serialize_pem(),
+        }
+    }
+
+    pub(super) fn server_config(&self, wants_client_certificate: bool) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if wants_client_certificate {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.ca.clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let (certificate, key) = &self.server;
+        Arc::new(
+            builder
+                .with_single_cert(vec![certificate.clone()], key.clone_key())
+                .unwrap(),
+        )
+    }
+}
