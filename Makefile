@@ -27,8 +27,12 @@ lint: ## formatting, clippy, vet
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
 	cargo clippy --test e2e -- -D warnings
-	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|clap)'
+	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
+
+crds: ## write crds/ anew from src/api
+	cargo build --quiet --bin postern
+	@for crd in webhookschedules webhooktiers; do target/debug/postern crds $$crd > crds/$$crd.yaml; done
 
 sender: ## the sender as it is shipped: one small static binary
 	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
@@ -50,4 +54,4 @@ $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help test test-unit test-e2e lint sender cluster cluster-down images
+.PHONY: help test test-unit test-e2e lint crds sender cluster cluster-down images

@@ -10,6 +10,8 @@ pub mod sender;
 pub mod signing;
 
 #[cfg(feature = "operator")]
+pub mod api;
+#[cfg(feature = "operator")]
 pub mod cli;
 #[cfg(feature = "operator")]
 pub mod cron;

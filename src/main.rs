@@ -16,6 +16,7 @@ struct Postern {
 #[derive(Subcommand)]
 enum Command {
     Check(cli::check::Args),
+    Crds(cli::crds::Args),
     Keygen(cli::keygen::Args),
     Verify(cli::verify::Args),
 }
@@ -23,6 +24,7 @@ enum Command {
 fn main() -> ExitCode {
     match Postern::parse().command {
         Command::Check(args) => cli::check::run(&args),
+        Command::Crds(args) => cli::crds::run(&args),
         Command::Keygen(args) => cli::keygen::run(&args),
         Command::Verify(args) => cli::verify::run(&args),
     }

@@ -1,8 +1,9 @@
 //! The small commands of `postern`, for people at a terminal.
 //!
 //! Each module is one command: its arguments and `run`, which prints and gives the exit code. What they decide is
-//! decided elsewhere (`egress`, `signing`, `cron`).
+//! decided elsewhere (`api`, `egress`, `signing`, `cron`).
 
 pub mod check;
+pub mod crds;
 pub mod keygen;
 pub mod verify;

@@ -1,0 +1,38 @@
+//! What a delivery says.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reference::KeyRef;
+use super::schemas;
+
+/// The request's body, from exactly one source.
+///
+/// `{{scheduledTime}}`, `{{deliveryId}}`, `{{scheduleName}}`, `{{namespace}}` and `{{attempt}}` in it are filled in; any
+/// other placeholder is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("[has(self.inline), has(self.configMapKeyRef), has(self.secretKeyRef)].exists_one(given, given)")
+        .message("give exactly one of inline, configMapKeyRef and secretKeyRef")
+)]
+pub struct Body {
+    /// The value of the header Content-Type. When it is JSON, placeholders are escaped as JSON. Default: application/json.
+    #[serde(default = "default_content_type")]
+    #[schemars(schema_with = "schemas::content_type")]
+    pub content_type: String,
+    /// The body itself, when it is no secret: at most 65536 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::inline_body")]
+    pub inline: Option<String>,
+    /// The ConfigMap that holds the body, and the key in its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map_key_ref: Option<KeyRef>,
+    /// The Secret that holds the body, and the key in its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<KeyRef>,
+}
+
+fn default_content_type() -> String {
+    "application/json".into()
+}

@@ -1,0 +1,38 @@
+//! What users write: `WebhookSchedule` and `WebhookTier` in `postern.dev/v1alpha1`.
+//!
+//! The types, the limits that the API server holds them to, and the CRDs generated from both. The comments of the
+//! fields are what `kubectl explain` prints. What a schedule means, and whether its tier allows it, is judged elsewhere.
+//!
+//! The rules use CEL as Kubernetes 1.33 and later have it.
+
+mod body;
+mod crd;
+mod delivery;
+mod duration;
+mod reference;
+mod schedule;
+mod schemas;
+mod signing;
+mod status;
+mod target;
+mod tier;
+
+pub use body::Body;
+pub use crd::{Crd, CrdError};
+pub use delivery::{Backoff, DeliveryOptions, History};
+pub use duration::{Duration, ParseDurationError};
+pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecret};
+pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
+pub use signing::{
+    ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing,
+};
+pub use status::{
+    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookScheduleStatus,
+};
+pub use target::{Header, Method, Target, Tls};
+pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
+
+/// The API group of both kinds.
+pub const GROUP: &str = "postern.dev";
+/// The label by which a namespace names its tier.
+pub const TIER_LABEL: &str = "postern.dev/tier";

@@ -1,0 +1,267 @@
+//! Schemas of single values: their limits, and the messages of `kubectl apply` when one is broken.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::Duration;
+
+fn rule(rule: impl Into<String>, message: impl Into<String>) -> Value {
+    json!({"rule": rule.into(), "message": message.into()})
+}
+
+fn string(max_length: u32, rules: &[Value]) -> Schema {
+    let mut schema = json_schema!({"type": "string", "minLength": 1, "maxLength": max_length});
+    if !rules.is_empty() {
+        schema.insert("x-kubernetes-validations".into(), rules.into());
+    }
+    schema
+}
+
+fn set(max_items: u32, items: &Schema) -> Schema {
+    json_schema!({"type": "array", "items": items, "maxItems": max_items, "x-kubernetes-list-type": "set"})
+}
+
+/// The name of a Secret or `ConfigMap`.
+pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
+    string(
+        253,
+        &[rule(
+            "!format.dns1123Subdomain().validate(self).hasValue()",
+            "must be the name of an object: lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+        )],
+    )
+}
+
+/// A key in the data of a Secret or `ConfigMap`.
+pub(super) fn data_key(_: &mut SchemaGenerator) -> Schema {
+    string(
+        253,
+        &[rule(
+            "self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",
+            "must be a key of the object's data: letters, digits, '-', '_' and '.'",
+        )],
+    )
+}
+
+/// Five fields or a macro; the operator reads the rest.
+pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
+    string(
+        256,
+        &[
+            rule(
+                "!self.contains('TZ')",
+                "must not hold a time zone: set spec.timeZone instead",
+            ),
+            rule(
+                "!self.startsWith('@every')",
+                "must not be @every, whose deliveries would collide within a minute: use fields, as in */15 * * * *",
+            ),
+            rule(
+                r"self.contains('TZ') || self.startsWith('@every') || self.matches('^\\s*(\\S+\\s+){4}\\S+\\s*$|^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$')",
+                "must have five fields (minute hour day-of-month month day-of-week), or be one of @yearly, @annually, \
+                 @monthly, @weekly, @daily, @midnight, @hourly",
+            ),
+        ],
+    )
+}
+
+/// The form of a name in the IANA time zone database.
+pub(super) fn time_zone(_: &mut SchemaGenerator) -> Schema {
+    string(
+        64,
+        &[rule(
+            "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$') && self.lowerAscii() != 'local'",
+            "must be a name of the IANA time zone database such as Europe/Berlin, or UTC",
+        )],
+    )
+}
+
+/// A header that a tenant may set, in any spelling.
+pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
+    string(
+        256,
+        &[
+            rule(
+                "self.matches('^[!#$%&\\'*+.^_`|~0-9A-Za-z-]+$')",
+                "must be a header's name: letters, digits or any of !#$%&'*+-.^_`|~",
+            ),
+            rule(
+                "!(self.lowerAscii() in ['connection', 'content-length', 'expect', 'host', 'http2-settings', \
+                 'keep-alive', 'max-forwards', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'user-agent', 'via']) \
+                 && !self.lowerAscii().startsWith('proxy-')",
+                "belongs to the connection, which the sender manages: leave the header out",
+            ),
+            rule(
+                "self.lowerAscii() != 'idempotency-key' && !self.lowerAscii().startsWith('webhook-') \
+                 && !self.lowerAscii().startsWith('postern-')",
+                "identifies or signs the delivery, and only the sender sets it: leave the header out",
+            ),
+            rule(
+                "self.lowerAscii() != 'content-type'",
+                "is set by spec.body.contentType: leave the header out",
+            ),
+        ],
+    )
+}
+
+/// What a header's value may hold; an empty one is allowed.
+pub(super) fn header_value(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 8192,
+        "x-kubernetes-validations": [rule(
+            r"self.matches('^[\\t -~]*$')",
+            "must be printable ASCII without line breaks",
+        )],
+    })
+}
+
+/// What stands before a classic signature; an empty one is allowed.
+pub(super) fn signature_prefix(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 64,
+        "x-kubernetes-validations": [rule("self.matches('^[!-~]*$')", "must be printable ASCII without blanks")],
+    })
+}
+
+/// RFC 9110, section 8.3.1.
+pub(super) fn content_type(_: &mut SchemaGenerator) -> Schema {
+    string(
+        256,
+        &[rule(
+            "self.matches('^[!#$&^_.+0-9A-Za-z-]+/[!#$&^_.+0-9A-Za-z-]+( *;[ -~]*)?$')",
+            "must be a media type such as application/json or text/plain; charset=utf-8",
+        )],
+    )
+}
+
+/// The API server counts characters, and everything else counts bytes.
+pub(super) fn inline_body(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 65_536,
+        "x-kubernetes-validations": [rule(
+            "bytes(self).size() <= 65536",
+            "must have at most 65536 bytes: keep a larger body in a ConfigMap or Secret, and name it by configMapKeyRef or secretKeyRef",
+        )],
+    })
+}
+
+/// How often the operator makes a new signing key.
+pub(super) fn rotation(_: &mut SchemaGenerator) -> Schema {
+    duration("1h", "8760h")
+}
+
+/// How long an old signing key still signs.
+pub(super) fn overlap(_: &mut SchemaGenerator) -> Schema {
+    duration("0s", "8760h")
+}
+
+/// The gap between two deliveries.
+pub(super) fn interval(_: &mut SchemaGenerator) -> Schema {
+    duration("1m", "8760h")
+}
+
+fn duration(min: &str, max: &str) -> Schema {
+    let form = Duration::PATTERN;
+    string(
+        32,
+        &[
+            rule(
+                format!("self.matches('{form}')"),
+                "must be a duration in hours, minutes and seconds, such as 720h, 15m or 1h30m",
+            ),
+            rule(
+                format!(
+                    "!self.matches('{form}') || (duration(self) >= duration('{min}') && duration(self) <= duration('{max}'))"
+                ),
+                format!("must be from {min} to {max}"),
+            ),
+        ],
+    )
+}
+
+/// Hosts, or `*.` and a domain.
+pub(super) fn host_patterns(_: &mut SchemaGenerator) -> Schema {
+    let label = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+    set(
+        64,
+        &string(
+            255,
+            &[rule(
+                format!(
+                    r"isIP(self) || (self.matches('^([*]\\.)?({label}\\.)*{label}$') && !self.matches('(^|\\.)([0-9]+|0[xX][0-9A-Fa-f]*)$'))"
+                ),
+                "must be a host such as hooks.example.com, *.example.com for all names below one, or an IP address; \
+                 without scheme, port and path, and in ASCII (punycode) form",
+            )],
+        ),
+    )
+}
+
+/// Blocks of addresses.
+pub(super) fn cidrs(_: &mut SchemaGenerator) -> Schema {
+    set(
+        64,
+        &string(
+            43,
+            &[
+                rule(
+                    "isCIDR(self)",
+                    "must be a block of addresses such as 10.20.0.0/16 or fd00:20::/32",
+                ),
+                rule(
+                    "!isCIDR(self) || cidr(self) == cidr(self).masked()",
+                    "must name the block by its first address, as 10.20.0.0/16 and not 10.20.3.4/16",
+                ),
+            ],
+        ),
+    )
+}
+
+/// Ports.
+pub(super) fn ports(_: &mut SchemaGenerator) -> Schema {
+    set(
+        16,
+        &json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535}),
+    )
+}
+
+/// The conditions of a status, as `metav1.Condition` bounds them.
+pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+            "properties": {
+                "type": {
+                    "description": "What the condition is about, such as Ready.",
+                    "type": "string", "minLength": 1, "maxLength": 316,
+                },
+                "status": {"description": "Whether it holds.", "type": "string", "enum": ["True", "False", "Unknown"]},
+                "reason": {
+                    "description": "Why, in one word for machines.",
+                    "type": "string", "minLength": 1, "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "message": {
+                    "description": "Why, and what to do about it.",
+                    "type": "string", "maxLength": 32768,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed.",
+                    "type": "string", "format": "date-time",
+                },
+                "observedGeneration": {
+                    "description": "The metadata.generation that was judged.",
+                    "type": "integer", "format": "int64", "minimum": 0,
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,147 @@
+//! What the operator says about a schedule. Nothing here is secret, and nothing names a Job or Pod.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schemas;
+
+/// What the operator last saw and did. Only the operator writes it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WebhookScheduleStatus {
+    /// The metadata.generation that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+    /// Accepted, Scheduled, TargetAllowed, EgressIsolated, Healthy and Ready, each with its reason and what to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::conditions")]
+    pub conditions: Vec<Condition>,
+    /// The tier of the namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub tier: Option<String>,
+    /// The schedule with every H replaced by the value that was picked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1_024))]
+    pub resolved_schedule: Option<String>,
+    /// When the next delivery is due, in UTC. Absent when none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_delivery_time: Option<Time>,
+    /// The delivery that ended last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_delivery: Option<DeliveryStatus>,
+    /// Deliveries that ended, the latest first; spec.history says how many are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "atomic"))]
+    pub recent_deliveries: Vec<DeliveryStatus>,
+    /// The keys that sign, and those that signed lately.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub signing_keys: Vec<SigningKeyStatus>,
+}
+
+/// One delivery that ended, or that never began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryStatus {
+    /// The id that the receiver sees as webhook-id. Absent when it never came to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 68))]
+    pub id: Option<String>,
+    /// When it was due, or when it was triggered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_time: Option<Time>,
+    /// When the sender started. Absent when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// How it ended. Delivered: the receiver took it. Refused: nothing was sent, and nothing will be until something is
+    /// changed. FailedPermanently: another attempt would not have mended it. Failed: every attempt failed, or the time ran
+    /// out. Interrupted: the sender was stopped. NotRun: it never began.
+    pub outcome: DeliveryOutcome,
+    /// Why it ended so, in one word; the reasons and what to do about each are in the documentation.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Z][A-Za-z0-9]*$"))]
+    pub reason: String,
+    /// What to do about it, when the reason doesn't say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub detail: Option<String>,
+    /// The HTTP status of the last attempt that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 100, max = 999))]
+    pub http_status: Option<u16>,
+    /// How many attempts were made.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 20))]
+    pub attempts: u32,
+    /// How long the last attempt took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub latency_ms: Option<u32>,
+    /// Where it went, without what is secret in a URL: https://host/...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 280))]
+    pub target: Option<String>,
+    /// The fingerprints of the keys that signed it, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 8),
+        inner(length(max = 64)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    pub key_fingerprints: Vec<String>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum DeliveryOutcome {
+    /// The receiver took it.
+    Delivered,
+    /// Nothing was sent, and nothing will be until something is changed.
+    Refused,
+    /// An attempt failed in a way that another attempt would not mend.
+    FailedPermanently,
+    /// Every attempt failed, or the time ran out.
+    Failed,
+    /// The sender was stopped.
+    Interrupted,
+    /// It never began.
+    NotRun,
+}
+
+/// A signing key, without the key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningKeyStatus {
+    /// sha256: and the first 8 hex digits of a hash of the key.
+    #[schemars(length(min = 1, max = 64))]
+    pub fingerprint: String,
+    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one.
+    pub state: KeyState,
+    /// The Secret that holds it, when Postern made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub secret_name: Option<String>,
+    /// The public key that the receiver needs, for a v1a key that Postern made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub public_key: Option<String>,
+    /// When Postern made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
+    /// When it stops signing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires_at: Option<Time>,
+}
+
+/// What a signing key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum KeyState {
+    /// About to be made.
+    Pending,
+    /// Signs.
+    Active,
+    /// Signs for a while yet.
+    Retiring,
+}

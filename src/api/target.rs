@@ -1,0 +1,80 @@
+//! Where a delivery goes, and the request that it makes there.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reference::{ConfigMapOrSecretKey, SecretKey, TlsSecret};
+use super::schemas;
+
+/// The receiver and the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Where the URL is kept. A URL lets whoever knows it post to the receiver, so it lives in a Secret. It must be https,
+    /// without user name or password, at most 2048 bytes, and lead to public addresses.
+    pub url_from: SecretKey,
+    /// The request's method. Default: POST.
+    #[serde(default)]
+    pub method: Method,
+    /// Headers to send beside the sender's own, each name once; at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    #[x_kube(
+        validation = Rule::new("self.all(a, self.exists_one(b, a.name.lowerAscii() == b.name.lowerAscii()))")
+            .message("must hold each header once, whatever the case of its name: join the values with a comma")
+    )]
+    pub headers: Vec<Header>,
+    /// Whom to trust beside the public certificate authorities, and who to be. Certificates are always verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// The request's method.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "RFC 9110 and RFC 5789 say what they mean")]
+pub enum Method {
+    #[default]
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Get,
+}
+
+/// A header of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.value) != has(self.valueFrom)")
+        .message("give exactly one of value and valueFrom")
+)]
+pub struct Header {
+    /// The header's name. Headers of the connection (Host, Content-Length, Proxy-*, ...), of the signature and of the
+    /// delivery's id (Webhook-*, Postern-*, Idempotency-Key) and Content-Type can't be set here.
+    #[schemars(schema_with = "schemas::header_name")]
+    pub name: String,
+    /// The header's value, when it is no secret: printable ASCII, at most 8192 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::header_value")]
+    pub value: Option<String>,
+    /// Where the header's value is kept, at most 8192 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<ConfigMapOrSecretKey>,
+}
+
+/// TLS beside the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// More certificate authorities to trust for this receiver: PEM certificates, at most 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_from: Option<ConfigMapOrSecretKey>,
+    /// The certificate that is shown when the receiver asks for one (mTLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_from: Option<TlsSecret>,
+}

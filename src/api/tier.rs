@@ -1,0 +1,112 @@
+//! `WebhookTier`: what an admin allows the namespaces that are in it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Duration, schemas};
+
+/// The limits of every namespace in the tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "postern.dev",
+    version = "v1alpha1",
+    kind = "WebhookTier",
+    plural = "webhooktiers",
+    shortname = "wht",
+    category = "postern",
+    status = "WebhookTierStatus",
+    derive = "PartialEq",
+    doc = "What the cluster's admins allow the namespaces whose label postern.dev/tier names this tier: how often they deliver, how much, and where to.",
+    selectable = ".spec.default",
+    validation = Rule::new("self.metadata.name.size() <= 63")
+        .message("metadata.name must have at most 63 characters, since a namespace names its tier in a label: choose a shorter name"),
+    printcolumn(name = "Min Interval", type_ = "string", json_path = ".spec.minInterval", description = "The smallest gap between two deliveries of a schedule"),
+    printcolumn(name = "Hourly", type_ = "integer", json_path = ".spec.maxDeliveriesPerHour", description = "The most deliveries of a namespace in an hour"),
+    printcolumn(name = "Max Schedules", type_ = "integer", json_path = ".spec.maxSchedules", description = "The most schedules of a namespace"),
+    printcolumn(name = "Default", type_ = "boolean", json_path = ".spec.default", description = "Whether namespaces without a label are in it"),
+    printcolumn(name = "Namespaces", type_ = "integer", json_path = ".status.namespaces", description = "How many namespaces with schedules are in it"),
+    printcolumn(name = "Schedules", type_ = "integer", json_path = ".status.schedules", description = "How many schedules are in it"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether it is in force"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTierSpec {
+    /// The smallest gap between two deliveries of one schedule, such as 15m or 1h30m: 1m to 8760h.
+    #[schemars(schema_with = "schemas::interval")]
+    pub min_interval: Duration,
+    /// The most schedules in one namespace: 0 to 10000.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub max_schedules: u32,
+    /// The most deliveries of one namespace in any hour, all its schedules together: 0 to 600000.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub max_deliveries_per_hour: u32,
+    /// The largest body, in bytes: 0 to 1048576. Default: 65536.
+    #[serde(default = "default_max_body_bytes")]
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub max_body_bytes: u32,
+    /// The most attempts at one delivery: 1 to 20. Default: 5.
+    #[serde(default = "default_max_attempts")]
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: u32,
+    /// The longest timeout of one attempt, in seconds: 1 to 60. Default: 30.
+    #[serde(default = "default_max_timeout_seconds")]
+    #[schemars(range(min = 1, max = 60))]
+    pub max_timeout_seconds: u32,
+    /// When not empty, deliveries go to these hosts only: a host, or *.example.com for all names below example.com but not
+    /// itself. An exact entry also admits a name that is internal by its form; its addresses must still be public or in
+    /// allowedCIDRs. At most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::host_patterns")]
+    pub allowed_hosts: Vec<String>,
+    /// Deliveries never go to these hosts, allowedHosts or not; written as there. At most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::host_patterns")]
+    pub denied_hosts: Vec<String>,
+    /// Ports beside 443, which is always allowed. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::ports")]
+    pub allowed_ports: Vec<u16>,
+    /// Blocks of addresses that deliveries may go to although they are not public, such as 10.20.0.0/16. Whoever may deliver
+    /// there can reach what listens there, so keep the blocks small. At most 64.
+    #[serde(default, rename = "allowedCIDRs", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::cidrs")]
+    pub allowed_cidrs: Vec<String>,
+    /// Whether namespaces without the label postern.dev/tier are in this tier. One tier at most may say so; with two, neither
+    /// is in force for them. Default: false.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// What the operator last saw. Only the operator writes it; it counts, and names no tenant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WebhookTierStatus {
+    /// The metadata.generation that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+    /// Ready, with its reason and what to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schemas::conditions")]
+    pub conditions: Vec<Condition>,
+    /// How many namespaces with schedules are in the tier.
+    #[schemars(range(min = 0))]
+    pub namespaces: u32,
+    /// How many schedules are in the tier.
+    #[schemars(range(min = 0))]
+    pub schedules: u32,
+}
+
+fn default_max_body_bytes() -> u32 {
+    65_536
+}
+
+fn default_max_attempts() -> u32 {
+    5
+}
+
+fn default_max_timeout_seconds() -> u32 {
+    30
+}
