@@ -9,6 +9,7 @@
     reason = "a test that can't go on fails"
 )]
 
+mod api;
 mod cluster_lifecycle;
 mod cluster_promises;
 mod harness;

@@ -14,7 +14,12 @@ use super::schemas;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("[has(self.inline), has(self.configMapKeyRef), has(self.secretKeyRef)].exists_one(given, given)")
-        .message("give exactly one of inline, configMapKeyRef and secretKeyRef")
+        .message("give exactly one of inline, configMapKeyRef and secretKeyRef"),
+    // maxLength counts characters, and everything else counts bytes. Here and not at the field, so that the message
+    // doesn't repeat the body.
+    validation = Rule::new("!has(self.inline) || bytes(self.inline).size() <= 65536")
+        .message("must have at most 65536 bytes: keep a larger body in a ConfigMap or Secret, and name it by configMapKeyRef or secretKeyRef")
+        .field_path(".inline")
 )]
 pub struct Body {
     /// The value of the header Content-Type. When it is JSON, placeholders are escaped as JSON. Default: application/json.
@@ -23,7 +28,7 @@ pub struct Body {
     pub content_type: String,
     /// The body itself, when it is no secret: at most 65536 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schemas::inline_body")]
+    #[schemars(length(max = 65_536))]
     pub inline: Option<String>,
     /// The ConfigMap that holds the body, and the key in its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -76,13 +76,20 @@ impl Crd {
 /// nothing.
 fn to_kubernetes(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
-    schema.description = schema.description.take().map(|text| text.replace('\n', " "));
+    schema.description = schema
+        .description
+        .take()
+        .map(|text| text.replace('\n', " "));
     schema.format = schema.format.take().map(|format| match format.as_str() {
         "uint8" | "uint16" | "uint32" => "int32".into(),
         "uint64" => "int64".into(),
         _ => format,
     });
-    for property in schema.properties.iter_mut().flat_map(|all| all.values_mut()) {
+    for property in schema
+        .properties
+        .iter_mut()
+        .flat_map(|all| all.values_mut())
+    {
         to_kubernetes(property);
     }
     match &mut schema.items {
@@ -96,9 +103,12 @@ fn to_kubernetes(schema: &mut JSONSchemaProps) {
 fn integers(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            #[expect(clippy::cast_possible_truncation, reason = "compared after the cast")]
-            if let Some(float) = number.as_f64().filter(|float| *float as i64 as f64 == *float) {
-                *number = (float as i64).into();
+            let text = number.to_string();
+            let whole = text
+                .strip_suffix(".0")
+                .and_then(|whole| whole.parse::<i64>().ok());
+            if let Some(whole) = whole {
+                *number = whole.into();
             }
         }
         Value::Array(items) => items.iter_mut().for_each(integers),

@@ -18,10 +18,14 @@ fn every_field(mut look: impl FnMut(&str, &JSONSchemaProps)) {
         let definition = crd.definition();
         let schema = definition.spec.versions[0].schema.clone().unwrap();
         let mut seen = 0;
-        walk(crd.plural(), &schema.open_api_v3_schema.unwrap(), &mut |path, schema| {
-            seen += 1;
-            look(path, schema);
-        });
+        walk(
+            crd.plural(),
+            &schema.open_api_v3_schema.unwrap(),
+            &mut |path, schema| {
+                seen += 1;
+                look(path, schema);
+            },
+        );
         assert!(seen > 20, "{crd:?} has {seen} fields");
     }
 }
@@ -51,21 +55,37 @@ fn every_field_is_described_and_bounded() {
         if is_meta {
             return;
         }
-        assert!(is_item || schema.description.is_some(), "{path} has no description");
+        assert!(
+            is_item || schema.description.is_some(),
+            "{path} has no description"
+        );
         assert_eq!(schema.nullable, None, "{path}");
         match schema.type_.as_deref() {
             Some("string") => {
-                let closed = schema.enum_.is_some() || schema.format.as_deref() == Some("date-time");
-                assert!(closed || schema.max_length.is_some(), "{path} has no maxLength");
+                let closed =
+                    schema.enum_.is_some() || schema.format.as_deref() == Some("date-time");
+                assert!(
+                    closed || schema.max_length.is_some(),
+                    "{path} has no maxLength"
+                );
             }
             Some("array") => {
                 assert!(schema.max_items.is_some(), "{path} has no maxItems");
-                assert!(schema.x_kubernetes_list_type.is_some(), "{path} has no list type");
+                assert!(
+                    schema.x_kubernetes_list_type.is_some(),
+                    "{path} has no list type"
+                );
             }
             Some("integer") => {
                 assert!(schema.minimum.is_some(), "{path} has no minimum");
-                assert!(path.contains(".status") || schema.maximum.is_some(), "{path} has no maximum");
-                assert!(matches!(schema.format.as_deref(), Some("int32" | "int64")), "{path}");
+                assert!(
+                    path.contains(".status") || schema.maximum.is_some(),
+                    "{path} has no maximum"
+                );
+                assert!(
+                    matches!(schema.format.as_deref(), Some("int32" | "int64")),
+                    "{path}"
+                );
             }
             Some("object") => {
                 assert!(schema.properties.is_some(), "{path} has no properties");
@@ -93,7 +113,7 @@ fn every_default_that_a_description_names_is_the_default_and_the_other_way_round
         });
         match (described, default) {
             (Some(described), Some(default)) => assert_eq!(described, default, "{path}"),
-            (Some("no body"), None) | (None, None) => {}
+            (Some("no body") | None, None) => {}
             // The fields below say it.
             (None, Some(default)) if default.starts_with('{') || path.contains(".status") => {}
             (described, default) => panic!("{path}: described {described:?}, is {default:?}"),
@@ -106,7 +126,10 @@ fn every_rule_has_a_message_that_a_user_can_act_on() {
     every_field(|path, schema| {
         for rule in schema.x_kubernetes_validations.iter().flatten() {
             let message = rule.message.as_deref().unwrap_or_default();
-            assert!(message.len() > 10 && !message.contains('\n'), "{path}: {message:?}");
+            assert!(
+                message.len() > 10 && !message.contains('\n'),
+                "{path}: {message:?}"
+            );
         }
     });
 }

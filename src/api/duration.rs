@@ -21,12 +21,15 @@ pub struct Duration(std::time::Duration);
 pub struct ParseDurationError;
 
 const UNITS: [(char, u64); 3] = [('h', 3_600), ('m', 60), ('s', 1)];
-/// So many digits of hours fit in Go's 64 bits of nanoseconds.
+/// As many digits as the longest duration has hours.
 const MAX_DIGITS: usize = 6;
+/// More than a century; Go's 64 bits of nanoseconds hold it.
+const MAX_SECONDS: u64 = 999_999 * 3_600;
 
 impl Duration {
     /// The texts that can be read, as a regular expression of RE2.
-    pub(super) const PATTERN: &str = "^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$";
+    pub(super) const PATTERN: &str =
+        "^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$";
 
     /// A whole number of hours.
     #[must_use]
@@ -62,7 +65,7 @@ impl FromStr for Duration {
             seconds += number * factor;
             rest = &rest[digits + 1..];
         }
-        if text.is_empty() || !rest.is_empty() {
+        if text.is_empty() || !rest.is_empty() || seconds > MAX_SECONDS {
             return Err(ParseDurationError);
         }
         Ok(Duration(std::time::Duration::from_secs(seconds)))
@@ -127,21 +130,27 @@ mod tests {
             ("007m", 420, "7m"),
             ("0s", 0, "0s"),
             ("0h", 0, "0s"),
-            ("999999h999999m999999s", 3_661_056_339, "1016960h5m39s"),
+            ("999999h", 3_599_996_400, "999999h"),
+            ("999m999s", 60_939, "16h55m39s"),
         ] {
             let read: Duration = text.parse().unwrap();
             assert_eq!(read.as_secs(), seconds, "{text}");
             assert_eq!(read.to_string(), printed);
+            assert_eq!(printed.parse(), Ok(read));
         }
     }
 
     #[test]
     fn refuses_what_go_refuses_and_what_has_no_use_here() {
         for text in [
-            "", "h", "1", "1d", "1h1h", "1m1h", "1 h", " 1h", "1h ", "+1h", "-1h", "1.5h", ".5h", "1ms", "1us", "1H",
-            "1000000h", "0", "1h30", "٣h", "PT1H",
+            "", "h", "1", "1d", "1h1h", "1m1h", "1 h", " 1h", "1h ", "+1h", "-1h", "1.5h", ".5h",
+            "1ms", "1us", "1H", "1000000h", "0", "1h30", "٣h", "PT1H",
         ] {
-            assert_eq!(text.parse::<Duration>(), Err(ParseDurationError), "{text:?}");
+            assert_eq!(
+                text.parse::<Duration>(),
+                Err(ParseDurationError),
+                "{text:?}"
+            );
         }
     }
 }

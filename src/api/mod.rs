@@ -5,6 +5,11 @@
 //!
 //! The rules use CEL as Kubernetes 1.33 and later have it.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "comments of fields are read by users of kubectl, as plain text"
+)]
+
 mod body;
 mod crd;
 mod delivery;
@@ -23,9 +28,7 @@ pub use delivery::{Backoff, DeliveryOptions, History};
 pub use duration::{Duration, ParseDurationError};
 pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecret};
 pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
-pub use signing::{
-    ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing,
-};
+pub use signing::{ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing};
 pub use status::{
     DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookScheduleStatus,
 };

@@ -4,9 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStatus, schemas,
-};
+use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStatus, schemas};
 
 /// When to deliver, where to, what, and how it is signed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]

@@ -9,12 +9,9 @@ fn rule(rule: impl Into<String>, message: impl Into<String>) -> Value {
     json!({"rule": rule.into(), "message": message.into()})
 }
 
+/// A text that its rules don't allow to be empty.
 fn string(max_length: u32, rules: &[Value]) -> Schema {
-    let mut schema = json_schema!({"type": "string", "minLength": 1, "maxLength": max_length});
-    if !rules.is_empty() {
-        schema.insert("x-kubernetes-validations".into(), rules.into());
-    }
-    schema
+    json_schema!({"type": "string", "maxLength": max_length, "x-kubernetes-validations": rules})
 }
 
 fn set(max_items: u32, items: &Schema) -> Schema {
@@ -104,18 +101,6 @@ pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// What a header's value may hold; an empty one is allowed.
-pub(super) fn header_value(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 8192,
-        "x-kubernetes-validations": [rule(
-            r"self.matches('^[\\t -~]*$')",
-            "must be printable ASCII without line breaks",
-        )],
-    })
-}
-
 /// What stands before a classic signature; an empty one is allowed.
 pub(super) fn signature_prefix(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -134,18 +119,6 @@ pub(super) fn content_type(_: &mut SchemaGenerator) -> Schema {
             "must be a media type such as application/json or text/plain; charset=utf-8",
         )],
     )
-}
-
-/// The API server counts characters, and everything else counts bytes.
-pub(super) fn inline_body(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 65_536,
-        "x-kubernetes-validations": [rule(
-            "bytes(self).size() <= 65536",
-            "must have at most 65536 bytes: keep a larger body in a ConfigMap or Secret, and name it by configMapKeyRef or secretKeyRef",
-        )],
-    })
 }
 
 /// How often the operator makes a new signing key.

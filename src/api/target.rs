@@ -51,7 +51,11 @@ pub enum Method {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.value) != has(self.valueFrom)")
-        .message("give exactly one of value and valueFrom")
+        .message("give exactly one of value and valueFrom"),
+    // Here and not at the field, so that the message doesn't repeat the value.
+    validation = Rule::new(r"!has(self.value) || self.value.matches('^[\t -~]*$')")
+        .message("must be printable ASCII without line breaks")
+        .field_path(".value")
 )]
 pub struct Header {
     /// The header's name. Headers of the connection (Host, Content-Length, Proxy-*, ...), of the signature and of the
@@ -60,7 +64,7 @@ pub struct Header {
     pub name: String,
     /// The header's value, when it is no secret: printable ASCII, at most 8192 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schemas::header_value")]
+    #[schemars(length(max = 8_192))]
     pub value: Option<String>,
     /// Where the header's value is kept, at most 8192 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

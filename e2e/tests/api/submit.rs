@@ -1,0 +1,164 @@
+//! Submitting objects as `kubectl` does, and reading the answer as `kubectl` prints it.
+
+use hyper::Request;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, ResourceExt};
+use postern::api::Crd;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::harness::Cluster;
+
+/// Installs the CRDs, once for all tests.
+pub async fn install_crds(cluster: &Cluster) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(async || {
+            let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+            for crd in Crd::ALL {
+                let definition = crd.definition();
+                let name = definition.name_any();
+                api.patch(
+                    &name,
+                    &PatchParams::apply("postern-e2e").force(),
+                    &Patch::Apply(&definition),
+                )
+                .await
+                .unwrap();
+                await_condition(api.clone(), &name, conditions::is_crd_established())
+                    .await
+                    .unwrap();
+            }
+        })
+        .await;
+}
+
+/// An object before it is submitted.
+#[derive(Clone)]
+pub struct Draft(pub Value);
+
+impl Draft {
+    /// A schedule with no more than it must have.
+    pub fn schedule() -> Draft {
+        Draft(json!({
+            "apiVersion": "postern.dev/v1alpha1",
+            "kind": "WebhookSchedule",
+            "metadata": {"name": "draft"},
+            "spec": {
+                "schedule": "0 * * * *",
+                "target": {"urlFrom": {"secretKeyRef": {"name": "hook", "key": "url"}}},
+                "signing": {"keysFrom": [{"secretKeyRef": {"name": "hook", "key": "signing-key"}}]},
+            },
+        }))
+    }
+
+    /// A tier with no more than it must have.
+    pub fn tier() -> Draft {
+        Draft(json!({
+            "apiVersion": "postern.dev/v1alpha1",
+            "kind": "WebhookTier",
+            "metadata": {"name": "draft"},
+            "spec": {"minInterval": "15m", "maxSchedules": 10, "maxDeliveriesPerHour": 40},
+        }))
+    }
+
+    /// Sets the field at a path such as `spec.target.method`.
+    pub fn with(mut self, path: &str, value: Value) -> Draft {
+        *path
+            .split('.')
+            .fold(&mut self.0, |at, field| &mut at[field]) = value;
+        self
+    }
+
+    /// Leaves out the field at a path.
+    pub fn without(mut self, path: &str) -> Draft {
+        let (parent, field) = path.rsplit_once('.').unwrap();
+        let parent = parent
+            .split('.')
+            .fold(&mut self.0, |at, field| &mut at[field]);
+        parent.as_object_mut().unwrap().remove(field).unwrap();
+        self
+    }
+
+    /// Asks the API server what it would make of it: the object as it would be stored, or the lines that `kubectl` prints.
+    pub async fn submit(&self, cluster: &Cluster, namespace: &str) -> Result<Value, Vec<String>> {
+        let collection = match self.0["kind"].as_str().unwrap() {
+            "WebhookTier" => "webhooktiers".to_owned(),
+            _ => format!("namespaces/{namespace}/webhookschedules"),
+        };
+        let url =
+            format!("/apis/postern.dev/v1alpha1/{collection}?dryRun=All&fieldValidation=Strict");
+        let request = Request::post(url)
+            .header("Content-Type", "application/json")
+            .body(self.0.to_string().into_bytes())
+            .unwrap();
+        match cluster.client.request(request).await {
+            Ok(stored) => Ok(stored),
+            Err(kube::Error::Api(status)) => {
+                let causes = status
+                    .details
+                    .map(|details| details.causes)
+                    .unwrap_or_default();
+                if causes.is_empty() {
+                    return Err(vec![status.message]);
+                }
+                // A line of the API server's own, about what it didn't look at for the other lines' sake.
+                Err(causes
+                    .into_iter()
+                    .filter(|cause| {
+                        !cause
+                            .message
+                            .contains("some validation rules were not checked")
+                    })
+                    .map(|cause| format!("{}: {}", cause.field, cause.message))
+                    .collect())
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Holds that each value at its path is refused with the given words and no others.
+pub async fn refuses<'a>(
+    cluster: &Cluster,
+    namespace: &str,
+    draft: Draft,
+    cases: impl IntoIterator<Item = (&'a str, Value, &'a str)>,
+) {
+    let mut wrong = Vec::new();
+    for (path, value, words) in cases {
+        let answer = draft
+            .clone()
+            .with(path, value.clone())
+            .submit(cluster, namespace)
+            .await;
+        let said = answer.map_or_else(|lines| lines.join("\n"), |_| "(admitted)".into());
+        if said != words {
+            let mut value = value.to_string();
+            value.truncate(value.floor_char_boundary(100));
+            wrong.push(format!("{path}: {value}\n  said: {said}\n  want: {words}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n\n"));
+}
+
+/// Holds that each value at its path is admitted and kept as it is.
+pub async fn admits<'a>(
+    cluster: &Cluster,
+    namespace: &str,
+    draft: Draft,
+    cases: impl IntoIterator<Item = (&'a str, Value)>,
+) {
+    for (path, value) in cases {
+        let answer = draft
+            .clone()
+            .with(path, value.clone())
+            .submit(cluster, namespace)
+            .await;
+        let stored = answer.unwrap_or_else(|lines| panic!("{path}: {value}\n{}", lines.join("\n")));
+        let kept = path.split('.').fold(&stored, |at, field| &at[field]);
+        assert_eq!(*kept, value, "{path}");
+    }
+}
