@@ -9,6 +9,10 @@
     clippy::doc_markdown,
     reason = "comments of fields are read by users of kubectl, as plain text"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "the derive of a schema makes a private copy of its type, with the same visibility"
+)]
 
 mod body;
 mod crd;
