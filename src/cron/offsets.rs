@@ -1,0 +1,78 @@
+//! A zone's offsets from UTC over a stretch of time, as a table: cheap to look up, and all that next times and gaps
+//! ask of a zone.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::calendar::DAY;
+
+/// A change of the offset from UTC. Times in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transition {
+    /// The first second of the new offset.
+    pub(super) at: i64,
+    pub(super) before: i64,
+    pub(super) after: i64,
+}
+
+impl Transition {
+    /// How far the clocks are moved, either way.
+    pub(super) fn shift(&self) -> i64 {
+        (self.after - self.before).abs()
+    }
+}
+
+/// The offsets from some time on; before it, the first one.
+#[derive(Clone, Debug)]
+pub(super) struct Offsets {
+    first: i64,
+    transitions: Vec<Transition>,
+}
+
+/// A search for a next time first goes back to the start of the month that it is in.
+const REACH_BACK: i64 = 40 * DAY;
+
+impl Offsets {
+    /// Everything that a search starting in `from..=until` looks at; it ends within six years of where it started.
+    pub(super) fn new(zone: &TimeZone, from: i64, until: i64) -> Self {
+        let start = timestamp(from - REACH_BACK);
+        let until = until.saturating_add(7 * 366 * DAY);
+        let first = i64::from(zone.to_offset(start).seconds());
+        let mut before = first;
+        let mut transitions = Vec::new();
+        for change in zone.following(start) {
+            let at = change.timestamp().as_second();
+            if at > until {
+                break;
+            }
+            let after = i64::from(change.offset().seconds());
+            if after != before {
+                transitions.push(Transition { at, before, after });
+            }
+            before = after;
+        }
+        Self { first, transitions }
+    }
+
+    /// The offset at an instant, in seconds east of UTC.
+    pub(super) fn at(&self, instant: i64) -> i64 {
+        match self.index_after(instant) {
+            0 => self.first,
+            index => self.transitions[index - 1].after,
+        }
+    }
+
+    pub(super) fn transitions(&self) -> &[Transition] {
+        &self.transitions
+    }
+
+    /// The index of the first transition later than `instant`.
+    pub(super) fn index_after(&self, instant: i64) -> usize {
+        self.transitions.partition_point(|transition| transition.at <= instant)
+    }
+}
+
+/// The instant, or the nearest one that jiff can say (years -9999 to 9999).
+fn timestamp(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
