@@ -1,12 +1,25 @@
 //! The `postern` command.
 
-use clap::Parser;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use postern::cli;
 
 /// Scheduled webhooks for Kubernetes.
 #[derive(Parser)]
 #[command(version)]
-struct Postern {}
+struct Postern {
+    #[command(subcommand)]
+    command: Command,
+}
 
-fn main() {
-    let Postern {} = Postern::parse();
+#[derive(Subcommand)]
+enum Command {
+    Cron(cli::cron::Args),
+}
+
+fn main() -> ExitCode {
+    match Postern::parse().command {
+        Command::Cron(args) => cli::cron::run(args),
+    }
 }
