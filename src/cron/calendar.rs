@@ -35,7 +35,11 @@ pub(super) fn first_of_month(year: i64, month: i64) -> i64 {
 const DAYS_TO_MARCH_OF_YEAR_0: i64 = 719_468;
 
 /// The date `days` after 1970-01-01.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the remainders are within a month and a year")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the remainders are within a month and a year"
+)]
 pub(super) fn date(days: i64) -> Date {
     let days = days + DAYS_TO_MARCH_OF_YEAR_0;
     let (cycle, days) = (days.div_euclid(CYCLE_DAYS), days.rem_euclid(CYCLE_DAYS));
@@ -44,12 +48,24 @@ pub(super) fn date(days: i64) -> Date {
     let in_year = days - (year * 365 + year / 4 - year / 100);
     let month = (5 * in_year + 2) / 153;
     let day = in_year - (153 * month + 2) / 5 + 1;
-    let (carry, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
-    Date { year: cycle * CYCLE_YEARS + year + carry, month: month as u8, day: day as u8 }
+    let (carry, month) = if month < 10 {
+        (0, month + 3)
+    } else {
+        (1, month - 9)
+    };
+    Date {
+        year: cycle * CYCLE_YEARS + year + carry,
+        month: month as u8,
+        day: day as u8,
+    }
 }
 
 /// The weekday of the day `days` after 1970-01-01, which was a Thursday; Sunday is 0.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a remainder of 7")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a remainder of 7"
+)]
 pub(super) fn weekday(days: i64) -> u8 {
     (days + 4).rem_euclid(7) as u8
 }
@@ -63,7 +79,10 @@ pub(super) struct Local {
 
 impl Local {
     pub(super) fn of(local_seconds: i64) -> Self {
-        Self { days: local_seconds.div_euclid(DAY), second: local_seconds.rem_euclid(DAY) }
+        Self {
+            days: local_seconds.div_euclid(DAY),
+            second: local_seconds.rem_euclid(DAY),
+        }
     }
 
     pub(super) fn hour(self) -> i64 {

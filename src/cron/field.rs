@@ -10,7 +10,11 @@ impl Set {
     /// Every `step`-th number from `first` to `last`.
     pub(super) fn range(first: u8, last: u8, step: u64) -> Self {
         let step = usize::try_from(step).unwrap_or(usize::MAX);
-        Self((first..=last).step_by(step).fold(0, |bits, number| bits | 1 << number))
+        Self(
+            (first..=last)
+                .step_by(step)
+                .fold(0, |bits, number| bits | 1 << number),
+        )
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -19,6 +23,11 @@ impl Set {
 
     pub(super) fn has(self, number: u8) -> bool {
         self.0 >> number & 1 == 1
+    }
+
+    /// The members as bits.
+    pub(super) fn bits(self) -> u64 {
+        self.0
     }
 
     pub(super) fn len(self) -> u32 {
@@ -34,7 +43,10 @@ impl Set {
     }
 
     /// The smallest member that is `number` or more.
-    #[expect(clippy::cast_possible_truncation, reason = "a u64 has at most 64 trailing zeros")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a u64 has at most 64 trailing zeros"
+    )]
     pub(super) fn at_or_after(self, number: u8) -> Option<u8> {
         let rest = self.0 >> number;
         (rest != 0).then(|| number + rest.trailing_zeros() as u8)
@@ -61,10 +73,19 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Whether the day of the month and the weekday fit. With a star in either field both must, else one is enough.
+    /// Whether both the day of the month and the weekday must fit: with a star in either. Else one is enough.
+    pub(super) fn days_and_weekdays(&self) -> bool {
+        self.days.star || self.weekdays.star
+    }
+
+    /// Whether the day of the month and the weekday fit.
     pub(super) fn day_fits(&self, day: u8, weekday: u8) -> bool {
         let (by_day, by_weekday) = (self.days.set.has(day), self.weekdays.set.has(weekday));
-        if self.days.star || self.weekdays.star { by_day && by_weekday } else { by_day || by_weekday }
+        if self.days_and_weekdays() {
+            by_day && by_weekday
+        } else {
+            by_day || by_weekday
+        }
     }
 
     /// Whether this is a date on which the expression fires.
@@ -84,7 +105,7 @@ impl Fields {
             })
         };
         let some_weekday = !self.weekdays.set.is_empty();
-        let some_day = if self.days.star || self.weekdays.star {
+        let some_day = if self.days_and_weekdays() {
             some_weekday && some_date()
         } else {
             some_weekday && !self.months.is_empty() || some_date()

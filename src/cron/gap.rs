@@ -4,18 +4,19 @@
 //! Away from changes of the clocks, the deliveries are the matching local times, and those repeat: the same times on
 //! each matching day. So there the smallest gap is one within a day, or one from the last time of a day to the first
 //! of the next matching day, and days are all that has to be visited; none, once the gap can't get smaller. Near a
-//! change of the clocks, the deliveries are what [`Search`] finds, one by one. Where every day about a change matches,
-//! that is worked out once for all the changes that are alike.
+//! change of the clocks, the deliveries are what [`Search`] finds, one by one; that is worked out once for all the
+//! changes about which the days match alike.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::calendar::{CYCLE_DAYS, DAY, HOUR, Local, MINUTE, date, first_of_month, weekday};
+use super::calendar::{CYCLE_DAYS, DAY, HOUR, Local, date, weekday};
 use super::field::Fields;
 use super::next::{Search, whole_second};
 use super::offsets::{Offsets, Transition};
+use super::pattern::{Pattern, smallest_difference};
 
 /// How close an expression's deliveries get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,12 @@ pub struct Tightest {
 pub(super) const FULL_CYCLE: i64 = CYCLE_DAYS * DAY;
 
 /// The closest deliveries among those from `from` to `from + span` (seconds), each with the one after it.
-pub(super) fn tightest(fields: &Fields, zone: &TimeZone, from: Timestamp, span: i64) -> Option<Tightest> {
+pub(super) fn tightest(
+    fields: &Fields,
+    zone: &TimeZone,
+    from: Timestamp,
+    span: i64,
+) -> Option<Tightest> {
     if !fields.ever_match() {
         return None;
     }
@@ -39,81 +45,22 @@ pub(super) fn tightest(fields: &Fields, zone: &TimeZone, from: Timestamp, span: 
     let offsets = Offsets::new(zone, from, until);
     let pattern = Pattern::new(fields);
     let survey = Survey {
-        search: Search { fields, offsets: &offsets },
+        search: Search {
+            fields,
+            offsets: &offsets,
+        },
         smallest_local: pattern.within_day.min(pattern.over_midnight),
         pattern,
         until,
         known: HashMap::new(),
-        found: Found { gap: i64::MAX, most: 0 },
+        found: Found::NOTHING,
     };
     let Found { gap, most } = survey.run(from);
     let min_gap_seconds = u64::try_from(gap).ok().filter(|_| gap != i64::MAX)?;
-    Some(Tightest { min_gap_seconds, max_per_hour: most })
-}
-
-/// The local times at which an expression matches.
-struct Pattern<'a> {
-    fields: &'a Fields,
-    /// Seconds of the day, ascending. Never empty.
-    times: Vec<i64>,
-    /// The smallest gap between two of `times`; `i64::MAX` when there is one only.
-    within_day: i64,
-    /// The gap from the last of `times` to the first on the day after.
-    over_midnight: i64,
-    /// Deliveries in an hour that has any.
-    per_hour: u32,
-}
-
-impl<'a> Pattern<'a> {
-    fn new(fields: &'a Fields) -> Self {
-        let minutes = |hour| fields.minutes.iter().map(move |minute| i64::from(hour) * HOUR + i64::from(minute) * MINUTE);
-        let times: Vec<i64> = fields.hours.iter().flat_map(minutes).collect();
-        let within_day = smallest_difference(&times);
-        let ends = times.first().zip(times.last());
-        let over_midnight = ends.map_or(i64::MAX, |(first, last)| DAY + first - last);
-        Self { fields, times, within_day, over_midnight, per_hour: fields.minutes.len() }
-    }
-
-    fn day_fits(&self, days: i64) -> bool {
-        self.fields.date_fits(date(days), weekday(days))
-    }
-
-    fn fits(&self, local_seconds: i64) -> bool {
-        let local = Local::of(local_seconds);
-        self.day_fits(local.days) && self.times.binary_search(&local.second).is_ok()
-    }
-
-    /// The first matching day later than `days`.
-    fn day_after(&self, days: i64) -> i64 {
-        let mut days = days + 1;
-        loop {
-            let today = date(days);
-            if !self.fields.months.has(today.month) {
-                days = first_of_month(today.year, i64::from(today.month) + 1);
-            } else if self.fields.day_fits(today.day, weekday(days)) {
-                return days;
-            } else {
-                days += 1;
-            }
-        }
-    }
-
-    /// The last matching local time at or before `limit` but not before `earliest`, which matches.
-    fn last_until(&self, limit: i64, earliest: i64) -> i64 {
-        let Local { mut days, mut second } = Local::of(limit);
-        while days * DAY + second > earliest {
-            if self.day_fits(days)
-                && let Some(index) = self.times.partition_point(|&time| time <= second).checked_sub(1)
-            {
-                return days * DAY + self.times[index];
-            }
-            let today = date(days);
-            let month_fits = self.fields.months.has(today.month);
-            days = if month_fits { days } else { first_of_month(today.year, i64::from(today.month)) } - 1;
-            second = DAY - 1;
-        }
-        earliest
-    }
+    Some(Tightest {
+        min_gap_seconds,
+        max_per_hour: most,
+    })
 }
 
 /// What was found so far.
@@ -132,13 +79,44 @@ impl Found {
     }
 }
 
-/// What a change of the clocks does to an expression that matches all the days about it.
-#[derive(Clone, Copy)]
+impl Found {
+    const NOTHING: Self = Self {
+        gap: i64::MAX,
+        most: 0,
+    };
+}
+
+/// How deliveries pass a change of the clocks.
 struct Passage {
     found: Found,
-    /// The first delivery behind it, in seconds after the change.
+    /// The first delivery well behind it, in seconds after the change.
     behind: i64,
 }
+
+/// A change of the clocks as a search sees it that neither starts nor ends more than [`DAYS_ABOUT`] days away: two
+/// that are equal are passed in the same way.
+#[derive(PartialEq, Eq, Hash)]
+struct Situation {
+    /// The second of the day that the clocks are changed at.
+    second: i64,
+    before: i64,
+    after: i64,
+    days: [Day; DAYS],
+}
+
+/// What a search by dates asks of a day.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Day {
+    first_of_month: bool,
+    month_fits: bool,
+    day_fits: bool,
+}
+
+/// Days on either side of a change of the clocks that are looked at together with it.
+const DAYS_ABOUT: i64 = 3;
+
+/// Those days, the day of the change, and one more on either side, as a reading of the clock moves with the offset.
+const DAYS: usize = 9;
 
 struct Survey<'a> {
     search: Search<'a>,
@@ -147,14 +125,9 @@ struct Survey<'a> {
     smallest_local: i64,
     /// The survey ends with the first delivery from here on.
     until: i64,
-    /// By the reading of the clock at the change, and the offsets before and after it.
-    known: HashMap<(i64, i64, i64), Passage>,
+    known: HashMap<Situation, Passage>,
     found: Found,
 }
-
-/// How many days about those that a change of the clocks touches must match, for it to be like any other: on such
-/// days a search goes from hour to hour and never by dates.
-const DAYS_ABOUT: i64 = 2;
 
 /// After a search that found nothing, the next one starts a year later.
 const YEAR: i64 = 366 * DAY;
@@ -164,19 +137,25 @@ const BEYOND_HORIZON: i64 = 6 * YEAR;
 
 impl Survey<'_> {
     fn run(mut self, from: i64) -> Found {
-        let Some(first) = self.after(from) else { return self.found };
+        let Some(first) = self.after(from) else {
+            return self.found;
+        };
         let mut delivery = self.walk(first);
         while delivery < self.until {
             // From here to the next change of the clocks, deliveries are the matching local times.
             let transitions = self.search.offsets.transitions();
-            let next = transitions.get(self.search.offsets.index_after(delivery)).copied();
+            let next = transitions
+                .get(self.search.offsets.index_after(delivery))
+                .copied();
             let limit = next.map_or(self.until, |next| (next.at - margin(&next)).min(self.until));
             let offset = self.search.offsets.at(delivery);
             let last = self.pattern.last_until(limit + offset, delivery + offset) - offset;
             self.add_local(delivery + offset, last + offset);
             if limit == self.until {
                 // The one that follows the last is still to be looked at.
-                let Some(following) = self.search.after(last) else { break };
+                let Some(following) = self.search.after(last) else {
+                    break;
+                };
                 if last < self.until {
                     self.found.gap = self.found.gap.min(following - last);
                 }
@@ -192,34 +171,64 @@ impl Survey<'_> {
 
     /// The first delivery after `instant`; later by years when the search's horizon has none.
     fn after(&self, instant: i64) -> Option<i64> {
-        (0..).map(|years| instant + years * YEAR).take_while(|&start| start < self.until).find_map(|start| self.search.after(start))
+        (0..)
+            .map(|years| instant + years * YEAR)
+            .take_while(|&start| start < self.until)
+            .find_map(|start| self.search.after(start))
     }
 
     /// Goes from the last delivery before a change of the clocks to the first one well behind it.
     fn pass(&mut self, last: i64, transition: &Transition) -> i64 {
+        let Some(situation) = self.situation(last, transition) else {
+            return self.walk(last);
+        };
+        if let Some(passage) = self.known.get(&situation) {
+            self.found.add(passage.found);
+            return transition.at + passage.behind;
+        }
+        let outside = std::mem::replace(&mut self.found, Found::NOTHING);
+        let behind = self.walk(last);
+        let found = std::mem::replace(&mut self.found, outside);
+        self.found.add(found);
+        if behind < transition.at + DAYS_ABOUT * DAY {
+            self.known.insert(
+                situation,
+                Passage {
+                    found,
+                    behind: behind - transition.at,
+                },
+            );
+        }
+        behind
+    }
+
+    /// What decides how a change of the clocks is passed, when it is the days about it alone.
+    fn situation(&self, last: i64, transition: &Transition) -> Option<Situation> {
         let Transition { at, before, after } = *transition;
-        let reading = Local::of(at + before);
-        let about = margin(transition) / DAY + DAYS_ABOUT;
-        let alone_until = self.search.offsets.transitions().get(self.search.offsets.index_after(at)).map_or(self.until, |following| {
+        let offsets = self.search.offsets;
+        let following = offsets.transitions().get(offsets.index_after(at));
+        let alone_until = following.map_or(self.until, |following| {
             self.until.min(following.at - margin(following))
         });
-        let alike = (reading.days - about..=reading.days + about).all(|days| self.pattern.day_fits(days))
-            && at + about * DAY < alone_until;
-        if !alike {
-            return self.walk(last);
+        if last < at - DAYS_ABOUT * DAY || alone_until < at + (DAYS_ABOUT + 1) * DAY {
+            return None;
         }
-        let key = (reading.second, before, after);
-        let passage = match self.known.get(&key) {
-            Some(&passage) => passage,
-            None => {
-                let outside = std::mem::replace(&mut self.found, Found { gap: i64::MAX, most: 0 });
-                let behind = self.walk(last) - at;
-                let found = std::mem::replace(&mut self.found, outside);
-                *self.known.entry(key).or_insert(Passage { found, behind })
-            }
-        };
-        self.found.add(passage.found);
-        at + passage.behind
+        let reading = Local::of(at + before);
+        let mut days = [Day::default(); DAYS];
+        for (day, number) in days.iter_mut().zip(reading.days - DAYS_ABOUT - 1..) {
+            let today = date(number);
+            *day = Day {
+                first_of_month: today.day == 1,
+                month_fits: self.pattern.fields.months.has(today.month),
+                day_fits: self.pattern.fields.day_fits(today.day, weekday(number)),
+            };
+        }
+        Some(Situation {
+            second: reading.second,
+            before,
+            after,
+            days,
+        })
     }
 
     /// Follows the deliveries one by one from `start`, until one is a matching local time far from any change of the
@@ -232,12 +241,17 @@ impl Survey<'_> {
             if let Some(following) = following {
                 self.found.gap = self.found.gap.min(following - delivery);
             }
-            let Some(following) = following.or_else(|| self.after(delivery)) else { return self.until };
+            let Some(following) = following.or_else(|| self.after(delivery)) else {
+                return self.until;
+            };
             while hour.front().is_some_and(|&first| first <= following - HOUR) {
                 hour.pop_front();
             }
             hour.push_back(following);
-            self.found.most = self.found.most.max(u32::try_from(hour.len()).unwrap_or(u32::MAX));
+            self.found.most = self
+                .found
+                .most
+                .max(u32::try_from(hour.len()).unwrap_or(u32::MAX));
             delivery = following;
             if delivery >= self.until || self.is_plain(delivery) {
                 return delivery;
@@ -249,7 +263,9 @@ impl Survey<'_> {
     fn is_plain(&self, delivery: i64) -> bool {
         let offsets = self.search.offsets;
         let index = offsets.index_after(delivery);
-        let behind = index.checked_sub(1).and_then(|index| offsets.transitions().get(index));
+        let behind = index
+            .checked_sub(1)
+            .and_then(|index| offsets.transitions().get(index));
         let ahead = offsets.transitions().get(index);
         behind.is_none_or(|transition| delivery >= transition.at + margin(transition))
             && ahead.is_none_or(|transition| delivery <= transition.at - margin(transition))
@@ -264,21 +280,33 @@ impl Survey<'_> {
             self.found.most = self.found.most.max(pattern.per_hour);
         }
         let (mut now, end) = (Local::of(first), Local::of(last));
+        let mut days = pattern.days_after(now.days);
         while self.found.gap > self.smallest_local {
             let from = pattern.times.partition_point(|&time| time < now.second);
-            let to = if now.days == end.days { pattern.times.partition_point(|&time| time <= end.second) } else { pattern.times.len() };
+            let to = if now.days == end.days {
+                pattern.times.partition_point(|&time| time <= end.second)
+            } else {
+                pattern.times.len()
+            };
             let times = &pattern.times[from..to];
-            let within = if times.len() == pattern.times.len() { pattern.within_day } else { smallest_difference(times) };
+            let within = if times.len() == pattern.times.len() {
+                pattern.within_day
+            } else {
+                smallest_difference(times)
+            };
             self.found.gap = self.found.gap.min(within);
             if now.days >= end.days {
                 break;
             }
-            let following = pattern.day_after(now.days);
+            let Some(following) = days.next() else { break };
             let gap = (following - now.days - 1) * DAY + pattern.over_midnight;
             if gap < BEYOND_HORIZON {
                 self.found.gap = self.found.gap.min(gap);
             }
-            now = Local { days: following, second: 0 };
+            now = Local {
+                days: following,
+                second: 0,
+            };
         }
     }
 }
@@ -287,8 +315,4 @@ impl Survey<'_> {
 /// readings in that stretch are skipped or occur twice, and the hour that a search goes back to start with.
 fn margin(transition: &Transition) -> i64 {
     transition.shift() + 2 * HOUR
-}
-
-fn smallest_difference(ascending: &[i64]) -> i64 {
-    ascending.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(i64::MAX)
 }

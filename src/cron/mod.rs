@@ -15,12 +15,17 @@ mod hash;
 mod next;
 mod offsets;
 mod parse;
+mod pattern;
 mod zone;
 
 #[cfg(test)]
 mod gap_tests;
 #[cfg(test)]
 mod generate;
+#[cfg(test)]
+mod next_tests;
+#[cfg(test)]
+mod parse_tests;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

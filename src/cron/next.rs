@@ -44,11 +44,23 @@ struct Walk {
 impl Search<'_> {
     /// The first time later than `from`, or `None` when the horizon has none.
     pub(super) fn after(self, from: i64) -> Option<i64> {
-        let mut walk = Walk { at: from + 1, moved: false };
+        let mut walk = Walk {
+            at: from + 1,
+            moved: false,
+        };
         let last_year = self.date(walk.at).year + HORIZON_YEARS;
-        let stages = [Self::to_month, Self::to_day, Self::to_hour, Self::to_minute, Self::to_second];
+        let stages = [
+            Self::to_month,
+            Self::to_day,
+            Self::to_hour,
+            Self::to_minute,
+            Self::to_second,
+        ];
         while self.date(walk.at).year <= last_year {
-            if stages.iter().all(|stage| matches!(stage(self, &mut walk), Step::On)) {
+            if stages
+                .iter()
+                .all(|stage| matches!(stage(self, &mut walk), Step::On))
+            {
                 return Some(walk.at);
             }
         }
@@ -100,7 +112,11 @@ impl Search<'_> {
             hour => walk.at += (24 - hour) * HOUR,
         }
         if walk.at <= from {
-            walk.at = match self.offsets.transitions().get(self.offsets.index_after(from)) {
+            walk.at = match self
+                .offsets
+                .transitions()
+                .get(self.offsets.index_after(from))
+            {
                 Some(transition) => transition.at,
                 None => from + DAY,
             };
@@ -116,7 +132,13 @@ impl Search<'_> {
             if walk.start_moving() {
                 walk.at = self.instant(local.days, local.hour() * HOUR);
             }
-            walk.at += HOUR;
+            let hour = self.local(walk.at).hour();
+            let target = self
+                .fields
+                .hours
+                .at_or_after(small(hour + 1))
+                .map_or(24, i64::from);
+            self.advance(walk, (target - hour) * HOUR, HOUR);
             if self.local(walk.at).hour() == 0 {
                 return Step::Again;
             }
@@ -133,7 +155,11 @@ impl Search<'_> {
                 // A minute of UTC, not of local time, which matters where the offset has seconds.
                 walk.at -= walk.at.rem_euclid(MINUTE);
             }
-            let target = self.fields.minutes.at_or_after(small(minute)).map_or(60, i64::from);
+            let target = self
+                .fields
+                .minutes
+                .at_or_after(small(minute))
+                .map_or(60, i64::from);
             self.advance(walk, (target - minute) * MINUTE, MINUTE);
             if self.local(walk.at).minute() == 0 {
                 return Step::Again;
@@ -155,7 +181,8 @@ impl Search<'_> {
 
     /// Forward by `duration` at once when the clocks don't change on the way, else by one `unit` only.
     fn advance(self, walk: &mut Walk, duration: i64, unit: i64) {
-        let still = self.offsets.index_after(walk.at) == self.offsets.index_after(walk.at + duration);
+        let still =
+            self.offsets.index_after(walk.at) == self.offsets.index_after(walk.at + duration);
         walk.at += if still { duration } else { unit };
     }
 
@@ -183,7 +210,11 @@ impl Walk {
 }
 
 /// An hour or a minute as a member of a set.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "hours and minutes are 0 to 59")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "hours and minutes are 0 to 59"
+)]
 fn small(number: i64) -> u8 {
     number as u8
 }
@@ -207,7 +238,13 @@ impl<'a> Upcoming<'a> {
         let from = whole_second(from);
         let until = from.saturating_add(STRETCH);
         let offsets = Offsets::new(&zone, from, until);
-        Self { fields, zone, offsets, until, at: Some(from) }
+        Self {
+            fields,
+            zone,
+            offsets,
+            until,
+            at: Some(from),
+        }
     }
 }
 
@@ -220,7 +257,11 @@ impl Iterator for Upcoming<'_> {
             self.until = from.saturating_add(STRETCH);
             self.offsets = Offsets::new(&self.zone, from, self.until);
         }
-        let next = Search { fields: self.fields, offsets: &self.offsets }.after(from)?;
+        let next = Search {
+            fields: self.fields,
+            offsets: &self.offsets,
+        }
+        .after(from)?;
         let timestamp = Timestamp::from_second(next).ok()?;
         self.at = Some(next);
         Some(timestamp)

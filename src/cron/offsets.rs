@@ -1,6 +1,8 @@
 //! A zone's offsets from UTC over a stretch of time, as a table: cheap to look up, and all that next times and gaps
 //! ask of a zone.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -27,6 +29,8 @@ impl Transition {
 pub(super) struct Offsets {
     first: i64,
     transitions: Vec<Transition>,
+    /// The last answer of `index_after`: most look-ups are near the one before.
+    near: Cell<usize>,
 }
 
 /// A search for a next time first goes back to the start of the month that it is in.
@@ -51,7 +55,11 @@ impl Offsets {
             }
             before = after;
         }
-        Self { first, transitions }
+        Self {
+            first,
+            transitions,
+            near: Cell::new(0),
+        }
     }
 
     /// The offset at an instant, in seconds east of UTC.
@@ -68,11 +76,28 @@ impl Offsets {
 
     /// The index of the first transition later than `instant`.
     pub(super) fn index_after(&self, instant: i64) -> usize {
-        self.transitions.partition_point(|transition| transition.at <= instant)
+        let near = self.near.get();
+        let after_previous = near == 0 || self.transitions[near - 1].at <= instant;
+        let before_next = self
+            .transitions
+            .get(near)
+            .is_none_or(|next| instant < next.at);
+        if after_previous && before_next {
+            return near;
+        }
+        let index = self
+            .transitions
+            .partition_point(|transition| transition.at <= instant);
+        self.near.set(index);
+        index
     }
 }
 
 /// The instant, or the nearest one that jiff can say (years -9999 to 9999).
 fn timestamp(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    Timestamp::from_second(second).unwrap_or(if second < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
