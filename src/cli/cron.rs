@@ -24,7 +24,7 @@ pub struct Args {
     /// How many times.
     #[arg(long, default_value_t = COUNT, value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_COUNT)), conflicts_with = "input")]
     count: u32,
-    /// The UID of the WebhookSchedule, which H is picked from.
+    /// The schedule's UID, which H is picked from.
     #[arg(long, conflicts_with = "input")]
     uid: Option<String>,
     /// "-": read JSON Lines {"schedule", "timeZone", "from", "count", "uid"} from standard input, and answer each

@@ -61,11 +61,7 @@ pub(super) fn date(days: i64) -> Date {
 }
 
 /// The weekday of the day `days` after 1970-01-01, which was a Thursday; Sunday is 0.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a remainder of 7"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of 7")]
 pub(super) fn weekday(days: i64) -> u8 {
     (days + 4).rem_euclid(7) as u8
 }

@@ -108,8 +108,8 @@ struct Situation {
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Day {
     first_of_month: bool,
-    month_fits: bool,
-    day_fits: bool,
+    in_month: bool,
+    fits: bool,
 }
 
 /// Days on either side of a change of the clocks that are looked at together with it.
@@ -219,8 +219,8 @@ impl Survey<'_> {
             let today = date(number);
             *day = Day {
                 first_of_month: today.day == 1,
-                month_fits: self.pattern.fields.months.has(today.month),
-                day_fits: self.pattern.fields.day_fits(today.day, weekday(number)),
+                in_month: self.pattern.fields.months.has(today.month),
+                fits: self.pattern.fields.day_fits(today.day, weekday(number)),
             };
         }
         Some(Situation {

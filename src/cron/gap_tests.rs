@@ -153,16 +153,15 @@ fn by_brute_force(
     let (mut start, mut gap) = (from, i64::MAX);
     let mut last: Option<i64> = None;
     while start < until {
-        match search.after(start) {
-            Some(next) => {
-                if let Some(last) = last {
-                    gap = gap.min(next - last);
-                }
-                deliveries.push(next);
-                (start, last) = (next, Some(next));
-            }
-            None => (start, last) = (start + 366 * DAY, None),
+        let Some(next) = search.after(start) else {
+            (start, last) = (start + 366 * DAY, None);
+            continue;
+        };
+        if let Some(last) = last {
+            gap = gap.min(next - last);
         }
+        deliveries.push(next);
+        (start, last) = (next, Some(next));
     }
     let mut first = 0;
     let in_hour = |last: usize| {

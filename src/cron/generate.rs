@@ -1,7 +1,7 @@
 //! Random expressions for the tests, the same for the same seed. They are dense and sparse, and often about the hours
 //! at which clocks are changed.
 
-/// A small generator of random numbers (SplitMix64).
+/// A small generator of random numbers (`SplitMix64`).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

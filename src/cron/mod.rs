@@ -12,6 +12,7 @@ mod calendar;
 mod field;
 mod gap;
 mod hash;
+mod kind;
 mod next;
 mod offsets;
 mod parse;

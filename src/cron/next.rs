@@ -69,16 +69,18 @@ impl Search<'_> {
 
     fn to_month(self, walk: &mut Walk) -> Step {
         loop {
-            let today = self.date(walk.at);
+            let mut local = self.local(walk.at);
+            let today = date(local.days);
             if self.fields.months.has(today.month) {
                 return Step::On;
             }
             if walk.start_moving() {
                 walk.at = self.instant(first_of_month(today.year, i64::from(today.month)), 0);
+                local = self.local(walk.at);
             }
-            let Date { year, month, day } = self.date(walk.at);
+            let Date { year, month, day } = date(local.days);
             let days = first_of_month(year, i64::from(month) + 1) + i64::from(day) - 1;
-            walk.at = self.instant(days, self.local(walk.at).second);
+            walk.at = self.instant(days, local.second);
             if self.date(walk.at).month == 1 {
                 return Step::Again;
             }

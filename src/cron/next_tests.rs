@@ -180,9 +180,5 @@ fn knows_the_calendar() {
     }
     assert_eq!(first_of_month(1970, 1), 0);
     assert_eq!(weekday(0), 4);
-    assert_eq!(
-        weekday(1_792_886_400 / DAY),
-        6,
-        "24 October 2026 is a Saturday"
-    );
+    assert_eq!(weekday(10_957), 6, "1 January 2000 was a Saturday");
 }

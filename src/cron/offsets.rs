@@ -76,18 +76,25 @@ impl Offsets {
 
     /// The index of the first transition later than `instant`.
     pub(super) fn index_after(&self, instant: i64) -> usize {
+        let holds = |&index: &usize| {
+            let previous = index
+                .checked_sub(1)
+                .and_then(|index| self.transitions.get(index));
+            previous.is_none_or(|previous| previous.at <= instant)
+                && self
+                    .transitions
+                    .get(index)
+                    .is_none_or(|next| instant < next.at)
+        };
         let near = self.near.get();
-        let after_previous = near == 0 || self.transitions[near - 1].at <= instant;
-        let before_next = self
-            .transitions
-            .get(near)
-            .is_none_or(|next| instant < next.at);
-        if after_previous && before_next {
-            return near;
-        }
-        let index = self
-            .transitions
-            .partition_point(|transition| transition.at <= instant);
+        let guess = [near, (near + 1).min(self.transitions.len())]
+            .into_iter()
+            .find(holds);
+        let search = || {
+            self.transitions
+                .partition_point(|transition| transition.at <= instant)
+        };
+        let index = guess.unwrap_or_else(search);
         self.near.set(index);
         index
     }

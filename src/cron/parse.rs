@@ -6,6 +6,7 @@
 
 use super::field::{Field, Fields, Set};
 use super::hash::{Place, pick};
+use super::kind::{KINDS, Kind};
 
 /// Why a text is not a schedule.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -45,66 +46,6 @@ const MACROS: [(&str, &str); 7] = [
     ("@daily", "0 0 * * *"),
     ("@midnight", "0 0 * * *"),
     ("@hourly", "0 * * * *"),
-];
-
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/// What a field may hold.
-struct Kind {
-    name: &'static str,
-    index: u8,
-    min: u8,
-    max: u8,
-    /// The largest number that a bare `H` picks.
-    hash_max: u8,
-    /// Names of the numbers from `min` on.
-    names: &'static [&'static str],
-}
-
-const KINDS: [Kind; 5] = [
-    Kind {
-        name: "minute",
-        index: 0,
-        min: 0,
-        max: 59,
-        hash_max: 59,
-        names: &[],
-    },
-    Kind {
-        name: "hour",
-        index: 1,
-        min: 0,
-        max: 23,
-        hash_max: 23,
-        names: &[],
-    },
-    Kind {
-        name: "day-of-month",
-        index: 2,
-        min: 1,
-        max: 31,
-        hash_max: 28,
-        names: &[],
-    },
-    Kind {
-        name: "month",
-        index: 3,
-        min: 1,
-        max: 12,
-        hash_max: 12,
-        names: &MONTHS,
-    },
-    Kind {
-        name: "day-of-week",
-        index: 4,
-        min: 0,
-        max: 6,
-        hash_max: 6,
-        names: &WEEKDAYS,
-    },
 ];
 
 /// The expression with every `H` replaced, and its fields.
@@ -177,19 +118,16 @@ impl Reader<'_> {
                 written.push(String::new());
                 continue;
             }
-            let (text, range, star) = match item.strip_prefix('H') {
-                Some(rest) => {
-                    let range = self.hashed(item, rest)?;
-                    let text = match range {
-                        Range { first, last, .. } if first == last => first.to_string(),
-                        Range { first, last, step } => format!("{first}-{last}/{step}"),
-                    };
-                    (text, range, false)
-                }
-                None => {
-                    let (range, star) = self.plain(item)?;
-                    (item.to_owned(), range, star)
-                }
+            let (text, range, star) = if let Some(rest) = item.strip_prefix('H') {
+                let range = self.hashed(item, rest)?;
+                let text = match range {
+                    Range { first, last, .. } if first == last => first.to_string(),
+                    Range { first, last, step } => format!("{first}-{last}/{step}"),
+                };
+                (text, range, false)
+            } else {
+                let (range, star) = self.plain(item)?;
+                (item.to_owned(), range, star)
             };
             written.push(text);
             field
