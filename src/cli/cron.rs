@@ -233,3 +233,68 @@ fn print(output: &mut impl Write, fires: &Fires) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(lines: &str) -> (Vec<serde_json::Value>, ExitCode) {
+        let mut output = Vec::new();
+        let now = "2026-11-24T00:00:00Z".parse().expect("a timestamp");
+        let exit = answer_lines(lines.as_bytes(), &mut output, now).expect("it prints");
+        let answers = String::from_utf8(output).expect("UTF-8");
+        let answers = answers
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        (answers.collect(), exit)
+    }
+
+    #[test]
+    fn answers_each_line_in_order() {
+        let (answers, exit) = answers(
+            r#"{"schedule":"30 1 * * *","timeZone":"America/New_York","from":"2026-10-31T12:00:00Z","count":2}
+{"schedule":"61 * * * *"}
+nonsense
+{"schedule":"0 0 30 2 *"}
+{"schedule":"@daily","from":"soon"}
+{"schedule":"@daily","timeZone":"Mars/Base"}
+{"schedule":"@daily","count":10001}
+"#,
+        );
+        assert_eq!(
+            answers[0],
+            serde_json::json!({
+                "resolved": "30 1 * * *",
+                "next": ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"],
+                "minGapSeconds": 3600,
+                "maxPerHour": 1,
+            })
+        );
+        assert_eq!(
+            answers[3],
+            serde_json::json!({"resolved": "0 0 30 2 *", "next": [], "minGapSeconds": null, "maxPerHour": 0})
+        );
+        for (line, word) in [
+            (1, "minute field"),
+            (2, "not a question"),
+            (4, "RFC 3339"),
+            (5, "Mars"),
+            (6, "count"),
+        ] {
+            let error = answers[line]["error"].as_str().expect("an error");
+            assert!(error.contains(word), "{error}");
+        }
+        assert_eq!(exit, ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn counts_from_now_when_no_time_is_given() {
+        let (answers, exit) = answers(r#"{"schedule":"H H * * *","uid":"a","count":1}"#);
+        assert!(
+            answers[0]["next"][0]
+                .as_str()
+                .is_some_and(|time| time.starts_with("2026-11-24T"))
+        );
+        assert_eq!(exit, ExitCode::SUCCESS);
+    }
+}
