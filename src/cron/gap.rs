@@ -89,14 +89,16 @@ impl Found {
 /// How deliveries pass a change of the clocks.
 struct Passage {
     found: Found,
-    /// The first delivery well behind it, in seconds after the change.
-    behind: i64,
+    /// The last delivery that was looked at, in seconds after the change.
+    end: i64,
 }
 
 /// A change of the clocks as a search sees it that neither starts nor ends more than [`DAYS_ABOUT`] days away: two
 /// that are equal are passed in the same way.
 #[derive(PartialEq, Eq, Hash)]
 struct Situation {
+    /// The delivery that the search starts from, in seconds after the change.
+    start: i64,
     /// The second of the day that the clocks are changed at.
     second: i64,
     before: i64,
@@ -140,7 +142,7 @@ impl Survey<'_> {
         let Some(first) = self.after(from) else {
             return self.found;
         };
-        let mut delivery = self.walk(first);
+        let mut delivery = self.walk(first, i64::MAX);
         while delivery < self.until {
             // From here to the next change of the clocks, deliveries are the matching local times.
             let transitions = self.search.offsets.transitions();
@@ -179,38 +181,55 @@ impl Survey<'_> {
 
     /// Goes from the last delivery before a change of the clocks to the first one well behind it.
     fn pass(&mut self, last: i64, transition: &Transition) -> i64 {
-        let Some(situation) = self.situation(last, transition) else {
-            return self.walk(last);
+        let mut start = last;
+        if last < transition.at - DAYS_ABOUT * DAY {
+            // What lies between here and the next one doesn't look the same about each change.
+            let Some(following) = self.search.after(last) else {
+                return self.walk(last, i64::MAX);
+            };
+            self.found.add(Found {
+                gap: following - last,
+                most: 1,
+            });
+            if following >= self.until || self.is_plain(following) {
+                return following;
+            }
+            start = following;
+        }
+        let Some(situation) = self.situation(start, transition) else {
+            return self.walk(start, i64::MAX);
         };
-        if let Some(passage) = self.known.get(&situation) {
+        let end = if let Some(passage) = self.known.get(&situation) {
             self.found.add(passage.found);
-            return transition.at + passage.behind;
+            transition.at + passage.end
+        } else {
+            let outside = std::mem::replace(&mut self.found, Found::NOTHING);
+            let end = self.walk(start, transition.at + DAYS_ABOUT * DAY);
+            let found = std::mem::replace(&mut self.found, outside);
+            self.found.add(found);
+            let passage = Passage {
+                found,
+                end: end - transition.at,
+            };
+            self.known.insert(situation, passage);
+            end
+        };
+        if end > start && self.is_plain(end) {
+            end
+        } else {
+            self.walk(end, i64::MAX)
         }
-        let outside = std::mem::replace(&mut self.found, Found::NOTHING);
-        let behind = self.walk(last);
-        let found = std::mem::replace(&mut self.found, outside);
-        self.found.add(found);
-        if behind < transition.at + DAYS_ABOUT * DAY {
-            self.known.insert(
-                situation,
-                Passage {
-                    found,
-                    behind: behind - transition.at,
-                },
-            );
-        }
-        behind
     }
 
     /// What decides how a change of the clocks is passed, when it is the days about it alone.
-    fn situation(&self, last: i64, transition: &Transition) -> Option<Situation> {
+    fn situation(&self, start: i64, transition: &Transition) -> Option<Situation> {
         let Transition { at, before, after } = *transition;
         let offsets = self.search.offsets;
         let following = offsets.transitions().get(offsets.index_after(at));
         let alone_until = following.map_or(self.until, |following| {
             self.until.min(following.at - margin(following))
         });
-        if last < at - DAYS_ABOUT * DAY || alone_until < at + (DAYS_ABOUT + 1) * DAY {
+        if (start - at).abs() > DAYS_ABOUT * DAY || alone_until < at + (DAYS_ABOUT + 1) * DAY {
             return None;
         }
         let reading = Local::of(at + before);
@@ -224,6 +243,7 @@ impl Survey<'_> {
             };
         }
         Some(Situation {
+            start: start - at,
             second: reading.second,
             before,
             after,
@@ -232,12 +252,15 @@ impl Survey<'_> {
     }
 
     /// Follows the deliveries one by one from `start`, until one is a matching local time far from any change of the
-    /// clocks, or past the end.
-    fn walk(&mut self, start: i64) -> i64 {
+    /// clocks, or past the end, or the last before `limit`.
+    fn walk(&mut self, start: i64, limit: i64) -> i64 {
         let mut delivery = start;
         let mut hour = std::collections::VecDeque::from([start]);
         loop {
             let following = self.search.after(delivery);
+            if limit < following.unwrap_or(i64::MAX) {
+                return delivery;
+            }
             if let Some(following) = following {
                 self.found.gap = self.found.gap.min(following - delivery);
             }
