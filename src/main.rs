@@ -19,6 +19,7 @@ enum Command {
     Crds(cli::crds::Args),
     Keygen(cli::keygen::Args),
     Verify(cli::verify::Args),
+    Cron(cli::cron::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,5 +28,6 @@ fn main() -> ExitCode {
         Command::Crds(args) => cli::crds::run(&args),
         Command::Keygen(args) => cli::keygen::run(&args),
         Command::Verify(args) => cli::verify::run(&args),
+        Command::Cron(args) => cli::cron::run(args),
     }
 }

@@ -5,5 +5,6 @@
 
 pub mod check;
 pub mod crds;
+pub mod cron;
 pub mod keygen;
 pub mod verify;

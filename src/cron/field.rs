@@ -1,0 +1,115 @@
+//! The five fields of an expression as sets of small numbers, and which days they match.
+
+use super::calendar::{Date, first_of_month};
+
+/// A set of numbers from 0 to 63.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Set(u64);
+
+impl Set {
+    /// Every `step`-th number from `first` to `last`.
+    pub(super) fn range(first: u8, last: u8, step: u64) -> Self {
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        Self(
+            (first..=last)
+                .step_by(step)
+                .fold(0, |bits, number| bits | 1 << number),
+        )
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn has(self, number: u8) -> bool {
+        self.0 >> number & 1 == 1
+    }
+
+    /// The members as bits.
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..64).filter(move |&number| self.has(number))
+    }
+
+    /// The smallest member that is `number` or more.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a u64 has at most 64 trailing zeros"
+    )]
+    pub(super) fn at_or_after(self, number: u8) -> Option<u8> {
+        let rest = self.0 >> number;
+        (rest != 0).then(|| number + rest.trailing_zeros() as u8)
+    }
+}
+
+/// What one field says: the numbers it matches, and whether it was written with a star.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) set: Set,
+    /// Decides how days of the month and weekdays are joined. `*/2` is not a star; `*/1` and `1,*` are.
+    pub(super) star: bool,
+}
+
+/// An expression's five fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) minutes: Set,
+    pub(super) hours: Set,
+    pub(super) days: Field,
+    pub(super) months: Set,
+    /// Sunday is 0.
+    pub(super) weekdays: Field,
+}
+
+impl Fields {
+    /// Whether both the day of the month and the weekday must fit: with a star in either. Else one is enough.
+    pub(super) fn days_and_weekdays(&self) -> bool {
+        self.days.star || self.weekdays.star
+    }
+
+    /// Whether the day of the month and the weekday fit.
+    pub(super) fn day_fits(&self, day: u8, weekday: u8) -> bool {
+        let (by_day, by_weekday) = (self.days.set.has(day), self.weekdays.set.has(weekday));
+        if self.days_and_weekdays() {
+            by_day && by_weekday
+        } else {
+            by_day || by_weekday
+        }
+    }
+
+    /// Whether this is a date on which the expression fires.
+    pub(super) fn date_fits(&self, date: Date, weekday: u8) -> bool {
+        self.months.has(date.month) && self.day_fits(date.day, weekday)
+    }
+
+    /// Whether any local time in the calendar matches.
+    pub(super) fn ever_match(&self) -> bool {
+        // A leap year has every date there is; over the cycle, each date meets each weekday that any of its
+        // weekdays sets could ask for, as a star in one field means that the other alone decides.
+        let some_date = || {
+            self.months.iter().any(|month| {
+                let month = i64::from(month);
+                let length = first_of_month(2000, month + 1) - first_of_month(2000, month);
+                self.days.set.iter().any(|day| i64::from(day) <= length)
+            })
+        };
+        let some_weekday = !self.weekdays.set.is_empty();
+        let some_day = if self.days_and_weekdays() {
+            some_weekday && some_date()
+        } else {
+            some_weekday && !self.months.is_empty() || some_date()
+        };
+        !self.minutes.is_empty() && !self.hours.is_empty() && some_day
+    }
+}
