@@ -15,3 +15,5 @@ pub mod api;
 pub mod cli;
 #[cfg(feature = "operator")]
 pub mod cron;
+#[cfg(feature = "operator")]
+pub mod operator;

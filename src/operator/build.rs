@@ -1,0 +1,16 @@
+//! From a valid schedule to the objects that carry it out, as values. Nothing here asks an API server.
+//!
+//! Every object is written out in full, with the values that the API server would fill in: so what is read back equals
+//! what was built unless somebody changed it, and `apply` can tell.
+
+mod cron_job;
+mod namespace;
+mod network_policy;
+mod pod;
+
+pub use cron_job::cron_job;
+pub use namespace::{NamespaceChildren, namespace_children};
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

@@ -1,0 +1,216 @@
+//! The pod of a delivery: the `restricted` Pod Security Standard and less. A tenant has no say in any of it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile,
+    KeyToPath, ObjectFieldSelector, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec,
+    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext,
+    Volume, VolumeMount, VolumeProjection,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::delivery::{FileRef, KeyRef, Origin};
+use crate::operator::names;
+use crate::operator::settings::Settings;
+use crate::operator::validate::Valid;
+
+/// The pod's only container.
+pub(super) const CONTAINER: &str = "sender";
+/// The sender's folder, and the name of the volume.
+const FOLDER: &str = "postern";
+/// Any user but root will do; the image holds nothing that belongs to one.
+const USER: i64 = 65_532;
+/// Time for the image, the mounts and the end of the pod, beyond the delivery's own deadline, in seconds.
+const SLACK_SECONDS: i64 = 120;
+/// How long the sender may take to say that it was stopped, in seconds.
+const GRACE_SECONDS: i64 = 5;
+
+/// The template of a delivery's pod.
+pub(super) fn pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+    let sender = &settings.sender;
+    let delivery = serde_json::to_string(&valid.delivery)?;
+    let deadline = i64::from(valid.delivery.retries.total_deadline_seconds) + SLACK_SECONDS;
+    let metadata = ObjectMeta {
+        labels: Some(names::labels(&valid.name)),
+        annotations: Some(BTreeMap::from([(
+            names::DELIVERY_ANNOTATION.into(),
+            delivery,
+        )])),
+        ..ObjectMeta::default()
+    };
+    let spec = PodSpec {
+        // On the pod, since on the Job it would delete the pod with its outcome.
+        active_deadline_seconds: Some(deadline),
+        automount_service_account_token: Some(false),
+        containers: vec![container(settings)],
+        // The kubelet adds search domains otherwise.
+        dns_policy: Some("None".into()),
+        dns_config: Some(PodDNSConfig {
+            nameservers: Some(
+                settings
+                    .name_servers
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
+            ..PodDNSConfig::default()
+        }),
+        enable_service_links: Some(false),
+        image_pull_secrets: some(&sender.image_pull_secrets),
+        node_selector: (!sender.node_selector.is_empty()).then(|| sender.node_selector.clone()),
+        priority_class_name: sender.priority_class_name.clone(),
+        restart_policy: Some("Never".into()),
+        scheduler_name: Some("default-scheduler".into()),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            // What is mounted is root's and the group's to read, and the sender is in that group.
+            fs_group: Some(USER),
+            seccomp_profile: Some(runtime_default()),
+            ..PodSecurityContext::default()
+        }),
+        service_account: Some(names::SENDER_CHILDREN.into()),
+        service_account_name: Some(names::SENDER_CHILDREN.into()),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        tolerations: some(&sender.tolerations),
+        volumes: Some(vec![folder(&valid.mounts)]),
+        ..PodSpec::default()
+    };
+    Ok(PodTemplateSpec {
+        metadata: Some(metadata),
+        spec: Some(spec),
+    })
+}
+
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+fn container(settings: &Settings) -> Container {
+    Container {
+        name: CONTAINER.into(),
+        image: Some(settings.sender.image.clone()),
+        image_pull_policy: Some(settings.sender.image_pull_policy.clone()),
+        resources: Some(resources(&settings.sender.resources)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".into()]),
+                ..Capabilities::default()
+            }),
+            privileged: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            seccomp_profile: Some(runtime_default()),
+            ..SecurityContext::default()
+        }),
+        termination_message_path: Some("/dev/termination-log".into()),
+        termination_message_policy: Some("File".into()),
+        volume_mounts: Some(vec![VolumeMount {
+            name: FOLDER.into(),
+            mount_path: format!("/{FOLDER}"),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}
+
+/// What the admin set, and a limit of memory and CPU in any case.
+fn resources(set: &ResourceRequirements) -> ResourceRequirements {
+    let with_defaults = |set: &Option<BTreeMap<String, Quantity>>, cpu: &str, memory: &str| {
+        let mut all = set.clone().unwrap_or_default();
+        for (name, quantity) in [("cpu", cpu), ("memory", memory)] {
+            all.entry(name.into())
+                .or_insert_with(|| Quantity(quantity.into()));
+        }
+        Some(all)
+    };
+    ResourceRequirements {
+        requests: with_defaults(&set.requests, "5m", "8Mi"),
+        limits: with_defaults(&set.limits, "200m", "32Mi"),
+        ..set.clone()
+    }
+}
+
+fn runtime_default() -> SeccompProfile {
+    SeccompProfile {
+        type_: "RuntimeDefault".into(),
+        ..SeccompProfile::default()
+    }
+}
+
+/// The sender's folder, as `docs/sender.md` describes it. What a tenant's object doesn't hold is left out, so that the
+/// sender can say what is missing and no pod waits for it.
+fn folder(mounts: &[FileRef]) -> Volume {
+    let own = DownwardAPIProjection {
+        items: Some(vec![
+            own_file(
+                "delivery.json",
+                &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION),
+            ),
+            own_file(
+                "job-name",
+                "metadata.labels['batch.kubernetes.io/job-name']",
+            ),
+        ]),
+    };
+    let own = VolumeProjection {
+        downward_api: Some(own),
+        ..VolumeProjection::default()
+    };
+    let sources = std::iter::once(own)
+        .chain(mounts.iter().map(projection))
+        .collect();
+    Volume {
+        name: FOLDER.into(),
+        projected: Some(ProjectedVolumeSource {
+            default_mode: Some(0o440),
+            sources: Some(sources),
+            ..ProjectedVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn own_file(path: &str, field: &str) -> DownwardAPIVolumeFile {
+    DownwardAPIVolumeFile {
+        path: path.into(),
+        field_ref: Some(ObjectFieldSelector {
+            api_version: Some("v1".into()),
+            field_path: field.into(),
+        }),
+        ..DownwardAPIVolumeFile::default()
+    }
+}
+
+fn projection(file: &FileRef) -> VolumeProjection {
+    let items = |key: &KeyRef| {
+        Some(vec![KeyToPath {
+            key: key.key.clone(),
+            path: file.path.clone(),
+            ..KeyToPath::default()
+        }])
+    };
+    match &file.from {
+        Origin::Secret(key) => VolumeProjection {
+            secret: Some(SecretProjection {
+                name: key.name.clone(),
+                items: items(key),
+                optional: Some(true),
+            }),
+            ..VolumeProjection::default()
+        },
+        Origin::ConfigMap(key) => VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: key.name.clone(),
+                items: items(key),
+                optional: Some(true),
+            }),
+            ..VolumeProjection::default()
+        },
+    }
+}

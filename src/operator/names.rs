@@ -1,0 +1,39 @@
+//! The names and labels of what the operator makes.
+
+use std::collections::BTreeMap;
+
+/// Says that an object is Postern's.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY_LABEL`], and the operator's name as a field manager.
+pub const MANAGER: &str = "postern";
+/// Names the schedule that a child belongs to.
+pub const SCHEDULE_LABEL: &str = "postern.dev/schedule";
+/// Says what a pod is: policies and the lock of children select by it.
+pub const ROLE_LABEL: &str = "postern.dev/role";
+/// The value of [`ROLE_LABEL`] of the pods that deliver.
+pub const SENDER: &str = "sender";
+/// The annotation of a pod that holds `delivery.json`.
+pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
+/// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
+pub const SENDER_CHILDREN: &str = "postern-sender";
+
+/// The name of a schedule's CronJob.
+#[must_use]
+pub fn cron_job(schedule: &str) -> String {
+    format!("postern-{schedule}")
+}
+
+/// The labels of a schedule's CronJob, its Jobs and its pods.
+#[must_use]
+pub fn labels(schedule: &str) -> BTreeMap<String, String> {
+    let mut labels = common_labels();
+    labels.insert(SCHEDULE_LABEL.into(), schedule.into());
+    labels.insert(ROLE_LABEL.into(), SENDER.into());
+    labels
+}
+
+/// The label of everything that the operator makes.
+#[must_use]
+pub fn common_labels() -> BTreeMap<String, String> {
+    BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGER.into())])
+}

@@ -1,0 +1,201 @@
+//! From what was written to what can't be wrong.
+//!
+//! Later steps see a [`Valid`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
+//! so each refusal is a condition's reason and message.
+
+use jiff::tz::TimeZone;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource;
+use ring::digest::{SHA256, digest};
+
+use super::settings::Settings;
+use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
+use crate::cron::{Expression, time_zone};
+use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES};
+use crate::egress::Rules;
+
+mod delivery;
+mod mounts;
+mod rules;
+
+/// A schedule of which every part means something.
+#[derive(Debug, Clone)]
+pub struct Valid {
+    /// The schedule's name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// What its children are owned by.
+    pub owner: OwnerReference,
+    /// The tier that it is in.
+    pub tier: String,
+    /// When it is due.
+    pub expression: Expression,
+    /// The zone that the expression is read in.
+    pub zone: TimeZone,
+    /// The zone's name, as the tenant wrote it.
+    pub zone_name: String,
+    /// Whether the tenant paused it.
+    pub suspended: bool,
+    /// What happens when two deliveries would overlap.
+    pub concurrency_policy: ConcurrencyPolicy,
+    /// How late a delivery may start, in seconds.
+    pub starting_deadline_seconds: u32,
+    /// What the sender is told.
+    pub delivery: Delivery,
+    /// Where the sender's files come from.
+    pub mounts: Vec<FileRef>,
+}
+
+/// Why a schedule is not accepted. The name of each variant is the reason of the condition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The cron expression can't be read, or never fires.
+    #[error("spec.schedule: {0}")]
+    ScheduleInvalid(String),
+    /// The zone is not in the time zone database.
+    #[error("spec.timeZone: {0}")]
+    TimeZoneUnknown(String),
+    /// The namespace's tier doesn't exist.
+    #[error(
+        "the label postern.dev/tier of this namespace names the tier {0:?}, and there is no such WebhookTier: ask your admin"
+    )]
+    TierNotFound(String),
+    /// The namespace names no tier, and none is the default.
+    #[error(
+        "this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin"
+    )]
+    NoDefaultTier,
+    /// The namespace names no tier, and several say that they are the default.
+    #[error(
+        "this namespace has no label postern.dev/tier, and the WebhookTiers {0} all are the default: ask your admin"
+    )]
+    SeveralDefaultTiers(String),
+    /// The tier holds something that can't be read.
+    #[error("the WebhookTier {tier} has a mistake, so nothing is sent: {problem}; ask your admin")]
+    TierInvalid {
+        /// The tier's name.
+        tier: String,
+        /// What is wrong, with the field's path.
+        problem: String,
+    },
+    /// Something else of the spec is outside its limits.
+    #[error("{0}")]
+    SpecInvalid(String),
+}
+
+impl Refusal {
+    /// The reason of the condition.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::ScheduleInvalid(_) => "ScheduleInvalid",
+            Refusal::TimeZoneUnknown(_) => "TimeZoneUnknown",
+            Refusal::TierNotFound(_) => "TierNotFound",
+            Refusal::NoDefaultTier => "NoDefaultTier",
+            Refusal::SeveralDefaultTiers(_) => "SeveralDefaultTiers",
+            Refusal::TierInvalid { .. } => "TierInvalid",
+            Refusal::SpecInvalid(_) => "SpecInvalid",
+        }
+    }
+}
+
+/// Judges a schedule with the tier that its namespace is in.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn validate(
+    schedule: &WebhookSchedule,
+    tier: &WebhookTier,
+    settings: &Settings,
+) -> Result<Valid, Refusal> {
+    // Without `..`: a new field must be thought of here.
+    let WebhookScheduleSpec {
+        schedule: expression,
+        time_zone: zone_name,
+        suspend,
+        concurrency_policy,
+        starting_deadline_seconds,
+        target,
+        body,
+        signing,
+        delivery: options,
+        history: _, // how much status keeps; see `status`
+    } = &schedule.spec;
+    let incomplete = || {
+        Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into())
+    };
+    let name = schedule.metadata.name.clone().ok_or_else(incomplete)?;
+    let namespace = schedule.metadata.namespace.clone().ok_or_else(incomplete)?;
+    let owner = schedule.controller_owner_ref(&()).ok_or_else(incomplete)?;
+
+    let expression = Expression::parse(expression, Some(&owner.uid))
+        .map_err(|e| Refusal::ScheduleInvalid(e.to_string()))?;
+    if !expression.ever_fires() {
+        let never =
+            "there is no such date, so nothing would ever be sent: choose a day that the month has";
+        return Err(Refusal::ScheduleInvalid(never.into()));
+    }
+    let zone = time_zone(zone_name).map_err(|e| Refusal::TimeZoneUnknown(e.to_string()))?;
+
+    let identity = crate::delivery::Schedule {
+        name: name.clone(),
+        namespace: namespace.clone(),
+        uid: owner.uid.clone(),
+    };
+    let timing = crate::delivery::Scheduled {
+        starting_deadline_seconds: (*starting_deadline_seconds).into(),
+        offset_seconds: offset(&owner.uid, settings.spread_seconds),
+    };
+    let rules: Rules = rules::rules(tier, settings)?;
+    let asked = delivery::Asked {
+        identity,
+        timing,
+        target,
+        body: body.as_ref(),
+        signing,
+        options,
+    };
+    let (delivery, mounts) = delivery::delivery(asked, rules, tier)?;
+    delivery
+        .validate()
+        .map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
+    let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
+    // Other annotations of the pod need room too.
+    if size > MAX_DELIVERY_BYTES - 8_192 {
+        let problem = "spec.body.inline: it doesn't fit into the pod once it is escaped: use configMapKeyRef or secretKeyRef";
+        return Err(Refusal::SpecInvalid(problem.into()));
+    }
+    Ok(Valid {
+        name,
+        namespace,
+        owner: OwnerReference {
+            block_owner_deletion: None,
+            ..owner
+        },
+        tier: tier.metadata.name.clone().unwrap_or_default(),
+        expression,
+        zone,
+        zone_name: zone_name.clone(),
+        suspended: *suspend,
+        concurrency_policy: *concurrency_policy,
+        starting_deadline_seconds: *starting_deadline_seconds,
+        delivery,
+        mounts,
+    })
+}
+
+/// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
+fn offset(uid: &str, spread: u32) -> u32 {
+    let hash = digest(&SHA256, format!("postern.dev/offset\n{uid}").as_bytes());
+    let number = hash
+        .as_ref()
+        .iter()
+        .take(8)
+        .fold(0, |number, &byte| number << 8 | u64::from(byte));
+    u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

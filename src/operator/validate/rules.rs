@@ -1,0 +1,46 @@
+//! Where a tier lets deliveries go, as the guard reads it.
+
+use std::str::FromStr;
+
+use super::Refusal;
+use crate::api::{WebhookTier, WebhookTierSpec};
+use crate::egress::Rules;
+use crate::operator::settings::Settings;
+
+/// The rules of a tier, with the cluster's own ranges.
+pub(super) fn rules(tier: &WebhookTier, settings: &Settings) -> Result<Rules, Refusal> {
+    // Without `..`: a new field must be thought of here.
+    let WebhookTierSpec {
+        min_interval: _,
+        max_schedules: _,
+        max_deliveries_per_hour: _,
+        max_body_bytes: _,
+        max_attempts: _,
+        max_timeout_seconds: _,
+        allowed_hosts,
+        denied_hosts,
+        allowed_ports,
+        allowed_cidrs,
+        default: _,
+    } = &tier.spec;
+    let refuse = |problem| Refusal::TierInvalid {
+        tier: tier.metadata.name.clone().unwrap_or_default(),
+        problem,
+    };
+    Ok(Rules {
+        allowed_hosts: parse_all("spec.allowedHosts", allowed_hosts).map_err(refuse)?,
+        denied_hosts: parse_all("spec.deniedHosts", denied_hosts).map_err(refuse)?,
+        allowed_ports: allowed_ports.clone(),
+        allowed_cidrs: parse_all("spec.allowedCIDRs", allowed_cidrs).map_err(refuse)?,
+        denied_cidrs: settings.cluster_cidrs.clone(),
+        cluster_domain: Some(settings.cluster_domain.clone()),
+    })
+}
+
+fn parse_all<T: FromStr<Err: ToString>>(field: &str, texts: &[String]) -> Result<Vec<T>, String> {
+    let parse = |(index, text): (usize, &String)| {
+        text.parse()
+            .map_err(|e: T::Err| format!("{field}[{index}]: {}", e.to_string()))
+    };
+    texts.iter().enumerate().map(parse).collect()
+}
