@@ -10,8 +10,9 @@
 //!
 //! So this walks too, but for two cases in which the controller gets stuck. Where a whole day was skipped (Apia had no
 //! 30 December 2011), its walk never ends when it arrives there by days: this one goes on behind the change of the
-//! clocks. And where the clocks went back just after midnight (`St_Johns` until 2011), the time that follows one can be
-//! that one itself, as a walk goes back to the start of the hour first: this one then starts anew a minute later.
+//! clocks. And where they go back at a time that is not a full hour (Chatham at 03:45), the time that follows one can
+//! be that one or an earlier one, as a walk first goes back to the start of the hour: this one then starts anew a
+//! minute later.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
