@@ -98,7 +98,7 @@ fn item(random: &mut Random, min: i64, max: i64, names: &[&str]) -> String {
         5 => format!("{low}-{high}/{step}"),
         6 => format!("{low}/{step}"),
         7 => format!("*/{step}"),
-        _ if random.one_in(30) => String::new(),
+        _ if random.one_in(30) => ",".to_owned(),
         _ => format!("?/{step}"),
     }
 }

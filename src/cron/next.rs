@@ -8,8 +8,11 @@
 //! - where midnight is skipped, the walk may pass over the whole day;
 //! - where the clocks move by half an hour, the walk by hours is off by half an hour for the rest of the day.
 //!
-//! So this walks too. The one difference: where a whole day was skipped (Apia had no 30 December 2011), the
-//! controller's walk never ends when it arrives there by days. This one goes on behind the change of the clocks.
+//! So this walks too, but for two cases in which the controller gets stuck. Where a whole day was skipped (Apia had no
+//! 30 December 2011), its walk never ends when it arrives there by days: this one goes on behind the change of the
+//! clocks. And where they go back at a time that is not a full hour (Chatham at 03:45), the time that follows one can
+//! be that one or an earlier one, as a walk first goes back to the start of the hour: this one then starts anew a
+//! minute later.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -61,7 +64,11 @@ impl Search<'_> {
                 .iter()
                 .all(|stage| matches!(stage(self, &mut walk), Step::On))
             {
-                return Some(walk.at);
+                return if walk.at > from {
+                    Some(walk.at)
+                } else {
+                    self.after(from + MINUTE)
+                };
             }
         }
         None

@@ -97,6 +97,24 @@ fn is_off_by_half_an_hour_for_a_day_where_the_clocks_move_by_that() {
 }
 
 #[test]
+fn goes_on_where_a_time_would_follow_itself() {
+    // Clocks in St John's went from 00:01 back to 23:01 on 25 October 1998.
+    assert_eq!(
+        next(
+            "46 */15 * * *",
+            "America/St_Johns",
+            "1998-10-24T20:00:00Z",
+            3
+        ),
+        [
+            "10-24 23:46-03:30",
+            "10-25 00:46-03:30",
+            "10-25 15:46-03:30"
+        ]
+    );
+}
+
+#[test]
 fn joins_days_of_the_month_and_weekdays_by_their_stars() {
     let from = "2026-11-01T00:00:00Z";
     assert_eq!(

@@ -75,3 +75,11 @@ pub(crate) fn ours(case: &Case) -> Answer {
         .map(Timestamp::as_second)
         .collect())
 }
+
+/// Whether a time of the answer is not later than the one before it.
+pub(crate) fn goes_back(case: &Case, answer: &Answer) -> bool {
+    let from = std::iter::once(&case.from);
+    answer
+        .as_ref()
+        .is_ok_and(|times| !from.chain(times).is_sorted_by(|one, next| one < next))
+}

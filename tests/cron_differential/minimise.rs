@@ -1,6 +1,6 @@
 //! Makes a disagreement small.
 
-use crate::case::{Answer, Case, ours};
+use crate::case::{Answer, Case, goes_back, ours};
 use crate::oracle::Oracle;
 
 /// What each side said, when that is not the same. Two refusals are, whatever their words.
@@ -11,7 +11,7 @@ fn disagreement(oracle: &mut Oracle, case: &Case) -> Option<(Answer, Answer)> {
         (Ok(ours), Ok(theirs)) => ours == theirs,
         (ours, theirs) => ours.is_err() && theirs.is_err(),
     };
-    (!same).then_some((ours, theirs))
+    (!same && !goes_back(case, &theirs)).then_some((ours, theirs))
 }
 
 /// The smallest case near this one that still disagrees.
