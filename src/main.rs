@@ -17,6 +17,7 @@ struct Postern {
 enum Command {
     Check(cli::check::Args),
     Crds(cli::crds::Args),
+    Operator(cli::operator::Args),
     Keygen(cli::keygen::Args),
     Verify(cli::verify::Args),
     Cron(cli::cron::Args),
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     match Postern::parse().command {
         Command::Check(args) => cli::check::run(&args),
         Command::Crds(args) => cli::crds::run(&args),
+        Command::Operator(args) => cli::operator::run(&args),
         Command::Keygen(args) => cli::keygen::run(&args),
         Command::Verify(args) => cli::verify::run(&args),
         Command::Cron(args) => cli::cron::run(args),

@@ -7,4 +7,5 @@ pub mod check;
 pub mod crds;
 pub mod cron;
 pub mod keygen;
+pub mod operator;
 pub mod verify;

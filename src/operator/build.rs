@@ -10,6 +10,7 @@ mod pod;
 
 pub use cron_job::cron_job;
 pub use namespace::{NamespaceChildren, namespace_children};
+pub use pod::CONTAINER as SENDER_CONTAINER;
 
 #[cfg(test)]
 #[path = "build_tests.rs"]

@@ -5,10 +5,18 @@
 //! turns that into objects. Neither asks an API server, and nothing here decides where a delivery may go (`egress`) or
 //! when it is due (`cron`).
 
+mod apply;
 pub mod build;
+mod controller;
+mod dereference;
 pub mod names;
+mod outcomes;
+mod reconcile;
 pub mod settings;
+mod status;
 pub mod validate;
 
 #[cfg(test)]
 mod testdata;
+
+pub use controller::run;

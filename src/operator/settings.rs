@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements, Tol
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 
+use crate::delivery::MAX_OFFSET_SECONDS;
+
 /// The operator's configuration, as YAML.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -32,6 +34,43 @@ pub struct Settings {
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It isn't the YAML that is asked for.
+    #[error(transparent)]
+    Yaml(#[from] serde_saphyr::Error),
+    /// There is no name server.
+    #[error("nameServers: name at least one, which sender pods ask")]
+    NoNameServer,
+    /// More than a minute.
+    #[error("spreadSeconds: {0} is not from 0 to {MAX_OFFSET_SECONDS}")]
+    Spread(u32),
+    /// Nothing would ever be reconciled.
+    #[error("concurrency: it is 0; the least is 1")]
+    Concurrency,
+}
+
+impl Settings {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// When it isn't YAML of this form, or a value is out of its range.
+    pub fn read(yaml: &str) -> Result<Self, SettingsError> {
+        let settings: Self = serde_saphyr::from_str(yaml)?;
+        if settings.name_servers.is_empty() {
+            return Err(SettingsError::NoNameServer);
+        }
+        if settings.spread_seconds > MAX_OFFSET_SECONDS {
+            return Err(SettingsError::Spread(settings.spread_seconds));
+        }
+        if settings.concurrency == 0 {
+            return Err(SettingsError::Concurrency);
+        }
+        Ok(settings)
+    }
 }
 
 /// Pods of any namespace.
@@ -80,4 +119,33 @@ fn default_concurrency() -> u16 {
 
 fn default_pull_policy() -> String {
     "IfNotPresent".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_field_is_out_of_its_range() {
+        for (change, message) in [
+            (
+                "nameServers: []",
+                "nameServers: name at least one, which sender pods ask",
+            ),
+            (
+                "nameServers: [10.0.0.1]\nspreadSeconds: 60",
+                "spreadSeconds: 60 is not from 0 to 59",
+            ),
+            (
+                "nameServers: [10.0.0.1]\nconcurrency: 0",
+                "concurrency: it is 0; the least is 1",
+            ),
+        ] {
+            let refusal = Settings::read(&format!("sender: {{image: x}}\n{change}\n")).unwrap_err();
+            assert_eq!(refusal.to_string(), message);
+        }
+        let unknown =
+            Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n").unwrap_err();
+        assert!(unknown.to_string().contains("spread"), "{unknown}");
+    }
 }

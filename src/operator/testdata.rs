@@ -18,6 +18,10 @@ pub(super) fn tier() -> WebhookTier {
     read(include_str!("testdata/tier.yaml"))
 }
 
+pub(super) fn schedule() -> WebhookSchedule {
+    read(include_str!("testdata/schedule.yaml"))
+}
+
 /// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
 #[expect(
     clippy::needless_pass_by_value,

@@ -17,7 +17,7 @@ use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
 
 /// The pod's only container.
-pub(super) const CONTAINER: &str = "sender";
+pub const CONTAINER: &str = "sender";
 /// The sender's folder, and the name of the volume.
 const FOLDER: &str = "postern";
 /// Any user but root will do; the image holds nothing that belongs to one.

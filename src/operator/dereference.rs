@@ -1,0 +1,137 @@
+//! What a reconcile needs to know beside the schedule, from caches that watches keep: nothing here asks an API server.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::names;
+use super::validate::Refusal;
+use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
+
+/// The operator's caches. Of what is not Postern's it holds namespaces' labels and tiers.
+pub(super) struct Stores {
+    pub(super) tiers: Store<WebhookTier>,
+    pub(super) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(super) cron_jobs: Store<CronJob>,
+    pub(super) service_accounts: Store<ServiceAccount>,
+    pub(super) network_policies: Store<NetworkPolicy>,
+    pub(super) jobs: Store<Job>,
+    pub(super) pods: Store<Pod>,
+}
+
+/// All that exists for one schedule.
+pub(super) struct Found {
+    pub(super) tier: Result<Arc<WebhookTier>, Refusal>,
+    pub(super) cron_job: Option<Arc<CronJob>>,
+    pub(super) service_account: Option<Arc<ServiceAccount>>,
+    pub(super) network_policy: Option<Arc<NetworkPolicy>>,
+    /// Pods that deliver for the schedule, by the chain of owners' UIDs: what only has its label is not among them.
+    pub(super) pods: Vec<Arc<Pod>>,
+}
+
+impl Stores {
+    /// Waits until every cache has been filled once: what isn't known yet must not be taken for what isn't there.
+    ///
+    /// # Errors
+    /// When a watch has ended, as they do when the operator does.
+    pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
+        let Self {
+            tiers,
+            namespaces,
+            cron_jobs,
+            service_accounts,
+            network_policies,
+            jobs,
+            pods,
+        } = self;
+        tiers.wait_until_ready().await?;
+        namespaces.wait_until_ready().await?;
+        cron_jobs.wait_until_ready().await?;
+        service_accounts.wait_until_ready().await?;
+        network_policies.wait_until_ready().await?;
+        jobs.wait_until_ready().await?;
+        pods.wait_until_ready().await
+    }
+
+    /// Collects what exists for a schedule.
+    pub(super) fn dereference(&self, schedule: &WebhookSchedule) -> Found {
+        let name = schedule.name_any();
+        let namespace = schedule.namespace().unwrap_or_default();
+        let cron_job = self
+            .cron_jobs
+            .get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
+        Found {
+            tier: self.tier(&namespace),
+            pods: cron_job
+                .as_deref()
+                .map(|cron_job| self.pods(schedule, cron_job, &namespace))
+                .unwrap_or_default(),
+            cron_job,
+            service_account: self
+                .service_accounts
+                .get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
+            network_policy: self
+                .network_policies
+                .get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
+        }
+    }
+
+    fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, Refusal> {
+        let labelled = self.namespaces.get(&ObjectRef::new(namespace));
+        if let Some(name) = labelled.and_then(|namespace| namespace.labels().get(TIER_LABEL).cloned()) {
+            return self.tiers.get(&ObjectRef::new(&name)).ok_or(Refusal::TierNotFound(name));
+        }
+        let mut defaults = self.tiers.state_filter(|tier| tier.spec.default);
+        match defaults.len() {
+            0 | 1 => defaults.pop().ok_or(Refusal::NoDefaultTier),
+            _ => {
+                let mut names: Vec<_> = defaults.iter().map(|tier| tier.name_any()).collect();
+                names.sort();
+                Err(Refusal::SeveralDefaultTiers(names.join(", ")))
+            }
+        }
+    }
+
+    fn pods(
+        &self,
+        schedule: &WebhookSchedule,
+        cron_job: &CronJob,
+        namespace: &str,
+    ) -> Vec<Arc<Pod>> {
+        if !is_controlled_by(cron_job, schedule.uid().as_deref()) {
+            return Vec::new();
+        }
+        let cron_job = cron_job.uid();
+        self.pods.state_filter(|pod| {
+            let job = pod
+                .owner_references()
+                .iter()
+                .find(|owner| owner.controller == Some(true) && owner.kind == "Job");
+            let job = job
+                .filter(|_| pod.namespace().as_deref() == Some(namespace))
+                .and_then(|owner| {
+                    let job = self
+                        .jobs
+                        .get(&ObjectRef::new(&owner.name).within(namespace))?;
+                    (job.uid().as_deref() == Some(&owner.uid)).then_some(job)
+                });
+            job.is_some_and(|job| is_controlled_by(&*job, cron_job.as_deref()))
+        })
+    }
+}
+
+/// Whether an object's controller is the object with this UID.
+pub(super) fn is_controlled_by(object: &impl ResourceExt, uid: Option<&str>) -> bool {
+    uid.is_some_and(|uid| {
+        object
+            .owner_references()
+            .iter()
+            .any(|owner| owner.controller == Some(true) && owner.uid == uid)
+    })
+}

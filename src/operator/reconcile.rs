@@ -1,0 +1,149 @@
+//! The pipeline: `dereference → validate → build → apply → status`.
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::store::WriterDropped;
+use kube::{Api, Client, ResourceExt};
+
+use super::apply::{Applier, ApplyError};
+use super::build::{cron_job, namespace_children};
+use super::dereference::{Found, Stores};
+use super::outcomes::delivery_of;
+use super::settings::Settings;
+use super::status::{Progress, status};
+use super::validate::{Valid, validate};
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+
+/// What every reconcile shares.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) settings: Settings,
+    pub(super) stores: Stores,
+}
+
+/// Why a reconcile has to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReconcileError {
+    /// A child can't be written.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A delivery can't be written as JSON.
+    #[error("the delivery can't be written as JSON: {0}")]
+    Build(#[from] serde_json::Error),
+    /// The caches are gone.
+    #[error("the operator is ending: {0}")]
+    Ending(#[from] WriterDropped),
+    /// The status can't be written.
+    #[error("status: {0}")]
+    Status(#[source] kube::Error),
+}
+
+/// Brings the cluster to where the schedule wants it, and says so in its status.
+pub(super) async fn reconcile(
+    schedule: Arc<WebhookSchedule>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    // What is being deleted is the garbage collector's.
+    if schedule.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let Context {
+        client,
+        settings,
+        stores,
+    } = &*context;
+    let now = Timestamp::now();
+
+    // dereference: from the caches
+    stores.ready().await?;
+    let found = stores.dereference(&schedule);
+    let deliveries = found
+        .pods
+        .iter()
+        .filter_map(|pod| delivery_of(pod))
+        .collect();
+    // validate: pure
+    let valid = found
+        .tier
+        .clone()
+        .and_then(|tier| validate(&schedule, &tier, settings));
+    // build (pure) and apply: writes what differs
+    let applied = match &valid {
+        Ok(valid) => apply(valid, found, client, settings).await,
+        Err(_) => suspend(found, client).await,
+    };
+    // status: one write, if it changed
+    let progress = match (&valid, &applied) {
+        (Ok(valid), Ok(())) => Progress::Applied(valid),
+        (Ok(valid), Err(ReconcileError::Apply(error))) => Progress::Blocked(valid, error),
+        (Ok(_), Err(_)) => return applied.map(|()| Action::await_change()),
+        (Err(refusal), _) => Progress::Refused(refusal),
+    };
+    let new = status(&schedule, &progress, deliveries, now);
+    write_status(&schedule, &new, client).await?;
+
+    match applied {
+        // Only its deletion frees a name, and that is not watched.
+        Err(error) => Err(error),
+        Ok(()) => Ok(Action::await_change()),
+    }
+}
+
+async fn apply(
+    valid: &Valid,
+    found: Found,
+    client: &Client,
+    settings: &Settings,
+) -> Result<(), ReconcileError> {
+    let applier = Applier {
+        client: client.clone(),
+    };
+    // The policy stands before the first pod does.
+    let children = namespace_children(&valid.namespace, &valid.delivery.egress, settings);
+    applier
+        .namespace_children(children, (found.service_account, found.network_policy))
+        .await?;
+    Ok(applier
+        .cron_job(cron_job(valid, settings)?, found.cron_job)
+        .await?)
+}
+
+/// A schedule that is no longer accepted keeps its CronJob, paused.
+async fn suspend(found: Found, client: &Client) -> Result<(), ReconcileError> {
+    let Some(cron_job) = found
+        .cron_job
+        .filter(|cron_job| cron_job.spec.suspend != Some(true))
+    else {
+        return Ok(());
+    };
+    let mut paused = (*cron_job).clone();
+    paused.spec.suspend = Some(true);
+    Ok(Applier {
+        client: client.clone(),
+    }
+    .cron_job(paused, Some(cron_job))
+    .await?)
+}
+
+async fn write_status(
+    schedule: &WebhookSchedule,
+    new: &WebhookScheduleStatus,
+    client: &Client,
+) -> Result<(), ReconcileError> {
+    if schedule.status.as_ref() == Some(new) {
+        return Ok(());
+    }
+    let api: Api<WebhookSchedule> =
+        Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
+    // Against the version that it was made from; what the schedule is now has another reconcile coming.
+    let mut whole = schedule.clone();
+    whole.status = Some(new.clone());
+    let name = schedule.name_any();
+    api.replace_status(&name, &PostParams::default(), &whole)
+        .await
+        .map(drop)
+        .map_err(ReconcileError::Status)
+}
