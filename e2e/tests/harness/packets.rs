@@ -71,7 +71,7 @@ impl Drop for Packets {
 /// Runs nft(8) and returns what it prints.
 fn nft(command: &str) -> String {
     let ran = Command::new("nft")
-        .args(["--json", "--numeric-service", command])
+        .args(["--json", command])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);

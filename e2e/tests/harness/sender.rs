@@ -39,6 +39,8 @@ pub struct Running {
 #[derive(Debug)]
 pub struct Ended {
     pub outcome: Outcome,
+    /// The outcome as it was written.
+    message: String,
     /// Where the pod sent packets, delivered or not; see [`Packets`].
     pub sent: BTreeSet<String>,
 }
@@ -135,7 +137,10 @@ impl Delivery {
 
     /// Makes the delivery and awaits its end.
     pub async fn run(self, cluster: &Cluster, namespace: &str) -> Ended {
-        self.start(cluster, namespace).await.end().await
+        let running = self.start(cluster, namespace).await;
+        let ended = running.end().await;
+        running.check_log(&ended).await;
+        ended
     }
 }
 
@@ -155,8 +160,8 @@ impl Running {
             .unwrap();
     }
 
-    /// Awaits the pod's end, and holds what it left against the sender's own rules.
-    pub async fn end(self) -> Ended {
+    /// Awaits the pod's end.
+    pub async fn end(&self) -> Ended {
         let (pod, terminated) = eventually("the delivery to end", async || {
             let pod = self.pods.get(self.name).await.unwrap();
             terminated(&pod)
@@ -164,31 +169,31 @@ impl Running {
                 .ok_or(pod.status)
         })
         .await;
-        let addresses = addresses(&pod);
-        assert!(!addresses.is_empty(), "{pod:?}");
-        let sent = self.packets.sent_by(&addresses);
-        let log = self
-            .pods
-            .logs(self.name, &LogParams::default())
-            .await
-            .unwrap();
         if pod.metadata.finalizers.is_some() {
             self.set_finalizers(&[]).await;
         }
-
+        let addresses = addresses(&pod);
+        assert!(!addresses.is_empty(), "{pod:?}");
         let message = terminated.message.unwrap_or_default();
         let outcome = Outcome::parse(message.as_bytes())
-            .unwrap_or_else(|e| panic!("{e}: {message:?}, {}: {log}", terminated.exit_code));
-        assert_eq!(
-            terminated.exit_code,
-            i32::from(outcome.outcome.exit_code()),
-            "{outcome:?}"
-        );
-        assert!(log.lines().any(|line| line == message), "{log}");
+            .unwrap_or_else(|e| panic!("{e}: {message:?}, exit code {}", terminated.exit_code));
+        let exit_code = i32::from(outcome.outcome.exit_code());
+        assert_eq!(terminated.exit_code, exit_code, "{message}");
+        Ended {
+            outcome,
+            message,
+            sent: self.packets.sent_by(&addresses),
+        }
+    }
+
+    /// Looks for the outcome in the pod's log, and for what must not be there. A deleted pod has no log any more.
+    async fn check_log(&self, ended: &Ended) {
+        let all = LogParams::default();
+        let log = self.pods.logs(self.name, &all).await.unwrap();
+        assert!(log.lines().any(|line| line == ended.message), "{log}");
         for canary in &self.canaries {
             assert!(!log.contains(canary), "{log}");
         }
-        Ended { outcome, sent }
     }
 }
 
