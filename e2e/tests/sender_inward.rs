@@ -96,6 +96,7 @@ fn a_name_with_one_internal_address_among_public_ones_is_refused() {
         .await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
+        assert_eq!(refused.attempts(), ["AddressInternal"]);
         let (to_outside, to_inside) = (
             format!("tcp {CLOSED}:{port}"),
             format!("tcp {METADATA}:{port}"),
@@ -123,6 +124,7 @@ fn an_alias_of_an_internal_name_is_refused() {
         .await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
+        assert_eq!(refused.attempts(), ["AddressInternal"]);
         // Nobody trusts the API server's certificate; it was there to show it.
         let to_inside = format!("tcp {API_SERVER}:443");
         allowed.assert(
@@ -155,6 +157,7 @@ fn a_name_with_nothing_but_an_internal_ipv6_address_is_refused() {
         .await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
+        assert_eq!(refused.attempts(), ["AddressInternal"]);
         let to_inside = format!("tcp [{NODE}]:{port}");
         allowed.assert(Delivered, "Delivered", &[DNS, &to_inside]);
         assert_eq!(inside.requests().len(), 1);
@@ -174,6 +177,7 @@ fn an_internal_address_in_the_url_is_refused() {
         );
 
         refused.assert(Refused, "AddressInternal", &[""; 0]);
+        assert_eq!(refused.attempts(), [""; 0]);
         let to_inside = format!("tcp {METADATA}:{}", inside.port);
         allowed.assert(Delivered, "Delivered", &[to_inside]);
         assert_eq!(inside.requests().len(), 1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use postern::delivery::AddressFamily;
 use postern::delivery::OutcomeClass::{self, Delivered, Failed, FailedPermanently};
+use postern::signing::DeliveryId;
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::json;
 use standardwebhooks::Webhook;
@@ -80,8 +81,6 @@ fn is_taken_signed_and_whole(ip: &'static str, family: AddressFamily) {
         let outcome = &ended.outcome;
         assert_eq!(outcome.address_family, Some(family));
         assert_eq!(outcome.http_status, Some(200));
-        let target = format!("https://{}:{}/...", host.name, host.receiver.port);
-        assert_eq!(outcome.target.as_ref(), Some(&target));
         let request = host.receiver.only_request();
         assert!(
             request.line.starts_with("POST /hook?token="),
@@ -102,7 +101,7 @@ fn is_taken_signed_and_whole(ip: &'static str, family: AddressFamily) {
             .unwrap_err();
         assert_eq!(
             request.header("webhook-id"),
-            outcome.id.as_ref().map(|id| id.as_str())
+            outcome.id.as_ref().map(DeliveryId::as_str)
         );
     });
 }

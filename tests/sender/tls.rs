@@ -17,7 +17,7 @@ fn refuses_the_certificate(certificates: Certificates, reason: &str) {
 }
 
 #[test]
-fn refuses_a_wrong_name_and_a_wrong_time_for_good() {
+fn refuses_a_wrong_name_and_a_wrong_time_and_a_receiver_that_vouches_for_itself_for_good() {
     refuses_the_certificate(
         Certificates::good("hooks.example.com"),
         "CertificateNameMismatch",
@@ -26,6 +26,10 @@ fn refuses_a_wrong_name_and_a_wrong_time_for_good() {
     refuses_the_certificate(
         Certificates::not_yet_valid("127.0.0.1"),
         "CertificateNotYetValid",
+    );
+    refuses_the_certificate(
+        Certificates::self_signed("127.0.0.1"),
+        "CertificateUnknownIssuer",
     );
 }
 

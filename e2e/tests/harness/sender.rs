@@ -20,6 +20,8 @@ const URL_CANARY: &str = "canary-in-the-url";
 pub struct Delivery {
     /// That of its pod, its Secret and its ConfigMap.
     name: &'static str,
+    /// The URL as people may see it.
+    target: String,
     /// What `delivery.json` says.
     pub json: Value,
     /// The Secret's keys; without any there is no Secret.
@@ -31,6 +33,7 @@ pub struct Delivery {
 pub struct Running {
     pods: Api<PodObject>,
     name: &'static str,
+    target: String,
     packets: Packets,
     canaries: Vec<String>,
 }
@@ -47,8 +50,13 @@ impl Delivery {
     /// An unsigned POST to a host. It trusts the authority of these certificates, doesn't wait between its at most three
     /// attempts, and may go to the cluster's internet, whose addresses are documentation ones.
     pub fn to(name: &'static str, host: &str, port: u16, certificates: &Certificates) -> Self {
+        let host_and_port = match port {
+            443 => host.to_owned(),
+            other => format!("{host}:{other}"),
+        };
         Self {
             name,
+            target: format!("https://{host_and_port}/..."),
             json: json!({
                 "version": 1,
                 "schedule": {"name": "nightly", "namespace": "team-a", "uid": "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11"},
@@ -71,7 +79,7 @@ impl Delivery {
             }),
             secret: [(
                 "url",
-                format!("https://{host}:{port}/hook?token={URL_CANARY}"),
+                format!("https://{host_and_port}/hook?token={URL_CANARY}"),
             )]
             .into(),
             ca_bundle: certificates.ca_pem.clone(),
@@ -128,6 +136,7 @@ impl Delivery {
         Running {
             pods,
             name,
+            target: self.target,
             packets,
             canaries,
         }
@@ -177,6 +186,10 @@ impl Running {
             .unwrap_or_else(|e| panic!("{e}: {message:?}, exit code {}", terminated.exit_code));
         let exit_code = i32::from(outcome.outcome.exit_code());
         assert_eq!(terminated.exit_code, exit_code, "{message}");
+        // What is refused before its first attempt has no target.
+        let tried = outcome.outcome != OutcomeClass::Refused || outcome.attempt_count > 0;
+        let target = tried.then_some(&self.target);
+        assert_eq!(outcome.target.as_ref(), target, "{message}");
         Ended {
             outcome,
             sent: self.packets.sent_by(&addresses),
