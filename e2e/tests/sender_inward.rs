@@ -1,7 +1,7 @@
 //! Whatever a URL, a DNS answer or a receiver says, nothing is sent to an internal address: not even a SYN.
 //!
-//! Each test has a second delivery that differs in the tier's `allowedCIDRs` alone and does arrive inside. So the internal
-//! host listens, the name leads to it, and what goes there is seen.
+//! Each test has a second delivery that differs in the tier's `allowedCIDRs` alone (for the redirect: one straight to where
+//! it leads) and does arrive inside. So the internal host listens, the name leads to it, and what goes there is seen.
 
 use std::sync::Arc;
 

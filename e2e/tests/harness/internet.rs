@@ -68,9 +68,7 @@ impl Cluster {
         fs::write(&new, serde_json::to_vec(answers).unwrap()).unwrap();
         fs::rename(new, dns.join(name)).unwrap();
     }
-}
 
-impl Cluster {
     /// Listens on the internet; port 0 stands for a free one.
     pub fn listen_on_the_internet(&self, ip: &str, port: u16) -> std::net::TcpListener {
         Network::of_internet(self.pid).listen(ip, port)
