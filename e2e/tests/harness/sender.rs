@@ -16,6 +16,9 @@ use super::{Certificates, Cluster, Packets, eventually};
 /// Stands in every URL; it must never be seen again but by the receiver.
 const URL_CANARY: &str = "canary-in-the-url";
 
+/// The user of the image.
+const USER: u32 = 65_532;
+
 /// A delivery to be made.
 pub struct Delivery {
     /// That of its pod, its Secret and its ConfigMap.
@@ -258,13 +261,19 @@ fn pod(name: &str, delivery: &Value) -> PodObject {
             "enableServiceLinks": false,
             "dnsPolicy": "None",
             "dnsConfig": {"nameservers": ["10.96.0.10"]},
-            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
             "containers": [{
                 "name": "sender",
                 "image": "postern.dev/e2e/postern-sender:latest",
                 "imagePullPolicy": "Never",
                 "terminationMessagePolicy": "File",
-                "resources": {"limits": {"cpu": "500m", "memory": "32Mi"}, "requests": {"cpu": "1m", "memory": "8Mi"}},
+                "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}, "limits": {"cpu": "200m", "memory": "32Mi"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": false,
                     "readOnlyRootFilesystem": true,
@@ -272,7 +281,7 @@ fn pod(name: &str, delivery: &Value) -> PodObject {
                 },
                 "volumeMounts": [{"name": "delivery", "mountPath": "/postern", "readOnly": true}],
             }],
-            "volumes": [{"name": "delivery", "projected": {"sources": [
+            "volumes": [{"name": "delivery", "projected": {"defaultMode": 0o440, "sources": [
                 {"downwardAPI": {"items": [
                     {"path": "delivery.json", "fieldRef": {"fieldPath": "metadata.annotations['postern.dev/delivery']"}},
                     {"path": "job-name", "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}},
