@@ -16,9 +16,10 @@ test: lint test-unit test-e2e ## what must hold at every change: lint, unit test
 test-unit: ## tests that need no cluster
 	cargo test
 
-test-e2e: $(cluster) ## tests on a real cluster, which is started for them and taken down when they pass
+test-e2e: $(cluster) sender ## tests on a real cluster, which is started for them and taken down when they pass
 	cargo test --test e2e --no-run
 	@$(cluster) up test
+	@$(cluster) image e2e/images/postern-sender test
 	cargo test --test e2e || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
 	@$(cluster) down test
 
@@ -37,6 +38,7 @@ crds: ## write crds/ anew from src/api
 sender: ## the sender as it is shipped: one small static binary
 	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
 	  cargo build --profile sender --no-default-features --bin postern-sender --target $(target)
+	@install -D target/$(target)/sender/postern-sender e2e/.work/bin/postern-sender
 	@ls -l target/$(target)/sender/postern-sender
 
 cluster: $(cluster) ## start a real one-node Kubernetes to try things on
@@ -45,7 +47,7 @@ cluster: $(cluster) ## start a real one-node Kubernetes to try things on
 cluster-down: $(cluster) ## end every cluster of this checkout, and leave nothing of them
 	@$(cluster) down
 
-images: $(cluster) ## build every image, and print its size
+images: $(cluster) sender ## build every image, and print its size
 	@$(cluster) build
 	@for folder in $(images); do $(cluster) image $$folder; done
 

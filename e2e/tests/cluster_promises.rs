@@ -3,9 +3,9 @@
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::{Namespace, Pod as PodObject, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -181,14 +181,7 @@ fn dns_answers_change_with_each_query_as_programmed() {
                 DnsAnswer::rcode("SERVFAIL"),
                 "server misbehaving",
             ),
-            (
-                "silent",
-                DnsAnswer {
-                    silent: true,
-                    ..DnsAnswer::default()
-                },
-                "i/o timeout",
-            ),
+            ("silent", DnsAnswer::silence(), "i/o timeout"),
         ] {
             let name = format!("{label}.{namespace}.example.");
             cluster.set_dns(&name, &[answer]);
@@ -201,39 +194,8 @@ fn dns_answers_change_with_each_query_as_programmed() {
 #[test]
 fn a_privileged_pod_is_refused_in_a_restricted_namespace() {
     on_cluster(|cluster, namespace| async move {
-        let pods: Api<PodObject> = Api::namespaced(cluster.client.clone(), &namespace);
-        let pod: PodObject = serde_json::from_value(json!({
-            "metadata": {"name": "privileged"},
-            "spec": {"containers": [{
-                "name": "main", "image": "postern.dev/e2e/toolbox:latest", "securityContext": {"privileged": true},
-            }]},
-        }))
-        .unwrap();
-        let dry_run = PostParams {
-            dry_run: true,
-            ..PostParams::default()
-        };
-        pods.create(&dry_run, &pod).await.unwrap();
-
-        let restricted =
-            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
-        let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-        namespaces
-            .patch(
-                &namespace,
-                &PatchParams::default(),
-                &Patch::Merge(restricted),
-            )
-            .await
-            .unwrap();
-        // Admission learns of the label by a watch.
-        let refusal = eventually("the label to be seen", async || {
-            pods.create(&dry_run, &pod).await.map_or_else(
-                |refusal| Ok(refusal.to_string()),
-                |_| Err("it was accepted"),
-            )
-        });
-        let refusal = refusal.await;
+        cluster.try_privileged_pod(&namespace).await.unwrap();
+        let refusal = cluster.restrict(&namespace).await;
         assert!(
             refusal.contains("violates PodSecurity \"restricted:latest\": privileged"),
             "{refusal}"

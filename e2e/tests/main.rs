@@ -13,3 +13,7 @@ mod api;
 mod cluster_lifecycle;
 mod cluster_promises;
 mod harness;
+mod sender_inward;
+mod sender_pod;
+mod sender_receivers;
+mod sender_resolving;

@@ -94,7 +94,7 @@ fn secrets_appear_in_no_output_however_a_delivery_ends() {
         );
     }
     let wrong_name = Receiver::with(
-        Certificates::for_another_name(),
+        Certificates::good("hooks.example.com"),
         false,
         Receiver::by_turns([OK]),
     );

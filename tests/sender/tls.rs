@@ -17,10 +17,20 @@ fn refuses_the_certificate(certificates: Certificates, reason: &str) {
 }
 
 #[test]
-fn refuses_a_wrong_name_and_a_wrong_time_for_good() {
-    refuses_the_certificate(Certificates::for_another_name(), "CertificateNameMismatch");
-    refuses_the_certificate(Certificates::expired(), "CertificateExpired");
-    refuses_the_certificate(Certificates::not_yet_valid(), "CertificateNotYetValid");
+fn refuses_a_wrong_name_and_a_wrong_time_and_a_receiver_that_vouches_for_itself_for_good() {
+    refuses_the_certificate(
+        Certificates::good("hooks.example.com"),
+        "CertificateNameMismatch",
+    );
+    refuses_the_certificate(Certificates::expired("127.0.0.1"), "CertificateExpired");
+    refuses_the_certificate(
+        Certificates::not_yet_valid("127.0.0.1"),
+        "CertificateNotYetValid",
+    );
+    refuses_the_certificate(
+        Certificates::self_signed("127.0.0.1"),
+        "CertificateUnknownIssuer",
+    );
 }
 
 #[test]
@@ -35,7 +45,11 @@ fn trusts_nobody_without_the_bundle() {
 
 #[test]
 fn shows_its_client_certificate_where_one_is_asked_for() {
-    let receiver = Receiver::with(Certificates::good(), true, Receiver::by_turns([OK]));
+    let receiver = Receiver::with(
+        Certificates::good("127.0.0.1"),
+        true,
+        Receiver::by_turns([OK]),
+    );
     let mut folder = Folder::to(&receiver);
     folder.delivery["tls"]["clientCertificate"] = json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
     folder.write("tls/tls.crt", &receiver.certificates.client_certificate_pem);
@@ -45,7 +59,11 @@ fn shows_its_client_certificate_where_one_is_asked_for() {
 
 #[test]
 fn fails_where_a_client_certificate_is_asked_for_and_it_has_none() {
-    let receiver = Receiver::with(Certificates::good(), true, Receiver::by_turns([OK]));
+    let receiver = Receiver::with(
+        Certificates::good("127.0.0.1"),
+        true,
+        Receiver::by_turns([OK]),
+    );
     let ran = Folder::to(&receiver).run();
     assert_eq!(ran.outcome.outcome, OutcomeClass::Failed);
     assert!(

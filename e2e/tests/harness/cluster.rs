@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use serde_json::json;
 
 use super::{Network, eventually};
 
@@ -98,6 +99,46 @@ impl Cluster {
         })
         .await;
         name
+    }
+
+    /// Asks whether a privileged pod would be accepted in a namespace.
+    pub async fn try_privileged_pod(&self, namespace: &str) -> Result<(), kube::Error> {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "privileged"},
+            "spec": {"containers": [{
+                "name": "main", "image": "postern.dev/e2e/toolbox:latest", "securityContext": {"privileged": true},
+            }]},
+        }))
+        .unwrap();
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        pods.create(&dry_run, &pod).await.map(drop)
+    }
+
+    /// Holds a namespace's pods to the Pod Security Standard `restricted`; returns why a privileged one is refused.
+    pub async fn restrict(&self, namespace: &str) -> String {
+        let restricted =
+            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces
+            .patch(
+                namespace,
+                &PatchParams::default(),
+                &Patch::Merge(restricted),
+            )
+            .await
+            .unwrap();
+        // Admission learns of the label by a watch.
+        eventually("the label to be seen", async || {
+            match self.try_privileged_pod(namespace).await {
+                Ok(()) => Err("it was accepted"),
+                Err(refusal) => Ok(refusal.to_string()),
+            }
+        })
+        .await
     }
 
     /// The lines of the API server's audit log so far.

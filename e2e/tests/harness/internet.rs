@@ -1,20 +1,24 @@
 //! The hosts of a cluster's internet and its DNS.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::{Cluster, Network};
+use super::{Certificates, Cluster, Network, Receiver, Stream};
 
 /// What one DNS query is answered; `e2e/cluster/components/internet-dns` says what the fields mean.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DnsAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub cname: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub rcode: &'static str,
     pub silent: bool,
@@ -25,6 +29,22 @@ impl DnsAnswer {
     pub fn addresses(addresses: impl Into<Vec<&'static str>>) -> Self {
         Self {
             addresses: addresses.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The name is an alias of another, with its trailing dot, which has these addresses.
+    pub fn alias(cname: &'static str, addresses: impl Into<Vec<&'static str>>) -> Self {
+        Self {
+            cname,
+            ..Self::addresses(addresses)
+        }
+    }
+
+    /// No answer at all.
+    pub fn silence() -> Self {
+        Self {
+            silent: true,
             ..Self::default()
         }
     }
@@ -47,6 +67,22 @@ impl Cluster {
         let new = dns.join(format!(".new-{name}"));
         fs::write(&new, serde_json::to_vec(answers).unwrap()).unwrap();
         fs::rename(new, dns.join(name)).unwrap();
+    }
+
+    /// Listens on the internet; port 0 stands for a free one.
+    pub fn listen_on_the_internet(&self, ip: &str, port: u16) -> std::net::TcpListener {
+        Network::of_internet(self.pid).listen(ip, port)
+    }
+
+    /// Starts an HTTPS receiver at an address of the internet and a port that is free.
+    pub fn receiver(
+        &self,
+        ip: &str,
+        certificates: impl Into<Arc<Certificates>>,
+        answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
+    ) -> Receiver {
+        let listener = self.listen_on_the_internet(ip, 0);
+        Receiver::on(listener, certificates, false, answer)
     }
 }
 

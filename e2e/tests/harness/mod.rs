@@ -1,14 +1,28 @@
-//! How the tests reach a cluster: its networks, its API server, its pods, the DNS of its internet. Nothing here knows
-//! Postern; it serves the tests of every feature.
+//! How the tests reach a cluster: its networks, its API server, its pods, the DNS and the hosts of its internet. Only
+//! `sender` knows Postern; the rest serves the tests of every feature.
 
 mod cluster;
 mod internet;
 mod network;
+mod packets;
 mod pod;
+mod sender;
 mod wait;
 
+// The receivers of the sender's own tests, which have them on the loopback interface.
+#[path = "../../../tests/sender/support/certificates.rs"]
+#[allow(dead_code, reason = "what only the sender's own tests need")]
+mod certificates;
+#[path = "../../../tests/sender/support/receiver.rs"]
+#[allow(dead_code, reason = "what only the sender's own tests need")]
+mod receiver;
+
+pub(crate) use certificates::Certificates;
 pub use cluster::{Cluster, dir_of, on_cluster, pid_of};
 pub use internet::{DnsAnswer, Host};
-use network::Network;
+pub use network::Network;
+use packets::Packets;
 pub use pod::Pod;
+pub(crate) use receiver::{OK, Receiver, Stream};
+pub use sender::{Delivery, Ended};
 pub use wait::eventually;

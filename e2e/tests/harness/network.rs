@@ -1,6 +1,7 @@
 //! Running code in a network namespace.
 
 use std::fs::File;
+use std::net::{IpAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::thread;
@@ -26,6 +27,13 @@ impl Network {
         Self {
             path: format!("/proc/{cluster_pid}/root/run/netns/internet").into(),
         }
+    }
+
+    /// Listens in this network, wherever the listener is used; port 0 stands for a free one.
+    pub fn listen(&self, ip: &str, port: u16) -> TcpListener {
+        let ip: IpAddr = ip.parse().unwrap();
+        let listening = self.spawn(move || async move { TcpListener::bind((ip, port)).unwrap() });
+        listening.join().unwrap()
     }
 
     /// Runs a future on a thread that is in this network, and so is every socket that the future opens.

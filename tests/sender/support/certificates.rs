@@ -1,45 +1,52 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
 /// A certificate authority of one test, and what it signed for the receiver and the sender.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
     ca: CertificateDer<'static>,
-    server: (CertificateDer<'static>, PrivateKeyDer<'static>),
+    server: Pair,
     pub(crate) client_certificate_pem: String,
     pub(crate) client_key_pem: String,
 }
 
 impl Certificates {
-    /// For a receiver at 127.0.0.1.
-    pub(crate) fn good() -> Certificates {
-        Certificates::for_name("127.0.0.1", |_| {})
+    /// For a receiver of that name or address.
+    pub(crate) fn good(name: &str) -> Certificates {
+        Certificates::with(name, |_| {})
     }
 
-    pub(crate) fn for_another_name() -> Certificates {
-        Certificates::for_name("hooks.example.com", |_| {})
-    }
-
-    pub(crate) fn expired() -> Certificates {
-        Certificates::for_name("127.0.0.1", |params| {
+    pub(crate) fn expired(name: &str) -> Certificates {
+        Certificates::with(name, |params| {
             params.not_after = date_time_ymd(2020, 1, 1);
         })
     }
 
-    pub(crate) fn not_yet_valid() -> Certificates {
-        Certificates::for_name("127.0.0.1", |params| {
+    pub(crate) fn not_yet_valid(name: &str) -> Certificates {
+        Certificates::with(name, |params| {
             params.not_before = date_time_ymd(4000, 1, 1);
         })
     }
 
-    fn for_name(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
+    /// A receiver that vouches for itself; the authority knows nothing of it.
+    pub(crate) fn self_signed(name: &str) -> Certificates {
+        let mut certificates = Certificates::good(name);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        certificates.server = pair(&params.self_signed(&key).unwrap(), &key);
+        certificates
+    }
+
+    fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
@@ -60,10 +67,7 @@ impl Certificates {
         Certificates {
             ca_pem: issuer.pem(),
             ca: issuer.der().clone(),
-            server: (
-                server.der().clone(),
-                PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
-            ),
+            server: pair(&server, &server_key),
             client_certificate_pem: client.pem(),
             client_key_pem: client_key.serialize_pem(),
         }
@@ -91,4 +95,11 @@ impl Certificates {
                 .unwrap(),
         )
     }
+}
+
+fn pair(certificate: &Certificate, key: &KeyPair) -> Pair {
+    (
+        certificate.der().clone(),
+        PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+    )
 }

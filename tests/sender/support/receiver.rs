@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use rustls::{ServerConnection, StreamOwned};
 
 use super::Certificates;
@@ -12,7 +14,7 @@ pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 const MOST_PATIENCE: Duration = Duration::from_mins(1);
 
-type Stream = StreamOwned<ServerConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ServerConnection, TcpStream>;
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -31,6 +33,17 @@ impl Request {
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} is there twice");
         value
+    }
+
+    /// The headers, as verifiers want them.
+    pub(crate) fn header_map(&self) -> HeaderMap {
+        let pair = |(name, value): &(String, String)| {
+            (
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        };
+        self.headers.iter().map(pair).collect()
     }
 
     fn read(stream: &mut Stream) -> io::Result<Request> {
@@ -68,18 +81,22 @@ impl Request {
     }
 }
 
-/// A receiver on 127.0.0.1 that answers one connection after the other, until the test ends.
+/// A receiver that answers one connection after the other, until the tests end.
 pub(crate) struct Receiver {
     pub(crate) port: u16,
-    pub(crate) certificates: Certificates,
+    pub(crate) certificates: Arc<Certificates>,
     requests: Arc<Mutex<Vec<Request>>>,
     arrivals: mpsc::Receiver<()>,
 }
 
 impl Receiver {
-    /// Answers the first request with the first answer, and so on; the last one again and again.
+    /// On 127.0.0.1; answers the first request with the first answer, and so on; the last one again and again.
     pub(crate) fn answering<const N: usize>(answers: [&str; N]) -> Receiver {
-        Receiver::with(Certificates::good(), false, Receiver::by_turns(answers))
+        Receiver::with(
+            Certificates::good("127.0.0.1"),
+            false,
+            Receiver::by_turns(answers),
+        )
     }
 
     pub(crate) fn by_turns<const N: usize>(
@@ -96,19 +113,30 @@ impl Receiver {
         }
     }
 
-    /// Answers each request by calling `answer`; an error ends that connection.
+    /// On 127.0.0.1; answers each request by calling `answer`; an error ends that connection.
     pub(crate) fn calling(
         answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
     ) -> Receiver {
-        Receiver::with(Certificates::good(), false, answer)
+        Receiver::with(Certificates::good("127.0.0.1"), false, answer)
     }
 
     pub(crate) fn with(
         certificates: Certificates,
         wants_client_certificate: bool,
-        mut answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
+        answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
     ) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Receiver::on(listener, certificates, wants_client_certificate, answer)
+    }
+
+    /// Where the listener listens, which may be in another network than the test.
+    pub(crate) fn on(
+        listener: TcpListener,
+        certificates: impl Into<Arc<Certificates>>,
+        wants_client_certificate: bool,
+        mut answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
+    ) -> Receiver {
+        let certificates = certificates.into();
         let port = listener.local_addr().unwrap().port();
         let config = certificates.server_config(wants_client_certificate);
         let requests = Arc::new(Mutex::new(Vec::new()));

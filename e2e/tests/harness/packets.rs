@@ -1,0 +1,83 @@
+//! What pods send, as the node's network sees it.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Notes of every TCP and UDP packet that reaches the node's network while this lives (a first SYN is one, delivered or
+/// not): who sent it, and to where.
+///
+/// It looks before Services are translated to pods and before any NetworkPolicy, so it sees what the sender meant.
+pub struct Packets {
+    table: String,
+}
+
+impl Packets {
+    /// Begins to note. To be called in the node's network, as tests are; the name is the test's own.
+    pub fn watch(name: &str) -> Self {
+        let table = name.to_owned();
+        nft(&format!(
+            "table inet {table} {{
+                set ipv4 {{ type ipv4_addr . inet_proto . ipv4_addr . inet_service; flags dynamic; size 65535; }}
+                set ipv6 {{ type ipv6_addr . inet_proto . ipv6_addr . inet_service; flags dynamic; size 65535; }}
+                chain sent {{
+                    type filter hook prerouting priority raw;
+                    meta l4proto {{ tcp, udp }} add @ipv4 {{ ip saddr . meta l4proto . ip daddr . th dport }}
+                    meta l4proto {{ tcp, udp }} add @ipv6 {{ ip6 saddr . meta l4proto . ip6 daddr . th dport }}
+                }}
+            }}"
+        ));
+        Self { table }
+    }
+
+    /// Where these addresses sent packets: `tcp 203.0.113.10:443`, `udp 10.96.0.10:53`.
+    pub fn sent_by(&self, sources: &[IpAddr]) -> BTreeSet<String> {
+        ["ipv4", "ipv6"]
+            .iter()
+            .flat_map(|set| self.elements(set))
+            .filter(|(source, _)| sources.contains(source))
+            .map(|(_, destination)| destination)
+            .collect()
+    }
+
+    fn elements(&self, set: &str) -> Vec<(IpAddr, String)> {
+        let listed: Value =
+            serde_json::from_str(&nft(&format!("list set inet {} {set}", self.table))).unwrap();
+        let elements = listed["nftables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find_map(|object| object["set"].get("elem"));
+        let Some(elements) = elements else {
+            return Vec::new();
+        };
+        let read = |element: &Value| {
+            let (source, protocol, ip, port): (IpAddr, String, IpAddr, u16) =
+                serde_json::from_value(element["concat"].clone()).unwrap();
+            (source, format!("{protocol} {}", SocketAddr::new(ip, port)))
+        };
+        elements.as_array().unwrap().iter().map(read).collect()
+    }
+}
+
+impl Drop for Packets {
+    fn drop(&mut self) {
+        // What can't be deleted ends with the cluster.
+        let _ = Command::new("nft")
+            .args(["delete", "table", "inet", &self.table])
+            .status();
+    }
+}
+
+/// Runs nft(8) and returns what it prints.
+fn nft(command: &str) -> String {
+    let ran = Command::new("nft")
+        .args(["--json", command])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "nft {command}: {said}");
+    String::from_utf8(ran.stdout).unwrap()
+}
