@@ -50,10 +50,10 @@ pub(crate) fn measure(command: &[String], receiver: &Receiver) -> Measurement {
     let [started, ended, cpu, resident] = numbers[..] else {
         panic!("the measurer says start, end, CPU and memory");
     };
-    let (started, ended) = (Duration::from_nanos(started), Duration::from_nanos(ended));
+    let since_start = |then: Duration| then.saturating_sub(Duration::from_nanos(started));
     Measurement {
-        wall: ended - started,
-        syn: receiver.only_connection() - started,
+        wall: since_start(Duration::from_nanos(ended)),
+        syn: since_start(receiver.only_connection()),
         cpu: Duration::from_micros(cpu),
         resident,
     }

@@ -8,8 +8,6 @@ use postern::signing::{DeliveryId, Signer, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::measure::now;
-
 pub(crate) const NAMES: [&str; 2] = ["postern-sender", "curl"];
 pub(crate) const BODY: &str =
     r#"{"type":"report.due","timestamp":"2026-01-01T02:00:00Z","data":{}}"#;
@@ -82,7 +80,8 @@ fn headers() -> Vec<String> {
     let signer = Signer::standard_webhooks(vec![key]).unwrap();
     let id: DeliveryId = ID.to_owned().try_into().unwrap();
     let scheduled_time: Timestamp = SCHEDULED_TIME.parse().unwrap();
-    let signed = signer.sign(&id, now().as_secs(), BODY.as_bytes());
+    // Its age is nothing to the receiver.
+    let signature = signer.sign(&id, scheduled_time.unix(), BODY.as_bytes());
     let mut lines = vec![
         "Content-Type: application/json".to_owned(),
         "Connection: close".to_owned(),
@@ -90,7 +89,7 @@ fn headers() -> Vec<String> {
         format!("Postern-Scheduled-Time: {scheduled_time}"),
     ];
     lines.extend(
-        signed
+        signature
             .iter()
             .map(|header| format!("{}: {}", header.name, header.value)),
     );
