@@ -12,6 +12,10 @@ fn refused(reason: &str, change: impl FnOnce(&mut Folder)) -> Ran {
     let ran = folder.run();
     ran.assert(OutcomeClass::Refused, reason);
     assert!(receiver.requests().is_empty(), "{reason}");
+    if let Some(id) = &ran.outcome.id {
+        let logged = format!(r#""delivery":"{id}","reason":"{reason}""#);
+        assert!(ran.output.contains(&logged), "{}", ran.output);
+    }
     ran
 }
 
