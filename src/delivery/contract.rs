@@ -266,4 +266,13 @@ impl Method {
             Method::Delete => "DELETE",
         }
     }
+
+    /// Whether a request of this method is expected to have a body (RFC 9110, 9.3; RFC 5789).
+    #[must_use]
+    pub fn wants_body(self) -> bool {
+        match self {
+            Method::Post | Method::Put | Method::Patch => true,
+            Method::Get | Method::Delete => false,
+        }
+    }
 }

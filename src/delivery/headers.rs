@@ -55,7 +55,8 @@ pub fn check_header_name(name: &str) -> Result<(), HeaderNameRefused> {
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(is_token) {
         return Err(HeaderNameRefused::Malformed);
     }
-    let name = name.to_ascii_lowercase();
+    // Receivers behind CGI, WSGI and their like can't tell `_` from `-`.
+    let name = name.to_ascii_lowercase().replace('_', "-");
     let reserved = if name == "content-type" {
         Reserved::Field("the content type is set by body.contentType: leave the header out")
     } else if CONNECTION.contains(&name.as_str()) || name.starts_with(CONNECTION_PREFIX) {
@@ -70,6 +71,15 @@ pub fn check_header_name(name: &str) -> Result<(), HeaderNameRefused> {
         return Ok(());
     };
     Err(HeaderNameRefused::Reserved(reserved))
+}
+
+/// Whether a header may have this value: printable ASCII, blanks and tabs (RFC 9110, 5.5, for new fields). Bytes
+/// beyond it mean something else to each receiver; a byte order mark is the commonest.
+#[must_use]
+pub fn is_header_value(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| *byte == b'\t' || (b' '..=b'~').contains(byte))
 }
 
 #[cfg(test)]
@@ -112,6 +122,8 @@ mod tests {
             "Via",
             "User-Agent",
             "Max-Forwards",
+            "Content_Length",
+            "transfer_encoding",
         ] {
             assert_eq!(
                 check_header_name(name),
@@ -127,6 +139,8 @@ mod tests {
             "Idempotency-Key",
             "Postern-Scheduled-Time",
             "postern-anything",
+            "Webhook_Signature",
+            "idempotency_key",
         ] {
             assert_eq!(
                 check_header_name(name),
@@ -140,6 +154,25 @@ mod tests {
                 .to_string()
                 .contains("body.contentType")
         );
+    }
+
+    #[test]
+    fn takes_printable_ascii_for_a_value_and_nothing_else() {
+        for value in ["", "a b\tc", "!~"] {
+            assert!(is_header_value(value.as_bytes()), "{value:?}");
+        }
+        let values: [&[u8]; 7] = [
+            b"a\rb",
+            b"a\nb",
+            b"a\0",
+            b"\x7f",
+            b"\x1b[0m",
+            b"\xe9",
+            b"\xef\xbb\xbfa",
+        ];
+        for value in values {
+            assert!(!is_header_value(value), "{value:?}");
+        }
     }
 
     #[test]

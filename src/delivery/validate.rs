@@ -1,83 +1,17 @@
-//! Reading `delivery.json`: nothing that breaks a limit of the contract becomes a [`Delivery`].
+//! The limits of the contract, field by field.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use serde::Deserialize;
-
 use super::{
-    ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, FileRef, Header, HeaderNameRefused, MAX_BODY_BYTES,
-    MAX_DELIVERY_BYTES, MAX_HEADERS, MAX_KEYS, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run,
-    Schedule, Scheme, Signing, TIMEOUT_SECONDS, TOTAL_DEADLINE_SECONDS, Tls, ValueSource,
-    check_header_name,
+    ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, DeliveryInvalid, FileRef, Header, MAX_BODY_BYTES,
+    MAX_HEADERS, MAX_KEYS, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme,
+    Signing, TIMEOUT_SECONDS, TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name,
+    is_header_value,
 };
 use crate::signing::ClassicOptions;
 
-/// Why a `delivery.json` can't be used: the field and what it allows, never its value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeliveryInvalid {
-    /// Larger than [`MAX_DELIVERY_BYTES`].
-    #[error("delivery.json has more than {MAX_DELIVERY_BYTES} bytes")]
-    TooLarge,
-    /// Another version than [`Delivery::VERSION`].
-    #[error(
-        "delivery.json has version {0} and this sender reads version 1: use the sender of the operator's release"
-    )]
-    Version(u32),
-    /// No JSON, or a field is missing, unknown or of another kind.
-    #[error("delivery.json is not as it should be at line {line}, column {column}")]
-    Malformed {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// A header that the tenant can't set, or that is none.
-    #[error("{field}: {refused}")]
-    Header {
-        /// Its path.
-        field: String,
-        /// Why.
-        refused: HeaderNameRefused,
-    },
-    /// A field breaks a limit.
-    #[error("{field}: {problem}")]
-    Field {
-        /// Its path.
-        field: String,
-        /// What it allows.
-        problem: String,
-    },
-}
-
 impl Delivery {
-    /// The version that this build writes and reads.
-    pub const VERSION: u32 = 1;
-
-    /// Reads a `delivery.json`.
-    ///
-    /// # Errors
-    /// When it is too large, of another version, malformed, or a field breaks a limit.
-    pub fn parse(json: &[u8]) -> Result<Delivery, DeliveryInvalid> {
-        /// Read first, so that another version is named before its fields are found unknown.
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-
-        if json.len() > MAX_DELIVERY_BYTES {
-            return Err(DeliveryInvalid::TooLarge);
-        }
-        let Versioned { version } =
-            serde_json::from_slice(json).map_err(|error| malformed(&error))?;
-        if version != Delivery::VERSION {
-            return Err(DeliveryInvalid::Version(version));
-        }
-        let delivery: Delivery = serde_json::from_slice(json).map_err(|error| malformed(&error))?;
-        delivery.validate()?;
-        Ok(delivery)
-    }
-
     /// Holds every field against its limits. The operator calls it on what it is about to write.
     ///
     /// # Errors
@@ -117,14 +51,6 @@ impl Delivery {
         validate_tls(tls)?;
         validate_retries(retries)?;
         in_range("maxBodyBytes", max_body_bytes, &(0..=MAX_BODY_BYTES))
-    }
-}
-
-/// The position only: serde's own message quotes the input.
-fn malformed(error: &serde_json::Error) -> DeliveryInvalid {
-    DeliveryInvalid::Malformed {
-        line: error.line(),
-        column: error.column(),
     }
 }
 
@@ -194,8 +120,7 @@ fn validate_header_name(field: String, name: &str) -> Result<(), DeliveryInvalid
 }
 
 fn validate_header_value(name: &str, value: &str) -> Result<(), DeliveryInvalid> {
-    let printable = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
-    if value.len() <= MAX_VALUE_BYTES && value.bytes().all(printable) {
+    if value.len() <= MAX_VALUE_BYTES && is_header_value(value.as_bytes()) {
         return Ok(());
     }
     field(
@@ -328,7 +253,3 @@ fn validate_retries(retries: &Retries) -> Result<(), DeliveryInvalid> {
         &TOTAL_DEADLINE_SECONDS,
     )
 }
-
-#[cfg(test)]
-#[path = "validate_tests.rs"]
-mod tests;

@@ -28,6 +28,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::SchemeNotHttps,
+        Self::UserinfoInUrl,
+        Self::PortNotAllowed,
+        Self::HostNotAllowed,
+        Self::HostInternal,
+        Self::AddressInternal,
+        Self::UrlMalformed,
+        Self::UrlTooLong,
+        Self::NameNotResolved,
+    ];
+
     /// The reason as it is written in outcomes and conditions.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -77,17 +90,7 @@ mod tests {
 
     #[test]
     fn serialises_as_the_string_it_displays() {
-        for reason in [
-            Reason::SchemeNotHttps,
-            Reason::UserinfoInUrl,
-            Reason::PortNotAllowed,
-            Reason::HostNotAllowed,
-            Reason::HostInternal,
-            Reason::AddressInternal,
-            Reason::UrlMalformed,
-            Reason::UrlTooLong,
-            Reason::NameNotResolved,
-        ] {
+        for reason in Reason::ALL {
             let json = serde_json::to_string(&reason).unwrap();
             assert_eq!(json, format!("\"{reason}\""));
             assert_eq!(serde_json::from_str::<Reason>(&json).unwrap(), reason);

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::connect;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Rest};
 use super::failure::{Failure, judge_status, reason_of_exchange, reason_of_tls};
 use super::prepare::Prepared;
 use super::retry_after::retry_after;
@@ -36,19 +36,22 @@ impl Trace {
     }
 }
 
+/// How an attempt ended, and what is left of the response if there was one.
+pub(super) type Ended = (Result<(), Failure>, Option<Rest>);
+
 /// Makes the attempt of this number (from 1); the head of the response must have come by the deadline.
-///
-/// # Errors
-/// When the receiver didn't take the delivery.
 pub(super) async fn attempt(
     prepared: &Prepared,
     number: u32,
     deadline: Instant,
     trace: &mut Trace,
-) -> Result<(), Failure> {
+) -> Ended {
     let answer = timeout_at(deadline, request(prepared, number, deadline, trace)).await;
     let (exchange, response) =
-        answer.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout())))?;
+        match answer.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))) {
+            Ok(answer) => answer,
+            Err(failure) => return (Err(failure), None),
+        };
 
     let (head, body) = response.into_parts();
     trace.status = Some(head.status);
@@ -56,9 +59,10 @@ pub(super) async fn attempt(
         .headers
         .get(RETRY_AFTER)
         .and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
-    let judged = judge_status(head.status, after);
-    exchange.finish(body).await;
-    judged
+    (
+        judge_status(head.status, after),
+        Some(exchange.rest_of(body)),
+    )
 }
 
 type Answer = (Exchange, hyper::Response<hyper::body::Incoming>);

@@ -13,7 +13,6 @@ use crate::delivery::{Attempt, Outcome, OutcomeClass, Reason};
 
 /// Tries until it is done or the deadline has passed, and writes into the outcome what happened.
 pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Outcome) {
-    let id = &prepared.blueprint.id;
     let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
     // It may have been due after the deadline.
     if Instant::now() >= deadline {
@@ -26,28 +25,16 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
     for number in 1..=prepared.retries.attempts {
         let started = Instant::now();
         let mut trace = Trace::default();
-        let result = attempt(
-            prepared,
-            number,
-            deadline.min(started + timeout),
-            &mut trace,
-        )
-        .await;
+        let until = deadline.min(started + timeout);
+        let (result, rest) = attempt(prepared, number, until, &mut trace).await;
         record(outcome, &trace, started.elapsed(), &result);
-
-        let Err(failure) = result else {
-            tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
-            return outcome.conclude(OutcomeClass::Delivered, Reason::Delivered, String::new());
-        };
-        let Failure {
-            reason,
-            detail,
-            next,
-        } = failure;
-        tracing::warn!(delivery = %id, attempt = number, status = outcome.http_status, %reason, "attempt failed");
-        let after = match next {
-            Next::Stop(class) => return outcome.conclude(class, reason, detail),
-            Next::Retry { after } => after,
+        let retry = settle(prepared, number, result, outcome);
+        // Only now, since whoever stops the sender meanwhile shall be told of the receiver's answer.
+        if let Some(rest) = rest {
+            rest.read_a_little(deadline).await;
+        }
+        let Some((failure, after)) = retry else {
+            return;
         };
         let left = deadline.saturating_duration_since(Instant::now());
         match wait(
@@ -56,8 +43,35 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
             left,
         ) {
             Some(wait) if number < prepared.retries.attempts => tokio::time::sleep(wait).await,
-            _ => return outcome.conclude(OutcomeClass::Failed, reason, detail),
+            _ => {
+                return outcome.conclude(OutcomeClass::Failed, failure.reason, failure.detail);
+            }
         }
+    }
+}
+
+/// Concludes the outcome when no further attempt would help; else it is the failure to be mended, and what its
+/// receiver asks for.
+fn settle(
+    prepared: &Prepared,
+    number: u32,
+    result: Result<(), Failure>,
+    outcome: &mut Outcome,
+) -> Option<(Failure, Option<Duration>)> {
+    let id = &prepared.blueprint.id;
+    let Err(failure) = result else {
+        tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
+        outcome.conclude(OutcomeClass::Delivered, Reason::Delivered, String::new());
+        return None;
+    };
+    let reason = failure.reason;
+    tracing::warn!(delivery = %id, attempt = number, status = outcome.http_status, %reason, "attempt failed");
+    match failure.next {
+        Next::Stop(class) => {
+            outcome.conclude(class, reason, failure.detail);
+            None
+        }
+        Next::Retry { after } => Some((failure, after)),
     }
 }
 

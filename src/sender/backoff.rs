@@ -6,8 +6,9 @@ use crate::delivery::Backoff;
 
 /// How long to wait after the given failed attempt (from 1): exponential, with full jitter.
 ///
-/// The wait is spread evenly from the smallest wait to an upper end, which is twice the smallest wait after the first
-/// attempt and doubles with each one, up to the largest wait. `random` is any number, evenly spread.
+/// The wait is spread evenly from the smallest wait to an upper end, which is twice the smallest wait (2 seconds, when
+/// there is none) after the first attempt and doubles with each one, up to the largest wait. `random` is any number,
+/// evenly spread.
 pub(super) fn backoff(
     after_attempt: u32,
     Backoff {
@@ -17,7 +18,7 @@ pub(super) fn backoff(
     random: u64,
 ) -> Duration {
     let doubled = 1_u64.checked_shl(after_attempt.min(32)).unwrap_or(u64::MAX);
-    let upper_seconds = u64::from(min_seconds)
+    let upper_seconds = u64::from(min_seconds.max(1))
         .saturating_mul(doubled)
         .min(max_seconds.into());
     let min_ms = u64::from(min_seconds) * 1_000;
@@ -48,14 +49,10 @@ mod tests {
         max_seconds: 60,
     };
 
-    /// The longest wait: one less than what divides to nothing.
+    /// The longest wait in seconds.
     fn longest(after_attempt: u32, spec: Backoff) -> u64 {
-        (0..=60)
-            .map(|n| 1_u64 << n)
-            .flat_map(|n| [n - 1, n])
-            .fold(0, |most, random| {
-                most.max(backoff(after_attempt, spec, random).as_secs())
-            })
+        let waits = (0..=64_000).map(|random| backoff(after_attempt, spec, random).as_secs());
+        waits.max().unwrap()
     }
 
     #[test]
@@ -79,6 +76,18 @@ mod tests {
                 "{after_attempt}"
             );
         }
+    }
+
+    #[test]
+    fn grows_from_nothing_too() {
+        let spec = Backoff {
+            min_seconds: 0,
+            max_seconds: 60,
+        };
+        assert_eq!(
+            [1, 2, 5, 6, 20].map(|attempt| longest(attempt, spec)),
+            [2, 4, 32, 60, 60]
+        );
     }
 
     #[test]

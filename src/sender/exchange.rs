@@ -9,7 +9,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The most headers that a response may have.
 const MAX_RESPONSE_HEADERS: usize = 100;
@@ -54,8 +54,33 @@ impl Exchange {
         self.sender.send_request(request).await
     }
 
-    /// Reads a little of the body and ends the connection; whatever goes wrong here changes nothing.
-    pub(super) async fn finish(mut self, mut body: Incoming) {
+    /// What is left once the head has been read.
+    pub(super) fn rest_of(self, body: Incoming) -> Rest {
+        Rest {
+            exchange: self,
+            body,
+        }
+    }
+}
+
+/// The body of a response whose status has decided already, and its connection.
+pub(super) struct Rest {
+    exchange: Exchange,
+    body: Incoming,
+}
+
+impl Rest {
+    /// Reads a little of the body and ends the connection, by the deadline at the latest; whatever goes wrong here
+    /// changes nothing.
+    pub(super) async fn read_a_little(self, deadline: Instant) {
+        let Rest {
+            exchange:
+                Exchange {
+                    sender,
+                    mut connection,
+                },
+            mut body,
+        } = self;
         let courtesy = async {
             let mut left = MAX_DRAINED_BYTES;
             while let Some(Ok(frame)) = body.frame().await {
@@ -64,9 +89,9 @@ impl Exchange {
                     return;
                 }
             }
-            drop(self.sender);
-            self.connection.join_next().await;
+            drop(sender);
+            connection.join_next().await;
         };
-        let _ = timeout(MAX_COURTESY_TIME, courtesy).await;
+        let _ = timeout_at(deadline.min(Instant::now() + MAX_COURTESY_TIME), courtesy).await;
     }
 }

@@ -210,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn the_outcome_knows_every_reason_of_the_guard() {
+        for reason in egress::Reason::ALL {
+            let refusal = egress::Refusal {
+                reason,
+                detail: String::new(),
+            };
+            assert_eq!(Failure::from(refusal).reason.as_str(), reason.as_str());
+        }
+    }
+
+    #[test]
     fn a_wrong_certificate_is_final_and_a_broken_connection_is_not() {
         let reason_of =
             |error: rustls::Error| reason_of_tls(&io::Error::new(ErrorKind::InvalidData, error));

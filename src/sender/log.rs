@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-use tracing::field::{Field, Visit};
+use tracing::field::{Field, Visit, display};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -17,7 +17,8 @@ use crate::delivery::Timestamp;
 const LEVEL: &str = "POSTERN_LOG";
 const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
-/// Logs to standard error from now on, at the level that `POSTERN_LOG` names (default and fallback: info).
+/// Logs to standard error from now on, at the level that `POSTERN_LOG` names (default and fallback: info). Of a panic
+/// it says where, and not with what words: those of a library may quote what it was working on.
 pub fn install() {
     let level = std::env::var(LEVEL)
         .ok()
@@ -25,6 +26,10 @@ pub fn install() {
         .unwrap_or(LevelFilter::INFO);
     // Installed twice only in error, and then the first one logs.
     let _ = tracing::subscriber::set_global_default(JsonLines { level });
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(display);
+        tracing::error!(at, "a bug ended the sender; please report it");
+    }));
 }
 
 struct JsonLines {

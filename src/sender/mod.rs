@@ -29,8 +29,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
+use tracing::field::display;
 
-use crate::delivery::{Outcome, OutcomeClass, Reason, Timestamp};
+use crate::delivery::{Outcome, OutcomeClass, Timestamp};
 use files::Root;
 use occasion::Occasion;
 use prepare::Prepared;
@@ -54,17 +55,22 @@ pub async fn run(root: &Path) -> std::io::Result<Outcome> {
     tokio::select! {
         biased;
         () = told_to_stop(&mut stop) => {
-            tracing::warn!(reason = %Reason::Interrupted, "told to stop");
-            outcome.conclude(OutcomeClass::Interrupted, Reason::Interrupted, String::new());
+            stop_delivering(&outcome);
         }
         () = deliver(&root, &mut outcome) => {}
     }
     Ok(outcome)
 }
 
+/// An outcome that isn't concluded says that it was interrupted; one that is stays as it is.
+fn stop_delivering(outcome: &Outcome) {
+    let (id, reason) = (outcome.id.as_ref().map(display), outcome.reason);
+    tracing::warn!(delivery = id, %reason, "told to stop");
+}
+
 async fn deliver(root: &Root, outcome: &mut Outcome) {
     if let Err(Refusal { reason, detail }) = try_to_deliver(root, outcome).await {
-        tracing::error!(%reason, detail, "refused");
+        tracing::error!(delivery = outcome.id.as_ref().map(display), %reason, detail, "refused");
         outcome.conclude(OutcomeClass::Refused, reason, detail);
     }
 }

@@ -15,7 +15,7 @@ use super::request::{Asked, Blueprint};
 use super::tls;
 use crate::delivery::{
     Body, Delivery, FileRef, Header, KeyRef, MAX_VALUE_BYTES, Reason, Retries, Scheme, Signing,
-    Timestamp, ValueSource,
+    Timestamp, ValueSource, is_header_value,
 };
 use crate::egress::{Resolver, Rules, Target};
 use crate::signing::{Encoding, Fingerprint, HmacKey, KeyError, Signer, SigningKey};
@@ -95,12 +95,15 @@ fn tenant_headers(headers: &[Header], root: &Root) -> Result<HeaderMap, Refusal>
         let refusal =
             |reason, problem| Refusal::new(reason, format!("the header {name} {problem}"));
         let secret = root.value(value, MAX_VALUE_BYTES)?;
-        let mut value = HeaderValue::from_bytes(secret.line()).map_err(|_| {
-            refusal(
-                Reason::HeaderValueInvalid,
-                "has a line break or another control character in its value",
-            )
-        })?;
+        let unfit = || {
+            let problem = "may have printable ASCII, blanks and tabs in its value and has something else, such as a \
+                line break or a byte order mark";
+            refusal(Reason::HeaderValueInvalid, problem)
+        };
+        let mut value = Some(secret.line())
+            .filter(|line| is_header_value(line))
+            .and_then(|line| HeaderValue::from_bytes(line).ok())
+            .ok_or_else(unfit)?;
         value.set_sensitive(true);
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| refusal(Reason::HeaderNotAllowed, "has a name that is none"))?;

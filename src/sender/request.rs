@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Request, Uri};
 
 use super::occasion::Occasion;
@@ -125,6 +125,12 @@ impl Blueprint {
         {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| unsendable())?;
             headers.insert(name, header_value(&header.value)?);
+        }
+
+        // hyper says how long a body is, but not that one is missing, for which some receivers answer 411
+        // (RFC 9110, 8.6).
+        if body.is_empty() && self.method.wants_body() {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
 
         let mut request = Request::new(Full::new(Bytes::from(body)));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::signing::Fingerprint;
 use crate::signing::id::hex;
 
 fn bytes(hex: &str) -> Vec<u8> {

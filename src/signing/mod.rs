@@ -8,12 +8,14 @@
 mod fingerprint;
 mod id;
 mod key;
+mod key_text;
 mod scheme;
 mod verify;
 
 pub use fingerprint::Fingerprint;
 pub use id::{DeliveryId, InvalidDeliveryId};
-pub use key::{Ed25519Key, HmacKey, KeyError, PublicKey, SigningKey};
+pub use key::{Ed25519Key, HmacKey, PublicKey, SigningKey};
+pub use key_text::KeyError;
 pub use scheme::{ClassicOptions, Encoding, Payload, SignatureHeader, Signer, SignerError};
 pub use verify::{VerifyError, VerifyingKey, verify};
 

@@ -1,5 +1,7 @@
 //! Signature schemes: which headers prove that an attempt is ours.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -45,12 +47,19 @@ pub struct ClassicOptions {
 }
 
 /// One header of a signed attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignatureHeader {
     /// The header's name.
     pub name: String,
     /// Its value; printable ASCII.
     pub value: String,
+}
+
+/// Without the value: until its time has passed, it is what a receiver believes.
+impl fmt::Debug for SignatureHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignatureHeader({})", self.name)
+    }
 }
 
 /// Why no signer can be made of the keys.
@@ -66,18 +75,18 @@ pub enum SignerError {
     OneKeyOnly,
 }
 
-/// Signs attempts. Once made it has at least one key, so that nothing goes out unsigned.
+/// Signs attempts. It can't be made without a key, so that nothing goes out unsigned.
 #[derive(Debug)]
-pub enum Signer {
-    /// Standard Webhooks 1.0.0: one signature for each key, in order.
+pub struct Signer(Scheme);
+
+#[derive(Debug)]
+enum Scheme {
+    /// One signature for each key, in order.
     StandardWebhooks(Vec<SigningKey>),
-    /// A scheme of a receiver that already exists.
+    /// All keys sign, in order.
     Classic {
-        /// All sign, in order.
         keys: Vec<HmacKey>,
-        /// How a signature is written.
         encoding: Encoding,
-        /// Where it goes.
         options: ClassicOptions,
     },
 }
@@ -91,7 +100,7 @@ impl Signer {
         if keys.is_empty() {
             Err(SignerError::NoKey)
         } else {
-            Ok(Signer::StandardWebhooks(keys))
+            Ok(Signer(Scheme::StandardWebhooks(keys)))
         }
     }
 
@@ -106,11 +115,11 @@ impl Signer {
     ) -> Result<Signer, SignerError> {
         match (keys.len(), options.payload) {
             (0, _) => Err(SignerError::NoKey),
-            (1, _) | (_, Payload::TimestampBody) => Ok(Signer::Classic {
+            (1, _) | (_, Payload::TimestampBody) => Ok(Signer(Scheme::Classic {
                 keys,
                 encoding,
                 options,
-            }),
+            })),
             (_, Payload::Body) => Err(SignerError::OneKeyOnly),
         }
     }
@@ -119,8 +128,8 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, id: &DeliveryId, timestamp: u64, body: &[u8]) -> Vec<SignatureHeader> {
         let timestamp = timestamp.to_string();
-        match self {
-            Signer::StandardWebhooks(keys) => {
+        match &self.0 {
+            Scheme::StandardWebhooks(keys) => {
                 let signatures: Vec<String> = keys
                     .iter()
                     .map(|key| standard(key, id, &timestamp, body))
@@ -131,7 +140,7 @@ impl Signer {
                     header(SIGNATURE_HEADER, signatures.join(" ")),
                 ]
             }
-            Signer::Classic {
+            Scheme::Classic {
                 keys,
                 encoding,
                 options,
@@ -147,9 +156,9 @@ impl Signer {
     /// The fingerprints of the keys that sign, in order.
     #[must_use]
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        match self {
-            Signer::StandardWebhooks(keys) => keys.iter().map(SigningKey::fingerprint).collect(),
-            Signer::Classic { keys, .. } => {
+        match &self.0 {
+            Scheme::StandardWebhooks(keys) => keys.iter().map(SigningKey::fingerprint).collect(),
+            Scheme::Classic { keys, .. } => {
                 keys.iter().map(|key| key.fingerprint().clone()).collect()
             }
         }

@@ -75,6 +75,12 @@ fn every_method_is_sent_as_it_is_with_and_without_a_body() {
             );
             assert_eq!(request.header("content-type").is_some(), with_body);
             assert_eq!(request.header("transfer-encoding"), None);
+            let length = match (with_body, method) {
+                (true, _) => Some("5"),
+                (false, "GET" | "DELETE") => None,
+                (false, _) => Some("0"),
+            };
+            assert_eq!(request.header("content-length"), length, "{method}");
         }
     }
 }

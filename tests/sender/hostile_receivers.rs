@@ -1,11 +1,12 @@
 use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use postern::delivery::OutcomeClass;
 use serde_json::json;
 
-use crate::support::{Folder, Receiver};
+use crate::support::{Folder, OK, Receiver};
 
 fn one_attempt_of_a_second(receiver: &Receiver) -> Folder {
     let mut folder = Folder::to(receiver);
@@ -22,6 +23,44 @@ fn a_receiver_that_never_answers_runs_out_of_time() {
     ran.assert(OutcomeClass::Failed, "RequestTimeout");
     assert_eq!(ran.outcome.timings.first_byte_ms, None);
     assert!(ran.outcome.timings.tls_ms.is_some());
+}
+
+#[test]
+fn a_receiver_that_never_speaks_tls_runs_out_of_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut folder = Folder::to_port(
+        &Receiver::answering([OK]),
+        listener.local_addr().unwrap().port(),
+    );
+    folder.delivery["retries"]["attempts"] = json!(1);
+    folder.delivery["retries"]["timeoutSeconds"] = json!(1);
+    let ran = folder.run();
+    ran.assert(OutcomeClass::Failed, "RequestTimeout");
+    assert!(ran.outcome.timings.connect_ms.is_some());
+    assert_eq!(ran.outcome.timings.tls_ms, None);
+}
+
+#[test]
+fn a_receiver_that_trickles_its_handshake_runs_out_of_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut folder = Folder::to_port(
+        &Receiver::answering([OK]),
+        listener.local_addr().unwrap().port(),
+    );
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            // The beginning of a handshake record of 16 KiB, and the rest of it a byte at a time.
+            let mut trickle = stream.write_all(&[0x16, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc]);
+            while trickle.is_ok() {
+                thread::sleep(Duration::from_millis(20));
+                trickle = stream.write_all(&[3]);
+            }
+        }
+    });
+    folder.delivery["retries"]["totalDeadlineSeconds"] = json!(1);
+    let ran = folder.run();
+    assert_eq!(ran.outcome.outcome, OutcomeClass::Failed);
+    assert_eq!(ran.outcome.attempts.len(), 1, "{:?}", ran.outcome);
 }
 
 #[test]

@@ -12,6 +12,10 @@ fn refused(reason: &str, change: impl FnOnce(&mut Folder)) -> Ran {
     let ran = folder.run();
     ran.assert(OutcomeClass::Refused, reason);
     assert!(receiver.requests().is_empty(), "{reason}");
+    if let Some(id) = &ran.outcome.id {
+        let logged = format!(r#""delivery":"{id}","reason":"{reason}""#);
+        assert!(ran.output.contains(&logged), "{}", ran.output);
+    }
     ran
 }
 
@@ -147,8 +151,10 @@ fn refuses_each_header_that_is_the_senders_own() {
 }
 
 #[test]
-fn refuses_a_header_value_with_a_line_break() {
+fn refuses_a_header_value_that_receivers_could_read_differently() {
     for value in [
+        "\u{feff}a",
+        "ä",
         "a\nHost: internal",
         "a\r\n\r\nGET / HTTP/1.1",
         "a\0b",

@@ -66,6 +66,14 @@ impl Folder {
         folder
     }
 
+    /// The same to another port, where something else listens.
+    pub(crate) fn to_port(receiver: &Receiver, port: u16) -> Folder {
+        let mut folder = Folder::to(receiver);
+        folder.delivery["egress"]["allowedPorts"] = json!([port]);
+        folder.write("url", format!("https://127.0.0.1:{port}/hook"));
+        folder
+    }
+
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
