@@ -27,20 +27,13 @@ fn the_exit_code_says_whether_all_were_allowed() {
 
 #[test]
 fn answers_each_line_before_it_waits_for_the_next() {
-    let mut child = check(&["--no-dns", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = check(&["--no-dns", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     for (line, verdict) in [
         (r#"{"url": "https://1.1.1.1/"}"#, "allowed"),
         ("not JSON", "refused"),
-        (
-            r#"{"url": "https://a.example/", "resolve": {"a.example": ["8.8.8.8"]}}"#,
-            "allowed",
-        ),
+        (r#"{"url": "https://a.example/", "resolve": {"a.example": ["8.8.8.8"]}}"#, "allowed"),
     ] {
         writeln!(input, "{line}").unwrap();
         let mut answer = String::new();

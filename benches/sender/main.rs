@@ -3,10 +3,7 @@
 //! Everything happens in a network and mount namespace of the bench's own, where the receiver has port 443 and the DNS
 //! server port 53 of the loopback interface. Nothing is asserted: numbers are for people. Run it by `make bench`.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a bench ends where it can't go on, and says where"
-)]
+#![allow(clippy::unwrap_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod dns;
 mod measure;
@@ -43,9 +40,7 @@ fn main() {
     if env::var_os(INSIDE).is_none() {
         exit(start_inside(&arguments));
     }
-    let runs = arguments
-        .first()
-        .map_or(DEFAULT_RUNS, |runs| runs.parse().unwrap());
+    let runs = arguments.first().map_or(DEFAULT_RUNS, |runs| runs.parse().unwrap());
     bench(Path::new(&sender), runs);
 }
 
@@ -56,27 +51,16 @@ fn start_inside(arguments: &[String]) -> i32 {
     fs::write(&resolv_conf, format!("nameserver {}\n", dns::SERVER)).unwrap();
     let script = r#"ip link set lo up && mount --bind "$1" /etc/resolv.conf && shift && exec "$@""#;
     let status = Command::new("unshare")
-        .args([
-            "--map-root-user",
-            "--net",
-            "--mount",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ])
+        .args(["--map-root-user", "--net", "--mount", "sh", "-c", script, "sh"])
         .arg(&resolv_conf)
         .arg(env::current_exe().unwrap())
         .args(arguments)
         .env(INSIDE, "1")
         .status();
-    status
-        .ok()
-        .and_then(|status| status.code())
-        .unwrap_or_else(|| {
-            eprintln!("unshare (Debian package util-linux) can't be run");
-            1
-        })
+    status.ok().and_then(|status| status.code()).unwrap_or_else(|| {
+        eprintln!("unshare (Debian package util-linux) can't be run");
+        1
+    })
 }
 
 fn bench(sender: &Path, runs: usize) {
@@ -87,10 +71,7 @@ fn bench(sender: &Path, runs: usize) {
     println!("\n{runs} runs each, in turns: median (p99)");
     for (title, host) in [
         ("URL with an address", receiver::ADDRESS),
-        (
-            "URL with a name (A and AAAA asked over loopback)",
-            receiver::NAME,
-        ),
+        ("URL with a name (A and AAAA asked over loopback)", receiver::NAME),
     ] {
         let programs = Programs::new(sender, host, &receiver.ca_pem);
         let mut measured: [Vec<Measurement>; 2] = [Vec::new(), Vec::new()];

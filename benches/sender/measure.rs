@@ -42,11 +42,8 @@ pub(crate) fn measure(command: &[String], receiver: &Receiver) -> Measurement {
         .output()
         .unwrap();
     assert!(output.status.success(), "{} failed", command[0]);
-    let numbers: Vec<u64> = String::from_utf8(output.stdout)
-        .unwrap()
-        .split_whitespace()
-        .map(|number| number.parse().unwrap())
-        .collect();
+    let numbers: Vec<u64> =
+        String::from_utf8(output.stdout).unwrap().split_whitespace().map(|number| number.parse().unwrap()).collect();
     let [started, ended, cpu, resident] = numbers[..] else {
         panic!("the measurer says start, end, CPU and memory");
     };
@@ -76,11 +73,5 @@ pub(crate) fn be_measurer(command: &[String]) {
     assert!(status.success(), "{} ended with {status}", command[0]);
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let cpu = usage.user_time() + usage.system_time();
-    println!(
-        "{} {} {} {}",
-        started.as_nanos(),
-        ended.as_nanos(),
-        cpu.num_microseconds(),
-        usage.max_rss()
-    );
+    println!("{} {} {} {}", started.as_nanos(), ended.as_nanos(), cpu.num_microseconds(), usage.max_rss());
 }

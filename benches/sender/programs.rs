@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) const NAMES: [&str; 2] = ["postern-sender", "curl"];
-pub(crate) const BODY: &str =
-    r#"{"type":"report.due","timestamp":"2026-01-01T02:00:00Z","data":{}}"#;
+pub(crate) const BODY: &str = r#"{"type":"report.due","timestamp":"2026-01-01T02:00:00Z","data":{}}"#;
 
 const ID: &str = "msg_bench1";
 const SCHEDULED_TIME: &str = "2026-01-01T02:00:00Z";
@@ -62,14 +61,8 @@ impl Programs {
             "--data-binary".to_owned(),
             format!("@{}", file("body")),
         ];
-        let headers = headers()
-            .into_iter()
-            .flat_map(|line| ["--header".to_owned(), line]);
-        let curl = curl
-            .into_iter()
-            .chain(what)
-            .chain(headers)
-            .chain([self.url.clone()]);
+        let headers = headers().into_iter().flat_map(|line| ["--header".to_owned(), line]);
+        let curl = curl.into_iter().chain(what).chain(headers).chain([self.url.clone()]);
         [sender.to_vec(), curl.collect()]
     }
 }
@@ -88,17 +81,12 @@ fn headers() -> Vec<String> {
         format!("Idempotency-Key: {id}"),
         format!("Postern-Scheduled-Time: {scheduled_time}"),
     ];
-    lines.extend(
-        signature
-            .iter()
-            .map(|header| format!("{}: {}", header.name, header.value)),
-    );
+    lines.extend(signature.iter().map(|header| format!("{}: {}", header.name, header.value)));
     lines
 }
 
 fn delivery() -> Value {
-    let secret =
-        |key: &str| json!({"path": key, "from": {"secret": {"name": "bench", "key": key}}});
+    let secret = |key: &str| json!({"path": key, "from": {"secret": {"name": "bench", "key": key}}});
     json!({
         "version": 1,
         "schedule": {"name": "bench", "namespace": "bench", "uid": "bench"},

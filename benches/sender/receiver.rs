@@ -35,10 +35,7 @@ impl Receiver {
                 let _ = answer(StreamOwned::new(connection, stream));
             }
         });
-        Receiver {
-            ca_pem,
-            connections,
-        }
+        Receiver { ca_pem, connections }
     }
 
     /// When the one connection since the last call came.
@@ -74,24 +71,17 @@ fn tls() -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // Without a name of its own it would have the server's, and openssl take the server for self-signed.
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "the bench's authority");
+    params.distinguished_name.push(DnType::CommonName, "the bench's authority");
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([ADDRESS.to_owned(), NAME.to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
+    let certificate =
+        CertificateParams::new([ADDRESS.to_owned(), NAME.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
         .unwrap();
     (Arc::new(config), issuer.pem())
 }

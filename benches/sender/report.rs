@@ -28,12 +28,8 @@ pub(crate) fn machine() {
 /// The image holds the binary and next to nothing else.
 pub(crate) fn sizes(sender: &Path) {
     let binary = fs::read(sender).unwrap();
-    let mut gzip = Command::new("gzip")
-        .args(["-9", "-c"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut gzip =
+        Command::new("gzip").args(["-9", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut into = gzip.stdin.take().unwrap();
     let length = binary.len();
     let writer = thread::spawn(move || into.write_all(&binary));
@@ -46,16 +42,10 @@ pub(crate) fn table(title: &str, measured: &[Vec<Measurement>; 2]) {
     println!("\n{:<52}{:>20}{:>20}", title, NAMES[0], NAMES[1]);
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     row("start to exit, ms", measured, |run| milliseconds(run.wall));
-    row("start to connection, ms", measured, |run| {
-        milliseconds(run.syn)
-    });
-    row("CPU (user and system), ms", measured, |run| {
-        milliseconds(run.cpu)
-    });
+    row("start to connection, ms", measured, |run| milliseconds(run.syn));
+    row("CPU (user and system), ms", measured, |run| milliseconds(run.cpu));
     #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 KiB")]
-    row("peak resident memory, MiB", measured, |run| {
-        run.resident as f64 / 1_024.0
-    });
+    row("peak resident memory, MiB", measured, |run| run.resident as f64 / 1_024.0);
 }
 
 fn row(name: &str, measured: &[Vec<Measurement>; 2], number: impl Fn(&Measurement) -> f64) {

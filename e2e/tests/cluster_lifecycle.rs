@@ -17,14 +17,11 @@ struct Own {
 
 impl Own {
     fn new(name: &str) -> Self {
-        Self {
-            name: format!("{name}-{}", std::process::id()),
-        }
+        Self { name: format!("{name}-{}", std::process::id()) }
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command =
-            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"));
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"));
         command.args(args).arg(&self.name);
         command
     }
@@ -43,8 +40,7 @@ impl Own {
         let namespace = namespace_of(pid_of(&self.name)).expect("it runs");
         let part = processes().into_iter().find(|&pid| {
             namespace_of(pid) == Some(namespace)
-                && fs::read_to_string(format!("/proc/{pid}/comm"))
-                    .is_ok_and(|comm| name.starts_with(comm.trim()))
+                && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| name.starts_with(comm.trim()))
         });
         Pid::from_raw(part.unwrap_or_else(|| panic!("no {name} runs"))).unwrap()
     }
@@ -52,17 +48,12 @@ impl Own {
     fn cgroups(&self) -> Vec<PathBuf> {
         let prefix = format!("postern-e2e-{}-", self.name);
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let roots = mounts
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .filter(|f| f[2].starts_with("cgroup"));
+        let roots =
+            mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|f| f[2].starts_with("cgroup"));
         roots
             .flat_map(|f| fs::read_dir(f[1]).unwrap())
             .map(|entry| entry.unwrap().path())
-            .filter(|path| {
-                path.file_name()
-                    .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
-            })
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
             .collect()
     }
 }
@@ -74,17 +65,14 @@ impl Drop for Own {
 }
 
 fn succeed(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     text
 }
 
 /// The PID namespace that a process is in, as its inode.
 fn namespace_of(pid: i32) -> Option<u64> {
-    fs::metadata(format!("/proc/{pid}/ns/pid"))
-        .ok()
-        .map(|namespace| namespace.ino())
+    fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|namespace| namespace.ino())
 }
 
 /// The processes that a cluster has now, held so that they can be told from others of the same number later.
@@ -93,14 +81,8 @@ struct Processes(Vec<File>);
 impl Processes {
     fn of(cluster: &Own) -> Self {
         let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
-        let members = processes()
-            .into_iter()
-            .filter(|&pid| namespace_of(pid) == Some(namespace));
-        let held = Self(
-            members
-                .filter_map(|pid| File::open(format!("/proc/{pid}/stat")).ok())
-                .collect(),
-        );
+        let members = processes().into_iter().filter(|&pid| namespace_of(pid) == Some(namespace));
+        let held = Self(members.filter_map(|pid| File::open(format!("/proc/{pid}/stat")).ok()).collect());
         assert!(held.any_lives());
         held
     }
@@ -109,17 +91,14 @@ impl Processes {
     fn any_lives(&self) -> bool {
         self.0.iter().any(|stat| {
             let mut start = [0; 64];
-            stat.read_at(&mut start, 0)
-                .is_ok_and(|n| !String::from_utf8_lossy(&start[..n]).contains(") Z "))
+            stat.read_at(&mut start, 0).is_ok_and(|n| !String::from_utf8_lossy(&start[..n]).contains(") Z "))
         })
     }
 }
 
 fn processes() -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap();
-    entries
-        .filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse().ok()).collect()
 }
 
 fn kill(pid: Pid) {
@@ -162,14 +141,10 @@ fn a_broken_cluster_says_what_broke_it_and_starts_anew() {
     own.up();
     let first = pid_of(&own.name);
     kill(own.part("kube-apiserver"));
-    wait_until("the death is noted", || {
-        dir_of(&own.name).join("broken").exists()
-    });
+    wait_until("the death is noted", || dir_of(&own.name).join("broken").exists());
     let again = own.up();
     assert!(
-        again.contains(
-            "is broken and is started anew: kube-apiserver ended: killed by signal 9 (killed)"
-        ),
+        again.contains("is broken and is started anew: kube-apiserver ended: killed by signal 9 (killed)"),
         "{again}"
     );
     assert!(again.contains("the end of its log:"), "{again}");
@@ -179,27 +154,14 @@ fn a_broken_cluster_says_what_broke_it_and_starts_anew() {
 #[test]
 fn a_part_that_dies_during_the_start_names_itself_and_nothing_is_left_running() {
     let own = Own::new("dying");
-    let start = own
-        .command(&["up", "--control-plane"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_until("etcd runs", || {
-        dir_of(&own.name)
-            .join("log/etcd.log")
-            .metadata()
-            .is_ok_and(|log| log.len() > 0)
-    });
+    let start = own.command(&["up", "--control-plane"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
     let held = Processes::of(&own);
     kill(own.part("etcd"));
     let output = start.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(
-        text.contains("did not start") && text.contains("etcd ended: killed by signal 9 (killed)"),
-        "{text}"
-    );
+    assert!(text.contains("did not start") && text.contains("etcd ended: killed by signal 9 (killed)"), "{text}");
     assert!(!held.any_lives());
     assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
 }
@@ -207,17 +169,8 @@ fn a_part_that_dies_during_the_start_names_itself_and_nothing_is_left_running() 
 #[test]
 fn down_leaves_nothing_after_a_half_finished_start_and_works_twice() {
     let own = Own::new("half");
-    let mut start = own
-        .command(&["up", "--control-plane"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("etcd runs", || {
-        dir_of(&own.name)
-            .join("log/etcd.log")
-            .metadata()
-            .is_ok_and(|log| log.len() > 0)
-    });
+    let mut start = own.command(&["up", "--control-plane"]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
     let held = Processes::of(&own);
     start.kill().unwrap();
     start.wait().unwrap();

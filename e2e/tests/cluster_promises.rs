@@ -27,13 +27,7 @@ async fn apply_policy(cluster: &Cluster, namespace: &str, egress: Value) -> Api<
         "metadata": {"name": "egress"},
         "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": egress},
     });
-    policies
-        .create(
-            &PostParams::default(),
-            &serde_json::from_value(policy).unwrap(),
-        )
-        .await
-        .unwrap();
+    policies.create(&PostParams::default(), &serde_json::from_value(policy).unwrap()).await.unwrap();
     policies
 }
 
@@ -43,26 +37,13 @@ fn a_network_policy_stops_a_pod_from_reaching_an_internet_host_until_it_is_delet
         let pod = Pod::start(cluster.client.clone(), &namespace, "client").await;
         for ip in ["203.0.113.10", "2001:db8::10"] {
             let host = Host::start(&cluster, ip, "an internet host").await;
-            assert_eq!(
-                pod.fetch(&host.url()).await.unwrap(),
-                "an internet host",
-                "{ip}"
-            );
+            assert_eq!(pod.fetch(&host.url()).await.unwrap(), "an internet host", "{ip}");
 
             let policies = apply_policy(&cluster, &namespace, json!([])).await;
-            eventually("the policy to stop the pod", async || {
-                refused(pod.fetch(&host.url())).await
-            })
-            .await;
+            eventually("the policy to stop the pod", async || refused(pod.fetch(&host.url())).await).await;
 
-            policies
-                .delete("egress", &DeleteParams::default())
-                .await
-                .unwrap();
-            eventually("the pod to reach the host again", async || {
-                pod.fetch(&host.url()).await
-            })
-            .await;
+            policies.delete("egress", &DeleteParams::default()).await.unwrap();
+            eventually("the pod to reach the host again", async || pod.fetch(&host.url()).await).await;
         }
     });
 }
@@ -73,11 +54,7 @@ fn a_policy_with_exceptions_keeps_a_pod_from_internal_addresses_but_not_from_the
         let pod = Pod::start(cluster.client.clone(), &namespace, "client").await;
         let host = Host::start(&cluster, "198.51.100.10", "an internet host").await;
         let metadata = Host::start(&cluster, METADATA, "credentials").await;
-        let internal = [
-            API_SERVER_SERVICE.parse().unwrap(),
-            API_SERVER.parse().unwrap(),
-            metadata.address,
-        ];
+        let internal = [API_SERVER_SERVICE.parse().unwrap(), API_SERVER.parse().unwrap(), metadata.address];
         for address in internal {
             pod.connect(address).await.unwrap();
         }
@@ -86,10 +63,7 @@ fn a_policy_with_exceptions_keeps_a_pod_from_internal_addresses_but_not_from_the
         let world = json!([{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": except}}]}]);
         apply_policy(&cluster, &namespace, world).await;
         for address in internal {
-            eventually(&format!("the policy to close {address}"), async || {
-                refused(pod.connect(address)).await
-            })
-            .await;
+            eventually(&format!("the policy to close {address}"), async || refused(pod.connect(address)).await).await;
         }
         assert_eq!(pod.fetch(&host.url()).await.unwrap(), "an internet host");
     });
@@ -102,17 +76,10 @@ fn a_secret_in_etcd_is_ciphertext() {
             "metadata": {"name": "plain"}, "stringData": {"key": "in so many words"},
         }))
         .unwrap();
-        Api::namespaced(cluster.client.clone(), &namespace)
-            .create(&PostParams::default(), &secret)
-            .await
-            .unwrap();
+        Api::namespaced(cluster.client.clone(), &namespace).create(&PostParams::default(), &secret).await.unwrap();
 
         let stored = read_etcd(&format!("/registry/secrets/{namespace}/plain")).await;
-        assert!(
-            stored.starts_with(b"k8s:enc:secretbox:v1:"),
-            "{}",
-            String::from_utf8_lossy(&stored)
-        );
+        assert!(stored.starts_with(b"k8s:enc:secretbox:v1:"), "{}", String::from_utf8_lossy(&stored));
         assert!(!contains(&stored, b"in so many words"));
 
         // The same look finds what isn't encrypted, so it would find the Secret's words too.
@@ -129,28 +96,14 @@ fn contains(bytes: &[u8], words: &[u8]) -> bool {
 async fn read_etcd(key: &str) -> Vec<u8> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let stream = TcpStream::connect("127.0.0.1:2379").await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let body = json!({"key": BASE64_STANDARD.encode(key)}).to_string();
-    let request = hyper::Request::post("/v3/kv/range")
-        .header("Host", "127.0.0.1")
-        .body(Full::<Bytes>::from(body))
-        .unwrap();
-    let answer = sender
-        .send_request(request)
-        .await
-        .unwrap()
-        .into_body()
-        .collect()
-        .await
-        .unwrap()
-        .to_bytes();
+    let request =
+        hyper::Request::post("/v3/kv/range").header("Host", "127.0.0.1").body(Full::<Bytes>::from(body)).unwrap();
+    let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
     let answer: Value = serde_json::from_slice(&answer).unwrap();
-    let value = answer["kvs"][0]["value"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no value at {key}: {answer}"));
+    let value = answer["kvs"][0]["value"].as_str().unwrap_or_else(|| panic!("no value at {key}: {answer}"));
     BASE64_STANDARD.decode(value).unwrap()
 }
 
@@ -159,28 +112,16 @@ fn dns_answers_change_with_each_query_as_programmed() {
     on_cluster(|cluster, namespace| async move {
         let pod = Pod::start(cluster.client.clone(), &namespace, "client").await;
         let rebinding = format!("rebinding.{namespace}.example.");
-        let (public, private) = (
-            DnsAnswer::addresses(["203.0.113.10"]),
-            DnsAnswer::addresses(["10.0.0.1", "10.0.0.2"]),
-        );
+        let (public, private) =
+            (DnsAnswer::addresses(["203.0.113.10"]), DnsAnswer::addresses(["10.0.0.1", "10.0.0.2"]));
         cluster.set_dns(&rebinding, &[public, private]);
         assert_eq!(pod.look_up(&rebinding).await.unwrap(), ["203.0.113.10"]);
-        assert_eq!(
-            pod.look_up(&rebinding).await.unwrap(),
-            ["10.0.0.1", "10.0.0.2"]
-        );
-        assert_eq!(
-            pod.look_up(&rebinding).await.unwrap(),
-            ["10.0.0.1", "10.0.0.2"]
-        );
+        assert_eq!(pod.look_up(&rebinding).await.unwrap(), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(pod.look_up(&rebinding).await.unwrap(), ["10.0.0.1", "10.0.0.2"]);
 
         for (label, answer, said) in [
             ("missing", DnsAnswer::rcode("NXDOMAIN"), "no such host"),
-            (
-                "failing",
-                DnsAnswer::rcode("SERVFAIL"),
-                "server misbehaving",
-            ),
+            ("failing", DnsAnswer::rcode("SERVFAIL"), "server misbehaving"),
             ("silent", DnsAnswer::silence(), "i/o timeout"),
         ] {
             let name = format!("{label}.{namespace}.example.");
@@ -196,10 +137,7 @@ fn a_privileged_pod_is_refused_in_a_restricted_namespace() {
     on_cluster(|cluster, namespace| async move {
         cluster.try_privileged_pod(&namespace).await.unwrap();
         let refusal = cluster.restrict(&namespace).await;
-        assert!(
-            refusal.contains("violates PodSecurity \"restricted:latest\": privileged"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("violates PodSecurity \"restricted:latest\": privileged"), "{refusal}");
     });
 }
 
@@ -208,31 +146,19 @@ fn the_audit_log_tells_who_did_what() {
     on_cluster(|cluster, namespace| async move {
         let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
         let secret = Secret {
-            metadata: kube::api::ObjectMeta {
-                name: Some("seen".into()),
-                ..Default::default()
-            },
+            metadata: kube::api::ObjectMeta { name: Some("seen".into()), ..Default::default() },
             ..Default::default()
         };
-        secrets
-            .create(&PostParams::default(), &secret)
-            .await
-            .unwrap();
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
         let seen = secrets.get("seen").await.unwrap();
 
         let calls: Vec<(String, String)> = cluster
             .audit_log()
             .iter()
             .filter(|e| {
-                e["objectRef"]["resource"] == "secrets"
-                    && e["objectRef"]["namespace"] == seen.namespace().unwrap()
+                e["objectRef"]["resource"] == "secrets" && e["objectRef"]["namespace"] == seen.namespace().unwrap()
             })
-            .map(|e| {
-                (
-                    e["user"]["username"].as_str().unwrap().into(),
-                    e["verb"].as_str().unwrap().into(),
-                )
-            })
+            .map(|e| (e["user"]["username"].as_str().unwrap().into(), e["verb"].as_str().unwrap().into()))
             .collect();
         let admin = |verb: &str| ("kubernetes-admin".to_owned(), verb.to_owned());
         assert_eq!(calls, [admin("create"), admin("get")]);

@@ -3,11 +3,7 @@
 //! Every test has a namespace of its own on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set), or a
 //! cluster of its own where it breaks one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that can't go on fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 mod api;
 mod cluster_lifecycle;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use postern::delivery::OutcomeClass::{Delivered, FailedPermanently, Refused};
 
-use crate::harness::{
-    Certificates, Cluster, Delivery, DnsAnswer, Ended, Network, OK, Receiver, on_cluster,
-};
+use crate::harness::{Certificates, Cluster, Delivery, DnsAnswer, Ended, Network, OK, Receiver, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";
@@ -33,11 +31,7 @@ async fn refused_and_allowed(
         cluster.set_dns(&host, answers);
         Delivery::to(name, &host, port, certificates)
     });
-    tokio::join!(
-        refused.run(cluster, namespace),
-        allowed.allowing(internal).run(cluster, namespace)
-    )
-    .into()
+    tokio::join!(refused.run(cluster, namespace), allowed.allowing(internal).run(cluster, namespace)).into()
 }
 
 /// Certificates for every host of a test.
@@ -58,19 +52,10 @@ fn a_name_that_turns_inward_between_two_look_ups_is_refused_at_the_second() {
         );
         let answers = [PUBLIC, METADATA].map(|ip| DnsAnswer::addresses([ip]));
 
-        let [refused, allowed] = refused_and_allowed(
-            &cluster,
-            &namespace,
-            (port, &inside.certificates),
-            &answers,
-            METADATA,
-        )
-        .await;
+        let [refused, allowed] =
+            refused_and_allowed(&cluster, &namespace, (port, &inside.certificates), &answers, METADATA).await;
 
-        let (to_outside, to_inside) = (
-            format!("tcp {PUBLIC}:{port}"),
-            format!("tcp {METADATA}:{port}"),
-        );
+        let (to_outside, to_inside) = (format!("tcp {PUBLIC}:{port}"), format!("tcp {METADATA}:{port}"));
         refused.assert(Refused, "AddressInternal", &[DNS, &to_outside]);
         assert_eq!(refused.attempts(), ["ReceiverError", "AddressInternal"]);
         allowed.assert(Delivered, "Delivered", &[DNS, &to_outside, &to_inside]);
@@ -86,21 +71,12 @@ fn a_name_with_one_internal_address_among_public_ones_is_refused() {
         let port = inside.port;
         let answers = [DnsAnswer::addresses([CLOSED, METADATA])];
 
-        let [refused, allowed] = refused_and_allowed(
-            &cluster,
-            &namespace,
-            (port, &inside.certificates),
-            &answers,
-            METADATA,
-        )
-        .await;
+        let [refused, allowed] =
+            refused_and_allowed(&cluster, &namespace, (port, &inside.certificates), &answers, METADATA).await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
         assert_eq!(refused.attempts(), ["AddressInternal"]);
-        let (to_outside, to_inside) = (
-            format!("tcp {CLOSED}:{port}"),
-            format!("tcp {METADATA}:{port}"),
-        );
+        let (to_outside, to_inside) = (format!("tcp {CLOSED}:{port}"), format!("tcp {METADATA}:{port}"));
         allowed.assert(Delivered, "Delivered", &[DNS, &to_outside, &to_inside]);
         assert_eq!(inside.requests().len(), 1);
     });
@@ -109,29 +85,16 @@ fn a_name_with_one_internal_address_among_public_ones_is_refused() {
 #[test]
 fn an_alias_of_an_internal_name_is_refused() {
     on_cluster(|cluster, namespace| async move {
-        let answers = [DnsAnswer::alias(
-            "kubernetes.default.svc.cluster.local.",
-            [API_SERVER],
-        )];
+        let answers = [DnsAnswer::alias("kubernetes.default.svc.cluster.local.", [API_SERVER])];
         let certificates = certificates(&namespace);
-        let [refused, allowed] = refused_and_allowed(
-            &cluster,
-            &namespace,
-            (443, &certificates),
-            &answers,
-            API_SERVER,
-        )
-        .await;
+        let [refused, allowed] =
+            refused_and_allowed(&cluster, &namespace, (443, &certificates), &answers, API_SERVER).await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
         assert_eq!(refused.attempts(), ["AddressInternal"]);
         // Nobody trusts the API server's certificate; it was there to show it.
         let to_inside = format!("tcp {API_SERVER}:443");
-        allowed.assert(
-            FailedPermanently,
-            "CertificateUnknownIssuer",
-            &[DNS, &to_inside],
-        );
+        allowed.assert(FailedPermanently, "CertificateUnknownIssuer", &[DNS, &to_inside]);
     });
 }
 
@@ -147,14 +110,8 @@ fn a_name_with_nothing_but_an_internal_ipv6_address_is_refused() {
         let port = inside.port;
         let answers = [DnsAnswer::addresses([NODE])];
 
-        let [refused, allowed] = refused_and_allowed(
-            &cluster,
-            &namespace,
-            (port, &inside.certificates),
-            &answers,
-            NODE,
-        )
-        .await;
+        let [refused, allowed] =
+            refused_and_allowed(&cluster, &namespace, (port, &inside.certificates), &answers, NODE).await;
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
         assert_eq!(refused.attempts(), ["AddressInternal"]);
@@ -210,11 +167,7 @@ fn a_redirect_is_not_followed_even_to_where_the_tier_would_let_a_delivery_go() {
         );
 
         let to_outside = format!("tcp {PUBLIC}:{port}");
-        redirected.assert(
-            FailedPermanently,
-            "RedirectNotFollowed",
-            &[DNS, &to_outside],
-        );
+        redirected.assert(FailedPermanently, "RedirectNotFollowed", &[DNS, &to_outside]);
         assert_eq!(redirected.outcome.http_status, Some(302));
         assert_eq!(redirected.attempts(), ["RedirectNotFollowed"]);
         direct.assert(Delivered, "Delivered", &[format!("tcp {METADATA}:{port}")]);

@@ -17,9 +17,7 @@ fn a_delivery_needs_no_more_than_the_restricted_standard_gives() {
         let receiver = cluster.receiver(PUBLIC, certificates, Receiver::by_turns([OK]));
         let port = receiver.port;
 
-        let ended = Delivery::to("delivery", PUBLIC, port, &receiver.certificates)
-            .run(&cluster, &namespace)
-            .await;
+        let ended = Delivery::to("delivery", PUBLIC, port, &receiver.certificates).run(&cluster, &namespace).await;
 
         ended.assert(Delivered, "Delivered", &[format!("tcp {PUBLIC}:{port}")]);
     });
@@ -59,24 +57,16 @@ fn a_missing_secret_or_key_ends_the_delivery_and_is_named() {
 fn a_pod_that_is_deleted_amid_its_delivery_still_says_so() {
     on_cluster(|cluster, namespace| async move {
         let host = format!("hooks.{namespace}.example");
-        let receiver = cluster.receiver(PUBLIC, Certificates::good(&host), |stream| {
-            stream.read_exact(&mut [0])
-        });
+        let receiver = cluster.receiver(PUBLIC, Certificates::good(&host), |stream| stream.read_exact(&mut [0]));
         cluster.set_dns(&host, &[DnsAnswer::addresses([PUBLIC])]);
         let port = receiver.port;
-        let running = Delivery::to("delivery", &host, port, &receiver.certificates)
-            .start(&cluster, &namespace)
-            .await;
+        let running = Delivery::to("delivery", &host, port, &receiver.certificates).start(&cluster, &namespace).await;
         receiver.await_request();
 
         running.delete().await;
 
         let ended = running.end().await;
-        ended.assert(
-            Interrupted,
-            "Interrupted",
-            &[DNS, &format!("tcp {PUBLIC}:{port}")],
-        );
+        ended.assert(Interrupted, "Interrupted", &[DNS, &format!("tcp {PUBLIC}:{port}")]);
         assert!(ended.outcome.id.is_some());
         receiver.only_request();
     });

@@ -11,9 +11,7 @@ use rustix::net::sockopt::set_socket_linger;
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-use crate::harness::{
-    Certificates, Cluster, Delivery, DnsAnswer, Ended, OK, Receiver, Stream, on_cluster,
-};
+use crate::harness::{Certificates, Cluster, Delivery, DnsAnswer, Ended, OK, Receiver, Stream, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const IPV4: &str = "198.51.100.10";
@@ -44,17 +42,11 @@ impl Host {
         let receiver = cluster.receiver(ip, certificates(&name), answer);
         let address = std::net::SocketAddr::new(ip.parse().unwrap(), receiver.port);
         let way = [DNS.into(), format!("tcp {address}")];
-        Self {
-            name,
-            receiver,
-            way,
-        }
+        Self { name, receiver, way }
     }
 
     fn delivery(&self) -> Delivery {
-        let Receiver {
-            port, certificates, ..
-        } = &self.receiver;
+        let Receiver { port, certificates, .. } = &self.receiver;
         Delivery::to("delivery", &self.name, *port, certificates).signed_with(KEY, BODY)
     }
 }
@@ -82,27 +74,16 @@ fn is_taken_signed_and_whole(ip: &'static str, family: AddressFamily) {
         assert_eq!(outcome.address_family, Some(family));
         assert_eq!(outcome.http_status, Some(200));
         let request = host.receiver.only_request();
-        assert!(
-            request.line.starts_with("POST /hook?token="),
-            "{}",
-            request.line
-        );
+        assert!(request.line.starts_with("POST /hook?token="), "{}", request.line);
         let scheduled_time = outcome.scheduled_time.unwrap();
         assert_eq!(
             String::from_utf8(request.body.clone()).unwrap(),
             BODY.replace("{{scheduledTime}}", &scheduled_time.to_string())
         );
         let official = Webhook::new(KEY).unwrap();
-        official
-            .verify(&request.body, &request.header_map())
-            .unwrap();
-        official
-            .verify(b"another body", &request.header_map())
-            .unwrap_err();
-        assert_eq!(
-            request.header("webhook-id"),
-            outcome.id.as_ref().map(DeliveryId::as_str)
-        );
+        official.verify(&request.body, &request.header_map()).unwrap();
+        official.verify(b"another body", &request.header_map()).unwrap_err();
+        assert_eq!(request.header("webhook-id"), outcome.id.as_ref().map(DeliveryId::as_str));
     });
 }
 
@@ -151,10 +132,7 @@ fn is_sent_nothing_for_its_certificate(
 
 #[test]
 fn a_certificate_for_another_name_is_not_accepted() {
-    is_sent_nothing_for_its_certificate(
-        |_| Certificates::good("hooks.example.com"),
-        "CertificateNameMismatch",
-    );
+    is_sent_nothing_for_its_certificate(|_| Certificates::good("hooks.example.com"), "CertificateNameMismatch");
 }
 
 #[test]
@@ -227,10 +205,7 @@ fn a_connection_reset_amid_the_headers_is_tried_again() {
 #[test]
 fn a_busy_receiver_gets_the_time_that_it_asks_for() {
     on_cluster(|cluster, namespace| async move {
-        let answer = Receiver::by_turns([
-            "HTTP/1.1 429 Later\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n",
-            OK,
-        ]);
+        let answer = Receiver::by_turns(["HTTP/1.1 429 Later\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n", OK]);
         let (host, ended) = deliver(&cluster, &namespace, answer).await;
         ended.assert(Delivered, "Delivered", &host.way);
         assert_eq!(ended.attempts(), ["ReceiverBusy", "Delivered"]);
@@ -244,13 +219,7 @@ fn a_busy_receiver_gets_the_time_that_it_asks_for() {
     });
 }
 
-async fn is_asked_once(
-    cluster: &Cluster,
-    namespace: &str,
-    answer: &str,
-    class: OutcomeClass,
-    reason: &str,
-) {
+async fn is_asked_once(cluster: &Cluster, namespace: &str, answer: &str, class: OutcomeClass, reason: &str) {
     let (host, ended) = deliver(cluster, namespace, Receiver::by_turns([answer])).await;
     ended.assert(class, reason, &host.way);
     assert_eq!(ended.attempts(), [reason]);
@@ -269,13 +238,6 @@ fn a_receiver_that_asks_for_more_time_than_there_is_is_left_alone() {
 fn a_receiver_that_is_gone_is_left_alone() {
     on_cluster(|cluster, namespace| async move {
         let answer = "HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
-        is_asked_once(
-            &cluster,
-            &namespace,
-            answer,
-            FailedPermanently,
-            "ReceiverGone",
-        )
-        .await;
+        is_asked_once(&cluster, &namespace, answer, FailedPermanently, "ReceiverGone").await;
     });
 }

@@ -37,23 +37,13 @@ fn a_name_that_the_dns_is_silent_about_is_tried_again() {
 fn a_name_that_appears_between_two_attempts_is_delivered_to() {
     on_cluster(|cluster, namespace| async move {
         let host = format!("hooks.{namespace}.example");
-        let receiver =
-            cluster.receiver(PUBLIC, Certificates::good(&host), Receiver::by_turns([OK]));
-        cluster.set_dns(
-            &host,
-            &[DnsAnswer::rcode("NXDOMAIN"), DnsAnswer::addresses([PUBLIC])],
-        );
+        let receiver = cluster.receiver(PUBLIC, Certificates::good(&host), Receiver::by_turns([OK]));
+        cluster.set_dns(&host, &[DnsAnswer::rcode("NXDOMAIN"), DnsAnswer::addresses([PUBLIC])]);
         let port = receiver.port;
 
-        let ended = Delivery::to("delivery", &host, port, &receiver.certificates)
-            .run(&cluster, &namespace)
-            .await;
+        let ended = Delivery::to("delivery", &host, port, &receiver.certificates).run(&cluster, &namespace).await;
 
-        ended.assert(
-            Delivered,
-            "Delivered",
-            &[DNS, &format!("tcp {PUBLIC}:{port}")],
-        );
+        ended.assert(Delivered, "Delivered", &[DNS, &format!("tcp {PUBLIC}:{port}")]);
         assert_eq!(ended.attempts(), ["NameNotResolved", "Delivered"]);
         receiver.only_request();
     });

@@ -61,13 +61,8 @@ impl Crd {
     pub fn yaml(self) -> Result<String, CrdError> {
         let mut crd = json!(self.definition());
         integers(&mut crd);
-        let yaml = serde_saphyr::to_string(&crd).map_err(|source| CrdError {
-            plural: self.plural(),
-            source,
-        })?;
-        Ok(format!(
-            "# Made by `make crds` from src/api. Apply it with `kubectl apply --server-side`.\n{yaml}"
-        ))
+        let yaml = serde_saphyr::to_string(&crd).map_err(|source| CrdError { plural: self.plural(), source })?;
+        Ok(format!("# Made by `make crds` from src/api. Apply it with `kubectl apply --server-side`.\n{yaml}"))
     }
 }
 
@@ -76,20 +71,13 @@ impl Crd {
 /// nothing.
 fn to_kubernetes(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
-    schema.description = schema
-        .description
-        .take()
-        .map(|text| text.replace('\n', " "));
+    schema.description = schema.description.take().map(|text| text.replace('\n', " "));
     schema.format = schema.format.take().map(|format| match format.as_str() {
         "uint8" | "uint16" | "uint32" => "int32".into(),
         "uint64" => "int64".into(),
         _ => format,
     });
-    for property in schema
-        .properties
-        .iter_mut()
-        .flat_map(|all| all.values_mut())
-    {
+    for property in schema.properties.iter_mut().flat_map(|all| all.values_mut()) {
         to_kubernetes(property);
     }
     match &mut schema.items {
@@ -104,9 +92,7 @@ fn integers(value: &mut Value) {
     match value {
         Value::Number(number) => {
             let text = number.to_string();
-            let whole = text
-                .strip_suffix(".0")
-                .and_then(|whole| whole.parse::<i64>().ok());
+            let whole = text.strip_suffix(".0").and_then(|whole| whole.parse::<i64>().ok());
             if let Some(whole) = whole {
                 *number = whole.into();
             }

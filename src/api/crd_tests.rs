@@ -18,14 +18,10 @@ fn every_field(mut look: impl FnMut(&str, &JSONSchemaProps)) {
         let definition = crd.definition();
         let schema = definition.spec.versions[0].schema.clone().unwrap();
         let mut seen = 0;
-        walk(
-            crd.plural(),
-            &schema.open_api_v3_schema.unwrap(),
-            &mut |path, schema| {
-                seen += 1;
-                look(path, schema);
-            },
-        );
+        walk(crd.plural(), &schema.open_api_v3_schema.unwrap(), &mut |path, schema| {
+            seen += 1;
+            look(path, schema);
+        });
         assert!(seen > 20, "{crd:?} has {seen} fields");
     }
 }
@@ -36,11 +32,7 @@ fn the_files_are_what_the_code_says() {
     for crd in Crd::ALL {
         let path = folder.join(format!("{}.yaml", crd.plural()));
         let file = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            file == crd.yaml().unwrap(),
-            "{} differs from src/api: run `make crds`",
-            path.display()
-        );
+        assert!(file == crd.yaml().unwrap(), "{} differs from src/api: run `make crds`", path.display());
     }
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), Crd::ALL.len());
 }
@@ -55,37 +47,21 @@ fn every_field_is_described_and_bounded() {
         if is_meta {
             return;
         }
-        assert!(
-            is_item || schema.description.is_some(),
-            "{path} has no description"
-        );
+        assert!(is_item || schema.description.is_some(), "{path} has no description");
         assert_eq!(schema.nullable, None, "{path}");
         match schema.type_.as_deref() {
             Some("string") => {
-                let closed =
-                    schema.enum_.is_some() || schema.format.as_deref() == Some("date-time");
-                assert!(
-                    closed || schema.max_length.is_some(),
-                    "{path} has no maxLength"
-                );
+                let closed = schema.enum_.is_some() || schema.format.as_deref() == Some("date-time");
+                assert!(closed || schema.max_length.is_some(), "{path} has no maxLength");
             }
             Some("array") => {
                 assert!(schema.max_items.is_some(), "{path} has no maxItems");
-                assert!(
-                    schema.x_kubernetes_list_type.is_some(),
-                    "{path} has no list type"
-                );
+                assert!(schema.x_kubernetes_list_type.is_some(), "{path} has no list type");
             }
             Some("integer") => {
                 assert!(schema.minimum.is_some(), "{path} has no minimum");
-                assert!(
-                    path.contains(".status") || schema.maximum.is_some(),
-                    "{path} has no maximum"
-                );
-                assert!(
-                    matches!(schema.format.as_deref(), Some("int32" | "int64")),
-                    "{path}"
-                );
+                assert!(path.contains(".status") || schema.maximum.is_some(), "{path} has no maximum");
+                assert!(matches!(schema.format.as_deref(), Some("int32" | "int64")), "{path}");
             }
             Some("object") => {
                 assert!(schema.properties.is_some(), "{path} has no properties");
@@ -102,10 +78,8 @@ fn every_field_is_described_and_bounded() {
 #[test]
 fn every_default_that_a_description_names_is_the_default_and_the_other_way_round() {
     every_field(|path, schema| {
-        let described = schema
-            .description
-            .as_deref()
-            .and_then(|text| Some(text.rsplit_once("Default: ")?.1.trim_end_matches('.')));
+        let described =
+            schema.description.as_deref().and_then(|text| Some(text.rsplit_once("Default: ")?.1.trim_end_matches('.')));
         let default = schema.default.as_ref().map(|default| match &default.0 {
             serde_json::Value::String(text) if text.is_empty() => "nothing".to_owned(),
             serde_json::Value::String(text) => text.clone(),
@@ -126,10 +100,7 @@ fn every_rule_has_a_message_that_a_user_can_act_on() {
     every_field(|path, schema| {
         for rule in schema.x_kubernetes_validations.iter().flatten() {
             let message = rule.message.as_deref().unwrap_or_default();
-            assert!(
-                message.len() > 10 && !message.contains('\n'),
-                "{path}: {message:?}"
-            );
+            assert!(message.len() > 10 && !message.contains('\n'), "{path}: {message:?}");
         }
     });
 }

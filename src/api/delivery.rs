@@ -55,30 +55,19 @@ pub struct History {
 
 impl Default for DeliveryOptions {
     fn default() -> Self {
-        DeliveryOptions {
-            timeout_seconds: 15,
-            attempts: 5,
-            backoff: Backoff::default(),
-            total_deadline_seconds: 600,
-        }
+        DeliveryOptions { timeout_seconds: 15, attempts: 5, backoff: Backoff::default(), total_deadline_seconds: 600 }
     }
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff {
-            min_seconds: default_min_seconds(),
-            max_seconds: default_max_seconds(),
-        }
+        Backoff { min_seconds: default_min_seconds(), max_seconds: default_max_seconds() }
     }
 }
 
 impl Default for History {
     fn default() -> Self {
-        History {
-            successful: 3,
-            failed: 10,
-        }
+        History { successful: 3, failed: 10 }
     }
 }
 

@@ -5,14 +5,8 @@
 //!
 //! The rules use CEL as Kubernetes 1.33 and later have it.
 
-#![allow(
-    clippy::doc_markdown,
-    reason = "comments of fields are read by users of kubectl, as plain text"
-)]
-#![allow(
-    unreachable_pub,
-    reason = "the derive of a schema makes a private copy of its type, with the same visibility"
-)]
+#![allow(clippy::doc_markdown, reason = "comments of fields are read by users of kubectl, as plain text")]
+#![allow(unreachable_pub, reason = "the derive of a schema makes a private copy of its type, with the same visibility")]
 
 mod body;
 mod crd;
@@ -33,9 +27,7 @@ pub use duration::{Duration, ParseDurationError};
 pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecret};
 pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
 pub use signing::{ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing};
-pub use status::{
-    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookScheduleStatus,
-};
+pub use status::{DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookScheduleStatus};
 pub use target::{Header, Method, Target, Tls};
 pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
 

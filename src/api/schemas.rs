@@ -45,10 +45,7 @@ pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
     string(
         256,
         &[
-            rule(
-                "!self.contains('TZ')",
-                "must not hold a time zone: set spec.timeZone instead",
-            ),
+            rule("!self.contains('TZ')", "must not hold a time zone: set spec.timeZone instead"),
             rule(
                 "!self.startsWith('@every')",
                 "must not be @every, whose deliveries would collide within a minute: use fields, as in */15 * * * *",
@@ -93,10 +90,7 @@ pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
                  && !self.lowerAscii().startsWith('postern-')",
                 "identifies or signs the delivery, and only the sender sets it: leave the header out",
             ),
-            rule(
-                "self.lowerAscii() != 'content-type'",
-                "is set by spec.body.contentType: leave the header out",
-            ),
+            rule("self.lowerAscii() != 'content-type'", "is set by spec.body.contentType: leave the header out"),
         ],
     )
 }
@@ -180,10 +174,7 @@ pub(super) fn cidrs(_: &mut SchemaGenerator) -> Schema {
         &string(
             43,
             &[
-                rule(
-                    "isCIDR(self)",
-                    "must be a block of addresses such as 10.20.0.0/16 or fd00:20::/32",
-                ),
+                rule("isCIDR(self)", "must be a block of addresses such as 10.20.0.0/16 or fd00:20::/32"),
                 rule(
                     "!isCIDR(self) || cidr(self) == cidr(self).masked()",
                     "must name the block by its first address, as 10.20.0.0/16 and not 10.20.3.4/16",
@@ -195,10 +186,7 @@ pub(super) fn cidrs(_: &mut SchemaGenerator) -> Schema {
 
 /// Ports.
 pub(super) fn ports(_: &mut SchemaGenerator) -> Schema {
-    set(
-        16,
-        &json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535}),
-    )
+    set(16, &json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535}))
 }
 
 /// The conditions of a status, as `metav1.Condition` bounds them.

@@ -70,11 +70,7 @@ pub struct WebhookTierSpec {
     pub allowed_ports: Vec<u16>,
     /// Blocks of addresses that deliveries may go to although they are not public, such as 10.20.0.0/16. Whoever may deliver
     /// there can reach what listens there, so keep the blocks small. At most 64.
-    #[serde(
-        default,
-        rename = "allowedCIDRs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, rename = "allowedCIDRs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::cidrs")]
     pub allowed_cidrs: Vec<String>,
     /// Whether namespaces without the label postern.dev/tier are in this tier. One tier at most may say so; with two, neither

@@ -32,9 +32,7 @@ fn main() -> ExitCode {
 
 fn deliver(args: &sender::Args) -> std::io::Result<ExitCode> {
     sender::log_to_stderr();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(sender::run(&args.root))?;
     sender::report(&outcome, args.termination_log.as_deref())?;
     Ok(ExitCode::from(outcome.outcome.exit_code()))

@@ -118,16 +118,9 @@ impl Judge {
             None
         } else {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            Some((
-                runtime,
-                Resolver::from_resolv_conf(Path::new(RESOLV_CONF), DNS_TIMEOUT),
-            ))
+            Some((runtime, Resolver::from_resolv_conf(Path::new(RESOLV_CONF), DNS_TIMEOUT)))
         };
-        Ok(Self {
-            rules,
-            answers,
-            dns,
-        })
+        Ok(Self { rules, answers, dns })
     }
 
     /// The answers that came with the URL go before those of the command line, and these before DNS.
@@ -155,9 +148,7 @@ impl Judge {
             Some((_, Err(refusal))) => Err(refusal.clone()),
             None => Err(Refusal {
                 reason: Reason::NameNotResolved,
-                detail: format!(
-                    "{name} was not looked up (--no-dns): give its addresses with --resolve"
-                ),
+                detail: format!("{name} was not looked up (--no-dns): give its addresses with --resolve"),
             }),
         }
     }
@@ -185,29 +176,17 @@ impl Finding {
     fn new(target: String, addresses: Vec<IpAddr>, result: Result<(), Refusal>) -> Self {
         let (verdict, reason, detail) = match result {
             Ok(()) => (Verdict::Allowed, None, None),
-            Err(Refusal {
-                reason: Reason::NameNotResolved,
-                detail,
-            }) => (
-                Verdict::Unresolved,
-                Some(Reason::NameNotResolved),
-                Some(detail),
-            ),
+            Err(Refusal { reason: Reason::NameNotResolved, detail }) => {
+                (Verdict::Unresolved, Some(Reason::NameNotResolved), Some(detail))
+            }
             Err(Refusal { reason, detail }) => (Verdict::Refused, Some(reason), Some(detail)),
         };
-        Self {
-            target,
-            verdict,
-            reason,
-            detail,
-            addresses,
-        }
+        Self { target, verdict, reason, detail, addresses }
     }
 }
 
 fn cidr(text: &str) -> Result<IpNet, String> {
-    text.parse()
-        .map_err(|_| "write a block of addresses such as 10.1.0.0/16 or fd00:1::/32".to_owned())
+    text.parse().map_err(|_| "write a block of addresses such as 10.1.0.0/16 or fd00:1::/32".to_owned())
 }
 
 fn resolve(text: &str) -> Result<(String, Vec<IpAddr>), String> {

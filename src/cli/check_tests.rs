@@ -19,32 +19,15 @@ fn parse(args: &[&str]) -> Result<Args, clap::Error> {
 fn run_on(args: &[&str], input: &[u8]) -> (bool, Vec<Value>) {
     let mut output = Vec::new();
     // A tiny buffer, so that lines straddle it.
-    let all = check(
-        &parse(args).unwrap(),
-        BufReader::with_capacity(7, input),
-        &mut output,
-    )
-    .unwrap();
+    let all = check(&parse(args).unwrap(), BufReader::with_capacity(7, input), &mut output).unwrap();
     let text = String::from_utf8(output).unwrap();
-    (
-        all,
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect(),
-    )
+    (all, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 #[test]
 fn prints_one_line_for_each_url_in_order() {
-    let (all, lines) = run_on(
-        &[
-            "--no-dns",
-            "https://1.1.1.1/s3cret?s3cret",
-            "https://u@127.1/s3cret",
-            "https://10.0.0.1/",
-        ],
-        b"",
-    );
+    let (all, lines) =
+        run_on(&["--no-dns", "https://1.1.1.1/s3cret?s3cret", "https://u@127.1/s3cret", "https://10.0.0.1/"], b"");
     assert!(!all);
     assert_eq!(
         lines,
@@ -84,10 +67,7 @@ fn without_dns_a_name_is_unresolved_unless_its_addresses_are_given() {
     ];
     let (all, lines) = run_on(&args, b"");
     assert!(!all);
-    let verdicts: Vec<_> = lines
-        .iter()
-        .map(|line| (line["verdict"].as_str().unwrap(), &line["reason"]))
-        .collect();
+    let verdicts: Vec<_> = lines.iter().map(|line| (line["verdict"].as_str().unwrap(), &line["reason"])).collect();
     assert_eq!(
         verdicts,
         [
@@ -105,35 +85,13 @@ fn without_dns_a_name_is_unresolved_unless_its_addresses_are_given() {
 
 #[test]
 fn the_tiers_rules_are_flags() {
-    let verdict =
-        |args: &[&str]| run_on(&[&["--no-dns"], args].concat(), b"").1[0]["verdict"].clone();
-    assert_eq!(
-        verdict(&["--allow-cidr", "10.0.0.0/8", "https://10.0.0.1/"]),
-        "allowed"
-    );
-    assert_eq!(
-        verdict(&["--allow-port", "8443", "https://1.1.1.1:8443/"]),
-        "allowed"
-    );
-    assert_eq!(
-        verdict(&["--allow-host", "1.1.1.1", "https://1.1.1.1/"]),
-        "allowed"
-    );
-    assert_eq!(
-        verdict(&["--allow-host", "*.example.com", "https://1.1.1.1/"]),
-        "refused"
-    );
-    assert_eq!(
-        verdict(&["--deny-host", "1.1.1.1", "https://1.1.1.1/"]),
-        "refused"
-    );
-    let svc = [
-        "--allow-host",
-        "a.b.svc",
-        "--resolve",
-        "a.b.svc=1.1.1.1",
-        "https://a.b.svc/",
-    ];
+    let verdict = |args: &[&str]| run_on(&[&["--no-dns"], args].concat(), b"").1[0]["verdict"].clone();
+    assert_eq!(verdict(&["--allow-cidr", "10.0.0.0/8", "https://10.0.0.1/"]), "allowed");
+    assert_eq!(verdict(&["--allow-port", "8443", "https://1.1.1.1:8443/"]), "allowed");
+    assert_eq!(verdict(&["--allow-host", "1.1.1.1", "https://1.1.1.1/"]), "allowed");
+    assert_eq!(verdict(&["--allow-host", "*.example.com", "https://1.1.1.1/"]), "refused");
+    assert_eq!(verdict(&["--deny-host", "1.1.1.1", "https://1.1.1.1/"]), "refused");
+    let svc = ["--allow-host", "a.b.svc", "--resolve", "a.b.svc=1.1.1.1", "https://a.b.svc/"];
     assert_eq!(verdict(&svc), "allowed");
 }
 
@@ -149,21 +107,9 @@ not json
 {"url": "\ud800"}
 {"url": "https://a.example/", "resolve": null}
 {"url": "https://b.example/"}"#;
-    let (all, lines) = run_on(
-        &[
-            "--no-dns",
-            "--resolve",
-            "a.example=8.8.8.8",
-            "-",
-            "https://9.9.9.9/",
-        ],
-        input,
-    );
+    let (all, lines) = run_on(&["--no-dns", "--resolve", "a.example=8.8.8.8", "-", "https://9.9.9.9/"], input);
     assert!(!all);
-    let verdicts: Vec<_> = lines
-        .iter()
-        .map(|line| line["verdict"].as_str().unwrap())
-        .collect();
+    let verdicts: Vec<_> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(
         verdicts,
         [
@@ -181,17 +127,8 @@ not json
         ]
     );
     for malformed in [1, 3, 4, 5, 6, 7] {
-        assert_eq!(
-            lines[malformed]["reason"], "UrlMalformed",
-            "{}",
-            lines[malformed]
-        );
-        assert!(
-            lines[malformed]["detail"]
-                .as_str()
-                .unwrap()
-                .contains(&format!("line {} ", malformed + 1))
-        );
+        assert_eq!(lines[malformed]["reason"], "UrlMalformed", "{}", lines[malformed]);
+        assert!(lines[malformed]["detail"].as_str().unwrap().contains(&format!("line {} ", malformed + 1)));
         assert!(!lines[malformed].to_string().contains("s3cret"));
     }
     assert_eq!(lines[2]["reason"], "AddressInternal");
@@ -199,27 +136,19 @@ not json
 
 #[test]
 fn refuses_bytes_that_are_not_utf8_in_their_place() {
-    let (_, lines) = run_on(
-        &["--no-dns", "-"],
-        b"{\"url\": \"https://1.1.1.1/\xff\"}\n{\"url\": \"https://1.1.1.1/\"}\n",
-    );
+    let (_, lines) =
+        run_on(&["--no-dns", "-"], b"{\"url\": \"https://1.1.1.1/\xff\"}\n{\"url\": \"https://1.1.1.1/\"}\n");
     assert_eq!(lines[0]["reason"], "UrlMalformed");
     assert_eq!(lines[1]["verdict"], "allowed");
 }
 
 #[test]
 fn a_line_that_is_too_long_is_skipped_and_not_held() {
-    let fitting = format!(
-        "{{\"url\": \"https://1.1.1.1/\", \"x\": \"{}\"}}",
-        "x".repeat(60_000)
-    );
+    let fitting = format!("{{\"url\": \"https://1.1.1.1/\", \"x\": \"{}\"}}", "x".repeat(60_000));
     let endless = "x".repeat(1_000_000);
     let input = format!("{endless}\n{fitting}\n{endless}");
     let (_, lines) = run_on(&["--no-dns", "-"], input.as_bytes());
-    let verdicts: Vec<_> = lines
-        .iter()
-        .map(|line| line["verdict"].as_str().unwrap())
-        .collect();
+    let verdicts: Vec<_> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["refused", "allowed", "refused"]);
     assert!(lines[0]["detail"].as_str().unwrap().contains("longer than"));
 }

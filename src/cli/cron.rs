@@ -96,20 +96,8 @@ pub fn run(args: Args) -> ExitCode {
     let now = Timestamp::now();
     let printed = match args.schedule {
         Some(schedule) => {
-            let Args {
-                time_zone,
-                from,
-                count,
-                uid,
-                ..
-            } = args;
-            answer_one(
-                &schedule,
-                &time_zone,
-                from.unwrap_or(now),
-                count,
-                uid.as_deref(),
-            )
+            let Args { time_zone, from, count, uid, .. } = args;
+            answer_one(&schedule, &time_zone, from.unwrap_or(now), count, uid.as_deref())
         }
         None => answer_lines(io::stdin().lock(), io::stdout().lock(), now),
     };
@@ -119,13 +107,7 @@ pub fn run(args: Args) -> ExitCode {
     })
 }
 
-fn answer_one(
-    schedule: &str,
-    zone: &str,
-    from: Timestamp,
-    count: u32,
-    uid: Option<&str>,
-) -> io::Result<ExitCode> {
+fn answer_one(schedule: &str, zone: &str, from: Timestamp, count: u32, uid: Option<&str>) -> io::Result<ExitCode> {
     match fires(schedule, zone, from, count, uid) {
         Ok(fires) => {
             print(&mut io::stdout().lock(), &fires)?;
@@ -138,18 +120,12 @@ fn answer_one(
     }
 }
 
-fn answer_lines(
-    input: impl BufRead,
-    mut output: impl Write,
-    now: Timestamp,
-) -> io::Result<ExitCode> {
+fn answer_lines(input: impl BufRead, mut output: impl Write, now: Timestamp) -> io::Result<ExitCode> {
     let mut exit = ExitCode::SUCCESS;
     for line in input.lines() {
         let answer = answer(&line?, now).unwrap_or_else(|error| {
             exit = ExitCode::FAILURE;
-            Answer::Refused {
-                error: error.to_string(),
-            }
+            Answer::Refused { error: error.to_string() }
         });
         serde_json::to_writer(&mut output, &answer)?;
         writeln!(output)?;
@@ -159,25 +135,13 @@ fn answer_lines(
 }
 
 fn answer(line: &str, now: Timestamp) -> Result<Answer, Error> {
-    let Question {
-        schedule,
-        time_zone,
-        from,
-        count,
-        uid,
-    } = serde_json::from_str(line)?;
+    let Question { schedule, time_zone, from, count, uid } = serde_json::from_str(line)?;
     let from = match from {
         Some(text) => text.parse().map_err(|_| Error::From(text))?,
         None => now,
     };
     let count = count.unwrap_or(COUNT);
-    let fires = fires(
-        &schedule,
-        time_zone.as_deref().unwrap_or(UTC),
-        from,
-        count,
-        uid.as_deref(),
-    )?;
+    let fires = fires(&schedule, time_zone.as_deref().unwrap_or(UTC), from, count, uid.as_deref())?;
     Ok(Answer::Fires {
         resolved: fires.expression.resolved().to_owned(),
         next: fires.next.iter().map(Timestamp::to_string).collect(),
@@ -186,38 +150,21 @@ fn answer(line: &str, now: Timestamp) -> Result<Answer, Error> {
     })
 }
 
-fn fires(
-    schedule: &str,
-    zone: &str,
-    from: Timestamp,
-    count: u32,
-    uid: Option<&str>,
-) -> Result<Fires, Error> {
+fn fires(schedule: &str, zone: &str, from: Timestamp, count: u32, uid: Option<&str>) -> Result<Fires, Error> {
     if count > MAX_COUNT {
         return Err(Error::Count(count));
     }
     let expression = Expression::parse(schedule, uid)?;
     let zone = time_zone(zone)?;
-    let next = expression
-        .upcoming(&zone, from)
-        .take(count as usize)
-        .collect();
+    let next = expression.upcoming(&zone, from).take(count as usize).collect();
     let tightest = expression.tightest(&zone, from);
-    Ok(Fires {
-        expression,
-        zone,
-        next,
-        tightest,
-    })
+    Ok(Fires { expression, zone, next, tightest })
 }
 
 fn print(output: &mut impl Write, fires: &Fires) -> io::Result<()> {
     writeln!(output, "schedule          {}", fires.expression.resolved())?;
     match fires.tightest {
-        Some(Tightest {
-            min_gap_seconds,
-            max_per_hour,
-        }) => {
+        Some(Tightest { min_gap_seconds, max_per_hour }) => {
             writeln!(output, "smallest gap      {min_gap_seconds} s")?;
             writeln!(output, "most in an hour   {max_per_hour}")?;
         }
@@ -225,11 +172,7 @@ fn print(output: &mut impl Write, fires: &Fires) -> io::Result<()> {
     }
     for time in &fires.next {
         let local = time.to_zoned_datetime(fires.zone.clone());
-        writeln!(
-            output,
-            "{time}   {}",
-            local.strftime("%a %Y-%m-%d %H:%M %:z")
-        )?;
+        writeln!(output, "{time}   {}", local.strftime("%a %Y-%m-%d %H:%M %:z"))?;
     }
     Ok(())
 }
@@ -243,9 +186,7 @@ mod tests {
         let now = "2026-11-24T00:00:00Z".parse().expect("a timestamp");
         let exit = answer_lines(lines.as_bytes(), &mut output, now).expect("it prints");
         let answers = String::from_utf8(output).expect("UTF-8");
-        let answers = answers
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"));
+        let answers = answers.lines().map(|line| serde_json::from_str(line).expect("JSON"));
         (answers.collect(), exit)
     }
 
@@ -274,13 +215,7 @@ nonsense
             answers[3],
             serde_json::json!({"resolved": "0 0 30 2 *", "next": [], "minGapSeconds": null, "maxPerHour": 0})
         );
-        for (line, word) in [
-            (1, "minute field"),
-            (2, "not a question"),
-            (4, "RFC 3339"),
-            (5, "Mars"),
-            (6, "count"),
-        ] {
+        for (line, word) in [(1, "minute field"), (2, "not a question"), (4, "RFC 3339"), (5, "Mars"), (6, "count")] {
             let error = answers[line]["error"].as_str().expect("an error");
             assert!(error.contains(word), "{error}");
         }
@@ -290,11 +225,7 @@ nonsense
     #[test]
     fn counts_from_now_when_no_time_is_given() {
         let (answers, exit) = answers(r#"{"schedule":"H H * * *","uid":"a","count":1}"#);
-        assert!(
-            answers[0]["next"][0]
-                .as_str()
-                .is_some_and(|time| time.starts_with("2026-11-24T"))
-        );
+        assert!(answers[0]["next"][0].as_str().is_some_and(|time| time.starts_with("2026-11-24T")));
         assert_eq!(exit, ExitCode::SUCCESS);
     }
 }

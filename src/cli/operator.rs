@@ -32,19 +32,13 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn start(args: &Args) -> Result<(), String> {
     let path = args.config.display();
-    let text =
-        std::fs::read_to_string(&args.config).map_err(|e| format!("{path} can't be read: {e}"))?;
+    let text = std::fs::read_to_string(&args.config).map_err(|e| format!("{path} can't be read: {e}"))?;
     let settings = Settings::read(&text).map_err(|e| format!("{path}: {e}"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-        let client = Client::try_default()
-            .await
-            .map_err(|e| format!("no way to the API server: {e}"))?;
+        let client = Client::try_default().await.map_err(|e| format!("no way to the API server: {e}"))?;
         operator::run(client, settings, async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -59,25 +59,16 @@ enum Problem {
 }
 
 fn judge(args: &Args, now: u64) -> Result<String, Problem> {
-    let Args {
-        key_file,
-        headers_file,
-        body_file,
-        tolerance,
-    } = args;
-    let usage = |path: &Path, problem: &dyn Display| {
-        Problem::Usage(format!("{}: {problem}", path.display()))
-    };
+    let Args { key_file, headers_file, body_file, tolerance } = args;
+    let usage = |path: &Path, problem: &dyn Display| Problem::Usage(format!("{}: {problem}", path.display()));
     let read = |path: &Path| std::fs::read(path).map_err(|error| usage(path, &error));
 
     let key = Zeroizing::new(read(key_file)?);
     let key = VerifyingKey::parse(&key).map_err(|error| usage(key_file, &error))?;
-    let headers =
-        parse_headers(&read(headers_file)?).map_err(|error| usage(headers_file, &error))?;
+    let headers = parse_headers(&read(headers_file)?).map_err(|error| usage(headers_file, &error))?;
     let body = read(body_file)?;
 
-    verify(&key, &headers, &body, now, *tolerance)
-        .map_err(|error| Problem::Signature(error.to_string()))?;
+    verify(&key, &headers, &body, now, *tolerance).map_err(|error| Problem::Signature(error.to_string()))?;
     Ok(format!("valid: signed with key {}", key.fingerprint()))
 }
 
@@ -145,30 +136,20 @@ mod tests {
     #[test]
     fn accepts_the_example_of_the_standard_webhooks_libraries() {
         let verdict = judged(KEY, HEADERS, BODY, SENT + 10).unwrap();
-        assert!(
-            verdict.starts_with("valid: signed with key sha256:"),
-            "{verdict}"
-        );
+        assert!(verdict.starts_with("valid: signed with key sha256:"), "{verdict}");
     }
 
     #[test]
     fn says_what_is_wrong_with_the_delivery() {
-        let said = |key: &str, headers: &str, body: &str, now| match judged(key, headers, body, now)
-        {
+        let said = |key: &str, headers: &str, body: &str, now| match judged(key, headers, body, now) {
             Err(Problem::Signature(problem)) => problem,
             other => panic!("{other:?}"),
         };
         let other_key = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         for (problem, part) in [
-            (
-                said(KEY, HEADERS, &format!("{BODY}\n"), SENT),
-                "trailing line end",
-            ),
+            (said(KEY, HEADERS, &format!("{BODY}\n"), SENT), "trailing line end"),
             (said(KEY, HEADERS, "{}", SENT), "no v1 signature matches"),
-            (
-                said(other_key, HEADERS, BODY, SENT),
-                "no v1 signature matches",
-            ),
+            (said(other_key, HEADERS, BODY, SENT), "no v1 signature matches"),
             (said(KEY, HEADERS, BODY, SENT + 301), "301 s old"),
             (said(KEY, "Host: a", BODY, SENT), "webhook-id is missing"),
         ] {
@@ -178,18 +159,10 @@ mod tests {
 
     #[test]
     fn tells_a_wrong_file_from_a_wrong_signature() {
-        assert!(matches!(
-            judged("plain", HEADERS, BODY, SENT),
-            Err(Problem::Usage(_))
-        ));
+        assert!(matches!(judged("plain", HEADERS, BODY, SENT), Err(Problem::Usage(_))));
         let problem = judged(KEY, "Host: a\nno header", BODY, SENT).unwrap_err();
-        let Problem::Usage(problem) = problem else {
-            panic!("{problem:?}")
-        };
-        assert!(
-            problem.ends_with("line 2 is not of the form `Name: value`"),
-            "{problem}"
-        );
+        let Problem::Usage(problem) = problem else { panic!("{problem:?}") };
+        assert!(problem.ends_with("line 2 is not of the form `Name: value`"), "{problem}");
     }
 
     #[test]
@@ -197,18 +170,7 @@ mod tests {
         assert_eq!(seconds("90s"), Ok(90));
         assert_eq!(seconds("5m"), Ok(300));
         assert_eq!(seconds("1h"), Ok(3_600));
-        for text in [
-            "",
-            "5",
-            "m",
-            "-5m",
-            "+5m",
-            "5 m",
-            "5d",
-            "1.5h",
-            "99999999999999999999s",
-            "9999999999999999999h",
-        ] {
+        for text in ["", "5", "m", "-5m", "+5m", "5 m", "5d", "1.5h", "99999999999999999999s", "9999999999999999999h"] {
             assert!(seconds(text).is_err(), "{text:?}");
         }
     }

@@ -48,16 +48,8 @@ pub(super) fn date(days: i64) -> Date {
     let in_year = days - (year * 365 + year / 4 - year / 100);
     let month = (5 * in_year + 2) / 153;
     let day = in_year - (153 * month + 2) / 5 + 1;
-    let (carry, month) = if month < 10 {
-        (0, month + 3)
-    } else {
-        (1, month - 9)
-    };
-    Date {
-        year: cycle * CYCLE_YEARS + year + carry,
-        month: month as u8,
-        day: day as u8,
-    }
+    let (carry, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
+    Date { year: cycle * CYCLE_YEARS + year + carry, month: month as u8, day: day as u8 }
 }
 
 /// The weekday of the day `days` after 1970-01-01, which was a Thursday; Sunday is 0.
@@ -75,10 +67,7 @@ pub(super) struct Local {
 
 impl Local {
     pub(super) fn of(local_seconds: i64) -> Self {
-        Self {
-            days: local_seconds.div_euclid(DAY),
-            second: local_seconds.rem_euclid(DAY),
-        }
+        Self { days: local_seconds.div_euclid(DAY), second: local_seconds.rem_euclid(DAY) }
     }
 
     pub(super) fn hour(self) -> i64 {

@@ -10,11 +10,7 @@ impl Set {
     /// Every `step`-th number from `first` to `last`.
     pub(super) fn range(first: u8, last: u8, step: u64) -> Self {
         let step = usize::try_from(step).unwrap_or(usize::MAX);
-        Self(
-            (first..=last)
-                .step_by(step)
-                .fold(0, |bits, number| bits | 1 << number),
-        )
+        Self((first..=last).step_by(step).fold(0, |bits, number| bits | 1 << number))
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -43,10 +39,7 @@ impl Set {
     }
 
     /// The smallest member that is `number` or more.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a u64 has at most 64 trailing zeros"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a u64 has at most 64 trailing zeros")]
     pub(super) fn at_or_after(self, number: u8) -> Option<u8> {
         let rest = self.0 >> number;
         (rest != 0).then(|| number + rest.trailing_zeros() as u8)
@@ -81,11 +74,7 @@ impl Fields {
     /// Whether the day of the month and the weekday fit.
     pub(super) fn day_fits(&self, day: u8, weekday: u8) -> bool {
         let (by_day, by_weekday) = (self.days.set.has(day), self.weekdays.set.has(weekday));
-        if self.days_and_weekdays() {
-            by_day && by_weekday
-        } else {
-            by_day || by_weekday
-        }
+        if self.days_and_weekdays() { by_day && by_weekday } else { by_day || by_weekday }
     }
 
     /// Whether this is a date on which the expression fires.

@@ -31,12 +31,7 @@ pub struct Tightest {
 pub(super) const FULL_CYCLE: i64 = CYCLE_DAYS * DAY;
 
 /// The closest deliveries among those from `from` to `from + span` (seconds), each with the one after it.
-pub(super) fn tightest(
-    fields: &Fields,
-    zone: &TimeZone,
-    from: Timestamp,
-    span: i64,
-) -> Option<Tightest> {
+pub(super) fn tightest(fields: &Fields, zone: &TimeZone, from: Timestamp, span: i64) -> Option<Tightest> {
     if !fields.ever_match() {
         return None;
     }
@@ -45,10 +40,7 @@ pub(super) fn tightest(
     let offsets = Offsets::new(zone, from, until);
     let pattern = Pattern::new(fields);
     let survey = Survey {
-        search: Search {
-            fields,
-            offsets: &offsets,
-        },
+        search: Search { fields, offsets: &offsets },
         smallest_local: pattern.within_day.min(pattern.over_midnight),
         pattern,
         until,
@@ -57,10 +49,7 @@ pub(super) fn tightest(
     };
     let Found { gap, most } = survey.run(from);
     let min_gap_seconds = u64::try_from(gap).ok().filter(|_| gap != i64::MAX)?;
-    Some(Tightest {
-        min_gap_seconds,
-        max_per_hour: most,
-    })
+    Some(Tightest { min_gap_seconds, max_per_hour: most })
 }
 
 /// What was found so far.
@@ -80,10 +69,7 @@ impl Found {
 }
 
 impl Found {
-    const NOTHING: Self = Self {
-        gap: i64::MAX,
-        most: 0,
-    };
+    const NOTHING: Self = Self { gap: i64::MAX, most: 0 };
 }
 
 /// How deliveries pass a change of the clocks.
@@ -146,9 +132,7 @@ impl Survey<'_> {
         while delivery < self.until {
             // From here to the next change of the clocks, deliveries are the matching local times.
             let transitions = self.search.offsets.transitions();
-            let next = transitions
-                .get(self.search.offsets.index_after(delivery))
-                .copied();
+            let next = transitions.get(self.search.offsets.index_after(delivery)).copied();
             let limit = next.map_or(self.until, |next| (next.at - margin(&next)).min(self.until));
             let offset = self.search.offsets.at(delivery);
             let last = self.pattern.last_until(limit + offset, delivery + offset) - offset;
@@ -187,10 +171,7 @@ impl Survey<'_> {
             let Some(following) = self.search.after(last) else {
                 return self.walk(last, i64::MAX);
             };
-            self.found.add(Found {
-                gap: following - last,
-                most: 1,
-            });
+            self.found.add(Found { gap: following - last, most: 1 });
             if following >= self.until || self.is_plain(following) {
                 return following;
             }
@@ -207,18 +188,11 @@ impl Survey<'_> {
             let end = self.walk(start, transition.at + DAYS_ABOUT * DAY);
             let found = std::mem::replace(&mut self.found, outside);
             self.found.add(found);
-            let passage = Passage {
-                found,
-                end: end - transition.at,
-            };
+            let passage = Passage { found, end: end - transition.at };
             self.known.insert(situation, passage);
             end
         };
-        if end > start && self.is_plain(end) {
-            end
-        } else {
-            self.walk(end, i64::MAX)
-        }
+        if end > start && self.is_plain(end) { end } else { self.walk(end, i64::MAX) }
     }
 
     /// What decides how a change of the clocks is passed, when it is the days about it alone.
@@ -226,9 +200,7 @@ impl Survey<'_> {
         let Transition { at, before, after } = *transition;
         let offsets = self.search.offsets;
         let following = offsets.transitions().get(offsets.index_after(at));
-        let alone_until = following.map_or(self.until, |following| {
-            self.until.min(following.at - margin(following))
-        });
+        let alone_until = following.map_or(self.until, |following| self.until.min(following.at - margin(following)));
         if (start - at).abs() > DAYS_ABOUT * DAY || alone_until < at + (DAYS_ABOUT + 1) * DAY {
             return None;
         }
@@ -242,13 +214,7 @@ impl Survey<'_> {
                 fits: self.pattern.fields.day_fits(today.day, weekday(number)),
             };
         }
-        Some(Situation {
-            start: start - at,
-            second: reading.second,
-            before,
-            after,
-            days,
-        })
+        Some(Situation { start: start - at, second: reading.second, before, after, days })
     }
 
     /// Follows the deliveries one by one from `start`, until one is a matching local time far from any change of the
@@ -271,10 +237,7 @@ impl Survey<'_> {
                 hour.pop_front();
             }
             hour.push_back(following);
-            self.found.most = self
-                .found
-                .most
-                .max(u32::try_from(hour.len()).unwrap_or(u32::MAX));
+            self.found.most = self.found.most.max(u32::try_from(hour.len()).unwrap_or(u32::MAX));
             delivery = following;
             if delivery >= self.until || self.is_plain(delivery) {
                 return delivery;
@@ -286,9 +249,7 @@ impl Survey<'_> {
     fn is_plain(&self, delivery: i64) -> bool {
         let offsets = self.search.offsets;
         let index = offsets.index_after(delivery);
-        let behind = index
-            .checked_sub(1)
-            .and_then(|index| offsets.transitions().get(index));
+        let behind = index.checked_sub(1).and_then(|index| offsets.transitions().get(index));
         let ahead = offsets.transitions().get(index);
         behind.is_none_or(|transition| delivery >= transition.at + margin(transition))
             && ahead.is_none_or(|transition| delivery <= transition.at - margin(transition))
@@ -312,11 +273,8 @@ impl Survey<'_> {
                 pattern.times.len()
             };
             let times = &pattern.times[from..to];
-            let within = if times.len() == pattern.times.len() {
-                pattern.within_day
-            } else {
-                smallest_difference(times)
-            };
+            let within =
+                if times.len() == pattern.times.len() { pattern.within_day } else { smallest_difference(times) };
             self.found.gap = self.found.gap.min(within);
             if now.days >= end.days {
                 break;
@@ -326,10 +284,7 @@ impl Survey<'_> {
             if gap < BEYOND_HORIZON {
                 self.found.gap = self.found.gap.min(gap);
             }
-            now = Local {
-                days: following,
-                second: 0,
-            };
+            now = Local { days: following, second: 0 };
         }
     }
 }

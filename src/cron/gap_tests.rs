@@ -62,63 +62,29 @@ fn finds_a_gap_that_only_shows_in_leap_years() {
 #[test]
 fn finds_a_gap_that_only_a_change_of_the_clocks_makes() {
     // An hour that occurs twice.
-    assert_eq!(
-        from_2026("30 1 * * *", "America/New_York"),
-        Some((3_600, 1))
-    );
+    assert_eq!(from_2026("30 1 * * *", "America/New_York"), Some((3_600, 1)));
     assert_eq!(from_2026("30 2 * * *", "Europe/Berlin"), Some((3_600, 1)));
     // A day of 23 hours.
-    assert_eq!(
-        from_2026("0 12 * * *", "Europe/Berlin"),
-        Some((23 * 3_600, 1))
-    );
-    assert_eq!(
-        from_2026("0 12 * * 1", "Europe/Berlin"),
-        Some((7 * 86_400 - 3_600, 1))
-    );
+    assert_eq!(from_2026("0 12 * * *", "Europe/Berlin"), Some((23 * 3_600, 1)));
+    assert_eq!(from_2026("0 12 * * 1", "Europe/Berlin"), Some((7 * 86_400 - 3_600, 1)));
     // The clocks go forward on the 8th to the 14th of March: in some years before the 10th, in some behind it.
-    assert_eq!(
-        from_2026("0 12 10 3 *", "America/New_York"),
-        Some((365 * 86_400 - 3_600, 1))
-    );
-    assert_eq!(
-        from_2026("0 12 20 3 *", "America/New_York"),
-        Some((365 * 86_400, 1))
-    );
+    assert_eq!(from_2026("0 12 10 3 *", "America/New_York"), Some((365 * 86_400 - 3_600, 1)));
+    assert_eq!(from_2026("0 12 20 3 *", "America/New_York"), Some((365 * 86_400, 1)));
     assert_eq!(from_2026("0 12 * * *", "Asia/Kolkata"), Some((86_400, 1)));
     // Half an hour occurs twice: the hour about it has the second half of the minutes twice.
-    assert_eq!(
-        from_2026("30-59 * * * *", "Australia/Lord_Howe"),
-        Some((60, 60))
-    );
-    assert_eq!(
-        from_2026("30-59 * * * *", "Australia/Sydney"),
-        Some((60, 30))
-    );
+    assert_eq!(from_2026("30-59 * * * *", "Australia/Lord_Howe"), Some((60, 60)));
+    assert_eq!(from_2026("30-59 * * * *", "Australia/Sydney"), Some((60, 30)));
 }
 
 #[test]
 fn says_that_an_expression_never_fires() {
-    for schedule in [
-        "0 0 30 2 *",
-        "0 0 31 4,6,9,11 *",
-        ", * * * *",
-        "0 , * * *",
-        "0 0 , * *",
-        "0 0 1 , *",
-        "0 0 , 1 ,",
-    ] {
+    for schedule in ["0 0 30 2 *", "0 0 31 4,6,9,11 *", ", * * * *", "0 , * * *", "0 0 , * *", "0 0 1 , *", "0 0 , 1 ,"]
+    {
         assert_eq!(from_2026(schedule, "Europe/Berlin"), None, "{schedule}");
         let expression = Expression::parse(schedule, None).expect("a schedule");
         assert!(!expression.ever_fires(), "{schedule}");
         let zone = time_zone("Europe/Berlin").expect("a zone");
-        assert_eq!(
-            expression
-                .upcoming(&zone, at("2026-01-01T00:00:00Z"))
-                .next(),
-            None,
-            "{schedule}"
-        );
+        assert_eq!(expression.upcoming(&zone, at("2026-01-01T00:00:00Z")).next(), None, "{schedule}");
     }
 }
 
@@ -128,27 +94,17 @@ fn leaves_past_changes_of_the_clocks_out() {
     assert_eq!(from_2026("30 1 * * *", "Europe/Moscow"), Some((86_400, 1)));
     let expression = Expression::parse("30 1 * * *", None).expect("a schedule");
     let zone = time_zone("Europe/Moscow").expect("a zone");
-    let found = expression
-        .tightest(&zone, at("2014-01-01T00:00:00Z"))
-        .expect("deliveries");
+    let found = expression.tightest(&zone, at("2014-01-01T00:00:00Z")).expect("deliveries");
     assert_eq!(found.min_gap_seconds, 3_600);
 }
 
 /// Every delivery of `span` seconds, one by one. After a search that finds nothing, the next starts a year later.
-fn by_brute_force(
-    expression: &Expression,
-    zone: &str,
-    from: Timestamp,
-    span: i64,
-) -> Option<Tightest> {
+fn by_brute_force(expression: &Expression, zone: &str, from: Timestamp, span: i64) -> Option<Tightest> {
     let zone = time_zone(zone).expect("a zone");
     let from = whole_second(from);
     let until = from + span;
     let offsets = Offsets::new(&zone, from, until);
-    let search = Search {
-        fields: &expression.fields,
-        offsets: &offsets,
-    };
+    let search = Search { fields: &expression.fields, offsets: &offsets };
     let mut deliveries = Vec::new();
     let (mut start, mut gap) = (from, i64::MAX);
     let mut last: Option<i64> = None;
@@ -172,10 +128,7 @@ fn by_brute_force(
     };
     let most = (0..deliveries.len()).map(in_hour).max().unwrap_or(0);
     let min_gap_seconds = u64::try_from(gap).ok().filter(|_| gap != i64::MAX)?;
-    Some(Tightest {
-        min_gap_seconds,
-        max_per_hour: u32::try_from(most).expect("few"),
-    })
+    Some(Tightest { min_gap_seconds, max_per_hour: u32::try_from(most).expect("few") })
 }
 
 const ZONES: [&str; 16] = [
@@ -199,8 +152,7 @@ const ZONES: [&str; 16] = [
 
 #[test]
 fn agrees_with_brute_force_over_twelve_years() {
-    let cases: u32 =
-        std::env::var("POSTERN_GAP_CASES").map_or(60, |cases| cases.parse().expect("a number"));
+    let cases: u32 = std::env::var("POSTERN_GAP_CASES").map_or(60, |cases| cases.parse().expect("a number"));
     let mut random = Random(20_260_101);
     let mut from_changes = 0;
     for _ in 0..cases {
@@ -224,30 +176,15 @@ fn agrees_with_brute_force_over_twelve_years() {
 
 #[test]
 fn agrees_with_brute_force_over_the_full_cycle() {
-    let schedules = [
-        "0 12 10 3 *",
-        "0 2 29 2 *",
-        "30 1 * 3,11 0",
-        "0 0 13 * 5",
-        "15,45 0,23 */10 * *",
-        "30 2 25-31 3,10 *",
-    ];
+    let schedules =
+        ["0 12 10 3 *", "0 2 29 2 *", "30 1 * 3,11 0", "0 0 13 * 5", "15,45 0,23 */10 * *", "30 2 25-31 3,10 *"];
     let from = at("2026-11-24T00:00:00Z");
     for schedule in schedules {
-        for zone in [
-            "America/New_York",
-            "Europe/Berlin",
-            "Australia/Lord_Howe",
-            "Africa/Casablanca",
-            "America/Havana",
-        ] {
+        for zone in ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "America/Havana"]
+        {
             let expression = Expression::parse(schedule, None).expect("a schedule");
             let found = expression.tightest(&time_zone(zone).expect("a zone"), from);
-            assert_eq!(
-                found,
-                by_brute_force(&expression, zone, from, super::gap::FULL_CYCLE),
-                "{schedule} in {zone}"
-            );
+            assert_eq!(found, by_brute_force(&expression, zone, from, super::gap::FULL_CYCLE), "{schedule} in {zone}");
         }
     }
 }

@@ -28,23 +28,13 @@ impl Random {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "JAN", "feb", "Mar", "apr", "MAY", "jun", "jul", "AUG", "sep", "Oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] = ["JAN", "feb", "Mar", "apr", "MAY", "jun", "jul", "AUG", "sep", "Oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["SUN", "mon", "Tue", "wed", "thu", "FRI", "sat"];
 
 /// An expression that `CronJob`s accept.
 pub(crate) fn expression(random: &mut Random) -> String {
     if random.one_in(60) {
-        let macros = [
-            "@yearly",
-            "@annually",
-            "@monthly",
-            "@weekly",
-            "@daily",
-            "@midnight",
-            "@hourly",
-        ];
+        let macros = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
         return (*random.pick(&macros)).to_owned();
     }
     let minute = field(random, 0, 59, 5, &[]);
@@ -65,11 +55,7 @@ fn field(random: &mut Random, min: i64, max: i64, star: i64, names: &[&str]) -> 
     if random.one_in(star) {
         return (*random.pick(&["*", "*", "*", "?", "*/1", "*-3"])).to_owned();
     }
-    let items = if random.one_in(4) {
-        random.between(2, 4)
-    } else {
-        1
-    };
+    let items = if random.one_in(4) { random.between(2, 4) } else { 1 };
     let items: Vec<String> = (0..items).map(|_| item(random, min, max, names)).collect();
     items.join(if random.one_in(50) { ",," } else { "," })
 }
@@ -77,15 +63,8 @@ fn field(random: &mut Random, min: i64, max: i64, star: i64, names: &[&str]) -> 
 fn item(random: &mut Random, min: i64, max: i64, names: &[&str]) -> String {
     let low = random.between(min, max);
     let high = random.between(low, max);
-    let step = if random.one_in(20) {
-        random.between(1, 200)
-    } else {
-        random.between(1, max.min(30))
-    };
-    let mut number = |number: i64| match usize::try_from(number - min)
-        .ok()
-        .and_then(|index| names.get(index))
-    {
+    let step = if random.one_in(20) { random.between(1, 200) } else { random.between(1, max.min(30)) };
+    let mut number = |number: i64| match usize::try_from(number - min).ok().and_then(|index| names.get(index)) {
         Some(name) if random.one_in(3) => (*name).to_owned(),
         _ if random.one_in(20) => format!("{number:02}"),
         _ if random.one_in(60) => format!("+{number}"),

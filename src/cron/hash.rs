@@ -29,11 +29,6 @@ pub(super) fn pick(uid: &str, place: Place, count: u8) -> u8 {
         hash.update(&[0]);
     }
     hash.update(&[place.field, place.nth]);
-    let number = hash
-        .finish()
-        .as_ref()
-        .iter()
-        .take(8)
-        .fold(0, |number, &byte| number << 8 | u64::from(byte));
+    let number = hash.finish().as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
     (number % u64::from(count)) as u8
 }

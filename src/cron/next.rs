@@ -47,28 +47,12 @@ struct Walk {
 impl Search<'_> {
     /// The first time later than `from`, or `None` when the horizon has none.
     pub(super) fn after(self, from: i64) -> Option<i64> {
-        let mut walk = Walk {
-            at: from + 1,
-            moved: false,
-        };
+        let mut walk = Walk { at: from + 1, moved: false };
         let last_year = self.date(walk.at).year + HORIZON_YEARS;
-        let stages = [
-            Self::to_month,
-            Self::to_day,
-            Self::to_hour,
-            Self::to_minute,
-            Self::to_second,
-        ];
+        let stages = [Self::to_month, Self::to_day, Self::to_hour, Self::to_minute, Self::to_second];
         while self.date(walk.at).year <= last_year {
-            if stages
-                .iter()
-                .all(|stage| matches!(stage(self, &mut walk), Step::On))
-            {
-                return if walk.at > from {
-                    Some(walk.at)
-                } else {
-                    self.after(from + MINUTE)
-                };
+            if stages.iter().all(|stage| matches!(stage(self, &mut walk), Step::On)) {
+                return if walk.at > from { Some(walk.at) } else { self.after(from + MINUTE) };
             }
         }
         None
@@ -121,11 +105,7 @@ impl Search<'_> {
             hour => walk.at += (24 - hour) * HOUR,
         }
         if walk.at <= from {
-            walk.at = match self
-                .offsets
-                .transitions()
-                .get(self.offsets.index_after(from))
-            {
+            walk.at = match self.offsets.transitions().get(self.offsets.index_after(from)) {
                 Some(transition) => transition.at,
                 None => from + DAY,
             };
@@ -142,11 +122,7 @@ impl Search<'_> {
                 walk.at = self.instant(local.days, local.hour() * HOUR);
             }
             let hour = self.local(walk.at).hour();
-            let target = self
-                .fields
-                .hours
-                .at_or_after(small(hour + 1))
-                .map_or(24, i64::from);
+            let target = self.fields.hours.at_or_after(small(hour + 1)).map_or(24, i64::from);
             self.advance(walk, (target - hour) * HOUR, HOUR);
             if self.local(walk.at).hour() == 0 {
                 return Step::Again;
@@ -164,11 +140,7 @@ impl Search<'_> {
                 // A minute of UTC, not of local time, which matters where the offset has seconds.
                 walk.at -= walk.at.rem_euclid(MINUTE);
             }
-            let target = self
-                .fields
-                .minutes
-                .at_or_after(small(minute))
-                .map_or(60, i64::from);
+            let target = self.fields.minutes.at_or_after(small(minute)).map_or(60, i64::from);
             self.advance(walk, (target - minute) * MINUTE, MINUTE);
             if self.local(walk.at).minute() == 0 {
                 return Step::Again;
@@ -190,8 +162,7 @@ impl Search<'_> {
 
     /// Forward by `duration` at once when the clocks don't change on the way, else by one `unit` only.
     fn advance(self, walk: &mut Walk, duration: i64, unit: i64) {
-        let still =
-            self.offsets.index_after(walk.at) == self.offsets.index_after(walk.at + duration);
+        let still = self.offsets.index_after(walk.at) == self.offsets.index_after(walk.at + duration);
         walk.at += if still { duration } else { unit };
     }
 
@@ -219,11 +190,7 @@ impl Walk {
 }
 
 /// An hour or a minute as a member of a set.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "hours and minutes are 0 to 59"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "hours and minutes are 0 to 59")]
 fn small(number: i64) -> u8 {
     number as u8
 }
@@ -247,13 +214,7 @@ impl<'a> Upcoming<'a> {
         let from = whole_second(from);
         let until = from.saturating_add(STRETCH);
         let offsets = Offsets::new(&zone, from, until);
-        Self {
-            fields,
-            zone,
-            offsets,
-            until,
-            at: Some(from),
-        }
+        Self { fields, zone, offsets, until, at: Some(from) }
     }
 }
 
@@ -266,11 +227,7 @@ impl Iterator for Upcoming<'_> {
             self.until = from.saturating_add(STRETCH);
             self.offsets = Offsets::new(&self.zone, from, self.until);
         }
-        let next = Search {
-            fields: self.fields,
-            offsets: &self.offsets,
-        }
-        .after(from)?;
+        let next = Search { fields: self.fields, offsets: &self.offsets }.after(from)?;
         let timestamp = Timestamp::from_second(next).ok()?;
         self.at = Some(next);
         Some(timestamp)

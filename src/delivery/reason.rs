@@ -137,11 +137,7 @@ impl Reason {
     /// The reason of this name, or [`Reason::Unrecognised`].
     #[must_use]
     pub fn from_name(name: &str) -> Reason {
-        Reason::ALL
-            .iter()
-            .copied()
-            .find(|reason| reason.as_str() == name)
-            .unwrap_or(Reason::Unrecognised)
+        Reason::ALL.iter().copied().find(|reason| reason.as_str() == name).unwrap_or(Reason::Unrecognised)
     }
 }
 
@@ -179,10 +175,7 @@ mod tests {
     fn every_reason_is_documented_with_what_to_do() {
         let page = include_str!("../../docs/reasons.md");
         for reason in Reason::ALL {
-            assert!(
-                page.contains(&format!("| `{reason}` |")),
-                "docs/reasons.md lacks {reason}"
-            );
+            assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
         }
     }
 }

@@ -4,9 +4,7 @@ use super::{CLOCK_TOLERANCE_SECONDS, Timestamp};
 
 /// The name doesn't end as the `CronJob` controller ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the Job's name must end in - and the Unix minutes of its scheduled time, as the CronJob controller names it"
-)]
+#[error("the Job's name must end in - and the Unix minutes of its scheduled time, as the CronJob controller names it")]
 pub struct JobNameInvalid;
 
 /// Why a scheduled time is not believed: anyone who may make Jobs might make one by hand.
@@ -43,11 +41,7 @@ pub fn scheduled_time_of_job(name: &str) -> Result<Timestamp, JobNameInvalid> {
 ///
 /// # Errors
 /// When the time is ahead by more than [`CLOCK_TOLERANCE_SECONDS`] or longer ago than the deadline.
-pub fn judge_scheduled_time(
-    scheduled: Timestamp,
-    now: Timestamp,
-    deadline: u64,
-) -> Result<(), ScheduledTimeRefused> {
+pub fn judge_scheduled_time(scheduled: Timestamp, now: Timestamp, deadline: u64) -> Result<(), ScheduledTimeRefused> {
     let ahead = scheduled.unix().saturating_sub(now.unix());
     let late = now.unix().saturating_sub(scheduled.unix());
     if ahead > CLOCK_TOLERANCE_SECONDS {
@@ -69,14 +63,8 @@ mod tests {
 
     #[test]
     fn reads_the_minutes_that_the_cronjob_controller_writes() {
-        assert_eq!(
-            scheduled_time_of_job("postern-nightly-29412144"),
-            Ok(at(29_412_144 * 60))
-        );
-        assert_eq!(
-            scheduled_time_of_job("postern-7-29412144"),
-            Ok(at(29_412_144 * 60))
-        );
+        assert_eq!(scheduled_time_of_job("postern-nightly-29412144"), Ok(at(29_412_144 * 60)));
+        assert_eq!(scheduled_time_of_job("postern-7-29412144"), Ok(at(29_412_144 * 60)));
     }
 
     #[test]
@@ -109,16 +97,10 @@ mod tests {
 
     #[test]
     fn refuses_a_future_time_and_one_past_the_deadline() {
-        assert_eq!(
-            judge_scheduled_time(at(960), at(954), 120),
-            Err(ScheduledTimeRefused::InFuture(6))
-        );
+        assert_eq!(judge_scheduled_time(at(960), at(954), 120), Err(ScheduledTimeRefused::InFuture(6)));
         assert_eq!(
             judge_scheduled_time(at(960), at(1_081), 120),
-            Err(ScheduledTimeRefused::PastDeadline {
-                late: 121,
-                deadline: 120
-            })
+            Err(ScheduledTimeRefused::PastDeadline { late: 121, deadline: 120 })
         );
     }
 }

@@ -30,11 +30,7 @@ impl Timestamp {
     /// The second that a system clock shows; a clock out of range shows its nearest end.
     #[must_use]
     pub fn of(time: SystemTime) -> Timestamp {
-        Timestamp(
-            time.duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs())
-                .min(LAST),
-        )
+        Timestamp(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST))
     }
 
     /// Seconds since 1970.
@@ -49,10 +45,7 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = date_of(self.0 / DAY);
         let second = self.0 % DAY;
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
@@ -62,20 +55,14 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Timestamp, TimestampMalformed> {
         let number = |from: usize, to: usize| -> Option<u64> {
             let digits = text.get(from..to)?;
-            digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then(|| digits.parse().ok())?
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
         };
         let seconds = || {
             let days = days_before(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
             Some(days * DAY + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?)
         };
         // Whatever is out of range or has other separators is not what the time would be written as.
-        seconds()
-            .and_then(Timestamp::from_unix)
-            .filter(|time| time.to_string() == text)
-            .ok_or(TimestampMalformed)
+        seconds().and_then(Timestamp::from_unix).filter(|time| time.to_string() == text).ok_or(TimestampMalformed)
     }
 }
 
@@ -98,20 +85,7 @@ fn is_leap(year: u64) -> bool {
 }
 
 fn month_lengths(year: u64) -> [u64; 12] {
-    [
-        31,
-        if is_leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ]
+    [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 }
 
 /// Days from 1970-01-01 to the first of January of the year.
@@ -124,11 +98,7 @@ fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
     if year < 1970 || !(1..=12).contains(&month) || day == 0 {
         return None;
     }
-    let months = month_lengths(year)
-        .into_iter()
-        .zip(1..month)
-        .map(|(length, _)| length)
-        .sum::<u64>();
+    let months = month_lengths(year).into_iter().zip(1..month).map(|(length, _)| length).sum::<u64>();
     Some(days_before_year(year) + months + day - 1)
 }
 
@@ -176,8 +146,7 @@ mod tests {
     #[test]
     fn agrees_with_httpdate_on_every_day_of_four_centuries() {
         for days in 0..146_097 {
-            let http =
-                httpdate::fmt_http_date(UNIX_EPOCH + std::time::Duration::from_secs(days * DAY));
+            let http = httpdate::fmt_http_date(UNIX_EPOCH + std::time::Duration::from_secs(days * DAY));
             let (year, _, day) = date_of(days);
             assert_eq!(http[5..7].parse::<u64>().unwrap(), day);
             assert_eq!(http[12..16].parse::<u64>().unwrap(), year);
@@ -207,11 +176,7 @@ mod tests {
             "2025/01/01T00:00:00Z",
             "２025-01-01T00:00:00Z",
         ] {
-            assert_eq!(
-                text.parse::<Timestamp>(),
-                Err(TimestampMalformed),
-                "{text:?}"
-            );
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampMalformed), "{text:?}");
         }
     }
 }

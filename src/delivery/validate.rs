@@ -4,10 +4,9 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, DeliveryInvalid, FileRef, Header, MAX_BODY_BYTES,
-    MAX_HEADERS, MAX_KEYS, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme,
-    Signing, TIMEOUT_SECONDS, TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name,
-    is_header_value,
+    ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, DeliveryInvalid, FileRef, Header, MAX_BODY_BYTES, MAX_HEADERS, MAX_KEYS,
+    MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme, Signing, TIMEOUT_SECONDS,
+    TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name, is_header_value,
 };
 use crate::signing::ClassicOptions;
 
@@ -34,11 +33,7 @@ impl Delivery {
         } = self;
         validate_schedule(schedule)?;
         if let Run::Scheduled(scheduled) = run {
-            in_range(
-                "run.scheduled.offsetSeconds",
-                &scheduled.offset_seconds,
-                &(0..=MAX_OFFSET_SECONDS),
-            )?;
+            in_range("run.scheduled.offsetSeconds", &scheduled.offset_seconds, &(0..=MAX_OFFSET_SECONDS))?;
         }
         validate_file("url", url)?;
         validate_headers(headers)?;
@@ -55,24 +50,14 @@ impl Delivery {
 }
 
 fn field<T>(field: impl Into<String>, problem: impl Display) -> Result<T, DeliveryInvalid> {
-    Err(DeliveryInvalid::Field {
-        field: field.into(),
-        problem: problem.to_string(),
-    })
+    Err(DeliveryInvalid::Field { field: field.into(), problem: problem.to_string() })
 }
 
-fn in_range<T: PartialOrd + Display>(
-    name: &str,
-    value: &T,
-    range: &RangeInclusive<T>,
-) -> Result<(), DeliveryInvalid> {
+fn in_range<T: PartialOrd + Display>(name: &str, value: &T, range: &RangeInclusive<T>) -> Result<(), DeliveryInvalid> {
     if range.contains(value) {
         return Ok(());
     }
-    field(
-        name,
-        format_args!("must be between {} and {}", range.start(), range.end()),
-    )
+    field(name, format_args!("must be between {} and {}", range.start(), range.end()))
 }
 
 /// Names become part of messages and bodies: what Kubernetes allows in a name, and nothing else.
@@ -81,18 +66,11 @@ fn validate_name(name: &str, value: &str, longest: usize) -> Result<(), Delivery
     if (1..=longest).contains(&value.len()) && value.bytes().all(plain) {
         return Ok(());
     }
-    field(
-        name,
-        format_args!("must be 1 to {longest} letters, digits, hyphens, full stops or underscores"),
-    )
+    field(name, format_args!("must be 1 to {longest} letters, digits, hyphens, full stops or underscores"))
 }
 
 fn validate_schedule(schedule: &Schedule) -> Result<(), DeliveryInvalid> {
-    let Schedule {
-        name,
-        namespace,
-        uid,
-    } = schedule;
+    let Schedule { name, namespace, uid } = schedule;
     validate_name("schedule.name", name, 253)?;
     validate_name("schedule.namespace", namespace, 63)?;
     validate_name("schedule.uid", uid, 64)
@@ -109,10 +87,7 @@ fn validate_file(name: &str, file: &FileRef) -> Result<(), DeliveryInvalid> {
     if file.path.len() <= 256 && file.path.split('/').all(plain) {
         return Ok(());
     }
-    field(
-        format!("{name}.path"),
-        "must be plain names joined by /, at most 256 bytes",
-    )
+    field(format!("{name}.path"), "must be plain names joined by /, at most 256 bytes")
 }
 
 fn validate_header_name(field: String, name: &str) -> Result<(), DeliveryInvalid> {
@@ -123,10 +98,7 @@ fn validate_header_value(name: &str, value: &str) -> Result<(), DeliveryInvalid>
     if value.len() <= MAX_VALUE_BYTES && is_header_value(value.as_bytes()) {
         return Ok(());
     }
-    field(
-        name,
-        format_args!("must be printable ASCII, at most {MAX_VALUE_BYTES} bytes"),
-    )
+    field(name, format_args!("must be printable ASCII, at most {MAX_VALUE_BYTES} bytes"))
 }
 
 fn validate_headers(headers: &[Header]) -> Result<(), DeliveryInvalid> {
@@ -144,16 +116,10 @@ fn validate_headers(headers: &[Header]) -> Result<(), DeliveryInvalid> {
 }
 
 fn validate_body(body: &Body) -> Result<(), DeliveryInvalid> {
-    let Body {
-        content_type,
-        source,
-    } = body;
+    let Body { content_type, source } = body;
     validate_header_value("body.contentType", content_type)?;
     if content_type.trim().is_empty() {
-        return field(
-            "body.contentType",
-            "must not be empty: name it, as application/json",
-        );
+        return field("body.contentType", "must not be empty: name it, as application/json");
     }
     match source {
         // Its size is held against the tier when it is read, as a file's is.
@@ -163,61 +129,35 @@ fn validate_body(body: &Body) -> Result<(), DeliveryInvalid> {
 }
 
 fn validate_signing(signing: &Signing, headers: &[Header]) -> Result<(), DeliveryInvalid> {
-    let Signing {
-        scheme,
-        keys,
-        classic,
-    } = signing;
+    let Signing { scheme, keys, classic } = signing;
     in_range("signing.keys", &keys.len(), &(1..=MAX_KEYS))?;
     for (at, key) in keys.iter().enumerate() {
         validate_file(&format!("signing.keys[{at}]"), key)?;
     }
     match (scheme, classic) {
         (Scheme::StandardWebhooks, None) => Ok(()),
-        (Scheme::StandardWebhooks, Some(_)) => field(
-            "signing.classic",
-            "belongs to the classic schemes: leave it out",
-        ),
-        (Scheme::HmacSha256Hex | Scheme::HmacSha256Base64, None) => field(
-            "signing.classic",
-            "a classic scheme needs at least the header's name",
-        ),
-        (Scheme::HmacSha256Hex | Scheme::HmacSha256Base64, Some(options)) => {
-            validate_classic(options, headers)
+        (Scheme::StandardWebhooks, Some(_)) => field("signing.classic", "belongs to the classic schemes: leave it out"),
+        (Scheme::HmacSha256Hex | Scheme::HmacSha256Base64, None) => {
+            field("signing.classic", "a classic scheme needs at least the header's name")
         }
+        (Scheme::HmacSha256Hex | Scheme::HmacSha256Base64, Some(options)) => validate_classic(options, headers),
     }
 }
 
 fn validate_classic(options: &ClassicOptions, headers: &[Header]) -> Result<(), DeliveryInvalid> {
-    let ClassicOptions {
-        header,
-        prefix,
-        payload: _,
-    } = options;
+    let ClassicOptions { header, prefix, payload: _ } = options;
     validate_header_name("signing.classic.header".into(), header)?;
-    if headers
-        .iter()
-        .any(|set| set.name.eq_ignore_ascii_case(header))
-    {
-        return field(
-            "signing.classic.header",
-            "is set in headers too: leave it out there",
-        );
+    if headers.iter().any(|set| set.name.eq_ignore_ascii_case(header)) {
+        return field("signing.classic.header", "is set in headers too: leave it out there");
     }
     if prefix.len() <= 64 && prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    field(
-        "signing.classic.prefix",
-        "must be at most 64 printable ASCII characters without blanks",
-    )
+    field("signing.classic.prefix", "must be at most 64 printable ASCII characters without blanks")
 }
 
 fn validate_tls(tls: &Tls) -> Result<(), DeliveryInvalid> {
-    let Tls {
-        ca_bundle,
-        client_certificate,
-    } = tls;
+    let Tls { ca_bundle, client_certificate } = tls;
     if let Some(file) = ca_bundle {
         validate_file("tls.caBundle", file)?;
     }
@@ -229,27 +169,10 @@ fn validate_tls(tls: &Tls) -> Result<(), DeliveryInvalid> {
 }
 
 fn validate_retries(retries: &Retries) -> Result<(), DeliveryInvalid> {
-    let Retries {
-        attempts,
-        timeout_seconds,
-        backoff,
-        total_deadline_seconds,
-    } = retries;
+    let Retries { attempts, timeout_seconds, backoff, total_deadline_seconds } = retries;
     in_range("retries.attempts", attempts, &ATTEMPTS)?;
     in_range("retries.timeoutSeconds", timeout_seconds, &TIMEOUT_SECONDS)?;
-    in_range(
-        "retries.backoff.minSeconds",
-        &backoff.min_seconds,
-        &BACKOFF_SECONDS,
-    )?;
-    in_range(
-        "retries.backoff.maxSeconds",
-        &backoff.max_seconds,
-        &(backoff.min_seconds..=*BACKOFF_SECONDS.end()),
-    )?;
-    in_range(
-        "retries.totalDeadlineSeconds",
-        total_deadline_seconds,
-        &TOTAL_DEADLINE_SECONDS,
-    )
+    in_range("retries.backoff.minSeconds", &backoff.min_seconds, &BACKOFF_SECONDS)?;
+    in_range("retries.backoff.maxSeconds", &backoff.max_seconds, &(backoff.min_seconds..=*BACKOFF_SECONDS.end()))?;
+    in_range("retries.totalDeadlineSeconds", total_deadline_seconds, &TOTAL_DEADLINE_SECONDS)
 }

@@ -36,14 +36,9 @@ impl Checked {
 /// `AddressInternal` for the first address that is not allowed, `NameNotResolved` when there is none at all.
 pub fn judge_all(ips: &[IpAddr], port: u16, rules: &Rules) -> Result<Vec<Checked>, Refusal> {
     if ips.is_empty() {
-        return Err(Refusal::new(
-            Reason::NameNotResolved,
-            "the name has no address",
-        ));
+        return Err(Refusal::new(Reason::NameNotResolved, "the name has no address"));
     }
-    ips.iter()
-        .map(|ip| Checked::new(*ip, port, rules))
-        .collect()
+    ips.iter().map(|ip| Checked::new(*ip, port, rules)).collect()
 }
 
 /// Judges one address: by the cluster's own ranges, the special-purpose registries, and for IPv6 also by the IPv4
@@ -53,8 +48,7 @@ pub fn judge_all(ips: &[IpAddr], port: u16, rules: &Rules) -> Result<Vec<Checked
 /// # Errors
 /// `AddressInternal`, naming the address, the block and its RFC.
 pub fn judge(ip: IpAddr, rules: &Rules) -> Result<(), Refusal> {
-    judge_one(ip, rules)
-        .map_err(|why| Refusal::new(Reason::AddressInternal, format!("{ip} {why}")))?;
+    judge_one(ip, rules).map_err(|why| Refusal::new(Reason::AddressInternal, format!("{ip} {why}")))?;
     let IpAddr::V6(v6) = ip else { return Ok(()) };
     for (form, v4) in carried(v6) {
         judge_one(v4.into(), rules).map_err(|why| {
@@ -81,24 +75,18 @@ fn judge_one(ip: IpAddr, rules: &Rules) -> Result<(), String> {
         return Ok(());
     }
     if let Some(block) = registry::special(ip) {
-        return Err(format!(
-            "is in {} ({}, {})",
-            block.net, block.name, block.spec
-        ));
+        return Err(format!("is in {} ({}, {})", block.net, block.name, block.spec));
     }
     match ip {
-        IpAddr::V6(v6) if !GLOBAL_UNICAST.contains(&v6) => Err(format!(
-            "is outside {GLOBAL_UNICAST}, all that is global unicast (RFC 3587)"
-        )),
+        IpAddr::V6(v6) if !GLOBAL_UNICAST.contains(&v6) => {
+            Err(format!("is outside {GLOBAL_UNICAST}, all that is global unicast (RFC 3587)"))
+        }
         _ => Ok(()),
     }
 }
 
 fn most_specific(nets: &[IpNet], ip: IpAddr) -> Option<IpNet> {
-    nets.iter()
-        .copied()
-        .filter(|net| net.contains(&ip))
-        .max_by_key(IpNet::prefix_len)
+    nets.iter().copied().filter(|net| net.contains(&ip)).max_by_key(IpNet::prefix_len)
 }
 
 /// The IPv4 addresses that a translator, a tunnel or a dual-stack socket could take an IPv6 address for.
@@ -116,10 +104,7 @@ fn carried(ip: Ipv6Addr) -> Vec<(&'static str, Ipv4Addr)> {
         [0x64, 0xff9b, 1, ..] => {
             found.push(("NAT64, RFC 8215", v4(6)));
             if segments[3..6] != [0, 0, 0] {
-                found.push((
-                    "NAT64, RFC 8215",
-                    join(segments[3], segments[4] << 8 | segments[5] >> 8),
-                ));
+                found.push(("NAT64, RFC 8215", join(segments[3], segments[4] << 8 | segments[5] >> 8)));
             }
         }
         [0x2001, 0, ..] => {

@@ -39,10 +39,7 @@ fn allows_public_addresses() {
 
 #[test]
 fn says_which_block_and_rfc() {
-    assert_eq!(
-        detail("10.1.2.3", &Rules::default()).unwrap(),
-        "10.1.2.3 is in 10.0.0.0/8 (Private-Use, RFC 1918)"
-    );
+    assert_eq!(detail("10.1.2.3", &Rules::default()).unwrap(), "10.1.2.3 is in 10.0.0.0/8 (Private-Use, RFC 1918)");
 }
 
 #[test]
@@ -80,10 +77,7 @@ fn lifting_an_ipv6_block_does_not_lift_the_ipv4_inside() {
         ("::ffff:0:10.0.0.1", "::ffff:0:8.8.8.8"),
         ("64:ff9b:1::10.0.0.1", "64:ff9b:1::8.8.8.8"),
         ("64:ff9b:1:0a00:0:100::", "64:ff9b:1:808:8:800:808:808"),
-        (
-            "64:ff9b:1:0a00:0:100:808:808",
-            "64:ff9b:1:808:8:800:808:808",
-        ),
+        ("64:ff9b:1:0a00:0:100:808:808", "64:ff9b:1:808:8:800:808:808"),
         ("2002:a00:1::", "2002:808:808::"),
         ("2001:0:a00:1::f7f7:f7f7", "2001:0:808:808::f7f7:f7f7"),
         ("2001:0:808:808::f5ff:fffe", "2001:0:808:808::f7f7:f7f7"),
@@ -96,10 +90,7 @@ fn lifting_an_ipv6_block_does_not_lift_the_ipv4_inside() {
 
 #[test]
 fn only_allowed_cidrs_lift_a_special_block_and_only_what_they_cover() {
-    let rules = Rules {
-        allowed_cidrs: nets(&["10.1.0.0/16", "fd12::/16"]),
-        ..Rules::default()
-    };
+    let rules = Rules { allowed_cidrs: nets(&["10.1.0.0/16", "fd12::/16"]), ..Rules::default() };
     assert_eq!(detail("10.1.2.3", &rules), None);
     assert_eq!(detail("fd12::1", &rules), None);
     assert!(detail("10.2.0.1", &rules).is_some());
@@ -109,15 +100,8 @@ fn only_allowed_cidrs_lift_a_special_block_and_only_what_they_cover() {
 
 #[test]
 fn the_clusters_own_ranges_are_refused_even_when_public() {
-    let rules = Rules {
-        denied_cidrs: nets(&["8.8.0.0/16", "2606:4700::/32"]),
-        ..Rules::default()
-    };
-    assert!(
-        detail("8.8.8.8", &rules)
-            .unwrap()
-            .contains("cluster's own ranges")
-    );
+    let rules = Rules { denied_cidrs: nets(&["8.8.0.0/16", "2606:4700::/32"]), ..Rules::default() };
+    assert!(detail("8.8.8.8", &rules).unwrap().contains("cluster's own ranges"));
     assert!(detail("2606:4700::1", &rules).is_some());
     assert!(detail("64:ff9b::8.8.8.8", &rules).is_some());
     assert_eq!(detail("8.9.0.1", &rules), None);
@@ -126,34 +110,19 @@ fn the_clusters_own_ranges_are_refused_even_when_public() {
 #[test]
 fn of_the_allowed_and_the_clusters_ranges_the_more_specific_wins() {
     let denied_cidrs = nets(&["10.96.0.0/12"]);
-    for (allowed, lifted) in [
-        ("10.0.0.0/8", false),
-        ("0.0.0.0/0", false),
-        ("10.96.0.0/12", true),
-        ("10.96.5.5/32", true),
-    ] {
-        let rules = Rules {
-            allowed_cidrs: nets(&[allowed]),
-            denied_cidrs: denied_cidrs.clone(),
-            ..Rules::default()
-        };
+    for (allowed, lifted) in
+        [("10.0.0.0/8", false), ("0.0.0.0/0", false), ("10.96.0.0/12", true), ("10.96.5.5/32", true)]
+    {
+        let rules = Rules { allowed_cidrs: nets(&[allowed]), denied_cidrs: denied_cidrs.clone(), ..Rules::default() };
         assert_eq!(detail("10.96.5.5", &rules).is_none(), lifted, "{allowed}");
     }
 }
 
 #[test]
 fn one_refused_address_refuses_them_all() {
-    let ips: Vec<IpAddr> = ["8.8.8.8", "10.0.0.1", "1.1.1.1"]
-        .map(|ip| ip.parse().unwrap())
-        .to_vec();
-    assert_eq!(
-        judge_all(&ips, 443, &Rules::default()).unwrap_err().reason,
-        Reason::AddressInternal
-    );
-    assert_eq!(
-        judge_all(&[], 443, &Rules::default()).unwrap_err().reason,
-        Reason::NameNotResolved
-    );
+    let ips: Vec<IpAddr> = ["8.8.8.8", "10.0.0.1", "1.1.1.1"].map(|ip| ip.parse().unwrap()).to_vec();
+    assert_eq!(judge_all(&ips, 443, &Rules::default()).unwrap_err().reason, Reason::AddressInternal);
+    assert_eq!(judge_all(&[], 443, &Rules::default()).unwrap_err().reason, Reason::NameNotResolved);
     let checked = judge_all(&ips[..1], 8443, &Rules::default()).unwrap();
     assert_eq!(checked[0].addr(), "8.8.8.8:8443".parse().unwrap());
 }

@@ -13,35 +13,22 @@ const MAX_UDP_ANSWER: usize = 4096;
 /// Asks, and waits for a fitting answer for as long as the caller lets it.
 pub(super) async fn exchange(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let answer = over_udp(server, query).await?;
-    if answer.metadata.truncation {
-        over_tcp(server, query).await
-    } else {
-        Ok(answer)
-    }
+    if answer.metadata.truncation { over_tcp(server, query).await } else { Ok(answer) }
 }
 
 /// A forger has to hit the random id, the random port (a fresh socket each time) and the question; the socket is
 /// connected, so that the kernel drops what comes from elsewhere. What does not fit is not an answer, and the wait for
 /// one goes on.
 async fn over_udp(server: SocketAddr, query: &Query) -> io::Result<Message> {
-    let any: IpAddr = if server.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(server).await?;
     let question = question(query);
-    socket
-        .send(&question.to_vec().map_err(io::Error::other)?)
-        .await?;
+    socket.send(&question.to_vec().map_err(io::Error::other)?).await?;
     let mut buffer = vec![0; MAX_UDP_ANSWER];
     loop {
         let length = socket.recv(&mut buffer).await?;
-        if let Some(answer) = Message::from_vec(&buffer[..length])
-            .ok()
-            .filter(|answer| fits(answer, &question))
-        {
+        if let Some(answer) = Message::from_vec(&buffer[..length]).ok().filter(|answer| fits(answer, &question)) {
             return Ok(answer);
         }
     }
@@ -53,15 +40,11 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let bytes = question.to_vec().map_err(io::Error::other)?;
     let length = u16::try_from(bytes.len()).map_err(io::Error::other)?;
     // One write, so that it goes out as one segment.
-    stream
-        .write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat())
-        .await?;
+    stream.write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat()).await?;
     let length = stream.read_u16().await?;
     let mut buffer = vec![0; length.into()];
     stream.read_exact(&mut buffer).await?;
-    let answer = Message::from_vec(&buffer)
-        .ok()
-        .filter(|answer| fits(answer, &question));
+    let answer = Message::from_vec(&buffer).ok().filter(|answer| fits(answer, &question));
     answer
         .filter(|answer| !answer.metadata.truncation)
         .ok_or_else(|| io::Error::other("the answer over TCP is malformed"))

@@ -72,10 +72,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         if label.starts_with('-') || label.ends_with('-') {
             return Err("a label of the host name starts or ends with a hyphen");
         }
-        if !label
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-        {
+        if !label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
             return Err("the host name has a character that host names don't have");
         }
     }
@@ -87,11 +84,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 /// # Errors
 /// `HostNotAllowed` when the tier says so, `HostInternal` when the name can only mean something internal.
 pub(super) fn judge_host(host: &Host, rules: &Rules) -> Result<(), Refusal> {
-    if rules
-        .denied_hosts
-        .iter()
-        .any(|pattern| pattern.matches(host))
-    {
+    if rules.denied_hosts.iter().any(|pattern| pattern.matches(host)) {
         let detail = format!("{host} is one of the tier's deniedHosts");
         return Err(Refusal::new(Reason::HostNotAllowed, detail));
     }
@@ -103,12 +96,7 @@ pub(super) fn judge_host(host: &Host, rules: &Rules) -> Result<(), Refusal> {
         return Ok(());
     };
     match internal(name, rules) {
-        Some(why)
-            if !rules
-                .allowed_hosts
-                .iter()
-                .any(|pattern| pattern.is_exactly(host)) =>
-        {
+        Some(why) if !rules.allowed_hosts.iter().any(|pattern| pattern.is_exactly(host)) => {
             Err(Refusal::new(Reason::HostInternal, format!("{name} {why}")))
         }
         _ => Ok(()),
@@ -146,18 +134,11 @@ fn internal(name: &str, rules: &Rules) -> Option<&'static str> {
     if !name.contains('.') {
         return Some("has a single label: write the full domain name");
     }
-    if rules
-        .cluster_domain()
-        .is_some_and(|domain| is_or_is_below(name, &domain))
-    {
+    if rules.cluster_domain().is_some_and(|domain| is_or_is_below(name, &domain)) {
         return Some("is in the cluster's own domain");
     }
-    let domains = INTERNAL_DOMAINS
-        .iter()
-        .filter(|(domain, _)| is_or_is_below(name, domain));
-    let names = INTERNAL_NAMES
-        .iter()
-        .filter(|(internal, _)| name == *internal);
+    let domains = INTERNAL_DOMAINS.iter().filter(|(domain, _)| is_or_is_below(name, domain));
+    let names = INTERNAL_NAMES.iter().filter(|(internal, _)| name == *internal);
     domains.chain(names).map(|(_, why)| *why).next()
 }
 
@@ -168,8 +149,7 @@ pub(super) fn is_or_is_below(name: &str, domain: &str) -> bool {
 
 /// Whether a name lies below a domain: `a.b.c` below `b.c` and `c`, but `ab.c` not below `b.c`.
 pub(super) fn is_below(name: &str, domain: &str) -> bool {
-    name.strip_suffix(domain)
-        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    name.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 #[cfg(test)]

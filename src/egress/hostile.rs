@@ -35,23 +35,14 @@ const BEYOND: &[&str] = &[
 
 /// Every block that must be refused: all that looks like one in the registries as published, and [`BEYOND`].
 pub(super) static SPECIAL_BLOCKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
-    let registries = [
-        include_str!("data/iana-ipv4-special-registry.csv"),
-        include_str!("data/iana-ipv6-special-registry.csv"),
-    ];
-    let published = registries
-        .iter()
-        .flat_map(|csv| csv.split(['\n', ',', '"', ' ']));
-    let all = published
-        .chain(BEYOND.iter().copied())
-        .filter_map(|word| word.parse().ok());
+    let registries =
+        [include_str!("data/iana-ipv4-special-registry.csv"), include_str!("data/iana-ipv6-special-registry.csv")];
+    let published = registries.iter().flat_map(|csv| csv.split(['\n', ',', '"', ' ']));
+    let all = published.chain(BEYOND.iter().copied()).filter_map(|word| word.parse().ok());
     all.filter(|net: &IpNet| *net != NAT64).collect()
 });
 
-const NAT64: IpNet = IpNet::V6(Ipv6Net::new_assert(
-    Ipv6Addr::from_bits(0x0064_ff9b << 96),
-    96,
-));
+const NAT64: IpNet = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::from_bits(0x0064_ff9b << 96), 96));
 
 /// Whether an address is public, by arithmetic on its bits.
 pub(super) fn is_public(ip: IpAddr) -> bool {
@@ -60,11 +51,7 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
     }
     let IpAddr::V6(v6) = ip else { return true };
     let bits = v6.to_bits();
-    let at = |shift: u32| {
-        IpAddr::V4(Ipv4Addr::from_bits(
-            u32::try_from(bits >> shift & 0xffff_ffff).unwrap(),
-        ))
-    };
+    let at = |shift: u32| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits >> shift & 0xffff_ffff).unwrap()));
     let isatap = bits >> 32 & 0xfcff_ffff == 0x5efe;
     // The other forms that carry an IPv4 address are in blocks that are refused whole.
     (!isatap || is_public(at(0))) && (!NAT64.contains(&ip) || is_public(at(0)))
@@ -76,20 +63,13 @@ pub(super) fn samples(net: IpNet) -> Vec<IpAddr> {
         IpNet::V4(net) => {
             let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
             let inside = first + (last - first) / 3;
-            let near = [
-                first.saturating_add(1).min(last),
-                last.saturating_sub(1).max(first),
-            ];
-            [first, last, inside, near[0], near[1]]
-                .map(|bits| Ipv4Addr::from_bits(bits).into())
-                .to_vec()
+            let near = [first.saturating_add(1).min(last), last.saturating_sub(1).max(first)];
+            [first, last, inside, near[0], near[1]].map(|bits| Ipv4Addr::from_bits(bits).into()).to_vec()
         }
         IpNet::V6(net) => {
             let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
             let inside = first + (last - first) / 3;
-            [first, last, inside]
-                .map(|bits| Ipv6Addr::from_bits(bits).into())
-                .to_vec()
+            [first, last, inside].map(|bits| Ipv6Addr::from_bits(bits).into()).to_vec()
         }
     };
     samples.dedup();
@@ -99,10 +79,7 @@ pub(super) fn samples(net: IpNet) -> Vec<IpAddr> {
 /// Every way to write an address as the host of a URL.
 pub(super) fn spellings(ip: IpAddr) -> Vec<String> {
     match ip {
-        IpAddr::V4(ip) => v4_spellings(ip)
-            .into_iter()
-            .chain(carriers(ip).into_iter().flat_map(v6_spellings))
-            .collect(),
+        IpAddr::V4(ip) => v4_spellings(ip).into_iter().chain(carriers(ip).into_iter().flat_map(v6_spellings)).collect(),
         IpAddr::V6(ip) => v6_spellings(ip),
     }
 }
@@ -163,32 +140,19 @@ pub(super) fn carriers(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
 }
 
 fn v6_spellings(ip: Ipv6Addr) -> Vec<String> {
-    let full = ip
-        .segments()
-        .map(|segment| format!("{segment:04x}"))
-        .join(":");
+    let full = ip.segments().map(|segment| format!("{segment:04x}")).join(":");
     let [.., a, b, c, d] = ip.octets();
     let dotted_tail = format!("{}:{a}.{b}.{c}.{d}", &full[..29]);
-    vec![
-        format!("[{ip}]"),
-        format!("[{full}]"),
-        format!("[{}]", full.to_uppercase()),
-        format!("[{dotted_tail}]"),
-    ]
+    vec![format!("[{ip}]"), format!("[{full}]"), format!("[{}]", full.to_uppercase()), format!("[{dotted_tail}]")]
 }
 
 pub(super) fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| format!("%{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat()
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// U+FF01 to U+FF5E are the full-width forms of ASCII.
 pub(super) fn full_width(text: &str) -> String {
-    text.chars()
-        .map(|c| char::from_u32(u32::from(c) - 0x21 + 0xff01).unwrap())
-        .collect()
+    text.chars().map(|c| char::from_u32(u32::from(c) - 0x21 + 0xff01).unwrap()).collect()
 }
 
 fn circled(text: &str) -> String {

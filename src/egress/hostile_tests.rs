@@ -4,30 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::hostile::{
-    SPECIAL_BLOCKS, carriers, full_width, is_public, percent_encoded, samples, spellings,
-};
+use super::hostile::{SPECIAL_BLOCKS, carriers, full_width, is_public, percent_encoded, samples, spellings};
 use super::{Host, Reason, Rules, Target, judge, judge_all, masked};
 
 fn refused(url: &str) -> Option<Reason> {
-    Target::parse(url.as_bytes(), &Rules::default())
-        .err()
-        .map(|refusal| refusal.reason)
+    Target::parse(url.as_bytes(), &Rules::default()).err().map(|refusal| refusal.reason)
 }
 
 /// Fails with all the URLs that were not refused, or for another reason.
 fn assert_refused(urls: &[String], reason: Reason) {
-    let wrong: Vec<_> = urls
-        .iter()
-        .map(|url| (url, refused(url)))
-        .filter(|(_, got)| *got != Some(reason))
-        .collect();
-    assert!(
-        wrong.is_empty(),
-        "{} of {} not refused as {reason}: {wrong:#?}",
-        wrong.len(),
-        urls.len()
-    );
+    let wrong: Vec<_> = urls.iter().map(|url| (url, refused(url))).filter(|(_, got)| *got != Some(reason)).collect();
+    assert!(wrong.is_empty(), "{} of {} not refused as {reason}: {wrong:#?}", wrong.len(), urls.len());
 }
 
 #[test]
@@ -125,101 +112,57 @@ fn refuses_every_other_scheme_in_any_spelling() {
         "xhttps",
         "h",
     ];
-    let forms = schemes.iter().flat_map(|s| {
-        [
-            format!("{s}://example.com/"),
-            format!("{s}:example.com"),
-            format!("{s}:"),
-        ]
-    });
+    let forms =
+        schemes.iter().flat_map(|s| [format!("{s}://example.com/"), format!("{s}:example.com"), format!("{s}:")]);
     assert_refused(&forms.collect::<Vec<_>>(), Reason::SchemeNotHttps);
 }
 
 #[test]
 fn refuses_any_userinfo_even_an_empty_one() {
-    let users = [
-        "",
-        ":",
-        "u",
-        "u:",
-        ":p",
-        "u:p",
-        "u%40x",
-        "1.1.1.1",
-        "example.com:443",
-        "a@b",
-        "@",
-        "[::1]",
-        "%00",
-        "ü",
-    ];
-    let hosts = [
-        "example.com",
-        "127.0.0.1",
-        "1.1.1.1",
-        "[::1]",
-        "localhost",
-        "example.com:8443",
-    ];
-    let urls = users.iter().flat_map(|user| {
-        hosts
-            .iter()
-            .map(move |host| format!("https://{user}@{host}/"))
-    });
+    let users =
+        ["", ":", "u", "u:", ":p", "u:p", "u%40x", "1.1.1.1", "example.com:443", "a@b", "@", "[::1]", "%00", "ü"];
+    let hosts = ["example.com", "127.0.0.1", "1.1.1.1", "[::1]", "localhost", "example.com:8443"];
+    let urls = users.iter().flat_map(|user| hosts.iter().map(move |host| format!("https://{user}@{host}/")));
     assert_refused(&urls.collect::<Vec<_>>(), Reason::UserinfoInUrl);
 }
 
 #[test]
 fn refuses_every_port_but_443() {
-    let ports = (0..=65535_u32)
-        .step_by(257)
-        .chain([22, 80, 444, 6443, 8080, 8443, 10250, 65535]);
-    let urls: Vec<String> = ports
-        .map(|port| format!("https://example.com:{port}/"))
-        .collect();
+    let ports = (0..=65535_u32).step_by(257).chain([22, 80, 444, 6443, 8080, 8443, 10250, 65535]);
+    let urls: Vec<String> = ports.map(|port| format!("https://example.com:{port}/")).collect();
     assert_refused(&urls, Reason::PortNotAllowed);
 }
 
 #[test]
 fn refuses_control_characters_and_backslashes_anywhere() {
     let url = "https://example.com/a?b#c";
-    let bad = (0..0x20)
-        .chain(0x7f..0xa0)
-        .filter_map(char::from_u32)
-        .chain(['\\', '\u{85}']);
-    let urls =
-        bad.flat_map(|c| (0..=url.len()).map(move |at| format!("{}{c}{}", &url[..at], &url[at..])));
+    let bad = (0..0x20).chain(0x7f..0xa0).filter_map(char::from_u32).chain(['\\', '\u{85}']);
+    let urls = bad.flat_map(|c| (0..=url.len()).map(move |at| format!("{}{c}{}", &url[..at], &url[at..])));
     assert_refused(&urls.collect::<Vec<_>>(), Reason::UrlMalformed);
 }
 
 #[test]
 fn refuses_blanks_around_the_url_and_inside_the_authority() {
     let url = "https://example.com:443/";
-    let blanks = [
-        ' ', '\u{a0}', '\u{1680}', '\u{2003}', '\u{2028}', '\u{202f}', '\u{205f}', '\u{3000}',
-    ];
-    let urls = blanks
-        .iter()
-        .flat_map(|c| (0..=url.len()).map(move |at| format!("{}{c}{}", &url[..at], &url[at..])));
+    let blanks = [' ', '\u{a0}', '\u{1680}', '\u{2003}', '\u{2028}', '\u{202f}', '\u{205f}', '\u{3000}'];
+    let urls = blanks.iter().flat_map(|c| (0..=url.len()).map(move |at| format!("{}{c}{}", &url[..at], &url[at..])));
     assert_refused(&urls.collect::<Vec<_>>(), Reason::UrlMalformed);
 }
 
 fn any_ip() -> impl Strategy<Value = IpAddr> {
-    let special =
-        proptest::sample::select(SPECIAL_BLOCKS.as_slice()).prop_flat_map(|net| match net {
-            ipnet::IpNet::V4(net) => (net.network().to_bits()..=net.broadcast().to_bits())
-                .prop_map(|bits| Ipv4Addr::from_bits(bits).into())
-                .boxed(),
-            ipnet::IpNet::V6(net) => (net.network().to_bits()..=net.broadcast().to_bits())
-                .prop_map(|bits| Ipv6Addr::from_bits(bits).into())
-                .boxed(),
-        });
+    let special = proptest::sample::select(SPECIAL_BLOCKS.as_slice()).prop_flat_map(|net| match net {
+        ipnet::IpNet::V4(net) => (net.network().to_bits()..=net.broadcast().to_bits())
+            .prop_map(|bits| Ipv4Addr::from_bits(bits).into())
+            .boxed(),
+        ipnet::IpNet::V6(net) => (net.network().to_bits()..=net.broadcast().to_bits())
+            .prop_map(|bits| Ipv6Addr::from_bits(bits).into())
+            .boxed(),
+    });
     let carrier = (any::<u32>(), any::<prop::sample::Index>()).prop_map(|(bits, index)| {
         let carriers = carriers(Ipv4Addr::from_bits(bits));
         IpAddr::V6(carriers[index.index(carriers.len())])
     });
-    let global =
-        any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits >> 3 | 1 << 125)));
+    let global = any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits >> 3 | 1 << 125)));
     prop_oneof![
         special,
         carrier,
@@ -240,10 +183,7 @@ fn url_like() -> impl Strategy<Value = String> {
         1 => r"(localhost|127|1|local|svc|xn--)",
         1 => any::<char>().prop_map(String::from),
     ];
-    (
-        prop_oneof![4 => Just("https://"), 1 => Just("")],
-        prop::collection::vec(piece, 0..12),
-    )
+    (prop_oneof![4 => Just("https://"), 1 => Just("")], prop::collection::vec(piece, 0..12))
         .prop_map(|(start, pieces)| start.to_owned() + &pieces.concat())
 }
 

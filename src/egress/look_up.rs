@@ -43,10 +43,8 @@ impl Resolver {
     /// # Errors
     /// `NameNotResolved` when the file can't be read or names no server.
     pub fn from_resolv_conf(path: &Path, timeout: Duration) -> Result<Self, Refusal> {
-        let unusable =
-            |why: &str| not_resolved(format!("no name server to ask: {} {why}", path.display()));
-        let text = fs::read_to_string(path)
-            .map_err(|error| unusable(&format!("can't be read ({error})")))?;
+        let unusable = |why: &str| not_resolved(format!("no name server to ask: {} {why}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| unusable(&format!("can't be read ({error})")))?;
         let servers = name_servers(&text);
         if servers.is_empty() {
             return Err(unusable("has no nameserver line with an address"));
@@ -60,10 +58,7 @@ impl Resolver {
     /// `NameNotResolved` when either question fails or both find nothing. One good answer never stands in for the
     /// other: whoever can suppress an answer could otherwise choose what is judged.
     pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
-        let (v4, v6) = tokio::join!(
-            self.ask(name, RecordType::A),
-            self.ask(name, RecordType::AAAA)
-        );
+        let (v4, v6) = tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
         let mut ips = v4?;
         ips.extend(v6?);
         if ips.is_empty() {
@@ -103,12 +98,7 @@ fn read(answer: &Message, query: &Query) -> Result<Vec<IpAddr>, String> {
     }
     let records_of = |owner: &Name| {
         let of_owner = |record: &&Record| record.name == *owner && record.dns_class == DNSClass::IN;
-        answer
-            .answers
-            .iter()
-            .filter(of_owner)
-            .map(|record| &record.data)
-            .collect::<Vec<_>>()
+        answer.answers.iter().filter(of_owner).map(|record| &record.data).collect::<Vec<_>>()
     };
     let mut owner = &query.name;
     for _ in 0..=MAX_ALIASES {
@@ -131,10 +121,7 @@ fn name_servers(resolv_conf: &str) -> Vec<SocketAddr> {
         words.next().filter(|word| *word == "nameserver")?;
         words.next()?.parse::<IpAddr>().ok()
     });
-    servers
-        .map(|ip| SocketAddr::new(ip, 53))
-        .take(MAX_SERVERS)
-        .collect()
+    servers.map(|ip| SocketAddr::new(ip, 53)).take(MAX_SERVERS).collect()
 }
 
 fn not_resolved(detail: String) -> Refusal {
@@ -150,9 +137,8 @@ mod tests {
     fn takes_only_the_name_servers_of_resolv_conf() {
         let text = "# c\nsearch team.svc.cluster.local\nnameserver 10.96.0.10\n nameserver\tfd00::a # x\noptions ndots:5\n\
             nameserver not-an-address\nnameserver\nnameservers 1.1.1.1\n;nameserver 9.9.9.9\nnameserver 1.0.0.1\nnameserver 1.0.0.2\n";
-        let expected: Vec<SocketAddr> = ["10.96.0.10:53", "[fd00::a]:53", "1.0.0.1:53"]
-            .map(|text| text.parse().unwrap())
-            .to_vec();
+        let expected: Vec<SocketAddr> =
+            ["10.96.0.10:53", "[fd00::a]:53", "1.0.0.1:53"].map(|text| text.parse().unwrap()).to_vec();
         assert_eq!(name_servers(text), expected);
     }
 
@@ -162,17 +148,13 @@ mod tests {
         assert_eq!(longest.len(), 253);
         for name in ["_a.b_c.example", "xn--bcher-kva.example", "1.a", &longest] {
             assert!(name.parse::<Host>().is_ok(), "{name}");
-            assert!(
-                Name::from_ascii(format!("{name}.")).unwrap().is_fqdn(),
-                "{name}"
-            );
+            assert!(Name::from_ascii(format!("{name}.")).unwrap().is_fqdn(), "{name}");
         }
     }
 
     #[test]
     fn says_when_there_is_no_server_to_ask() {
-        let refusal = Resolver::from_resolv_conf(Path::new("/nonexistent"), Duration::from_secs(1))
-            .unwrap_err();
+        let refusal = Resolver::from_resolv_conf(Path::new("/nonexistent"), Duration::from_secs(1)).unwrap_err();
         assert_eq!(refusal.reason, Reason::NameNotResolved);
         assert!(refusal.detail.contains("/nonexistent"));
     }

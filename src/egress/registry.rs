@@ -18,8 +18,7 @@ pub const REGISTRY_DATE: &str = "2026-07-18";
 pub const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// All that IANA has given out as global unicast (RFC 3587, section 2). What is outside is not the Internet.
-pub const GLOBAL_UNICAST: Ipv6Net =
-    Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+pub const GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// A block of addresses with a special meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +36,7 @@ pub struct Block {
 /// The most specific special block with this address in it.
 #[must_use]
 pub fn special(ip: IpAddr) -> Option<&'static Block> {
-    blocks()
-        .filter(|block| block.net.contains(&ip))
-        .max_by_key(|block| block.net.prefix_len())
+    blocks().filter(|block| block.net.contains(&ip)).max_by_key(|block| block.net.prefix_len())
 }
 
 /// All blocks: both registries, then [`BEYOND`].
@@ -47,36 +44,14 @@ pub fn blocks() -> impl Iterator<Item = &'static Block> {
     IANA_V4.iter().chain(IANA_V6).chain(BEYOND)
 }
 
-const fn v4(
-    first: [u8; 4],
-    prefix: u8,
-    name: &'static str,
-    spec: &'static str,
-    reachable: Option<bool>,
-) -> Block {
+const fn v4(first: [u8; 4], prefix: u8, name: &'static str, spec: &'static str, reachable: Option<bool>) -> Block {
     let net = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::from_octets(first), prefix));
-    Block {
-        net,
-        name,
-        spec,
-        globally_reachable: reachable,
-    }
+    Block { net, name, spec, globally_reachable: reachable }
 }
 
-const fn v6(
-    first: [u16; 8],
-    prefix: u8,
-    name: &'static str,
-    spec: &'static str,
-    reachable: Option<bool>,
-) -> Block {
+const fn v6(first: [u16; 8], prefix: u8, name: &'static str, spec: &'static str, reachable: Option<bool>) -> Block {
     let net = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::from_segments(first), prefix));
-    Block {
-        net,
-        name,
-        spec,
-        globally_reachable: reachable,
-    }
+    Block { net, name, spec, globally_reachable: reachable }
 }
 
 /// The IPv4 registry, row by row.

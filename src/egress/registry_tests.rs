@@ -42,12 +42,7 @@ fn ours(table: &[Block]) -> Vec<Row> {
         .iter()
         .map(|block| {
             let rfcs = block.spec.split(", ").map(str::to_owned).collect();
-            (
-                block.net,
-                block.name.to_owned(),
-                rfcs,
-                block.globally_reachable,
-            )
+            (block.net, block.name.to_owned(), rfcs, block.globally_reachable)
         })
         .collect()
 }
@@ -60,9 +55,7 @@ fn published(csv: &str) -> Vec<Row> {
     for row in &rows[1..] {
         assert_eq!(row.len(), 10, "{row:?}");
         for block in row[0].split(", ") {
-            let rfcs = row[2]
-                .split(['[', ']'])
-                .filter_map(|part| part.strip_prefix("RFC")?.parse::<u32>().ok());
+            let rfcs = row[2].split(['[', ']']).filter_map(|part| part.strip_prefix("RFC")?.parse::<u32>().ok());
             blocks.push((
                 without_footnote(block).parse().unwrap(),
                 row[1].replace('"', ""),

@@ -13,11 +13,7 @@ use super::target::Target;
 /// # Errors
 /// `NameNotResolved` when A or AAAA got no proper answer, or neither has an address; `AddressInternal` when *any*
 /// address is not allowed, however many others are.
-pub async fn resolve(
-    target: &Target,
-    rules: &Rules,
-    resolver: &Resolver,
-) -> Result<Vec<Checked>, Refusal> {
+pub async fn resolve(target: &Target, rules: &Rules, resolver: &Resolver) -> Result<Vec<Checked>, Refusal> {
     let ips = match target.host() {
         Host::Ip(ip) => vec![*ip],
         Host::Name(name) => resolver.addresses(name).await?,

@@ -29,20 +29,13 @@ async fn answered(
 }
 
 /// Answers A and AAAA with these records.
-async fn with(
-    a: &'static [&'static str],
-    aaaa: &'static [&'static str],
-) -> Result<Vec<SocketAddr>, Refusal> {
-    let answer =
-        move |asked: Asked| Reply::Records(if asked.kind == RecordType::A { a } else { aaaa });
+async fn with(a: &'static [&'static str], aaaa: &'static [&'static str]) -> Result<Vec<SocketAddr>, Refusal> {
+    let answer = move |asked: Asked| Reply::Records(if asked.kind == RecordType::A { a } else { aaaa });
     answered(LONG, answer).await
 }
 
 fn addrs(texts: &[&str]) -> Vec<SocketAddr> {
-    texts
-        .iter()
-        .map(|text| SocketAddr::new(text.parse::<IpAddr>().unwrap(), 443))
-        .collect()
+    texts.iter().map(|text| SocketAddr::new(text.parse::<IpAddr>().unwrap(), 443)).collect()
 }
 
 fn reason<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Reason {
@@ -54,29 +47,20 @@ fn reason<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Reason {
 #[tokio::test]
 async fn gives_the_addresses_of_both_answers() {
     let both = with(&["1.1.1.1", "8.8.8.8"], &["2606:4700::1"]).await;
-    assert_eq!(
-        both.unwrap(),
-        addrs(&["1.1.1.1", "8.8.8.8", "2606:4700::1"])
-    );
+    assert_eq!(both.unwrap(), addrs(&["1.1.1.1", "8.8.8.8", "2606:4700::1"]));
 }
 
 #[tokio::test]
 async fn one_family_is_enough_when_the_other_answer_is_empty() {
     assert_eq!(with(&["1.1.1.1"], &[]).await.unwrap(), addrs(&["1.1.1.1"]));
-    assert_eq!(
-        with(&[], &["2606:4700::1"]).await.unwrap(),
-        addrs(&["2606:4700::1"])
-    );
+    assert_eq!(with(&[], &["2606:4700::1"]).await.unwrap(), addrs(&["2606:4700::1"]));
 }
 
 #[tokio::test]
 async fn asks_for_the_fully_qualified_name_once_per_family() {
     let dns = TestDns::start(|_| Reply::Code(ResponseCode::NXDomain)).await;
     assert_eq!(reason(ask(&dns, LONG).await), Reason::NameNotResolved);
-    assert_eq!(
-        *dns.names.lock().unwrap(),
-        ["hooks.example.com.", "hooks.example.com."]
-    );
+    assert_eq!(*dns.names.lock().unwrap(), ["hooks.example.com.", "hooks.example.com."]);
 }
 
 #[tokio::test]
@@ -84,35 +68,21 @@ async fn an_address_asks_no_server() {
     let dns = TestDns::start(|_| Reply::Records(&["10.0.0.1"])).await;
     let rules = Rules::default();
     let target = Target::parse(b"https://1.1.1.1/", &rules).unwrap();
-    let checked = resolve(&target, &rules, &Resolver::new(vec![dns.addr], LONG))
-        .await
-        .unwrap();
+    let checked = resolve(&target, &rules, &Resolver::new(vec![dns.addr], LONG)).await.unwrap();
     assert_eq!(checked[0].addr(), "1.1.1.1:443".parse().unwrap());
     assert_eq!(dns.questions.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn refuses_a_name_with_one_private_address_among_public_ones() {
-    assert_eq!(
-        reason(with(&["1.1.1.1", "10.0.0.1", "8.8.8.8"], &[]).await),
-        Reason::AddressInternal
-    );
-    assert_eq!(
-        reason(with(&["1.1.1.1"], &["2606:4700::1", "fd00::1"]).await),
-        Reason::AddressInternal
-    );
+    assert_eq!(reason(with(&["1.1.1.1", "10.0.0.1", "8.8.8.8"], &[]).await), Reason::AddressInternal);
+    assert_eq!(reason(with(&["1.1.1.1"], &["2606:4700::1", "fd00::1"]).await), Reason::AddressInternal);
 }
 
 #[tokio::test]
 async fn refuses_an_ipv6_only_internal_answer() {
-    assert_eq!(
-        reason(with(&[], &["fd00:ec2::254"]).await),
-        Reason::AddressInternal
-    );
-    assert_eq!(
-        reason(with(&[], &["::ffff:169.254.169.254"]).await),
-        Reason::AddressInternal
-    );
+    assert_eq!(reason(with(&[], &["fd00:ec2::254"]).await), Reason::AddressInternal);
+    assert_eq!(reason(with(&[], &["::ffff:169.254.169.254"]).await), Reason::AddressInternal);
 }
 
 #[tokio::test]
@@ -130,22 +100,13 @@ async fn judges_each_look_up_anew() {
 #[tokio::test]
 async fn a_failure_of_either_question_fails_the_look_up() {
     for failing in [RecordType::A, RecordType::AAAA] {
-        for code in [
-            ResponseCode::ServFail,
-            ResponseCode::Refused,
-            ResponseCode::FormErr,
-            ResponseCode::NotImp,
-        ] {
+        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::FormErr, ResponseCode::NotImp] {
             let answer = move |asked: Asked| match asked.kind {
                 kind if kind == failing => Reply::Code(code),
                 RecordType::A => Reply::Records(&["1.1.1.1"]),
                 _ => Reply::Records(&["2606:4700::1"]),
             };
-            assert_eq!(
-                reason(answered(LONG, answer).await),
-                Reason::NameNotResolved,
-                "{failing} {code}"
-            );
+            assert_eq!(reason(answered(LONG, answer).await), Reason::NameNotResolved, "{failing} {code}");
         }
     }
 }
@@ -158,22 +119,14 @@ async fn silence_on_either_question_fails_the_look_up() {
             RecordType::A => Reply::Records(&["1.1.1.1"]),
             _ => Reply::Records(&["2606:4700::1"]),
         };
-        assert_eq!(
-            reason(answered(SHORT, answer).await),
-            Reason::NameNotResolved,
-            "{silent}"
-        );
+        assert_eq!(reason(answered(SHORT, answer).await), Reason::NameNotResolved, "{silent}");
     }
 }
 
 #[tokio::test]
 async fn asks_again_when_the_first_answer_is_lost_or_a_failure() {
     let lost = |asked: Asked| {
-        if asked.before == 0 {
-            Reply::Silence
-        } else {
-            Reply::Records(&["1.1.1.1"])
-        }
+        if asked.before == 0 { Reply::Silence } else { Reply::Records(&["1.1.1.1"]) }
     };
     assert!(answered(Duration::from_secs(2), lost).await.is_ok());
     let failed = |asked: Asked| match asked.before {
@@ -194,40 +147,21 @@ async fn asks_the_next_server_when_one_fails() {
 #[tokio::test]
 async fn a_name_without_addresses_is_not_resolved() {
     assert_eq!(reason(with(&[], &[]).await), Reason::NameNotResolved);
-    assert_eq!(
-        reason(answered(LONG, |_| Reply::Code(ResponseCode::NXDomain)).await),
-        Reason::NameNotResolved
-    );
+    assert_eq!(reason(answered(LONG, |_| Reply::Code(ResponseCode::NXDomain)).await), Reason::NameNotResolved);
 }
 
 #[tokio::test]
 async fn a_chain_of_aliases_is_judged_by_where_it_ends() {
     let public = with(
-        &[
-            "CNAME b.example.net.",
-            "b.example.net.=CNAME C.example.net.",
-            "c.example.net.=1.1.1.1",
-        ],
+        &["CNAME b.example.net.", "b.example.net.=CNAME C.example.net.", "c.example.net.=1.1.1.1"],
         &["CNAME b.example.net."],
     );
     assert_eq!(public.await.unwrap(), addrs(&["1.1.1.1"]));
-    let internal = with(
-        &[
-            "CNAME api.default.svc.cluster.local.",
-            "api.default.svc.cluster.local.=10.96.0.1",
-        ],
-        &[],
-    );
+    let internal = with(&["CNAME api.default.svc.cluster.local.", "api.default.svc.cluster.local.=10.96.0.1"], &[]);
     assert_eq!(reason(internal.await), Reason::AddressInternal);
     let unrelated = with(&["CNAME b.example.net.", "other.example.net.=1.1.1.1"], &[]);
     assert_eq!(reason(unrelated.await), Reason::NameNotResolved);
-    let endless = with(
-        &[
-            "CNAME b.example.net.",
-            "b.example.net.=CNAME hooks.example.com.",
-        ],
-        &[],
-    );
+    let endless = with(&["CNAME b.example.net.", "b.example.net.=CNAME hooks.example.com."], &[]);
     assert_eq!(reason(endless.await), Reason::NameNotResolved);
 }
 
@@ -238,16 +172,9 @@ async fn a_truncated_answer_is_asked_for_over_tcp() {
         (_, false) => Reply::Truncated,
         (_, true) => Reply::Records(&["1.1.1.1", "10.0.0.1"]),
     };
-    assert_eq!(
-        reason(answered(LONG, answer).await),
-        Reason::AddressInternal
-    );
+    assert_eq!(reason(answered(LONG, answer).await), Reason::AddressInternal);
     let answer = |asked: Asked| {
-        if asked.over_tcp {
-            Reply::Records(&["1.1.1.1"])
-        } else {
-            Reply::Truncated
-        }
+        if asked.over_tcp { Reply::Records(&["1.1.1.1"]) } else { Reply::Truncated }
     };
     assert!(answered(LONG, answer).await.is_ok());
     let always = answered(LONG, |_| Reply::Truncated).await;
@@ -273,14 +200,7 @@ async fn ignores_answers_that_do_not_fit_the_question() {
         two_questions.add_query(Query::query(Name::root(), RecordType::A));
         let mut not_an_answer = forged;
         not_an_answer.metadata.message_type = MessageType::Query;
-        vec![
-            other_id,
-            other_name,
-            other_type,
-            no_question,
-            two_questions,
-            not_an_answer,
-        ]
+        vec![other_id, other_name, other_type, no_question, two_questions, not_an_answer]
     }
     let answer = |asked: Asked| match asked.kind {
         RecordType::A => Reply::AfterForgeries(forge, &["1.1.1.1"]),
@@ -291,22 +211,8 @@ async fn ignores_answers_that_do_not_fit_the_question() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_failed_look_up() {
-    let closed = tokio::net::UdpSocket::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let resolver = Resolver::new(vec![closed], SHORT);
-    assert_eq!(
-        reason(resolver.addresses("hooks.example.com").await),
-        Reason::NameNotResolved
-    );
-    assert_eq!(
-        reason(
-            Resolver::new(vec![], LONG)
-                .addresses("hooks.example.com")
-                .await
-        ),
-        Reason::NameNotResolved
-    );
+    assert_eq!(reason(resolver.addresses("hooks.example.com").await), Reason::NameNotResolved);
+    assert_eq!(reason(Resolver::new(vec![], LONG).addresses("hooks.example.com").await), Reason::NameNotResolved);
 }

@@ -41,11 +41,7 @@ impl Rules {
 
     /// The cluster's domain in the form of [`Host::Name`].
     pub(super) fn cluster_domain(&self) -> Option<String> {
-        let domain = self
-            .cluster_domain
-            .as_deref()?
-            .trim_matches('.')
-            .to_ascii_lowercase();
+        let domain = self.cluster_domain.as_deref()?.trim_matches('.').to_ascii_lowercase();
         (!domain.is_empty()).then_some(domain)
     }
 }
@@ -81,9 +77,7 @@ impl HostPattern {
 
 /// What is wrong with a host pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{pattern:?} is not a host pattern: {problem}; write a host such as hooks.example.com, or *.example.com"
-)]
+#[error("{pattern:?} is not a host pattern: {problem}; write a host such as hooks.example.com, or *.example.com")]
 pub struct PatternError {
     pattern: String,
     problem: &'static str,
@@ -93,10 +87,7 @@ impl FromStr for HostPattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        let error = |problem| PatternError {
-            pattern: text.to_owned(),
-            problem,
-        };
+        let error = |problem| PatternError { pattern: text.to_owned(), problem };
         let (below, rest) = match text.strip_prefix("*.") {
             Some(domain) => (true, domain),
             None => (false, text),
@@ -105,9 +96,7 @@ impl FromStr for HostPattern {
             return Err(error("* stands only for the whole first label"));
         }
         if rest.contains(['/', '@', '?', '#']) || rest.contains(char::is_whitespace) {
-            return Err(error(
-                "it is a host alone, without scheme, port, path or blanks",
-            ));
+            return Err(error("it is a host alone, without scheme, port, path or blanks"));
         }
         let host = rest.parse().map_err(error)?;
         match (below, host) {
@@ -197,10 +186,7 @@ mod tests {
         assert_eq!(rules.denied_cidrs.len(), 2);
         let again: Rules = serde_json::from_str(&serde_json::to_string(&rules).unwrap()).unwrap();
         assert_eq!(again, rules);
-        assert_eq!(
-            serde_json::from_str::<Rules>("{}").unwrap(),
-            Rules::default()
-        );
+        assert_eq!(serde_json::from_str::<Rules>("{}").unwrap(), Rules::default());
     }
 
     #[test]

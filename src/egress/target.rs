@@ -61,8 +61,7 @@ impl Target {
         }
         let authority = written.authority()?;
         if authority.contains('@') {
-            let detail =
-                "the URL has a user name or password (or a bare @): put credentials in a header";
+            let detail = "the URL has a user name or password (or a bare @): put credentials in a header";
             return Err(Refusal::new(Reason::UserinfoInUrl, detail));
         }
         let url = Url::parse(written.text).map_err(|error| malformed(error.to_string()))?;
@@ -79,11 +78,7 @@ impl Target {
         }
         let path_and_query = url[Position::BeforePath..Position::AfterQuery].to_owned();
         drop(Zeroizing::new(String::from(url)));
-        Ok(Self {
-            host,
-            port,
-            path_and_query: PathAndQuery(Zeroizing::new(path_and_query)),
-        })
+        Ok(Self { host, port, path_and_query: PathAndQuery(Zeroizing::new(path_and_query)) })
     }
 
     /// The host.
@@ -150,10 +145,7 @@ pub(crate) fn seen(raw: &[u8]) -> Option<(String, Host)> {
     written.authority().ok()?;
     let url = Url::parse(written.text).ok()?;
     let host = host_of(&url).ok()?;
-    Some((
-        format!("{scheme}://{}/...", authority(&host, url.port())),
-        host,
-    ))
+    Some((format!("{scheme}://{}/...", authority(&host, url.port())), host))
 }
 
 fn authority(host: &Host, port: Option<u16>) -> String {
@@ -181,10 +173,7 @@ impl<'a> Written<'a> {
     /// Refuses what different readers read differently, or what no URL holds.
     fn read(raw: &'a [u8]) -> Result<Self, Refusal> {
         if raw.len() > MAX_URL_BYTES {
-            let detail = format!(
-                "the URL has {} bytes; the limit is {MAX_URL_BYTES}",
-                raw.len()
-            );
+            let detail = format!("the URL has {} bytes; the limit is {MAX_URL_BYTES}", raw.len());
             return Err(Refusal::new(Reason::UrlTooLong, detail));
         }
         let text = str::from_utf8(raw).map_err(|_| malformed("the URL is not UTF-8"))?;
@@ -196,9 +185,7 @@ impl<'a> Written<'a> {
             return Err(malformed(detail));
         }
         if text.contains(char::is_control) {
-            return Err(malformed(
-                "the URL has a control character, such as a tab or line break",
-            ));
+            return Err(malformed("the URL has a control character, such as a tab or line break"));
         }
         if text.contains('\\') {
             return Err(malformed("the URL has a backslash: write / or %5C"));
@@ -212,12 +199,8 @@ impl<'a> Written<'a> {
 
     /// Between `//` and the path, query or fragment: the userinfo, host and port.
     fn authority(&self) -> Result<&'a str, Refusal> {
-        let after = self
-            .rest
-            .strip_prefix("//")
-            .filter(|after| !after.starts_with('/'));
-        let after =
-            after.ok_or_else(|| malformed("the scheme is not followed by // and a host"))?;
+        let after = self.rest.strip_prefix("//").filter(|after| !after.starts_with('/'));
+        let after = after.ok_or_else(|| malformed("the scheme is not followed by // and a host"))?;
         let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.contains(char::is_whitespace) {
             return Err(malformed("the URL's host has a blank in it"));
@@ -229,9 +212,7 @@ impl<'a> Written<'a> {
 /// RFC 3986, section 3.1.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
 #[cfg(test)]

@@ -67,19 +67,12 @@ impl TestDns {
                 let mut buffer = vec![0; length.into()];
                 stream.read_exact(&mut buffer).await.unwrap();
                 for reply in for_tcp.replies(&buffer, true) {
-                    stream
-                        .write_u16(reply.len().try_into().unwrap())
-                        .await
-                        .unwrap();
+                    stream.write_u16(reply.len().try_into().unwrap()).await.unwrap();
                     stream.write_all(&reply).await.unwrap();
                 }
             }
         });
-        Self {
-            addr,
-            questions,
-            names,
-        }
+        Self { addr, questions, names }
     }
 }
 
@@ -105,21 +98,13 @@ impl State {
     fn replies(&self, bytes: &[u8], over_tcp: bool) -> Vec<Vec<u8>> {
         let question = Message::from_vec(bytes).unwrap();
         let query = question.queries[0].clone();
-        let counter = if query.query_type == RecordType::A {
-            &self.a
-        } else {
-            &self.aaaa
-        };
+        let counter = if query.query_type == RecordType::A { &self.a } else { &self.aaaa };
         let before = counter.fetch_add(1, Ordering::SeqCst);
         self.questions.fetch_add(1, Ordering::SeqCst);
         self.names.lock().unwrap().push(query.name.to_string());
         let mut reply = question.clone();
         reply.metadata.message_type = MessageType::Response;
-        let messages = match (self.answer)(Asked {
-            kind: query.query_type,
-            over_tcp,
-            before,
-        }) {
+        let messages = match (self.answer)(Asked { kind: query.query_type, over_tcp, before }) {
             Reply::Silence => vec![],
             Reply::Code(code) => {
                 reply.metadata.response_code = code;
@@ -137,22 +122,14 @@ impl State {
                 messages
             }
         };
-        messages
-            .iter()
-            .map(|message| message.to_vec().unwrap())
-            .collect()
+        messages.iter().map(|message| message.to_vec().unwrap()).collect()
     }
 }
 
 fn with_records(mut reply: Message, query: &Query, records: &[&str]) -> Message {
     for text in records {
-        let (owner, value) = text
-            .split_once('=')
-            .map_or((None, *text), |(owner, value)| (Some(owner), value));
-        let owner = owner.map_or_else(
-            || query.name.clone(),
-            |owner| Name::from_ascii(owner).unwrap(),
-        );
+        let (owner, value) = text.split_once('=').map_or((None, *text), |(owner, value)| (Some(owner), value));
+        let owner = owner.map_or_else(|| query.name.clone(), |owner| Name::from_ascii(owner).unwrap());
         let data = match value.strip_prefix("CNAME ") {
             Some(alias) => RData::CNAME(CNAME(Name::from_ascii(alias).unwrap())),
             None => match value.parse().unwrap() {

@@ -22,9 +22,7 @@ use super::names::{MANAGED_BY_LABEL, MANAGER};
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// Somebody else's object has the name.
-    #[error(
-        "{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
-    )]
+    #[error("{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself")]
     NameTaken {
         /// The object's kind.
         kind: String,
@@ -51,18 +49,10 @@ pub(super) struct Applier {
 
 impl Applier {
     /// Makes the CronJob exist as it was built.
-    pub(super) async fn cron_job(
-        &self,
-        built: CronJob,
-        found: Option<Arc<CronJob>>,
-    ) -> Result<(), ApplyError> {
-        let owner = built
-            .owner_references()
-            .first()
-            .map(|owner| owner.uid.clone());
+    pub(super) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<(), ApplyError> {
+        let owner = built.owner_references().first().map(|owner| owner.uid.clone());
         let ours = |other: &CronJob| super::dereference::is_controlled_by(other, owner.as_deref());
-        self.ensure(built, found, ours, |a, b| a.spec == b.spec)
-            .await
+        Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec)).await
     }
 
     /// Makes the children of a namespace exist as they were built.
@@ -71,26 +61,13 @@ impl Applier {
         built: NamespaceChildren,
         found: (Option<Arc<ServiceAccount>>, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
-        let NamespaceChildren {
-            service_account,
-            network_policy,
-        } = built;
+        let NamespaceChildren { service_account, network_policy } = built;
         self.ensure(service_account, found.0, is_labelled, |a, b| {
-            (
-                &a.automount_service_account_token,
-                &a.secrets,
-                &a.image_pull_secrets,
-            ) == (
-                &b.automount_service_account_token,
-                &b.secrets,
-                &b.image_pull_secrets,
-            )
+            (&a.automount_service_account_token, &a.secrets, &a.image_pull_secrets)
+                == (&b.automount_service_account_token, &b.secrets, &b.image_pull_secrets)
         })
         .await?;
-        self.ensure(network_policy, found.1, is_labelled, |a, b| {
-            a.spec == b.spec
-        })
-        .await
+        self.ensure(network_policy, found.1, is_labelled, |a, b| a.spec == b.spec).await
     }
 
     async fn ensure<K>(
@@ -101,32 +78,18 @@ impl Applier {
         same: impl Fn(&K, &K) -> bool,
     ) -> Result<(), ApplyError>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
     {
         let (kind, name) = (K::kind(&()).into_owned(), built.name_any());
-        let failed = |source| ApplyError::Api {
-            kind: kind.clone(),
-            name: name.clone(),
-            source,
-        };
-        let api: Api<K> =
-            Api::namespaced(self.client.clone(), &built.namespace().unwrap_or_default());
-        let parameters = PostParams {
-            field_manager: Some(MANAGER.into()),
-            ..PostParams::default()
-        };
+        let failed = |source| ApplyError::Api { kind: kind.clone(), name: name.clone(), source };
+        let api: Api<K> = Api::namespaced(self.client.clone(), &built.namespace().unwrap_or_default());
+        let parameters = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         let found = match found {
             Some(found) => found,
             None => match api.create(&parameters, &built).await {
                 Ok(_) => return Ok(()),
                 // Relabelled, or made by another: the cache holds only what has Postern's label.
-                Err(kube::Error::Api(status)) if status.code == 409 => {
-                    Arc::new(api.get(&name).await.map_err(failed)?)
-                }
+                Err(kube::Error::Api(status)) if status.code == 409 => Arc::new(api.get(&name).await.map_err(failed)?),
                 Err(error) => return Err(failed(error)),
             },
         };
@@ -142,16 +105,10 @@ impl Applier {
         // Only this very object, and only if nobody changed it since.
         built.meta_mut().uid = found.uid();
         built.meta_mut().resource_version = found.resource_version();
-        api.replace(&name, &parameters, &built)
-            .await
-            .map(drop)
-            .map_err(failed)
+        api.replace(&name, &parameters, &built).await.map(drop).map_err(failed)
     }
 }
 
 fn is_labelled(object: &impl ResourceExt) -> bool {
-    object
-        .labels()
-        .get(MANAGED_BY_LABEL)
-        .is_some_and(|manager| manager == MANAGER)
+    object.labels().get(MANAGED_BY_LABEL).is_some_and(|manager| manager == MANAGER)
 }

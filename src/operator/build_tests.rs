@@ -21,9 +21,7 @@ fn a_schedule_becomes_this_cron_job() {
 fn a_namespace_gets_these_children() {
     let valid = valid_with(json!({})).unwrap();
     let children = namespace_children(&valid.namespace, &valid.delivery.egress, &settings());
-    insta::assert_snapshot!(
-        yaml(&children.service_account) + "---\n" + &yaml(&children.network_policy)
-    );
+    insta::assert_snapshot!(yaml(&children.service_account) + "---\n" + &yaml(&children.network_policy));
 }
 
 #[test]
@@ -37,10 +35,7 @@ fn pausing_a_schedule_changes_nothing_but_the_pause() {
     let mut paused = cron_job(&valid_with(json!({"suspend": true})).unwrap(), &settings()).unwrap();
     assert_eq!(paused.spec.suspend, Some(true));
     paused.spec.suspend = Some(false);
-    assert_eq!(
-        paused,
-        cron_job(&valid_with(json!({})).unwrap(), &settings()).unwrap()
-    );
+    assert_eq!(paused, cron_job(&valid_with(json!({})).unwrap(), &settings()).unwrap());
 }
 
 #[test]
@@ -49,23 +44,14 @@ fn nothing_that_a_tenant_writes_reaches_the_pod_but_in_the_annotation_and_the_na
         "target": {"headers": [{"name": "X-Marker", "value": "marker"}]},
         "body": {"inline": "marker"},
     });
-    let mut pod = cron_job(&valid_with(marked).unwrap(), &settings())
-        .unwrap()
-        .spec
-        .job_template
-        .spec
-        .unwrap()
-        .template;
+    let mut pod = cron_job(&valid_with(marked).unwrap(), &settings()).unwrap().spec.job_template.spec.unwrap().template;
     let annotations = pod.metadata.as_mut().unwrap().annotations.take().unwrap();
     assert!(annotations[names::DELIVERY_ANNOTATION].contains("marker"));
     assert!(!yaml(&pod).contains("marker"));
 }
 
 /// The blocks that a policy lets through, less those that it takes out again.
-fn lets_through(
-    policy: &k8s_openapi::api::networking::v1::NetworkPolicySpec,
-    address: &str,
-) -> bool {
+fn lets_through(policy: &k8s_openapi::api::networking::v1::NetworkPolicySpec, address: &str) -> bool {
     let address: std::net::IpAddr = address.parse().unwrap();
     let contains = |cidr: &String| cidr.parse::<ipnet::IpNet>().unwrap().contains(&address);
     let world = &policy.egress.as_ref().unwrap()[1];
@@ -83,11 +69,7 @@ fn the_policy_closes_what_the_guard_refuses_for_its_address_alone() {
     for block in registry::blocks() {
         // A translator's prefix holds public addresses too; which one is inside, a policy can't tell.
         for address in [block.net.network(), block.net.broadcast()] {
-            assert!(
-                !lets_through(&policy, &address.to_string()),
-                "{address} of {}",
-                block.net
-            );
+            assert!(!lets_through(&policy, &address.to_string()), "{address} of {}", block.net);
         }
     }
     for address in ["1.1.1.1", "93.184.215.14", "2606:4700:4700::1111"] {
@@ -99,13 +81,9 @@ fn the_policy_closes_what_the_guard_refuses_for_its_address_alone() {
 fn a_block_of_the_tier_opens_and_a_smaller_one_of_the_cluster_stays_closed() {
     let valid = valid_with(json!({})).unwrap();
     let policy = network_policy::network_policy(&valid.delivery.egress, &settings());
-    for (address, open) in [
-        ("10.1.2.3", true),
-        ("203.0.113.7", true),
-        ("10.244.1.1", false),
-        ("10.96.0.1", false),
-        ("192.168.1.1", false),
-    ] {
+    for (address, open) in
+        [("10.1.2.3", true), ("203.0.113.7", true), ("10.244.1.1", false), ("10.96.0.1", false), ("192.168.1.1", false)]
+    {
         assert_eq!(lets_through(&policy, address), open, "{address}");
     }
 }

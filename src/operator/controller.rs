@@ -28,11 +28,7 @@ const RETRY: Duration = Duration::from_secs(5);
 type Watched<K> = watcher::Result<K>;
 
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
-pub async fn run(
-    client: Client,
-    settings: Settings,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
+pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
     let (cron_jobs, cron_job_events) = cached(&client, ours.clone());
     let (service_accounts, service_account_events) = cached(&client, ours.clone());
@@ -40,8 +36,7 @@ pub async fn run(
     let (jobs, job_events) = cached::<Job>(&client, ours.clone());
     let (pods, pod_events) = cached::<Pod>(&client, ours);
     let (tiers, tier_events) = cached(&client, watcher::Config::default());
-    let (namespaces, namespace_events) =
-        cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default());
+    let (namespaces, namespace_events) = cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default());
 
     let schedules = Api::<WebhookSchedule>::all(client.clone());
     let controller = Controller::new(schedules, watcher::Config::default());
@@ -50,43 +45,25 @@ pub async fn run(
         let known = known.clone();
         move |namespace: Option<String>| in_namespace(&known, namespace.as_deref())
     };
-    let (by_account, by_policy, by_namespace) = (
-        of_namespace.clone(),
-        of_namespace.clone(),
-        of_namespace.clone(),
-    );
+    let (by_account, by_policy, by_namespace) = (of_namespace.clone(), of_namespace.clone(), of_namespace.clone());
 
     let context = Arc::new(Context {
         client,
-        stores: Stores {
-            tiers,
-            namespaces,
-            cron_jobs,
-            service_accounts,
-            network_policies,
-            jobs,
-            pods,
-        },
+        stores: Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods },
         settings,
     });
-    let config =
-        kube::runtime::controller::Config::default().concurrency(context.settings.concurrency);
+    let config = kube::runtime::controller::Config::default().concurrency(context.settings.concurrency);
     controller
         .with_config(config)
         .graceful_shutdown_on(stop)
         .owns_stream(cron_job_events)
         .watches_stream(job_events, |job| labelled(&job))
         .watches_stream(pod_events, |pod| labelled(&pod))
-        .watches_stream(service_account_events, move |account: ServiceAccount| {
-            by_account(account.namespace())
+        .watches_stream(service_account_events, move |account: ServiceAccount| by_account(account.namespace()))
+        .watches_stream(network_policy_events, move |policy: NetworkPolicy| by_policy(policy.namespace()))
+        .watches_stream(namespace_events, move |namespace: PartialObjectMeta<Namespace>| {
+            by_namespace(Some(namespace.name_any()))
         })
-        .watches_stream(network_policy_events, move |policy: NetworkPolicy| {
-            by_policy(policy.namespace())
-        })
-        .watches_stream(
-            namespace_events,
-            move |namespace: PartialObjectMeta<Namespace>| by_namespace(Some(namespace.name_any())),
-        )
         .watches_stream(tier_events, move |_: WebhookTier| of_namespace(None))
         .run(reconcile, on_error, context)
         .for_each(|result| async move {
@@ -103,20 +80,14 @@ fn on_error(_: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>) -> Act
 }
 
 /// A watch that fills a cache as it is read. Deletions are read too.
-fn cached<K>(
-    client: &Client,
-    config: watcher::Config,
-) -> (Store<K>, impl Stream<Item = Watched<K>> + Send + 'static)
+fn cached<K>(client: &Client, config: watcher::Config) -> (Store<K>, impl Stream<Item = Watched<K>> + Send + 'static)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     K::DynamicType: Hash + Eq,
 {
     let (store, writer) = reflector::store();
     let events = watcher(Api::<K>::all(client.clone()), config).default_backoff();
-    (
-        store,
-        reflector::reflector(writer, events).touched_objects(),
-    )
+    (store, reflector::reflector(writer, events).touched_objects())
 }
 
 /// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.
@@ -126,15 +97,7 @@ fn labelled(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
 }
 
 /// The schedules of a namespace, or all.
-fn in_namespace(
-    known: &Store<WebhookSchedule>,
-    namespace: Option<&str>,
-) -> Vec<ObjectRef<WebhookSchedule>> {
-    let schedules = known.state_filter(|schedule| {
-        namespace.is_none() || schedule.namespace().as_deref() == namespace
-    });
-    schedules
-        .iter()
-        .map(|schedule| ObjectRef::from_obj(&**schedule))
-        .collect()
+fn in_namespace(known: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
+    let schedules = known.state_filter(|schedule| namespace.is_none() || schedule.namespace().as_deref() == namespace);
+    schedules.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
 }

@@ -41,15 +41,7 @@ impl Stores {
     /// # Errors
     /// When a watch has ended, as they do when the operator does.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self {
-            tiers,
-            namespaces,
-            cron_jobs,
-            service_accounts,
-            network_policies,
-            jobs,
-            pods,
-        } = self;
+        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods } = self;
         tiers.wait_until_ready().await?;
         namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
@@ -63,22 +55,13 @@ impl Stores {
     pub(super) fn dereference(&self, schedule: &WebhookSchedule) -> Found {
         let name = schedule.name_any();
         let namespace = schedule.namespace().unwrap_or_default();
-        let cron_job = self
-            .cron_jobs
-            .get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
+        let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
         Found {
             tier: self.tier(&namespace),
-            pods: cron_job
-                .as_deref()
-                .map(|cron_job| self.pods(schedule, cron_job, &namespace))
-                .unwrap_or_default(),
+            pods: cron_job.as_deref().map(|cron_job| self.pods(schedule, cron_job, &namespace)).unwrap_or_default(),
             cron_job,
-            service_account: self
-                .service_accounts
-                .get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
-            network_policy: self
-                .network_policies
-                .get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
+            service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
+            network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
         }
     }
 
@@ -98,29 +81,17 @@ impl Stores {
         }
     }
 
-    fn pods(
-        &self,
-        schedule: &WebhookSchedule,
-        cron_job: &CronJob,
-        namespace: &str,
-    ) -> Vec<Arc<Pod>> {
+    fn pods(&self, schedule: &WebhookSchedule, cron_job: &CronJob, namespace: &str) -> Vec<Arc<Pod>> {
         if !is_controlled_by(cron_job, schedule.uid().as_deref()) {
             return Vec::new();
         }
         let cron_job = cron_job.uid();
         self.pods.state_filter(|pod| {
-            let job = pod
-                .owner_references()
-                .iter()
-                .find(|owner| owner.controller == Some(true) && owner.kind == "Job");
-            let job = job
-                .filter(|_| pod.namespace().as_deref() == Some(namespace))
-                .and_then(|owner| {
-                    let job = self
-                        .jobs
-                        .get(&ObjectRef::new(&owner.name).within(namespace))?;
-                    (job.uid().as_deref() == Some(&owner.uid)).then_some(job)
-                });
+            let job = pod.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "Job");
+            let job = job.filter(|_| pod.namespace().as_deref() == Some(namespace)).and_then(|owner| {
+                let job = self.jobs.get(&ObjectRef::new(&owner.name).within(namespace))?;
+                (job.uid().as_deref() == Some(&owner.uid)).then_some(job)
+            });
             job.is_some_and(|job| is_controlled_by(&*job, cron_job.as_deref()))
         })
     }
@@ -129,9 +100,6 @@ impl Stores {
 /// Whether an object's controller is the object with this UID.
 pub(super) fn is_controlled_by(object: &impl ResourceExt, uid: Option<&str>) -> bool {
     uid.is_some_and(|uid| {
-        object
-            .owner_references()
-            .iter()
-            .any(|owner| owner.controller == Some(true) && owner.uid == uid)
+        object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
     })
 }

@@ -12,20 +12,11 @@ use crate::delivery::{self, Outcome, OutcomeClass, scheduled_time_of_job};
 pub(super) fn delivery_of(pod: &Pod) -> Option<DeliveryStatus> {
     let status = pod.status.as_ref()?;
     let ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
-    let container = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .find(|container| container.name == SENDER_CONTAINER);
+    let container = status.container_statuses.iter().flatten().find(|container| container.name == SENDER_CONTAINER);
     let terminated = container.and_then(|container| container.state.as_ref()?.terminated.as_ref());
-    let due = pod
-        .metadata
-        .labels
-        .as_ref()?
-        .get("batch.kubernetes.io/job-name")
-        .and_then(|job| due_of(job));
-    if let Some(outcome) = terminated
-        .and_then(|terminated| Outcome::parse(terminated.message.as_ref()?.as_bytes()).ok())
+    let due = pod.metadata.labels.as_ref()?.get("batch.kubernetes.io/job-name").and_then(|job| due_of(job));
+    if let Some(outcome) =
+        terminated.and_then(|terminated| Outcome::parse(terminated.message.as_ref()?.as_bytes()).ok())
     {
         return Some(of_outcome(&outcome, due));
     }
@@ -39,9 +30,7 @@ fn due_of(job: &str) -> Option<Time> {
 }
 
 fn time(time: delivery::Timestamp) -> Option<Time> {
-    Timestamp::from_second(i64::try_from(time.unix()).ok()?)
-        .ok()
-        .map(Time)
+    Timestamp::from_second(i64::try_from(time.unix()).ok()?).ok().map(Time)
 }
 
 fn of_outcome(outcome: &Outcome, due: Option<Time>) -> DeliveryStatus {
@@ -63,37 +52,19 @@ fn of_outcome(outcome: &Outcome, due: Option<Time>) -> DeliveryStatus {
         attempts: outcome.attempt_count,
         latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms),
         target: outcome.target.clone(),
-        key_fingerprints: outcome
-            .key_fingerprints
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        key_fingerprints: outcome.key_fingerprints.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn silent(
-    pod: Option<&str>,
-    container: Option<&ContainerStateTerminated>,
-    due: Option<Time>,
-) -> DeliveryStatus {
+fn silent(pod: Option<&str>, container: Option<&ContainerStateTerminated>, due: Option<Time>) -> DeliveryStatus {
     let by_container = container.and_then(|terminated| terminated.reason.as_deref());
     let (reason, detail) = match (pod, by_container) {
-        (Some("DeadlineExceeded"), _) => (
-            "PodDeadlineExceeded",
-            "the pod was ended after its time: see whether nodes can run it",
-        ),
-        (Some("Evicted"), _) => (
-            "Evicted",
-            "the node was short of something and ended the pod",
-        ),
-        (_, Some("OOMKilled")) => (
-            "OOMKilled",
-            "the sender had too little memory: ask your admin to raise its limit",
-        ),
-        _ => (
-            "SenderEndedSilently",
-            "the pod ended before the sender could say how",
-        ),
+        (Some("DeadlineExceeded"), _) => {
+            ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it")
+        }
+        (Some("Evicted"), _) => ("Evicted", "the node was short of something and ended the pod"),
+        (_, Some("OOMKilled")) => ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit"),
+        _ => ("SenderEndedSilently", "the pod ended before the sender could say how"),
     };
     DeliveryStatus {
         id: None,

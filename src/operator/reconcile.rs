@@ -42,38 +42,24 @@ pub(super) enum ReconcileError {
 }
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
-pub(super) async fn reconcile(
-    schedule: Arc<WebhookSchedule>,
-    context: Arc<Context>,
-) -> Result<Action, ReconcileError> {
+pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     // What is being deleted is the garbage collector's.
     if schedule.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let Context {
-        client,
-        settings,
-        stores,
-    } = &*context;
+    let Context { client, settings, stores } = &*context;
     let now = Timestamp::now();
 
     // dereference: from the caches
     stores.ready().await?;
     let found = stores.dereference(&schedule);
-    let deliveries = found
-        .pods
-        .iter()
-        .filter_map(|pod| delivery_of(pod))
-        .collect();
+    let deliveries = found.pods.iter().filter_map(|pod| delivery_of(pod)).collect();
     // validate: pure
-    let valid = found
-        .tier
-        .clone()
-        .and_then(|tier| validate(&schedule, &tier, settings));
+    let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
     // build (pure) and apply: writes what differs
     let applied = match &valid {
-        Ok(valid) => apply(valid, found, client, settings).await,
-        Err(_) => suspend(found, client).await,
+        Ok(valid) => Box::pin(apply(valid, found, client, settings)).await,
+        Err(_) => Box::pin(suspend(found, client)).await,
     };
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
@@ -92,40 +78,22 @@ pub(super) async fn reconcile(
     }
 }
 
-async fn apply(
-    valid: &Valid,
-    found: Found,
-    client: &Client,
-    settings: &Settings,
-) -> Result<(), ReconcileError> {
-    let applier = Applier {
-        client: client.clone(),
-    };
+async fn apply(valid: &Valid, found: Found, client: &Client, settings: &Settings) -> Result<(), ReconcileError> {
+    let applier = Applier { client: client.clone() };
     // The policy stands before the first pod does.
     let children = namespace_children(&valid.namespace, &valid.delivery.egress, settings);
-    applier
-        .namespace_children(children, (found.service_account, found.network_policy))
-        .await?;
-    Ok(applier
-        .cron_job(cron_job(valid, settings)?, found.cron_job)
-        .await?)
+    applier.namespace_children(children, (found.service_account, found.network_policy)).await?;
+    Ok(applier.cron_job(cron_job(valid, settings)?, found.cron_job).await?)
 }
 
 /// A schedule that is no longer accepted keeps its CronJob, paused.
 async fn suspend(found: Found, client: &Client) -> Result<(), ReconcileError> {
-    let Some(cron_job) = found
-        .cron_job
-        .filter(|cron_job| cron_job.spec.suspend != Some(true))
-    else {
+    let Some(cron_job) = found.cron_job.filter(|cron_job| cron_job.spec.suspend != Some(true)) else {
         return Ok(());
     };
     let mut paused = (*cron_job).clone();
     paused.spec.suspend = Some(true);
-    Ok(Applier {
-        client: client.clone(),
-    }
-    .cron_job(paused, Some(cron_job))
-    .await?)
+    Ok(Applier { client: client.clone() }.cron_job(paused, Some(cron_job)).await?)
 }
 
 async fn write_status(
@@ -136,14 +104,10 @@ async fn write_status(
     if schedule.status.as_ref() == Some(new) {
         return Ok(());
     }
-    let api: Api<WebhookSchedule> =
-        Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
+    let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
     // Against the version that it was made from; what the schedule is now has another reconcile coming.
     let mut whole = schedule.clone();
     whole.status = Some(new.clone());
     let name = schedule.name_any();
-    api.replace_status(&name, &PostParams::default(), &whole)
-        .await
-        .map(drop)
-        .map_err(ReconcileError::Status)
+    api.replace_status(&name, &PostParams::default(), &whole).await.map(drop).map_err(ReconcileError::Status)
 }

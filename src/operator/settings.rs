@@ -128,24 +128,14 @@ mod tests {
     #[test]
     fn says_which_field_is_out_of_its_range() {
         for (change, message) in [
-            (
-                "nameServers: []",
-                "nameServers: name at least one, which sender pods ask",
-            ),
-            (
-                "nameServers: [10.0.0.1]\nspreadSeconds: 60",
-                "spreadSeconds: 60 is not from 0 to 59",
-            ),
-            (
-                "nameServers: [10.0.0.1]\nconcurrency: 0",
-                "concurrency: it is 0; the least is 1",
-            ),
+            ("nameServers: []", "nameServers: name at least one, which sender pods ask"),
+            ("nameServers: [10.0.0.1]\nspreadSeconds: 60", "spreadSeconds: 60 is not from 0 to 59"),
+            ("nameServers: [10.0.0.1]\nconcurrency: 0", "concurrency: it is 0; the least is 1"),
         ] {
             let refusal = Settings::read(&format!("sender: {{image: x}}\n{change}\n")).unwrap_err();
             assert_eq!(refusal.to_string(), message);
         }
-        let unknown =
-            Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n").unwrap_err();
+        let unknown = Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n").unwrap_err();
         assert!(unknown.to_string().contains("spread"), "{unknown}");
     }
 }

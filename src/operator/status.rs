@@ -5,9 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::apply::ApplyError;
 use super::validate::{Refusal, Valid};
-use crate::api::{
-    DeliveryOutcome, DeliveryStatus, History, WebhookSchedule, WebhookScheduleStatus,
-};
+use crate::api::{DeliveryOutcome, DeliveryStatus, History, WebhookSchedule, WebhookScheduleStatus};
 
 /// `Healthy` turns False after this many failures in a row.
 const UNHEALTHY_AFTER: usize = 3;
@@ -38,19 +36,12 @@ pub(super) fn status(
         Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
         Progress::Refused(_) => None,
     };
-    let mut facts = vec![
-        accepted(progress),
-        scheduled(progress),
-        target_allowed(&recent_deliveries),
-        healthy(&recent_deliveries),
-    ];
+    let mut facts =
+        vec![accepted(progress), scheduled(progress), target_allowed(&recent_deliveries), healthy(&recent_deliveries)];
     facts.push(ready(&facts));
     WebhookScheduleStatus {
         observed_generation: generation,
-        conditions: facts
-            .into_iter()
-            .map(|fact| fact.condition(&old.conditions, generation, now))
-            .collect(),
+        conditions: facts.into_iter().map(|fact| fact.condition(&old.conditions, generation, now)).collect(),
         tier: valid.map(|valid| valid.tier.clone()),
         resolved_schedule: valid.map(|valid| valid.expression.resolved().into()),
         next_delivery_time: match progress {
@@ -71,18 +62,11 @@ fn next(valid: &Valid, now: Timestamp) -> Option<Time> {
 }
 
 /// The latest deliveries, each once, the latest first; of each kind as many as the tenant wants.
-fn remember(
-    old: Vec<DeliveryStatus>,
-    seen: Vec<DeliveryStatus>,
-    history: History,
-) -> Vec<DeliveryStatus> {
+fn remember(old: Vec<DeliveryStatus>, seen: Vec<DeliveryStatus>, history: History) -> Vec<DeliveryStatus> {
     let mut all = old;
     for delivery in seen {
         // A lost pod's successor is the same delivery: what it says replaces what was known.
-        match all
-            .iter_mut()
-            .find(|known| known.scheduled_time == delivery.scheduled_time)
-        {
+        match all.iter_mut().find(|known| known.scheduled_time == delivery.scheduled_time) {
             Some(known) if known.started_at <= delivery.started_at => *known = delivery,
             Some(_) => {}
             None => all.push(delivery),
@@ -111,62 +95,39 @@ struct Fact {
 }
 
 impl Fact {
-    fn new(
-        kind: &'static str,
-        status: &'static str,
-        reason: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            kind,
-            status,
-            reason: reason.into(),
-            message: message.into(),
-        }
+    fn new(kind: &'static str, status: &'static str, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, status, reason: reason.into(), message: message.into() }
     }
 
     /// The time of the last transition is that of the last change of the condition's status.
     fn condition(self, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
-        let unchanged = old
-            .iter()
-            .find(|old| old.type_ == self.kind && old.status == self.status);
+        let unchanged = old.iter().find(|old| old.type_ == self.kind && old.status == self.status);
         Condition {
             type_: self.kind.into(),
             status: self.status.into(),
             reason: self.reason,
             message: self.message,
             observed_generation: generation,
-            last_transition_time: unchanged
-                .map_or(Time(now), |old| old.last_transition_time.clone()),
+            last_transition_time: unchanged.map_or(Time(now), |old| old.last_transition_time.clone()),
         }
     }
 }
 
 fn accepted(progress: &Progress<'_>) -> Fact {
     match progress {
-        Progress::Refused(refusal) => {
-            Fact::new("Accepted", "False", refusal.reason(), refusal.to_string())
+        Progress::Refused(refusal) => Fact::new("Accepted", "False", refusal.reason(), refusal.to_string()),
+        Progress::Applied(valid) | Progress::Blocked(valid, _) => {
+            Fact::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
         }
-        Progress::Applied(valid) | Progress::Blocked(valid, _) => Fact::new(
-            "Accepted",
-            "True",
-            "Accepted",
-            format!("within tier {}", valid.tier),
-        ),
     }
 }
 
 fn scheduled(progress: &Progress<'_>) -> Fact {
     match progress {
-        Progress::Applied(valid) if valid.suspended => Fact::new(
-            "Scheduled",
-            "False",
-            "Suspended",
-            "spec.suspend is true: nothing is sent until it is false",
-        ),
-        Progress::Applied(_) => {
-            Fact::new("Scheduled", "True", "Scheduled", "the CronJob is in place")
+        Progress::Applied(valid) if valid.suspended => {
+            Fact::new("Scheduled", "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
         }
+        Progress::Applied(_) => Fact::new("Scheduled", "True", "Scheduled", "the CronJob is in place"),
         Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
             Fact::new("Scheduled", "False", "NameTaken", error.to_string())
         }
@@ -176,63 +137,33 @@ fn scheduled(progress: &Progress<'_>) -> Fact {
             "ApplyFailed",
             format!("the {kind} could not be written; it is tried again"),
         ),
-        Progress::Refused(_) => Fact::new(
-            "Scheduled",
-            "False",
-            "NotAccepted",
-            "nothing is sent until the schedule is accepted",
-        ),
+        Progress::Refused(_) => {
+            Fact::new("Scheduled", "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+        }
     }
 }
 
 fn target_allowed(recent: &[DeliveryStatus]) -> Fact {
     match recent.first() {
-        None => Fact::new(
-            "TargetAllowed",
-            "Unknown",
-            "NotTried",
-            "no delivery has been made yet",
-        ),
-        Some(last) if last.outcome == DeliveryOutcome::Refused => Fact::new(
-            "TargetAllowed",
-            "False",
-            last.reason.clone(),
-            last.detail.clone().unwrap_or_default(),
-        ),
-        Some(_) => Fact::new(
-            "TargetAllowed",
-            "True",
-            "Allowed",
-            "the last delivery was not refused",
-        ),
+        None => Fact::new("TargetAllowed", "Unknown", "NotTried", "no delivery has been made yet"),
+        Some(last) if last.outcome == DeliveryOutcome::Refused => {
+            Fact::new("TargetAllowed", "False", last.reason.clone(), last.detail.clone().unwrap_or_default())
+        }
+        Some(_) => Fact::new("TargetAllowed", "True", "Allowed", "the last delivery was not refused"),
     }
 }
 
 fn healthy(recent: &[DeliveryStatus]) -> Fact {
-    let failures = recent
-        .iter()
-        .take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered)
-        .count();
+    let failures = recent.iter().take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered).count();
     match recent.first() {
-        None => Fact::new(
-            "Healthy",
-            "Unknown",
-            "NotTried",
-            "no delivery has been made yet",
-        ),
+        None => Fact::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
         Some(last) if failures >= UNHEALTHY_AFTER => {
-            let message = format!(
-                "the last {failures} deliveries failed; the latest: {}",
-                last.reason
-            );
+            let message = format!("the last {failures} deliveries failed; the latest: {}", last.reason);
             Fact::new("Healthy", "False", "DeliveriesFailing", message)
         }
-        Some(_) => Fact::new(
-            "Healthy",
-            "True",
-            "Delivering",
-            format!("fewer than {UNHEALTHY_AFTER} failures in a row"),
-        ),
+        Some(_) => {
+            Fact::new("Healthy", "True", "Delivering", format!("fewer than {UNHEALTHY_AFTER} failures in a row"))
+        }
     }
 }
 

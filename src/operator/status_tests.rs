@@ -26,10 +26,7 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
-        Self {
-            schedule: schedule(),
-            minute: Cell::new(0),
-        }
+        Self { schedule: schedule(), minute: Cell::new(0) }
     }
 
     fn see(&mut self, seen: Vec<DeliveryStatus>) -> &WebhookScheduleStatus {
@@ -46,23 +43,14 @@ impl Life {
 }
 
 fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'a Condition {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)
-        .unwrap()
+    status.conditions.iter().find(|condition| condition.type_ == kind).unwrap()
 }
 
 #[test]
 fn nothing_changes_when_nothing_happened() {
     let mut life = Life::new();
-    let first = life
-        .see(vec![delivery(0, DeliveryOutcome::Delivered)])
-        .clone();
-    assert_eq!(
-        *life.see(vec![delivery(0, DeliveryOutcome::Delivered)]),
-        first
-    );
+    let first = life.see(vec![delivery(0, DeliveryOutcome::Delivered)]).clone();
+    assert_eq!(*life.see(vec![delivery(0, DeliveryOutcome::Delivered)]), first);
     assert_eq!(*life.see(Vec::new()), first);
 }
 
@@ -70,44 +58,25 @@ fn nothing_changes_when_nothing_happened() {
 fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
     let mut life = Life::new();
     assert_eq!(condition(life.see(Vec::new()), "Healthy").status, "Unknown");
-    let failures: Vec<_> = (0..3)
-        .map(|n| delivery(n * 60, DeliveryOutcome::Failed))
-        .collect();
-    assert_eq!(
-        condition(life.see(failures[..2].to_vec()), "Healthy").status,
-        "True"
-    );
+    let failures: Vec<_> = (0..3).map(|n| delivery(n * 60, DeliveryOutcome::Failed)).collect();
+    assert_eq!(condition(life.see(failures[..2].to_vec()), "Healthy").status, "True");
     let unhealthy = condition(life.see(failures), "Healthy").clone();
-    assert_eq!(
-        (unhealthy.status.as_str(), unhealthy.reason.as_str()),
-        ("False", "DeliveriesFailing")
-    );
+    assert_eq!((unhealthy.status.as_str(), unhealthy.reason.as_str()), ("False", "DeliveriesFailing"));
     assert_eq!(unhealthy.last_transition_time, Time(at(180)));
     let mended = life.see(vec![delivery(180, DeliveryOutcome::Delivered)]);
     assert_eq!(condition(mended, "Healthy").status, "True");
-    assert_eq!(
-        mended.last_delivery.as_ref().unwrap().scheduled_time,
-        Some(Time(at(180)))
-    );
+    assert_eq!(mended.last_delivery.as_ref().unwrap().scheduled_time, Some(Time(at(180))));
 }
 
 #[test]
 fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants() {
     let mut life = Life::new();
-    life.schedule.spec.history = History {
-        successful: 2,
-        failed: 4,
-    };
-    let mut seen: Vec<_> = (0..5)
-        .map(|n| delivery(n * 60, DeliveryOutcome::Delivered))
-        .collect();
+    life.schedule.spec.history = History { successful: 2, failed: 4 };
+    let mut seen: Vec<_> = (0..5).map(|n| delivery(n * 60, DeliveryOutcome::Delivered)).collect();
     seen.extend((5..11).map(|n| delivery(n * 60, DeliveryOutcome::Failed)));
     let status = life.see(seen);
-    let times: Vec<_> = status
-        .recent_deliveries
-        .iter()
-        .map(|delivery| delivery.scheduled_time.clone().unwrap().0)
-        .collect();
+    let times: Vec<_> =
+        status.recent_deliveries.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect();
     assert_eq!(times, [10, 9, 8, 7, 4, 3].map(|n| at(n * 60)));
 }
 
@@ -119,10 +88,7 @@ fn a_delivery_is_recorded_once_and_a_second_pod_of_it_replaces_the_first() {
     second.started_at = Some(Time(at(9)));
     let status = life.see(vec![second, delivery(0, DeliveryOutcome::Interrupted)]);
     assert_eq!(status.recent_deliveries.len(), 1);
-    assert_eq!(
-        status.recent_deliveries[0].outcome,
-        DeliveryOutcome::Delivered
-    );
+    assert_eq!(status.recent_deliveries[0].outcome, DeliveryOutcome::Delivered);
 }
 
 #[test]
@@ -134,10 +100,7 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
     let status = life.see(vec![refused]);
     for kind in ["TargetAllowed", "Ready"] {
         let condition = condition(status, kind);
-        assert_eq!(
-            (condition.status.as_str(), condition.reason.as_str()),
-            ("False", "AddressInternal")
-        );
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
         assert_eq!(condition.message, "10.0.0.1 is in 10.0.0.0/8");
     }
 }
@@ -166,10 +129,7 @@ fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
 fn a_name_that_is_taken_is_named() {
     let mut life = Life::new();
     let valid = valid_with(json!({})).unwrap();
-    let taken = ApplyError::NameTaken {
-        kind: "CronJob".into(),
-        name: "postern-nightly-report".into(),
-    };
+    let taken = ApplyError::NameTaken { kind: "CronJob".into(), name: "postern-nightly-report".into() };
     let status = life.go(&Progress::Blocked(&valid, &taken), Vec::new());
     let scheduled = condition(status, "Scheduled");
     assert_eq!(scheduled.reason, "NameTaken");

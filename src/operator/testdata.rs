@@ -23,10 +23,7 @@ pub(super) fn schedule() -> WebhookSchedule {
 }
 
 /// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "tests write the change where they call it"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "tests write the change where they call it")]
 pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
     let mut schedule: Value = read(include_str!("testdata/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));

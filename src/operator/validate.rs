@@ -62,9 +62,7 @@ pub enum Refusal {
     )]
     TierNotFound(String),
     /// The namespace names no tier, and none is the default.
-    #[error(
-        "this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin"
-    )]
+    #[error("this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin")]
     NoDefaultTier,
     /// The namespace names no tier, and several say that they are the default.
     #[error(
@@ -104,11 +102,7 @@ impl Refusal {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn validate(
-    schedule: &WebhookSchedule,
-    tier: &WebhookTier,
-    settings: &Settings,
-) -> Result<Valid, Refusal> {
+pub fn validate(schedule: &WebhookSchedule, tier: &WebhookTier, settings: &Settings) -> Result<Valid, Refusal> {
     // Without `..`: a new field must be thought of here.
     let WebhookScheduleSpec {
         schedule: expression,
@@ -122,57 +116,40 @@ pub fn validate(
         delivery: options,
         history: _, // how much status keeps; see `status`
     } = &schedule.spec;
-    let incomplete = || {
-        Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into())
-    };
+    let incomplete = || Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into());
     let name = schedule.metadata.name.clone().ok_or_else(incomplete)?;
     let namespace = schedule.metadata.namespace.clone().ok_or_else(incomplete)?;
     let owner = schedule.controller_owner_ref(&()).ok_or_else(incomplete)?;
 
-    let expression = Expression::parse(expression, Some(&owner.uid))
-        .map_err(|e| Refusal::ScheduleInvalid(e.to_string()))?;
+    let expression =
+        Expression::parse(expression, Some(&owner.uid)).map_err(|e| Refusal::ScheduleInvalid(e.to_string()))?;
     if !expression.ever_fires() {
-        let never =
-            "there is no such date, so nothing would ever be sent: choose a day that the month has";
+        let never = "there is no such date, so nothing would ever be sent: choose a day that the month has";
         return Err(Refusal::ScheduleInvalid(never.into()));
     }
     let zone = time_zone(zone_name).map_err(|e| Refusal::TimeZoneUnknown(e.to_string()))?;
 
-    let identity = crate::delivery::Schedule {
-        name: name.clone(),
-        namespace: namespace.clone(),
-        uid: owner.uid.clone(),
-    };
+    let identity =
+        crate::delivery::Schedule { name: name.clone(), namespace: namespace.clone(), uid: owner.uid.clone() };
     let timing = crate::delivery::Scheduled {
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
     };
     let rules: Rules = rules::rules(tier, settings)?;
-    let asked = delivery::Asked {
-        identity,
-        timing,
-        target,
-        body: body.as_ref(),
-        signing,
-        options,
-    };
+    let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, options };
     let (delivery, mounts) = delivery::delivery(asked, rules, tier)?;
-    delivery
-        .validate()
-        .map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
+    delivery.validate().map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
     let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
     // Other annotations of the pod need room too.
     if size > MAX_DELIVERY_BYTES - 8_192 {
-        let problem = "spec.body.inline: it doesn't fit into the pod once it is escaped: use configMapKeyRef or secretKeyRef";
+        let problem =
+            "spec.body.inline: it doesn't fit into the pod once it is escaped: use configMapKeyRef or secretKeyRef";
         return Err(Refusal::SpecInvalid(problem.into()));
     }
     Ok(Valid {
         name,
         namespace,
-        owner: OwnerReference {
-            block_owner_deletion: None,
-            ..owner
-        },
+        owner: OwnerReference { block_owner_deletion: None, ..owner },
         tier: tier.metadata.name.clone().unwrap_or_default(),
         expression,
         zone,
@@ -188,11 +165,7 @@ pub fn validate(
 /// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
 fn offset(uid: &str, spread: u32) -> u32 {
     let hash = digest(&SHA256, format!("postern.dev/offset\n{uid}").as_bytes());
-    let number = hash
-        .as_ref()
-        .iter()
-        .take(8)
-        .fold(0, |number, &byte| number << 8 | u64::from(byte));
+    let number = hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
     u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
 }
 

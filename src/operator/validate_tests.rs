@@ -21,85 +21,50 @@ fn refuses_a_schedule_that_cannot_be_read() {
 
 #[test]
 fn refuses_a_schedule_that_never_comes() {
-    let message = "spec.schedule: there is no such date, so nothing would ever be sent: choose a day that the month has";
-    assert_eq!(
-        refusal(json!({"schedule": "0 0 30 2 *"})),
-        ("ScheduleInvalid", message.into())
-    );
+    let message =
+        "spec.schedule: there is no such date, so nothing would ever be sent: choose a day that the month has";
+    assert_eq!(refusal(json!({"schedule": "0 0 30 2 *"})), ("ScheduleInvalid", message.into()));
 }
 
 #[test]
 fn refuses_a_zone_that_does_not_exist() {
     let (reason, message) = refusal(json!({"timeZone": "Europe/Atlantis"}));
     assert_eq!(reason, "TimeZoneUnknown");
-    assert!(
-        message.starts_with("spec.timeZone: ") && message.contains("Europe/Atlantis"),
-        "{message}"
-    );
+    assert!(message.starts_with("spec.timeZone: ") && message.contains("Europe/Atlantis"), "{message}");
 }
 
 #[test]
 fn refuses_what_the_contract_does_not_allow_with_the_field_that_is_wrong() {
-    let (reason, message) =
-        refusal(json!({"target": {"headers": [{"name": "Host", "value": "x"}]}}));
+    let (reason, message) = refusal(json!({"target": {"headers": [{"name": "Host", "value": "x"}]}}));
     assert_eq!(reason, "SpecInvalid");
-    assert!(
-        message.starts_with("the sender would refuse this: headers[0].name: "),
-        "{message}"
-    );
+    assert!(message.starts_with("the sender would refuse this: headers[0].name: "), "{message}");
 }
 
 #[test]
 fn refuses_two_sources_and_none() {
     let two = json!({"body": {"secretKeyRef": {"name": "a", "key": "b"}}});
-    assert_eq!(
-        refusal(two),
-        ("SpecInvalid", "spec.body: give exactly one source".into())
-    );
+    assert_eq!(refusal(two), ("SpecInvalid", "spec.body: give exactly one source".into()));
     let none = json!({"target": {"headers": [{"name": "X-Team"}]}});
-    assert_eq!(
-        refusal(none),
-        (
-            "SpecInvalid",
-            "spec.target.headers[0]: give exactly one source".into()
-        )
-    );
+    assert_eq!(refusal(none), ("SpecInvalid", "spec.target.headers[0]: give exactly one source".into()));
 }
 
 #[test]
 fn refuses_a_body_that_is_too_large_once_it_is_escaped() {
     let (reason, message) = refusal(json!({"body": {"inline": "\u{1}".repeat(60_000)}}));
     assert_eq!(reason, "SpecInvalid");
-    assert!(
-        message.starts_with("spec.body.inline: ")
-            && message.ends_with("use configMapKeyRef or secretKeyRef")
-    );
+    assert!(message.starts_with("spec.body.inline: ") && message.ends_with("use configMapKeyRef or secretKeyRef"));
 }
 
 #[test]
 fn refuses_to_send_by_a_tier_with_a_mistake_in_it() {
     for (field, change) in [
-        (
-            "spec.allowedHosts[0]",
-            json!({"allowedHosts": ["https://example.com"]}),
-        ),
-        (
-            "spec.deniedHosts[1]",
-            json!({"deniedHosts": ["a.example", "a*.example"]}),
-        ),
-        (
-            "spec.allowedCIDRs[0]",
-            json!({"allowedCIDRs": ["10.0.0.0/33"]}),
-        ),
+        ("spec.allowedHosts[0]", json!({"allowedHosts": ["https://example.com"]})),
+        ("spec.deniedHosts[1]", json!({"deniedHosts": ["a.example", "a*.example"]})),
+        ("spec.allowedCIDRs[0]", json!({"allowedCIDRs": ["10.0.0.0/33"]})),
     ] {
         let mut spec = serde_json::to_value(tier().spec).unwrap();
-        spec.as_object_mut()
-            .unwrap()
-            .extend(change.as_object().unwrap().clone());
-        let tier = WebhookTier {
-            spec: serde_json::from_value(spec).unwrap(),
-            ..tier()
-        };
+        spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let tier = WebhookTier { spec: serde_json::from_value(spec).unwrap(), ..tier() };
         let refusal = rules::rules(&tier, &settings()).unwrap_err();
         assert_eq!(refusal.reason(), "TierInvalid");
         let message = refusal.to_string();
@@ -110,22 +75,16 @@ fn refuses_to_send_by_a_tier_with_a_mistake_in_it() {
 
 #[test]
 fn picks_h_and_the_second_from_the_uid_and_nothing_else() {
-    let (one, again) = (
-        valid_with(json!({})).unwrap(),
-        valid_with(json!({"suspend": true})).unwrap(),
-    );
+    let (one, again) = (valid_with(json!({})).unwrap(), valid_with(json!({"suspend": true})).unwrap());
     assert_eq!(one.expression, again.expression);
     assert_eq!(one.delivery.run, again.delivery.run);
-    let Run::Scheduled(timing) = one.delivery.run else {
-        panic!("it is scheduled")
-    };
+    let Run::Scheduled(timing) = one.delivery.run else { panic!("it is scheduled") };
     assert!(timing.offset_seconds <= 30);
 }
 
 #[test]
 fn an_offset_spreads_over_all_the_seconds_that_it_may_and_no_spread_is_none() {
-    let offsets: std::collections::BTreeSet<u32> =
-        (0..2_000).map(|uid| offset(&uid.to_string(), 30)).collect();
+    let offsets: std::collections::BTreeSet<u32> = (0..2_000).map(|uid| offset(&uid.to_string(), 30)).collect();
     assert!(offsets.into_iter().eq(0..=30));
     assert_eq!(offset("any", 0), 0);
 }
@@ -134,11 +93,7 @@ fn an_offset_spreads_over_all_the_seconds_that_it_may_and_no_spread_is_none() {
 fn leaves_the_delivery_without_what_was_left_out() {
     let change = json!({"target": {"headers": null, "tls": null}, "body": null, "signing": {"scheme": "None", "keysFrom": null}});
     let valid = valid_with(change).unwrap();
-    assert!(
-        valid.delivery.headers.is_empty()
-            && valid.delivery.body.is_none()
-            && valid.delivery.signing.is_none()
-    );
+    assert!(valid.delivery.headers.is_empty() && valid.delivery.body.is_none() && valid.delivery.signing.is_none());
     let paths: Vec<_> = valid.mounts.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["url"]);
 }
@@ -146,27 +101,11 @@ fn leaves_the_delivery_without_what_was_left_out() {
 #[test]
 fn keeps_literal_values_out_of_the_mounts_and_references_out_of_the_delivery() {
     let valid = valid_with(json!({})).unwrap();
-    let values: Vec<_> = valid
-        .delivery
-        .headers
-        .iter()
-        .map(|header| &header.value)
-        .collect();
-    assert!(matches!(
-        values[..],
-        [ValueSource::Inline(_), ValueSource::File(_)]
-    ));
+    let values: Vec<_> = valid.delivery.headers.iter().map(|header| &header.value).collect();
+    assert!(matches!(values[..], [ValueSource::Inline(_), ValueSource::File(_)]));
     let paths: Vec<_> = valid.mounts.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
         paths,
-        [
-            "url",
-            "headers/1",
-            "keys/0",
-            "keys/1",
-            "tls/ca.crt",
-            "tls/client/tls.crt",
-            "tls/client/tls.key"
-        ]
+        ["url", "headers/1", "keys/0", "keys/1", "tls/ca.crt", "tls/client/tls.crt", "tls/client/tls.key"]
     );
 }

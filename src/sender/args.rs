@@ -57,18 +57,11 @@ Exit codes: 0 delivered, 2 usage, 10 refused, 11 failed permanently, 12 failed, 
     /// # Errors
     /// When an argument is unknown or lacks its value.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-        let mut args = Args {
-            root: DEFAULT_ROOT.into(),
-            termination_log: None,
-        };
+        let mut args = Args { root: DEFAULT_ROOT.into(), termination_log: None };
         let mut arguments = arguments.into_iter().enumerate();
         while let Some((at, argument)) = arguments.next() {
-            let mut value = |name| {
-                arguments
-                    .next()
-                    .map(|(_, value)| value.into())
-                    .ok_or(UsageError::ValueMissing(name))
-            };
+            let mut value =
+                |name| arguments.next().map(|(_, value)| value.into()).ok_or(UsageError::ValueMissing(name));
             match argument.to_str() {
                 Some("--root") => args.root = value("--root")?,
                 Some("--termination-log") => {
@@ -93,23 +86,14 @@ mod tests {
 
     #[test]
     fn defaults_to_the_pods_folder() {
-        let args = Args {
-            root: "/postern".into(),
-            termination_log: None,
-        };
+        let args = Args { root: "/postern".into(), termination_log: None };
         assert_eq!(parse(&[]), Ok(Command::Deliver(args)));
     }
 
     #[test]
     fn takes_a_folder_and_a_file() {
-        let args = Args {
-            root: "here".into(),
-            termination_log: Some("log".into()),
-        };
-        assert_eq!(
-            parse(&["--root", "here", "--termination-log", "log"]),
-            Ok(Command::Deliver(args))
-        );
+        let args = Args { root: "here".into(), termination_log: Some("log".into()) };
+        assert_eq!(parse(&["--root", "here", "--termination-log", "log"]), Ok(Command::Deliver(args)));
         assert_eq!(parse(&["--version"]), Ok(Command::Version));
         assert_eq!(parse(&["--help"]), Ok(Command::Help));
     }
@@ -117,9 +101,6 @@ mod tests {
     #[test]
     fn names_what_it_does_not_understand_by_its_place() {
         assert_eq!(parse(&["--root"]), Err(UsageError::ValueMissing("--root")));
-        assert_eq!(
-            parse(&["--root", "here", "https://secret.example"]),
-            Err(UsageError::Unknown(3))
-        );
+        assert_eq!(parse(&["--root", "here", "https://secret.example"]), Err(UsageError::Unknown(3)));
     }
 }

@@ -40,64 +40,40 @@ impl Trace {
 pub(super) type Ended = (Result<(), Failure>, Option<Rest>);
 
 /// Makes the attempt of this number (from 1); the head of the response must have come by the deadline.
-pub(super) async fn attempt(
-    prepared: &Prepared,
-    number: u32,
-    deadline: Instant,
-    trace: &mut Trace,
-) -> Ended {
+pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Ended {
     let answer = timeout_at(deadline, request(prepared, number, deadline, trace)).await;
-    let (exchange, response) =
-        match answer.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))) {
-            Ok(answer) => answer,
-            Err(failure) => return (Err(failure), None),
-        };
+    let (exchange, response) = match answer.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))) {
+        Ok(answer) => answer,
+        Err(failure) => return (Err(failure), None),
+    };
 
     let (head, body) = response.into_parts();
     trace.status = Some(head.status);
-    let after = head
-        .headers
-        .get(RETRY_AFTER)
-        .and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
-    (
-        judge_status(head.status, after),
-        Some(exchange.rest_of(body)),
-    )
+    let after = head.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
+    (judge_status(head.status, after), Some(exchange.rest_of(body)))
 }
 
 type Answer = (Exchange, hyper::Response<hyper::body::Incoming>);
 
-async fn request(
-    prepared: &Prepared,
-    number: u32,
-    deadline: Instant,
-    trace: &mut Trace,
-) -> Result<Answer, Failure> {
+async fn request(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Result<Answer, Failure> {
     let mut clock = Instant::now();
 
     let addresses = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
     trace.timings.dns_ms = Some(lap(&mut clock));
 
-    let (stream, family) = connect(&addresses, deadline)
-        .await
-        .map_err(Failure::of_transport)?;
+    let (stream, family) = connect(&addresses, deadline).await.map_err(Failure::of_transport)?;
     trace.address_family = Some(family);
     trace.timings.connect_ms = Some(lap(&mut clock));
 
     let name = ServerName::try_from(prepared.target.server_name())
         .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
-    let stream = prepared
-        .tls
-        .connect(name, stream)
-        .await
-        .map_err(|error| Failure::of_transport(reason_of_tls(&error)))?;
+    let stream =
+        prepared.tls.connect(name, stream).await.map_err(|error| Failure::of_transport(reason_of_tls(&error)))?;
     trace.timings.tls_ms = Some(lap(&mut clock));
 
     let of_exchange = |error: hyper::Error| Failure::of_transport(reason_of_exchange(&error));
     let mut exchange = Exchange::open(stream).await.map_err(of_exchange)?;
-    let request = prepared
-        .blueprint
-        .request(number, Timestamp::of(SystemTime::now()))?;
+    let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
     let response = exchange.send(request).await.map_err(of_exchange)?;
     trace.timings.first_byte_ms = Some(lap(&mut clock));
     Ok((exchange, response))

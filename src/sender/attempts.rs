@@ -16,11 +16,7 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
     let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
     // It may have been due after the deadline.
     if Instant::now() >= deadline {
-        return outcome.conclude(
-            OutcomeClass::Failed,
-            Reason::DeadlineExceeded,
-            String::new(),
-        );
+        return outcome.conclude(OutcomeClass::Failed, Reason::DeadlineExceeded, String::new());
     }
     for number in 1..=prepared.retries.attempts {
         let started = Instant::now();
@@ -37,11 +33,7 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
             return;
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        match wait(
-            backoff(number, prepared.retries.backoff, random()),
-            after,
-            left,
-        ) {
+        match wait(backoff(number, prepared.retries.backoff, random()), after, left) {
             Some(wait) if number < prepared.retries.attempts => tokio::time::sleep(wait).await,
             _ => {
                 return outcome.conclude(OutcomeClass::Failed, failure.reason, failure.detail);
@@ -76,20 +68,10 @@ fn settle(
 }
 
 fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, result: &Result<(), Failure>) {
-    let Trace {
-        status,
-        address_family,
-        timings,
-    } = trace;
-    let reason = result
-        .as_ref()
-        .map_or_else(|failure| failure.reason, |()| Reason::Delivered);
+    let Trace { status, address_family, timings } = trace;
+    let reason = result.as_ref().map_or_else(|failure| failure.reason, |()| Reason::Delivered);
     let http_status = status.map(|status| status.as_u16());
-    outcome.attempts.push(Attempt {
-        duration_ms: milliseconds(duration),
-        reason,
-        http_status,
-    });
+    outcome.attempts.push(Attempt { duration_ms: milliseconds(duration), reason, http_status });
     outcome.attempt_count += 1;
     outcome.http_status = http_status;
     outcome.address_family = *address_family;

@@ -10,25 +10,15 @@ use crate::delivery::{AddressFamily, Reason};
 use crate::egress::Checked;
 
 /// Tries the addresses in order until the deadline of the attempt; the first one's reason speaks for all.
-pub(super) async fn connect(
-    addresses: &[Checked],
-    deadline: Instant,
-) -> Result<(TcpStream, AddressFamily), Reason> {
+pub(super) async fn connect(addresses: &[Checked], deadline: Instant) -> Result<(TcpStream, AddressFamily), Reason> {
     let mut first_reason = None;
     for (at, address) in addresses.iter().enumerate() {
-        let share = share(
-            deadline.saturating_duration_since(Instant::now()),
-            addresses.len() - at,
-        );
+        let share = share(deadline.saturating_duration_since(Instant::now()), addresses.len() - at);
         let reason = match timeout(share, TcpStream::connect(address.addr())).await {
             Ok(Ok(stream)) => {
                 // A small request should not wait for an acknowledgement; that it might is no reason to fail.
                 let _ = stream.set_nodelay(true);
-                let family = if address.addr().is_ipv4() {
-                    AddressFamily::IPv4
-                } else {
-                    AddressFamily::IPv6
-                };
+                let family = if address.addr().is_ipv4() { AddressFamily::IPv4 } else { AddressFamily::IPv6 };
                 return Ok((stream, family));
             }
             Ok(Err(error)) => reason_of_connect(&error),
@@ -41,9 +31,7 @@ pub(super) async fn connect(
 
 /// How long one address may take, so that each of the rest gets as much, and the request itself too.
 fn share(left: Duration, addresses: usize) -> Duration {
-    left / u32::try_from(addresses)
-        .unwrap_or(u32::MAX)
-        .saturating_add(1)
+    left / u32::try_from(addresses).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 #[cfg(test)]

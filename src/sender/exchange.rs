@@ -40,26 +40,17 @@ impl Exchange {
             .await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
-        Ok(Exchange {
-            sender,
-            connection: tasks,
-        })
+        Ok(Exchange { sender, connection: tasks })
     }
 
     /// Sends the request and reads the head of the response. The caller bounds the time.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> hyper::Result<Response<Incoming>> {
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
         self.sender.send_request(request).await
     }
 
     /// What is left once the head has been read.
     pub(super) fn rest_of(self, body: Incoming) -> Rest {
-        Rest {
-            exchange: self,
-            body,
-        }
+        Rest { exchange: self, body }
     }
 }
 
@@ -73,14 +64,7 @@ impl Rest {
     /// Reads a little of the body and ends the connection, by the deadline at the latest; whatever goes wrong here
     /// changes nothing.
     pub(super) async fn read_a_little(self, deadline: Instant) {
-        let Rest {
-            exchange:
-                Exchange {
-                    sender,
-                    mut connection,
-                },
-            mut body,
-        } = self;
+        let Rest { exchange: Exchange { sender, mut connection }, mut body } = self;
         let courtesy = async {
             let mut left = MAX_DRAINED_BYTES;
             while let Some(Ok(frame)) = body.frame().await {

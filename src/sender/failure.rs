@@ -40,11 +40,7 @@ impl Failure {
             | Reason::CertificateInvalid => Next::Stop(OutcomeClass::FailedPermanently),
             _ => Next::Retry { after: None },
         };
-        Failure {
-            reason,
-            detail: String::new(),
-            next,
-        }
+        Failure { reason, detail: String::new(), next }
     }
 }
 
@@ -56,22 +52,14 @@ impl From<egress::Refusal> for Failure {
             Reason::NameNotResolved => Next::Retry { after: None },
             _ => Next::Stop(OutcomeClass::Refused),
         };
-        Failure {
-            reason,
-            detail: refusal.detail,
-            next,
-        }
+        Failure { reason, detail: refusal.detail, next }
     }
 }
 
 /// What must be refused is refused before the first attempt; should it come up later, it is as final.
 impl From<Refusal> for Failure {
     fn from(Refusal { reason, detail }: Refusal) -> Failure {
-        Failure {
-            reason,
-            detail,
-            next: Next::Stop(OutcomeClass::Refused),
-        }
+        Failure { reason, detail, next: Next::Stop(OutcomeClass::Refused) }
     }
 }
 
@@ -90,11 +78,7 @@ pub(super) fn judge_status(status: StatusCode, after: Option<Duration>) -> Resul
         500..=599 => (Reason::ReceiverError, Next::Retry { after }),
         _ => (Reason::StatusUnexpected, stop),
     };
-    Err(Failure {
-        reason,
-        detail: String::new(),
-        next,
-    })
+    Err(Failure { reason, detail: String::new(), next })
 }
 
 /// Why a connection could not be made.
@@ -109,22 +93,15 @@ pub(super) fn reason_of_connect(error: &io::Error) -> Reason {
 
 /// Why TLS could not be agreed on, or broke off.
 pub(super) fn reason_of_tls(error: &io::Error) -> Reason {
-    let Some(error) = error
-        .get_ref()
-        .and_then(|error| error.downcast_ref::<rustls::Error>())
-    else {
+    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
         return Reason::ConnectionReset;
     };
     let rustls::Error::InvalidCertificate(error) = error else {
         return Reason::TlsHandshakeFailed;
     };
     match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Reason::CertificateExpired
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Reason::CertificateNotYetValid
-        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Reason::CertificateExpired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Reason::CertificateNotYetValid,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Reason::CertificateNameMismatch
         }
@@ -138,10 +115,7 @@ pub(super) fn reason_of_exchange(error: &hyper::Error) -> Reason {
     if error.is_parse() {
         return Reason::ResponseMalformed;
     }
-    match error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>())
-    {
+    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
         Some(error) => reason_of_tls(error),
         None => Reason::ConnectionReset,
     }
@@ -152,29 +126,20 @@ mod tests {
     use super::*;
 
     fn judged(status: u16) -> (Reason, Next) {
-        let failure = judge_status(
-            StatusCode::from_u16(status).unwrap(),
-            Some(Duration::from_secs(7)),
-        )
-        .unwrap_err();
+        let failure = judge_status(StatusCode::from_u16(status).unwrap(), Some(Duration::from_secs(7))).unwrap_err();
         (failure.reason, failure.next)
     }
 
     #[test]
     fn takes_every_2xx_for_delivered() {
         for status in 200..300 {
-            assert_eq!(
-                judge_status(StatusCode::from_u16(status).unwrap(), None),
-                Ok(())
-            );
+            assert_eq!(judge_status(StatusCode::from_u16(status).unwrap(), None), Ok(()));
         }
     }
 
     #[test]
     fn retries_what_may_pass_and_nothing_else() {
-        let retry = Next::Retry {
-            after: Some(Duration::from_secs(7)),
-        };
+        let retry = Next::Retry { after: Some(Duration::from_secs(7)) };
         let stop = Next::Stop(OutcomeClass::FailedPermanently);
         for status in 100..1000 {
             let expected = match status {
@@ -192,75 +157,40 @@ mod tests {
 
     #[test]
     fn a_refusal_by_the_guard_is_final_but_for_an_unresolved_name() {
-        let refusal = |reason| egress::Refusal {
-            reason,
-            detail: "detail".into(),
-        };
+        let refusal = |reason| egress::Refusal { reason, detail: "detail".into() };
         let failure = Failure::from(refusal(egress::Reason::AddressInternal));
-        assert_eq!(
-            (failure.reason, failure.next),
-            (Reason::AddressInternal, Next::Stop(OutcomeClass::Refused))
-        );
+        assert_eq!((failure.reason, failure.next), (Reason::AddressInternal, Next::Stop(OutcomeClass::Refused)));
         assert_eq!(failure.detail, "detail");
         let failure = Failure::from(refusal(egress::Reason::NameNotResolved));
-        assert_eq!(
-            (failure.reason, failure.next),
-            (Reason::NameNotResolved, Next::Retry { after: None })
-        );
+        assert_eq!((failure.reason, failure.next), (Reason::NameNotResolved, Next::Retry { after: None }));
     }
 
     #[test]
     fn the_outcome_knows_every_reason_of_the_guard() {
         for reason in egress::Reason::ALL {
-            let refusal = egress::Refusal {
-                reason,
-                detail: String::new(),
-            };
+            let refusal = egress::Refusal { reason, detail: String::new() };
             assert_eq!(Failure::from(refusal).reason.as_str(), reason.as_str());
         }
     }
 
     #[test]
     fn a_wrong_certificate_is_final_and_a_broken_connection_is_not() {
-        let reason_of =
-            |error: rustls::Error| reason_of_tls(&io::Error::new(ErrorKind::InvalidData, error));
+        let reason_of = |error: rustls::Error| reason_of_tls(&io::Error::new(ErrorKind::InvalidData, error));
         for (error, reason) in [
             (CertificateError::Expired, Reason::CertificateExpired),
-            (
-                CertificateError::NotValidYet,
-                Reason::CertificateNotYetValid,
-            ),
-            (
-                CertificateError::NotValidForName,
-                Reason::CertificateNameMismatch,
-            ),
-            (
-                CertificateError::UnknownIssuer,
-                Reason::CertificateUnknownIssuer,
-            ),
+            (CertificateError::NotValidYet, Reason::CertificateNotYetValid),
+            (CertificateError::NotValidForName, Reason::CertificateNameMismatch),
+            (CertificateError::UnknownIssuer, Reason::CertificateUnknownIssuer),
             (CertificateError::BadSignature, Reason::CertificateInvalid),
         ] {
             assert_eq!(reason_of(rustls::Error::InvalidCertificate(error)), reason);
-            assert_eq!(
-                Failure::of_transport(reason).next,
-                Next::Stop(OutcomeClass::FailedPermanently)
-            );
+            assert_eq!(Failure::of_transport(reason).next, Next::Stop(OutcomeClass::FailedPermanently));
         }
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
         assert_eq!(reason_of(alert), Reason::TlsHandshakeFailed);
-        assert_eq!(
-            reason_of_tls(&ErrorKind::UnexpectedEof.into()),
-            Reason::ConnectionReset
-        );
-        for reason in [
-            Reason::TlsHandshakeFailed,
-            Reason::ConnectionReset,
-            Reason::RequestTimeout,
-        ] {
-            assert_eq!(
-                Failure::of_transport(reason).next,
-                Next::Retry { after: None }
-            );
+        assert_eq!(reason_of_tls(&ErrorKind::UnexpectedEof.into()), Reason::ConnectionReset);
+        for reason in [Reason::TlsHandshakeFailed, Reason::ConnectionReset, Reason::RequestTimeout] {
+            assert_eq!(Failure::of_transport(reason).next, Next::Retry { after: None });
         }
     }
 }

@@ -61,12 +61,8 @@ impl Root {
 
     pub(super) fn job_name(&self) -> Result<String, Refusal> {
         let name = self.own_file(JOB_NAME_FILE, MAX_JOB_NAME_BYTES, Reason::JobNameInvalid)?;
-        String::from_utf8(name.line().to_vec()).map_err(|_| {
-            Refusal::new(
-                Reason::JobNameInvalid,
-                format!("{JOB_NAME_FILE} is not text"),
-            )
-        })
+        String::from_utf8(name.line().to_vec())
+            .map_err(|_| Refusal::new(Reason::JobNameInvalid, format!("{JOB_NAME_FILE} is not text")))
     }
 
     /// A file that the operator provides, not the user.
@@ -89,16 +85,12 @@ impl Root {
         match self.read(&file.path, limit) {
             Ok(secret) if secret.line().is_empty() => refuse(
                 Reason::ReferenceEmpty,
-                format!(
-                    "{kind} {object} has nothing in key {key}; fill it and the next delivery will use it"
-                ),
+                format!("{kind} {object} has nothing in key {key}; fill it and the next delivery will use it"),
             ),
             Ok(secret) => Ok(secret),
             Err(ReadError::Missing) => refuse(
                 Reason::ReferenceMissing,
-                format!(
-                    "{kind} {object} has no key {key}; add it and the next delivery will use it"
-                ),
+                format!("{kind} {object} has no key {key}; add it and the next delivery will use it"),
             ),
             Err(ReadError::TooLarge) => refuse(
                 Reason::ReferenceTooLarge,
@@ -129,14 +121,8 @@ impl Root {
         let capacity = usize::try_from(length).unwrap_or(usize::MAX).min(limit) + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
         let one_too_many = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(one_too_many)
-            .read_to_end(&mut bytes)
-            .map_err(|error| ReadError::Unreadable(error.kind()))?;
-        if bytes.len() > limit {
-            Err(ReadError::TooLarge)
-        } else {
-            Ok(Secret(bytes))
-        }
+        file.take(one_too_many).read_to_end(&mut bytes).map_err(|error| ReadError::Unreadable(error.kind()))?;
+        if bytes.len() > limit { Err(ReadError::TooLarge) } else { Ok(Secret(bytes)) }
     }
 }
 

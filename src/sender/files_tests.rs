@@ -2,14 +2,8 @@ use super::*;
 use crate::delivery::Origin;
 
 fn file(path: &str) -> FileRef {
-    let key = KeyRef {
-        name: "report-hook".into(),
-        key: "url".into(),
-    };
-    FileRef {
-        path: path.into(),
-        from: Origin::Secret(key),
-    }
+    let key = KeyRef { name: "report-hook".into(), key: "url".into() };
+    FileRef { path: path.into(), from: Origin::Secret(key) }
 }
 
 fn root() -> (tempfile::TempDir, Root) {
@@ -26,50 +20,24 @@ fn reads_up_to_its_limit_and_through_the_links_that_kubelet_makes() {
     std::os::unix::fs::symlink("..2025", dir.path().join("..data")).unwrap();
     std::os::unix::fs::symlink("..data/url", dir.path().join("url")).unwrap();
     assert_eq!(root.mounted(&file("url"), 5).unwrap().expose(), b"12345");
-    assert_eq!(
-        root.mounted(&file("url"), 4).unwrap_err().reason,
-        Reason::ReferenceTooLarge
-    );
+    assert_eq!(root.mounted(&file("url"), 4).unwrap_err().reason, Reason::ReferenceTooLarge);
 }
 
 #[test]
 fn a_key_that_is_not_there_and_one_that_holds_nothing_differ() {
     let (dir, root) = root();
-    assert_eq!(
-        root.mounted(&file("url"), 5).unwrap_err().reason,
-        Reason::ReferenceMissing
-    );
-    assert_eq!(
-        root.mounted(&file("keys/0"), 5).unwrap_err().reason,
-        Reason::ReferenceMissing
-    );
+    assert_eq!(root.mounted(&file("url"), 5).unwrap_err().reason, Reason::ReferenceMissing);
+    assert_eq!(root.mounted(&file("keys/0"), 5).unwrap_err().reason, Reason::ReferenceMissing);
     std::fs::write(dir.path().join("url"), "\r\n").unwrap();
-    assert_eq!(
-        root.mounted(&file("url"), 5).unwrap_err().reason,
-        Reason::ReferenceEmpty
-    );
+    assert_eq!(root.mounted(&file("url"), 5).unwrap_err().reason, Reason::ReferenceEmpty);
     std::fs::create_dir(dir.path().join("dir")).unwrap();
-    assert_eq!(
-        root.mounted(&file("dir"), 5).unwrap_err().reason,
-        Reason::ReferenceUnreadable
-    );
+    assert_eq!(root.mounted(&file("dir"), 5).unwrap_err().reason, Reason::ReferenceUnreadable);
 }
 
 #[test]
 fn a_line_loses_one_line_end() {
-    for (text, line) in [
-        ("a", "a"),
-        ("a\n", "a"),
-        ("a\r\n", "a"),
-        ("a\n\n", "a\n"),
-        ("a\r", "a"),
-        (" a ", " a "),
-    ] {
-        assert_eq!(
-            Secret::of(text.as_bytes()).line(),
-            line.as_bytes(),
-            "{text:?}"
-        );
+    for (text, line) in [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a\r", "a"), (" a ", " a ")] {
+        assert_eq!(Secret::of(text.as_bytes()).line(), line.as_bytes(), "{text:?}");
     }
 }
 

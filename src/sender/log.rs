@@ -20,10 +20,7 @@ const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 /// Logs to standard error from now on, at the level that `POSTERN_LOG` names (default and fallback: info). Of a panic
 /// it says where, and not with what words: those of a library may quote what it was working on.
 pub fn install() {
-    let level = std::env::var(LEVEL)
-        .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(LevelFilter::INFO);
+    let level = std::env::var(LEVEL).ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     // Installed twice only in error, and then the first one logs.
     let _ = tracing::subscriber::set_global_default(JsonLines { level });
     std::panic::set_hook(Box::new(|panic| {
@@ -47,11 +44,8 @@ impl Subscriber for JsonLines {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!(
-            r#"{{"time":"{}","level":"{}""#,
-            Timestamp::of(SystemTime::now()),
-            event.metadata().level()
-        ));
+        let mut line =
+            Line(format!(r#"{{"time":"{}","level":"{}""#, Timestamp::of(SystemTime::now()), event.metadata().level()));
         event.record(&mut line);
         line.0.push_str("}\n");
         // There is nowhere to say that the log can't be written.

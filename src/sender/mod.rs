@@ -46,10 +46,7 @@ pub use report::report;
 /// # Errors
 /// When the system lets no signal handler be installed.
 pub async fn run(root: &Path) -> std::io::Result<Outcome> {
-    let mut stop = [
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    ];
+    let mut stop = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let root = Root::new(root);
     let mut outcome = Outcome::begun(Timestamp::of(SystemTime::now()));
     tokio::select! {

@@ -53,11 +53,7 @@ impl Template {
     /// Finds the placeholders. Values will be escaped when the content type is JSON.
     pub(super) fn new(source: Secret, content_type: &str) -> Result<Template, Refusal> {
         let parts = parts(source.expose())?;
-        Ok(Template {
-            source,
-            parts,
-            json: is_json(content_type),
-        })
+        Ok(Template { source, parts, json: is_json(content_type) })
     }
 
     pub(super) fn fill_in(&self, values: &Values) -> Vec<u8> {
@@ -102,9 +98,7 @@ fn parts(source: &[u8]) -> Result<Vec<Part>, Refusal> {
             parts.push(Part::Literal(start..inside));
             at = inside + OPEN.len();
         } else {
-            let known = NAMES
-                .iter()
-                .find(|(name, _)| source[inside..].starts_with(name));
+            let known = NAMES.iter().find(|(name, _)| source[inside..].starts_with(name));
             // What stands there instead is not quoted: it is part of the payload.
             let (name, placeholder) = known.ok_or_else(|| unknown(at))?;
             parts.push(Part::Literal(start..at));
@@ -129,12 +123,7 @@ fn unknown(at: usize) -> Refusal {
 
 /// As RFC 6839 and RFC 8259 name JSON: `application/json`, `text/json`, or a subtype that ends in `+json`.
 fn is_json(content_type: &str) -> bool {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(essence.as_str(), "application/json" | "text/json") || essence.ends_with("+json")
 }
 
@@ -142,10 +131,7 @@ fn is_json(content_type: &str) -> bool {
 fn json_escaped(text: &str) -> Vec<u8> {
     // A text can always be written as JSON.
     let quoted = serde_json::to_vec(text).unwrap_or_default();
-    quoted
-        .get(1..quoted.len().saturating_sub(1))
-        .unwrap_or_default()
-        .to_vec()
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_vec()
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use super::refusal::Refusal;
 use super::request::{Asked, Blueprint};
 use super::tls;
 use crate::delivery::{
-    Body, Delivery, FileRef, Header, KeyRef, MAX_VALUE_BYTES, Reason, Retries, Scheme, Signing,
-    Timestamp, ValueSource, is_header_value,
+    Body, Delivery, FileRef, Header, KeyRef, MAX_VALUE_BYTES, Reason, Retries, Scheme, Signing, Timestamp, ValueSource,
+    is_header_value,
 };
 use crate::egress::{Resolver, Rules, Target};
 use crate::signing::{Encoding, Fingerprint, HmacKey, KeyError, Signer, SigningKey};
@@ -59,17 +59,8 @@ impl Prepared {
         let target = Target::parse(root.mounted(&url, MAX_VALUE_BYTES)?.line(), &rules)?;
         let signer = signing.map(|signing| signer(signing, root)).transpose()?;
         let mut request_headers = tenant_headers(&headers, root)?;
-        let body = body
-            .map(|body| template(body, root, max_body_bytes, &mut request_headers))
-            .transpose()?;
-        let asked = Asked {
-            schedule,
-            method,
-            headers: request_headers,
-            body,
-            max_body_bytes,
-            signer,
-        };
+        let body = body.map(|body| template(body, root, max_body_bytes, &mut request_headers)).transpose()?;
+        let asked = Asked { schedule, method, headers: request_headers, body, max_body_bytes, signer };
         let blueprint = Blueprint::new(&target, occasion, asked)?;
         // The last attempt has the longest number; what can be made of it can be made of every attempt.
         blueprint.request(retries.attempts, now)?;
@@ -92,8 +83,7 @@ impl Prepared {
 fn tenant_headers(headers: &[Header], root: &Root) -> Result<HeaderMap, Refusal> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for Header { name, value } in headers {
-        let refusal =
-            |reason, problem| Refusal::new(reason, format!("the header {name} {problem}"));
+        let refusal = |reason, problem| Refusal::new(reason, format!("the header {name} {problem}"));
         let secret = root.value(value, MAX_VALUE_BYTES)?;
         let unfit = || {
             let problem = "may have printable ASCII, blanks and tabs in its value and has something else, such as a \
@@ -112,60 +102,31 @@ fn tenant_headers(headers: &[Header], root: &Root) -> Result<HeaderMap, Refusal>
     Ok(map)
 }
 
-fn template(
-    body: Body,
-    root: &Root,
-    max_bytes: usize,
-    headers: &mut HeaderMap,
-) -> Result<Template, Refusal> {
-    let Body {
-        content_type,
-        source,
-    } = body;
+fn template(body: Body, root: &Root, max_bytes: usize, headers: &mut HeaderMap) -> Result<Template, Refusal> {
+    let Body { content_type, source } = body;
     let value = HeaderValue::from_str(&content_type).map_err(|_| {
-        Refusal::new(
-            Reason::HeaderValueInvalid,
-            "body.contentType has a line break or another control character",
-        )
+        Refusal::new(Reason::HeaderValueInvalid, "body.contentType has a line break or another control character")
     })?;
     headers.insert(hyper::header::CONTENT_TYPE, value);
-    let bytes =
-        root.value(&source, max_bytes)
-            .map_err(|refusal| match (refusal.reason, &source) {
-                (Reason::ReferenceTooLarge, ValueSource::File(_)) => Refusal {
-                    reason: Reason::BodyTooLarge,
-                    ..refusal
-                },
-                _ => refusal,
-            })?;
+    let bytes = root.value(&source, max_bytes).map_err(|refusal| match (refusal.reason, &source) {
+        (Reason::ReferenceTooLarge, ValueSource::File(_)) => Refusal { reason: Reason::BodyTooLarge, ..refusal },
+        _ => refusal,
+    })?;
     Template::new(bytes, &content_type)
 }
 
 fn signer(signing: Signing, root: &Root) -> Result<Signer, Refusal> {
-    let Signing {
-        scheme,
-        keys,
-        classic,
-    } = signing;
+    let Signing { scheme, keys, classic } = signing;
     let signer = match (scheme, classic) {
-        (Scheme::StandardWebhooks, _) => {
-            Signer::standard_webhooks(read_keys(&keys, root, SigningKey::parse)?)
+        (Scheme::StandardWebhooks, _) => Signer::standard_webhooks(read_keys(&keys, root, SigningKey::parse)?),
+        (Scheme::HmacSha256Hex, Some(options)) => {
+            Signer::classic(read_keys(&keys, root, HmacKey::parse_classic)?, Encoding::Hex, options)
         }
-        (Scheme::HmacSha256Hex, Some(options)) => Signer::classic(
-            read_keys(&keys, root, HmacKey::parse_classic)?,
-            Encoding::Hex,
-            options,
-        ),
-        (Scheme::HmacSha256Base64, Some(options)) => Signer::classic(
-            read_keys(&keys, root, HmacKey::parse_classic)?,
-            Encoding::Base64,
-            options,
-        ),
+        (Scheme::HmacSha256Base64, Some(options)) => {
+            Signer::classic(read_keys(&keys, root, HmacKey::parse_classic)?, Encoding::Base64, options)
+        }
         (Scheme::HmacSha256Hex | Scheme::HmacSha256Base64, None) => {
-            return Err(Refusal::new(
-                Reason::SigningInvalid,
-                "signing.classic: a classic scheme needs it",
-            ));
+            return Err(Refusal::new(Reason::SigningInvalid, "signing.classic: a classic scheme needs it"));
         }
     };
     signer.map_err(|error| Refusal::new(Reason::SigningInvalid, error.to_string()))
@@ -179,12 +140,8 @@ fn read_keys<K>(
     let read = |file: &FileRef| {
         let KeyRef { name, key } = file.from.key_ref();
         let secret = root.mounted(file, MAX_VALUE_BYTES)?;
-        parse(secret.expose()).map_err(|error| {
-            Refusal::new(
-                Reason::SigningKeyInvalid,
-                format!("Secret {name}, key {key}: {error}"),
-            )
-        })
+        parse(secret.expose())
+            .map_err(|error| Refusal::new(Reason::SigningKeyInvalid, format!("Secret {name}, key {key}: {error}")))
     };
     files.iter().map(read).collect()
 }

@@ -12,10 +12,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(reason: Reason, detail: impl Into<String>) -> Refusal {
-        Refusal {
-            reason,
-            detail: detail.into(),
-        }
+        Refusal { reason, detail: detail.into() }
     }
 }
 

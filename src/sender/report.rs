@@ -21,9 +21,7 @@ pub fn report(outcome: &Outcome, termination_log: Option<&Path>) -> io::Result<(
         None => write_existing(Path::new(KUBERNETES_TERMINATION_LOG), &json),
     };
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{json}")
-        .and_then(|()| stdout.flush())
-        .and(written)
+    writeln!(stdout, "{json}").and_then(|()| stdout.flush()).and(written)
 }
 
 fn write_existing(path: &Path, text: &str) -> io::Result<()> {

@@ -42,87 +42,37 @@ pub(super) struct Asked {
 }
 
 impl Blueprint {
-    pub(super) fn new(
-        target: &Target,
-        occasion: Occasion,
-        asked: Asked,
-    ) -> Result<Blueprint, Refusal> {
-        let Asked {
-            schedule,
-            method,
-            mut headers,
-            body,
-            max_body_bytes,
-            signer,
-        } = asked;
-        let uri = Uri::try_from(target.path_and_query().expose_secret()).map_err(|_| {
-            Refusal::new(
-                Reason::UrlMalformed,
-                "the URL's path or query can't be sent as it is",
-            )
-        })?;
-        let Occasion {
-            id, scheduled_time, ..
-        } = occasion;
+    pub(super) fn new(target: &Target, occasion: Occasion, asked: Asked) -> Result<Blueprint, Refusal> {
+        let Asked { schedule, method, mut headers, body, max_body_bytes, signer } = asked;
+        let uri = Uri::try_from(target.path_and_query().expose_secret())
+            .map_err(|_| Refusal::new(Reason::UrlMalformed, "the URL's path or query can't be sent as it is"))?;
+        let Occasion { id, scheduled_time, .. } = occasion;
         headers.insert(HOST, header_value(&target.authority())?);
         headers.insert(CONNECTION, CLOSE);
         headers.insert(USER_AGENT, AGENT);
         headers.insert(IDEMPOTENCY_KEY, header_value(id.as_str())?);
         headers.insert(SCHEDULED_TIME, header_value(&scheduled_time.to_string())?);
-        Ok(Blueprint {
-            id,
-            scheduled_time,
-            schedule,
-            method,
-            uri,
-            headers,
-            body,
-            max_body_bytes,
-            signer,
-        })
+        Ok(Blueprint { id, scheduled_time, schedule, method, uri, headers, body, max_body_bytes, signer })
     }
 
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.signer
-            .as_ref()
-            .map(Signer::fingerprints)
-            .unwrap_or_default()
+        self.signer.as_ref().map(Signer::fingerprints).unwrap_or_default()
     }
 
     /// The request of the attempt of this number (from 1), signed as of `now`.
     ///
     /// # Errors
     /// When the body, filled in, is too large.
-    pub(super) fn request(
-        &self,
-        attempt: u32,
-        now: Timestamp,
-    ) -> Result<Request<Full<Bytes>>, Refusal> {
-        let values = Values {
-            scheduled_time: self.scheduled_time,
-            id: &self.id,
-            schedule: &self.schedule,
-            attempt,
-        };
-        let body = self
-            .body
-            .as_ref()
-            .map(|body| body.fill_in(&values))
-            .unwrap_or_default();
+    pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Request<Full<Bytes>>, Refusal> {
+        let values = Values { scheduled_time: self.scheduled_time, id: &self.id, schedule: &self.schedule, attempt };
+        let body = self.body.as_ref().map(|body| body.fill_in(&values)).unwrap_or_default();
         if body.len() > self.max_body_bytes {
             let most = self.max_body_bytes;
-            return Err(Refusal::new(
-                Reason::BodyTooLarge,
-                format!("the body has more than {most} bytes; shorten it"),
-            ));
+            return Err(Refusal::new(Reason::BodyTooLarge, format!("the body has more than {most} bytes; shorten it")));
         }
 
         let mut headers = self.headers.clone();
-        for header in self
-            .signer
-            .iter()
-            .flat_map(|signer| signer.sign(&self.id, now.unix(), &body))
-        {
+        for header in self.signer.iter().flat_map(|signer| signer.sign(&self.id, now.unix(), &body)) {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| unsendable())?;
             headers.insert(name, header_value(&header.value)?);
         }
@@ -134,8 +84,7 @@ impl Blueprint {
         }
 
         let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() =
-            hyper::Method::from_bytes(self.method.as_str().as_bytes()).map_err(|_| unsendable())?;
+        *request.method_mut() = hyper::Method::from_bytes(self.method.as_str().as_bytes()).map_err(|_| unsendable())?;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers;
         Ok(request)
@@ -150,8 +99,5 @@ fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
 }
 
 fn unsendable() -> Refusal {
-    Refusal::new(
-        Reason::HeaderValueInvalid,
-        "a header of the request can't be written",
-    )
+    Refusal::new(Reason::HeaderValueInvalid, "a header of the request can't be written")
 }

@@ -29,36 +29,17 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
         assert_eq!(retry_after(b"120", now), Some(Duration::from_mins(2)));
         assert_eq!(retry_after(b" 0 ", now), Some(Duration::ZERO));
-        for date in [
-            "Sun, 06 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun Nov  6 08:49:37 1994",
-        ] {
-            assert_eq!(
-                retry_after(date.as_bytes(), now),
-                Some(Duration::from_secs(90)),
-                "{date}"
-            );
+        for date in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(retry_after(date.as_bytes(), now), Some(Duration::from_secs(90)), "{date}");
         }
     }
 
     #[test]
     fn asks_for_no_more_than_the_cap_and_no_less_than_nothing() {
         let late = UNIX_EPOCH + Duration::from_secs(784_111_777 + 1);
-        assert_eq!(
-            retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", late),
-            Some(Duration::ZERO)
-        );
-        for value in [
-            "3601",
-            "99999999999999999999999",
-            "Fri, 31 Dec 9999 23:59:59 GMT",
-        ] {
-            assert_eq!(
-                retry_after(value.as_bytes(), late),
-                Some(Duration::from_hours(1)),
-                "{value}"
-            );
+        assert_eq!(retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", late), Some(Duration::ZERO));
+        for value in ["3601", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(retry_after(value.as_bytes(), late), Some(Duration::from_hours(1)), "{value}");
         }
     }
 

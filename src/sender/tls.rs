@@ -15,12 +15,9 @@ use crate::delivery::{ClientCertificate, MAX_PEM_BYTES, Reason, Tls};
 /// TLS 1.2 and 1.3 with the roots that are compiled in and those of the CA bundle. HTTP/1.1 is all that is offered.
 pub(super) fn connector(tls: &Tls, root: &Root) -> Result<TlsConnector, Refusal> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(
-        Arc::new(roots(tls, root)?),
-        Arc::clone(&provider),
-    )
-    .build()
-    .map_err(|_| Refusal::new(Reason::CaBundleInvalid, "the CA bundle can't be used"))?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls, root)?), Arc::clone(&provider))
+        .build()
+        .map_err(|_| Refusal::new(Reason::CaBundleInvalid, "the CA bundle can't be used"))?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| Refusal::new(Reason::TlsHandshakeFailed, "this build has no TLS"))?
@@ -28,9 +25,7 @@ pub(super) fn connector(tls: &Tls, root: &Root) -> Result<TlsConnector, Refusal>
     let mut config = match &tls.client_certificate {
         Some(client) => {
             let (chain, key) = client_certificate(client, root)?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|_| client_refusal(client, "can't be used together"))?
+            builder.with_client_auth_cert(chain, key).map_err(|_| client_refusal(client, "can't be used together"))?
         }
         None => builder.with_no_client_auth(),
     };
@@ -51,15 +46,9 @@ fn roots(tls: &Tls, root: &Root) -> Result<RootCertStore, Refusal> {
     };
     let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(pem.expose()) {
-        roots
-            .add(certificate.map_err(|_| refusal())?)
-            .map_err(|_| refusal())?;
+        roots.add(certificate.map_err(|_| refusal())?).map_err(|_| refusal())?;
     }
-    if roots.len() == before {
-        Err(refusal())
-    } else {
-        Ok(roots)
-    }
+    if roots.len() == before { Err(refusal()) } else { Ok(roots) }
 }
 
 type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -79,8 +68,5 @@ fn client_certificate(client: &ClientCertificate, root: &Root) -> Result<ChainAn
 
 fn client_refusal(client: &ClientCertificate, problem: &str) -> Refusal {
     let name = &client.certificate.from.key_ref().name;
-    Refusal::new(
-        Reason::ClientCertificateInvalid,
-        format!("the client certificate of Secret {name} {problem}"),
-    )
+    Refusal::new(Reason::ClientCertificateInvalid, format!("the client certificate of Secret {name} {problem}"))
 }

@@ -38,10 +38,7 @@ impl DeliveryId {
         hash.update(uid.as_bytes());
         hash.update(b"\n");
         hash.update(scheduled_time.to_string().as_bytes());
-        DeliveryId(format!(
-            "{PREFIX}{}",
-            hex(&hash.finish().as_ref()[..HASH_BYTES])
-        ))
+        DeliveryId(format!("{PREFIX}{}", hex(&hash.finish().as_ref()[..HASH_BYTES])))
     }
 
     /// The id as receivers see it.
@@ -63,11 +60,7 @@ impl TryFrom<String> for DeliveryId {
     fn try_from(text: String) -> Result<DeliveryId, InvalidDeliveryId> {
         let rest = text.strip_prefix(PREFIX).ok_or(InvalidDeliveryId)?;
         let well_formed = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if well_formed && text.len() <= MAX_LEN {
-            Ok(DeliveryId(text))
-        } else {
-            Err(InvalidDeliveryId)
-        }
+        if well_formed && text.len() <= MAX_LEN { Ok(DeliveryId(text)) } else { Err(InvalidDeliveryId) }
     }
 }
 
@@ -117,14 +110,8 @@ mod tests {
 
     #[test]
     fn refuses_what_could_make_the_signed_content_ambiguous() {
-        for text in [
-            "", "msg_", "msg_a.b", "msg_a b", "msg_ä", "evt_1", "MSG_1", "msg_a\n",
-        ] {
-            assert_eq!(
-                DeliveryId::try_from(text.to_owned()),
-                Err(InvalidDeliveryId),
-                "{text:?}"
-            );
+        for text in ["", "msg_", "msg_a.b", "msg_a b", "msg_ä", "evt_1", "MSG_1", "msg_a\n"] {
+            assert_eq!(DeliveryId::try_from(text.to_owned()), Err(InvalidDeliveryId), "{text:?}");
         }
         assert!(DeliveryId::try_from(format!("msg_{}", "a".repeat(64))).is_ok());
         assert!(DeliveryId::try_from(format!("msg_{}", "a".repeat(65))).is_err());

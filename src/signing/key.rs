@@ -18,10 +18,7 @@ pub struct HmacKey {
 
 impl HmacKey {
     pub(super) fn new(bytes: &[u8]) -> HmacKey {
-        HmacKey {
-            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
-            fingerprint: Fingerprint::of(bytes),
-        }
+        HmacKey { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), fingerprint: Fingerprint::of(bytes) }
     }
 
     /// HMAC-SHA256 (RFC 2104) over the parts, one after the other.
@@ -76,9 +73,7 @@ impl PublicKey {
     /// Whether the signature is this key's over the message.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        signature::UnparsedPublicKey::new(&signature::ED25519, self.0)
-            .verify(message, signature)
-            .is_ok()
+        signature::UnparsedPublicKey::new(&signature::ED25519, self.0).verify(message, signature).is_ok()
     }
 
     /// How people speak of this key and of its private half.

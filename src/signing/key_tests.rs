@@ -3,10 +3,7 @@ use crate::signing::Fingerprint;
 use crate::signing::id::hex;
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 fn key_text(prefix: &str, bytes: &[u8]) -> Vec<u8> {
@@ -16,40 +13,19 @@ fn key_text(prefix: &str, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn hmac_gives_the_tags_of_rfc_4231() {
     let ascending: Vec<u8> = (1..=25).collect();
-    let long_data =
-        b"This is a test using a larger than block-size key and a larger than block-size data. \
+    let long_data = b"This is a test using a larger than block-size key and a larger than block-size data. \
         The key needs to be hashed before being used by the HMAC algorithm.";
     let cases: [(&[u8], &[u8], &str); 6] = [
-        (
-            &[0x0b; 20],
-            b"Hi There",
-            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
-        ),
-        (
-            b"Jefe",
-            b"what do ya want for nothing?",
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-        ),
-        (
-            &[0xaa; 20],
-            &[0xdd; 50],
-            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
-        ),
-        (
-            &ascending,
-            &[0xcd; 50],
-            "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
-        ),
+        (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+        (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+        (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+        (&ascending, &[0xcd; 50], "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
         (
             &[0xaa; 131],
             b"Test Using Larger Than Block-Size Key - Hash Key First",
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
         ),
-        (
-            &[0xaa; 131],
-            long_data,
-            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
-        ),
+        (&[0xaa; 131], long_data, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
     ];
     for (key, message, tag) in cases {
         let key = HmacKey::new(key);
@@ -91,15 +67,11 @@ fn ed25519_gives_the_signatures_of_rfc_8032_from_either_form_of_the_key() {
     for [seed, public, message, signature] in RFC_8032.map(|case| case.map(bytes)) {
         let both = [seed.clone(), public.clone()].concat();
         for form in [seed, both] {
-            let SigningKey::Ed25519(key) = SigningKey::parse(&key_text("whsk_", &form)).unwrap()
-            else {
+            let SigningKey::Ed25519(key) = SigningKey::parse(&key_text("whsk_", &form)).unwrap() else {
                 panic!("whsk_ is an ed25519 key");
             };
             assert_eq!(key.sign(&message).as_ref(), signature);
-            assert_eq!(
-                key.public().to_string().into_bytes(),
-                key_text("whpk_", &public)
-            );
+            assert_eq!(key.public().to_string().into_bytes(), key_text("whpk_", &public));
             assert!(key.public().verify(&message, &signature));
             assert!(!key.public().verify(b"another", &signature));
         }
@@ -136,48 +108,22 @@ fn refuses_each_kind_of_wrong_key_by_its_own_reason() {
         (b"", KeyError::Empty),
         (b"\n", KeyError::Empty),
         (b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
-        (
-            b" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            KeyError::UnknownPrefix,
-        ),
-        (
-            b"WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            KeyError::UnknownPrefix,
-        ),
-        (
-            b"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-            KeyError::PublicKeyGiven,
-        ),
-        (
-            b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS-",
-            KeyError::NotBase64,
-        ),
-        (
-            b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwCg",
-            KeyError::NotBase64,
-        ),
+        (b" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
+        (b"WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
+        (b"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", KeyError::PublicKeyGiven),
+        (b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS-", KeyError::NotBase64),
+        (b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwCg", KeyError::NotBase64),
         (b"whsec_\xff\xfe", KeyError::NotBase64),
-        (
-            b"whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            KeyError::Ed25519Length(24),
-        ),
+        (b"whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::Ed25519Length(24)),
         (b"whsk_", KeyError::Ed25519Length(0)),
     ];
     for (file, error) in cases {
-        assert_eq!(
-            SigningKey::parse(file).unwrap_err(),
-            error,
-            "{:?}",
-            String::from_utf8_lossy(file)
-        );
+        assert_eq!(SigningKey::parse(file).unwrap_err(), error, "{:?}", String::from_utf8_lossy(file));
     }
     let [seed, ..] = RFC_8032[0].map(bytes);
     let [_, public, ..] = RFC_8032[1].map(bytes);
     let mixed = key_text("whsk_", &[seed, public].concat());
-    assert_eq!(
-        SigningKey::parse(&mixed).unwrap_err(),
-        KeyError::Ed25519Mismatch
-    );
+    assert_eq!(SigningKey::parse(&mixed).unwrap_err(), KeyError::Ed25519Mismatch);
 }
 
 #[test]
@@ -187,26 +133,11 @@ fn classic_keys_are_raw_bytes_or_whsec() {
     assert_eq!(raw.fingerprint(), encoded.fingerprint());
 
     assert_eq!(HmacKey::parse_classic(b"").unwrap_err(), KeyError::Empty);
-    assert_eq!(
-        HmacKey::parse_classic(&[7; 15]).unwrap_err(),
-        KeyError::RawLength(15)
-    );
-    assert_eq!(
-        HmacKey::parse_classic(&[7; 1025]).unwrap_err(),
-        KeyError::RawLength(1025)
-    );
-    assert_eq!(
-        HmacKey::parse_classic(b"whsec_short").unwrap_err(),
-        KeyError::NotBase64
-    );
-    assert_eq!(
-        HmacKey::parse_classic(b"whsk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(),
-        KeyError::NotHmac
-    );
-    assert_eq!(
-        HmacKey::parse_classic(b"whpk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(),
-        KeyError::NotHmac
-    );
+    assert_eq!(HmacKey::parse_classic(&[7; 15]).unwrap_err(), KeyError::RawLength(15));
+    assert_eq!(HmacKey::parse_classic(&[7; 1025]).unwrap_err(), KeyError::RawLength(1025));
+    assert_eq!(HmacKey::parse_classic(b"whsec_short").unwrap_err(), KeyError::NotBase64);
+    assert_eq!(HmacKey::parse_classic(b"whsk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(), KeyError::NotHmac);
+    assert_eq!(HmacKey::parse_classic(b"whpk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(), KeyError::NotHmac);
 }
 
 #[test]
@@ -219,14 +150,7 @@ fn a_fingerprint_separates_its_domain_and_shows_nothing_else() {
 
 #[test]
 fn reads_no_fingerprint_but_its_own_form() {
-    for text in [
-        "",
-        "sha256:",
-        "sha256:9f86d08",
-        "sha256:9f86d0811",
-        "sha256:9F86D081",
-        "md5:9f86d081",
-    ] {
+    for text in ["", "sha256:", "sha256:9f86d08", "sha256:9f86d0811", "sha256:9F86D081", "md5:9f86d081"] {
         assert!(Fingerprint::try_from(text.to_owned()).is_err(), "{text:?}");
     }
     assert!(Fingerprint::try_from("sha256:9f86d081".to_owned()).is_ok());
@@ -237,14 +161,8 @@ fn generated_keys_are_read_back_and_differ() {
     let random = ring::rand::SystemRandom::new();
     let hmac = SigningKey::generate_hmac(&random).unwrap();
     let ed25519 = SigningKey::generate_ed25519(&random).unwrap();
-    assert!(matches!(
-        SigningKey::parse(hmac.as_bytes()),
-        Ok(SigningKey::Hmac(_))
-    ));
-    assert!(matches!(
-        SigningKey::parse(ed25519.as_bytes()),
-        Ok(SigningKey::Ed25519(_))
-    ));
+    assert!(matches!(SigningKey::parse(hmac.as_bytes()), Ok(SigningKey::Hmac(_))));
+    assert!(matches!(SigningKey::parse(ed25519.as_bytes()), Ok(SigningKey::Ed25519(_))));
     assert_ne!(hmac, SigningKey::generate_hmac(&random).unwrap());
     assert_ne!(ed25519, SigningKey::generate_ed25519(&random).unwrap());
 }

@@ -29,14 +29,10 @@ pub enum KeyError {
     #[error("the key is empty")]
     Empty,
     /// Neither `whsec_` nor `whsk_`.
-    #[error(
-        "the key must begin with whsec_ (HMAC-SHA256) or whsk_ (ed25519); `postern keygen` makes one"
-    )]
+    #[error("the key must begin with whsec_ (HMAC-SHA256) or whsk_ (ed25519); `postern keygen` makes one")]
     UnknownPrefix,
     /// A `whpk_` key where a private one is needed.
-    #[error(
-        "this is a public key (whpk_): sign with the private key (whsk_), and give this one to the receiver"
-    )]
+    #[error("this is a public key (whpk_): sign with the private key (whsk_), and give this one to the receiver")]
     PublicKeyGiven,
     /// Standard base64 with padding was expected after the prefix.
     #[error("what follows the key's prefix is not standard base64 with padding")]
@@ -77,11 +73,7 @@ impl HmacKey {
         if let Some(encoded) = raw.strip_prefix(HMAC_PREFIX.as_bytes()) {
             return parse_hmac(encoded);
         }
-        if RAW_RANGE.contains(&raw.len()) {
-            Ok(HmacKey::new(raw))
-        } else {
-            Err(KeyError::RawLength(raw.len()))
-        }
+        if RAW_RANGE.contains(&raw.len()) { Ok(HmacKey::new(raw)) } else { Err(KeyError::RawLength(raw.len())) }
     }
 }
 
@@ -90,10 +82,7 @@ impl PublicKey {
     pub(super) fn parse(file: &[u8]) -> Option<Result<PublicKey, KeyError>> {
         let encoded = without_line_end(file).strip_prefix(PUBLIC_PREFIX.as_bytes())?;
         Some(decode(encoded).and_then(|bytes| {
-            let bytes = bytes
-                .as_slice()
-                .try_into()
-                .map_err(|_| KeyError::PublicLength(bytes.len()))?;
+            let bytes = bytes.as_slice().try_into().map_err(|_| KeyError::PublicLength(bytes.len()))?;
             Ok(PublicKey(bytes))
         }))
     }
@@ -130,9 +119,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate_hmac(
-        random: &dyn SecureRandom,
-    ) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+    pub fn generate_hmac(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
         let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
         random.fill(&mut *bytes)?;
         Ok(encode(HMAC_PREFIX, &*bytes))
@@ -142,14 +129,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate_ed25519(
-        random: &dyn SecureRandom,
-    ) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+    pub fn generate_ed25519(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
         let mut bytes = Zeroizing::new([0; SEED_BYTES + PUBLIC_BYTES]);
         let (seed, public) = bytes.split_at_mut(SEED_BYTES);
         random.fill(seed)?;
-        let pair =
-            Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ring::error::Unspecified)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ring::error::Unspecified)?;
         public.copy_from_slice(pair.public_key().as_ref());
         Ok(encode(PRIVATE_PREFIX, &*bytes))
     }
@@ -162,10 +146,7 @@ fn without_line_end(file: &[u8]) -> &[u8] {
 }
 
 fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    STANDARD
-        .decode(encoded)
-        .map(Zeroizing::new)
-        .map_err(|_| KeyError::NotBase64)
+    STANDARD.decode(encoded).map(Zeroizing::new).map_err(|_| KeyError::NotBase64)
 }
 
 fn encode(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
@@ -177,11 +158,7 @@ fn encode(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
 
 fn parse_hmac(encoded: &[u8]) -> Result<HmacKey, KeyError> {
     let bytes = decode(encoded)?;
-    if HMAC_RANGE.contains(&bytes.len()) {
-        Ok(HmacKey::new(&bytes))
-    } else {
-        Err(KeyError::HmacLength(bytes.len()))
-    }
+    if HMAC_RANGE.contains(&bytes.len()) { Ok(HmacKey::new(&bytes)) } else { Err(KeyError::HmacLength(bytes.len())) }
 }
 
 fn parse_ed25519(encoded: &[u8]) -> Result<Ed25519Key, KeyError> {
@@ -191,8 +168,7 @@ fn parse_ed25519(encoded: &[u8]) -> Result<Ed25519Key, KeyError> {
         64 => Ed25519KeyPair::from_seed_and_public_key(&bytes[..SEED_BYTES], &bytes[SEED_BYTES..]),
         other => return Err(KeyError::Ed25519Length(other)),
     };
-    pair.map(|pair| Ed25519Key { pair })
-        .map_err(|_| KeyError::Ed25519Mismatch)
+    pair.map(|pair| Ed25519Key { pair }).map_err(|_| KeyError::Ed25519Mismatch)
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::id::hex;
-use super::{
-    DeliveryId, Fingerprint, HmacKey, ID_HEADER, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER,
-};
+use super::{DeliveryId, Fingerprint, HmacKey, ID_HEADER, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER};
 
 /// How a classic scheme writes the 32 bytes of HMAC-SHA256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +67,7 @@ pub enum SignerError {
     #[error("signing needs at least one key")]
     NoKey,
     /// Several keys for a form that carries one signature.
-    #[error(
-        "a classic signature of the body alone takes one key: name one key, or sign TimestampBody"
-    )]
+    #[error("a classic signature of the body alone takes one key: name one key, or sign TimestampBody")]
     OneKeyOnly,
 }
 
@@ -84,11 +80,7 @@ enum Scheme {
     /// One signature for each key, in order.
     StandardWebhooks(Vec<SigningKey>),
     /// All keys sign, in order.
-    Classic {
-        keys: Vec<HmacKey>,
-        encoding: Encoding,
-        options: ClassicOptions,
-    },
+    Classic { keys: Vec<HmacKey>, encoding: Encoding, options: ClassicOptions },
 }
 
 impl Signer {
@@ -97,29 +89,17 @@ impl Signer {
     /// # Errors
     /// When there is no key.
     pub fn standard_webhooks(keys: Vec<SigningKey>) -> Result<Signer, SignerError> {
-        if keys.is_empty() {
-            Err(SignerError::NoKey)
-        } else {
-            Ok(Signer(Scheme::StandardWebhooks(keys)))
-        }
+        if keys.is_empty() { Err(SignerError::NoKey) } else { Ok(Signer(Scheme::StandardWebhooks(keys))) }
     }
 
     /// A signer of a classic scheme.
     ///
     /// # Errors
     /// When there is no key, or more than one for a signature of the body alone.
-    pub fn classic(
-        keys: Vec<HmacKey>,
-        encoding: Encoding,
-        options: ClassicOptions,
-    ) -> Result<Signer, SignerError> {
+    pub fn classic(keys: Vec<HmacKey>, encoding: Encoding, options: ClassicOptions) -> Result<Signer, SignerError> {
         match (keys.len(), options.payload) {
             (0, _) => Err(SignerError::NoKey),
-            (1, _) | (_, Payload::TimestampBody) => Ok(Signer(Scheme::Classic {
-                keys,
-                encoding,
-                options,
-            })),
+            (1, _) | (_, Payload::TimestampBody) => Ok(Signer(Scheme::Classic { keys, encoding, options })),
             (_, Payload::Body) => Err(SignerError::OneKeyOnly),
         }
     }
@@ -130,25 +110,15 @@ impl Signer {
         let timestamp = timestamp.to_string();
         match &self.0 {
             Scheme::StandardWebhooks(keys) => {
-                let signatures: Vec<String> = keys
-                    .iter()
-                    .map(|key| standard(key, id, &timestamp, body))
-                    .collect();
+                let signatures: Vec<String> = keys.iter().map(|key| standard(key, id, &timestamp, body)).collect();
                 vec![
                     header(ID_HEADER, id.to_string()),
                     header(TIMESTAMP_HEADER, timestamp),
                     header(SIGNATURE_HEADER, signatures.join(" ")),
                 ]
             }
-            Scheme::Classic {
-                keys,
-                encoding,
-                options,
-            } => {
-                vec![header(
-                    &options.header,
-                    classic(keys, *encoding, options, &timestamp, body),
-                )]
+            Scheme::Classic { keys, encoding, options } => {
+                vec![header(&options.header, classic(keys, *encoding, options, &timestamp, body))]
             }
         }
     }
@@ -158,41 +128,24 @@ impl Signer {
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
         match &self.0 {
             Scheme::StandardWebhooks(keys) => keys.iter().map(SigningKey::fingerprint).collect(),
-            Scheme::Classic { keys, .. } => {
-                keys.iter().map(|key| key.fingerprint().clone()).collect()
-            }
+            Scheme::Classic { keys, .. } => keys.iter().map(|key| key.fingerprint().clone()).collect(),
         }
     }
 }
 
 fn header(name: &str, value: String) -> SignatureHeader {
-    SignatureHeader {
-        name: name.to_owned(),
-        value,
-    }
+    SignatureHeader { name: name.to_owned(), value }
 }
 
 fn standard(key: &SigningKey, id: &DeliveryId, timestamp: &str, body: &[u8]) -> String {
-    let parts: [&[u8]; 5] = [
-        id.as_str().as_bytes(),
-        b".",
-        timestamp.as_bytes(),
-        b".",
-        body,
-    ];
+    let parts: [&[u8]; 5] = [id.as_str().as_bytes(), b".", timestamp.as_bytes(), b".", body];
     match key {
         SigningKey::Hmac(key) => format!("v1,{}", STANDARD.encode(key.sign(&parts))),
         SigningKey::Ed25519(key) => format!("v1a,{}", STANDARD.encode(key.sign(&parts.concat()))),
     }
 }
 
-fn classic(
-    keys: &[HmacKey],
-    encoding: Encoding,
-    options: &ClassicOptions,
-    timestamp: &str,
-    body: &[u8],
-) -> String {
+fn classic(keys: &[HmacKey], encoding: Encoding, options: &ClassicOptions, timestamp: &str, body: &[u8]) -> String {
     let signed: &[&[u8]] = match options.payload {
         Payload::Body => &[body],
         Payload::TimestampBody => &[timestamp.as_bytes(), b".", body],

@@ -5,9 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::key::PublicKey;
-use super::{
-    Fingerprint, HmacKey, ID_HEADER, KeyError, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER,
-};
+use super::{Fingerprint, HmacKey, ID_HEADER, KeyError, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER};
 
 /// What a receiver holds.
 #[derive(Debug)]
@@ -31,9 +29,7 @@ pub enum VerifyError {
     #[error("webhook-timestamp is not a whole number of Unix seconds")]
     TimestampMalformed,
     /// Older than the tolerance.
-    #[error(
-        "webhook-timestamp is {age} s old, and the tolerance is {tolerance} s: a replay, or a slow clock"
-    )]
+    #[error("webhook-timestamp is {age} s old, and the tolerance is {tolerance} s: a replay, or a slow clock")]
     TooOld {
         /// Seconds.
         age: u64,
@@ -41,9 +37,7 @@ pub enum VerifyError {
         tolerance: u64,
     },
     /// Ahead of our clock by more than the tolerance.
-    #[error(
-        "webhook-timestamp is {ahead} s in the future, and the tolerance is {tolerance} s: compare the clocks"
-    )]
+    #[error("webhook-timestamp is {ahead} s in the future, and the tolerance is {tolerance} s: compare the clocks")]
     TooNew {
         /// Seconds.
         ahead: u64,
@@ -57,14 +51,10 @@ pub enum VerifyError {
     #[error("webhook-signature has no {0} signature that is standard base64")]
     SignatureNotBase64(&'static str),
     /// The signature is right for the body without its last line end.
-    #[error(
-        "the signature belongs to this body without its trailing line end: save the body byte for byte"
-    )]
+    #[error("the signature belongs to this body without its trailing line end: save the body byte for byte")]
     BodyHasLineEnd,
     /// Another key, id, timestamp or body.
-    #[error(
-        "no {0} signature matches: another key, or the body, webhook-id or webhook-timestamp was changed"
-    )]
+    #[error("no {0} signature matches: another key, or the body, webhook-id or webhook-timestamp was changed")]
     Mismatch(&'static str),
 }
 
@@ -122,20 +112,12 @@ pub fn verify(
     let timestamp = only(headers, TIMESTAMP_HEADER)?;
     let signatures = only(headers, SIGNATURE_HEADER)?;
 
-    let sent: u64 = timestamp
-        .parse()
-        .map_err(|_| VerifyError::TimestampMalformed)?;
+    let sent: u64 = timestamp.parse().map_err(|_| VerifyError::TimestampMalformed)?;
     if now.saturating_sub(sent) > tolerance {
-        return Err(VerifyError::TooOld {
-            age: now - sent,
-            tolerance,
-        });
+        return Err(VerifyError::TooOld { age: now - sent, tolerance });
     }
     if sent.saturating_sub(now) > tolerance {
-        return Err(VerifyError::TooNew {
-            ahead: sent - now,
-            tolerance,
-        });
+        return Err(VerifyError::TooNew { ahead: sent - now, tolerance });
     }
 
     let kind = key.kind();
@@ -147,19 +129,14 @@ pub fn verify(
     if candidates.is_empty() {
         return Err(VerifyError::NoSuchSignature(kind));
     }
-    let decoded: Vec<Vec<u8>> = candidates
-        .iter()
-        .filter_map(|value| STANDARD.decode(value).ok())
-        .collect();
+    let decoded: Vec<Vec<u8>> = candidates.iter().filter_map(|value| STANDARD.decode(value).ok()).collect();
     if decoded.is_empty() {
         return Err(VerifyError::SignatureNotBase64(kind));
     }
 
     let matches = |body: &[u8]| {
         let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
-        decoded
-            .iter()
-            .any(|signature| key.verify(&message, signature))
+        decoded.iter().any(|signature| key.verify(&message, signature))
     };
     if matches(body) {
         return Ok(());
@@ -171,15 +148,9 @@ pub fn verify(
 }
 
 fn only<'h>(headers: &'h [(String, String)], name: &'static str) -> Result<&'h str, VerifyError> {
-    let mut values = headers
-        .iter()
-        .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+    let mut values = headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
     let (_, value) = values.next().ok_or(VerifyError::MissingHeader(name))?;
-    if values.next().is_some() {
-        Err(VerifyError::RepeatedHeader(name))
-    } else {
-        Ok(value)
-    }
+    if values.next().is_some() { Err(VerifyError::RepeatedHeader(name)) } else { Ok(value) }
 }
 
 #[cfg(test)]

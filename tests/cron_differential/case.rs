@@ -49,12 +49,7 @@ pub(crate) struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            schedule,
-            zone,
-            from,
-            ..
-        } = self;
+        let Self { schedule, zone, from, .. } = self;
         write!(f, "{schedule:?} in {zone} from {}", second(*from))
     }
 }
@@ -69,17 +64,11 @@ pub(crate) fn second(second: i64) -> Timestamp {
 pub(crate) fn ours(case: &Case) -> Answer {
     let expression = Expression::parse(&case.schedule, None).map_err(|error| error.to_string())?;
     let zone = time_zone(case.zone).expect("a zone of the database");
-    Ok(expression
-        .upcoming(&zone, second(case.from))
-        .take(case.count)
-        .map(Timestamp::as_second)
-        .collect())
+    Ok(expression.upcoming(&zone, second(case.from)).take(case.count).map(Timestamp::as_second).collect())
 }
 
 /// Whether a time of the answer is not later than the one before it.
 pub(crate) fn goes_back(case: &Case, answer: &Answer) -> bool {
     let from = std::iter::once(&case.from);
-    answer
-        .as_ref()
-        .is_ok_and(|times| !from.chain(times).is_sorted_by(|one, next| one < next))
+    answer.as_ref().is_ok_and(|times| !from.chain(times).is_sorted_by(|one, next| one < next))
 }

@@ -29,13 +29,8 @@ const DAY: i64 = 86_400;
 fn changes(zone: &str) -> Vec<i64> {
     let zone = time_zone(zone).expect("a zone of the database");
     let until = second(131 * 366 * DAY);
-    let changes = zone
-        .following(second(-730 * DAY))
-        .map(|change| change.timestamp());
-    changes
-        .take_while(|&at| at < until)
-        .map(Timestamp::as_second)
-        .collect()
+    let changes = zone.following(second(-730 * DAY)).map(|change| change.timestamp());
+    changes.take_while(|&at| at < until).map(Timestamp::as_second).collect()
 }
 
 /// An expression with a wrong character in it, mostly; some of these are accepted all the same.
@@ -58,8 +53,7 @@ fn spoilt(random: &mut Random, schedule: &str) -> String {
 
 #[test]
 fn agrees_with_the_controllers_library() {
-    let cases: u64 =
-        std::env::var("POSTERN_CRON_CASES").map_or(3_000, |cases| cases.parse().expect("a number"));
+    let cases: u64 = std::env::var("POSTERN_CRON_CASES").map_or(3_000, |cases| cases.parse().expect("a number"));
     let started = Instant::now();
     let changes: Vec<Vec<i64>> = ZONES.iter().map(|zone| changes(zone)).collect();
     let mut oracle = Oracle::start(Oracle::build());
@@ -69,23 +63,14 @@ fn agrees_with_the_controllers_library() {
     for number in 0..cases {
         let index = usize::try_from(random.next() % ZONES.len() as u64).expect("small");
         let schedule = generate::expression(&mut random);
-        let schedule = if random.one_in(10) {
-            spoilt(&mut random, &schedule)
-        } else {
-            schedule
-        };
+        let schedule = if random.one_in(10) { spoilt(&mut random, &schedule) } else { schedule };
         let near = number % 2 == 0 && !changes[index].is_empty();
         let from = if near {
             *random.pick(&changes[index]) + random.between(-3 * DAY, DAY)
         } else {
             random.between(0, 131 * 365 * DAY)
         };
-        let case = Case {
-            schedule,
-            zone: ZONES[index],
-            from,
-            count: 8,
-        };
+        let case = Case { schedule, zone: ZONES[index], from, count: 8 };
         let Some(theirs) = oracle.ask(&case) else {
             hangs.push(case);
             continue;
@@ -121,45 +106,22 @@ fn agrees_with_the_controllers_library() {
     for case in disagreements.iter().take(5) {
         let case = minimised(&mut oracle, case);
         let theirs = oracle.ask(&case).expect("an answer as before");
-        println!(
-            "{case}:\n    Postern {}\n    library {}",
-            shown(&ours(&case)),
-            shown(&theirs)
-        );
+        println!("{case}:\n    Postern {}\n    library {}", shown(&ours(&case)), shown(&theirs));
     }
-    assert!(
-        disagreements.is_empty(),
-        "{} disagreements, the first of them above",
-        disagreements.len()
-    );
+    assert!(disagreements.is_empty(), "{} disagreements, the first of them above", disagreements.len());
 }
 
 fn shown(answer: &Answer) -> String {
     match answer {
-        Ok(times) => format!(
-            "{:?}",
-            times
-                .iter()
-                .map(|&time| second(time).to_string())
-                .collect::<Vec<_>>()
-        ),
+        Ok(times) => format!("{:?}", times.iter().map(|&time| second(time).to_string()).collect::<Vec<_>>()),
         Err(error) => format!("refuses it: {error}"),
     }
 }
 
 #[test]
 fn goes_on_where_the_controllers_library_hangs() {
-    let case = Case {
-        schedule: "0 12 30 12 *".into(),
-        zone: "Pacific/Apia",
-        from: 1_300_000_000,
-        count: 1,
-    };
-    assert_eq!(
-        Oracle::start(Oracle::build()).ask(&case),
-        None,
-        "the library doesn't hang any more: compare this too"
-    );
+    let case = Case { schedule: "0 12 30 12 *".into(), zone: "Pacific/Apia", from: 1_300_000_000, count: 1 };
+    assert_eq!(Oracle::start(Oracle::build()).ask(&case), None, "the library doesn't hang any more: compare this too");
     // Noon of 30 December 2012 in Apia: there was none in 2011.
     assert_eq!(ours(&case), Ok(vec![1_356_818_400]));
 }

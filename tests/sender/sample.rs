@@ -14,8 +14,7 @@ fn the_sample_folder_delivers_once_it_has_a_receiver() {
     let rules = folder.delivery["egress"].clone();
     let tls = folder.delivery["tls"].clone();
     folder.delivery =
-        serde_json::from_str::<Value>(&fs::read_to_string(sample.join("delivery.json")).unwrap())
-            .unwrap();
+        serde_json::from_str::<Value>(&fs::read_to_string(sample.join("delivery.json")).unwrap()).unwrap();
     folder.delivery["egress"] = rules;
     folder.delivery["tls"] = tls;
     for path in ["headers/1", "keys/0"] {
@@ -26,15 +25,7 @@ fn the_sample_folder_delivers_once_it_has_a_receiver() {
 
     let request = receiver.only_request();
     let expected = json!({"type": "report.due", "timestamp": "2026-01-01T02:00:00Z", "data": {}});
-    assert_eq!(
-        serde_json::from_slice::<Value>(&request.body).unwrap(),
-        expected
-    );
+    assert_eq!(serde_json::from_slice::<Value>(&request.body).unwrap(), expected);
     assert_eq!(request.header("webhook-id"), Some("msg_byhand1"));
-    assert!(
-        request
-            .header("webhook-signature")
-            .unwrap()
-            .starts_with("v1,")
-    );
+    assert!(request.header("webhook-signature").unwrap().starts_with("v1,"));
 }

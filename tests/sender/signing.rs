@@ -4,10 +4,7 @@ use standardwebhooks::Webhook;
 
 use crate::support::{Folder, OK, Receiver, now, secret};
 
-const KEYS: [&str; 2] = [
-    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-    "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-];
+const KEYS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 const BODY: &str = r#"{"type":"report.due","timestamp":"{{scheduledTime}}"}"#;
 
 #[test]
@@ -15,7 +12,8 @@ fn the_official_library_verifies_every_attempt_with_either_key() {
     let receiver = Receiver::answering(["HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", OK]);
     let mut folder = Folder::to(&receiver);
     folder.set_inline_body("application/json", BODY);
-    folder.delivery["signing"] = json!({"scheme": "StandardWebhooks", "keys": [secret("keys/0", "new"), secret("keys/1", "old")]});
+    folder.delivery["signing"] =
+        json!({"scheme": "StandardWebhooks", "keys": [secret("keys/0", "new"), secret("keys/1", "old")]});
     folder.write("keys/0", KEYS[0]);
     folder.write("keys/1", format!("{}\n", KEYS[1]));
 
@@ -27,26 +25,13 @@ fn the_official_library_verifies_every_attempt_with_either_key() {
     assert_eq!(requests.len(), 2);
     for request in &requests {
         for key in KEYS {
-            Webhook::new(key)
-                .unwrap()
-                .verify(&request.body, &request.header_map())
-                .unwrap();
+            Webhook::new(key).unwrap().verify(&request.body, &request.header_map()).unwrap();
         }
-        assert_eq!(
-            request.header("webhook-id"),
-            request.header("idempotency-key")
-        );
-        let timestamp: u64 = request
-            .header("webhook-timestamp")
-            .unwrap()
-            .parse()
-            .unwrap();
+        assert_eq!(request.header("webhook-id"), request.header("idempotency-key"));
+        let timestamp: u64 = request.header("webhook-timestamp").unwrap().parse().unwrap();
         assert!(now() - timestamp < 60);
     }
-    assert_eq!(
-        requests[0].header("webhook-id"),
-        requests[1].header("webhook-id")
-    );
+    assert_eq!(requests[0].header("webhook-id"), requests[1].header("webhook-id"));
 }
 
 #[test]

@@ -9,13 +9,7 @@ use crate::support::{Folder, OK, Receiver};
 
 fn tell_to_stop(child: &Child, signal: &str) {
     let kill = format!("kill -{signal} {}", child.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 #[test]
@@ -34,17 +28,12 @@ fn ends_amid_an_attempt_when_it_is_told_to_and_says_so() {
 
 #[test]
 fn ends_amid_a_wait_and_still_tells_of_the_attempts_made() {
-    let receiver = Receiver::calling(|stream| {
-        stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")
-    });
+    let receiver = Receiver::calling(|stream| stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     let mut folder = Folder::to(&receiver);
     folder.delivery["retries"]["backoff"] = json!({"minSeconds": 30, "maxSeconds": 30});
     let mut child = folder.spawn();
     let log = BufReader::new(child.stderr.take().unwrap());
-    assert!(
-        log.lines()
-            .any(|line| line.unwrap().contains("attempt failed"))
-    );
+    assert!(log.lines().any(|line| line.unwrap().contains("attempt failed")));
     tell_to_stop(&child, "TERM");
     let ran = folder.ran(child);
     ran.assert(OutcomeClass::Interrupted, "Interrupted");
@@ -54,16 +43,11 @@ fn ends_amid_a_wait_and_still_tells_of_the_attempts_made() {
 #[test]
 fn ends_amid_a_tls_handshake_when_it_is_told_to() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let folder = Folder::to_port(
-        &Receiver::answering([OK]),
-        listener.local_addr().unwrap().port(),
-    );
+    let folder = Folder::to_port(&Receiver::answering([OK]), listener.local_addr().unwrap().port());
     let child = folder.spawn();
     let _silent = listener.accept().unwrap();
     tell_to_stop(&child, "TERM");
-    folder
-        .ran(child)
-        .assert(OutcomeClass::Interrupted, "Interrupted");
+    folder.ran(child).assert(OutcomeClass::Interrupted, "Interrupted");
 }
 
 #[test]

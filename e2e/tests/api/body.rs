@@ -13,27 +13,13 @@ fn admit_a_body_from_each_source_and_up_to_its_largest_size() {
             ("spec.body.inline", json!("")),
             ("spec.body.inline", json!("b".repeat(65_536))),
             ("spec.body.inline", json!("ä".repeat(32_768))),
-            (
-                "spec.body.configMapKeyRef",
-                json!({"name": "a", "key": "b"}),
-            ),
+            ("spec.body.configMapKeyRef", json!({"name": "a", "key": "b"})),
             ("spec.body.secretKeyRef", json!({"name": "a", "key": "b"})),
         ];
         admits(&cluster, &namespace, Draft::schedule(), cases).await;
-        let types = [
-            "text/plain",
-            "text/plain; charset=utf-8",
-            "application/vnd.a+json ;v=1",
-            "*/*",
-        ];
+        let types = ["text/plain", "text/plain; charset=utf-8", "application/vnd.a+json ;v=1", "*/*"];
         let types = types.map(|media| ("spec.body.contentType", json!(media)));
-        admits(
-            &cluster,
-            &namespace,
-            Draft::schedule().with("spec.body.inline", json!("")),
-            types[..3].to_vec(),
-        )
-        .await;
+        admits(&cluster, &namespace, Draft::schedule().with("spec.body.inline", json!("")), types[..3].to_vec()).await;
     });
 }
 

@@ -18,47 +18,22 @@ fn admit_every_method_and_a_tenants_own_headers() {
         admits(&cluster, &namespace, Draft::schedule(), methods).await;
 
         let longest = "a".repeat(256);
-        let names = [
-            "X-Team",
-            "authorization",
-            "Cookie",
-            "!#$%&'*+-.^_`|~09",
-            "a",
-            &longest,
-            "Hosts",
-            "Proxying",
-        ];
+        let names = ["X-Team", "authorization", "Cookie", "!#$%&'*+-.^_`|~09", "a", &longest, "Hosts", "Proxying"];
         let names = names.map(|name| ("spec.target.headers", named(name)));
         admits(&cluster, &namespace, Draft::schedule(), names).await;
 
         let values = ["", "a\tb ~", &"v".repeat(8_192)];
-        let values = values.map(|value| {
-            (
-                "spec.target.headers",
-                json!([{"name": "X", "value": value}]),
-            )
-        });
+        let values = values.map(|value| ("spec.target.headers", json!([{"name": "X", "value": value}])));
         admits(&cluster, &namespace, Draft::schedule(), values).await;
 
-        let most: Value = (0..16)
-            .map(|n| json!({"name": format!("X-{n}"), "value": "v".repeat(8_192)}))
-            .collect();
+        let most: Value = (0..16).map(|n| json!({"name": format!("X-{n}"), "value": "v".repeat(8_192)})).collect();
         let key = json!({"name": "a", "key": "._-Aa0"});
         let references = [
             ("spec.target.headers", most),
-            (
-                "spec.target.headers",
-                json!([{"name": "X", "valueFrom": {"configMapKeyRef": key}}]),
-            ),
-            (
-                "spec.target.headers",
-                json!([{"name": "X", "valueFrom": {"secretKeyRef": key}}]),
-            ),
+            ("spec.target.headers", json!([{"name": "X", "valueFrom": {"configMapKeyRef": key}}])),
+            ("spec.target.headers", json!([{"name": "X", "valueFrom": {"secretKeyRef": key}}])),
             ("spec.target.tls.caBundleFrom", json!({"secretKeyRef": key})),
-            (
-                "spec.target.urlFrom.secretKeyRef",
-                json!({"name": "a".repeat(253), "key": "k".repeat(253)}),
-            ),
+            ("spec.target.urlFrom.secretKeyRef", json!({"name": "a".repeat(253), "key": "k".repeat(253)})),
         ];
         admits(&cluster, &namespace, Draft::schedule(), references).await;
     });
@@ -109,13 +84,7 @@ fn refuse_the_headers_of_the_connection_in_any_spelling() {
             let words = format!(
                 "spec.target.headers[0].name: Invalid value: \"{name}\": belongs to the connection, which the sender manages: leave the header out"
             );
-            refuses(
-                &cluster,
-                &namespace,
-                Draft::schedule(),
-                [("spec.target.headers", named(name), &*words)],
-            )
-            .await;
+            refuses(&cluster, &namespace, Draft::schedule(), [("spec.target.headers", named(name), &*words)]).await;
         }
     });
 }
@@ -124,23 +93,11 @@ fn refuse_the_headers_of_the_connection_in_any_spelling() {
 fn refuse_the_headers_that_only_the_sender_sets_in_any_spelling() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        for name in [
-            "webhook-id",
-            "Webhook-Signature",
-            "WEBHOOK-",
-            "Idempotency-Key",
-            "Postern-Scheduled-Time",
-        ] {
+        for name in ["webhook-id", "Webhook-Signature", "WEBHOOK-", "Idempotency-Key", "Postern-Scheduled-Time"] {
             let words = format!(
                 "spec.target.headers[0].name: Invalid value: \"{name}\": identifies or signs the delivery, and only the sender sets it: leave the header out"
             );
-            refuses(
-                &cluster,
-                &namespace,
-                Draft::schedule(),
-                [("spec.target.headers", named(name), &*words)],
-            )
-            .await;
+            refuses(&cluster, &namespace, Draft::schedule(), [("spec.target.headers", named(name), &*words)]).await;
         }
         let cases = [(
             "spec.target.headers",
@@ -156,9 +113,7 @@ fn refuse_what_is_no_header() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         let header = |value: Value| json!([value]);
-        let many: Value = (0..17)
-            .map(|n| json!({"name": format!("X-{n}"), "value": "v"}))
-            .collect();
+        let many: Value = (0..17).map(|n| json!({"name": format!("X-{n}"), "value": "v"})).collect();
         let cases = [
             (
                 "spec.target.headers",
@@ -205,11 +160,7 @@ fn refuse_what_is_no_header() {
                 header(json!({"name": "X", "value": "v".repeat(8_193)})),
                 "spec.target.headers[0].value: Too long: may not be more than 8192 bytes",
             ),
-            (
-                "spec.target.headers",
-                header(json!({"value": "v"})),
-                "spec.target.headers[0].name: Required value",
-            ),
+            ("spec.target.headers", header(json!({"value": "v"})), "spec.target.headers[0].name: Required value"),
             (
                 "spec.target.headers",
                 header(json!({"name": "X"})),
@@ -227,11 +178,7 @@ fn refuse_what_is_no_header() {
                 header(json!({"name": "X", "valueFrom": {}})),
                 "spec.target.headers[0].valueFrom: Invalid value: give exactly one of configMapKeyRef and secretKeyRef",
             ),
-            (
-                "spec.target.headers",
-                many,
-                "spec.target.headers: Too many: 17: must have at most 16 items",
-            ),
+            ("spec.target.headers", many, "spec.target.headers: Too many: 17: must have at most 16 items"),
             (
                 "spec.target.headers",
                 json!([{"name": "X", "value": "1"}, {"name": "X", "value": "2"}]),

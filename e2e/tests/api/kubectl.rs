@@ -11,41 +11,22 @@ use super::submit::{Draft, install_crds};
 use crate::harness::{Cluster, on_cluster};
 
 /// Runs `kubectl` in a namespace, as admin: what it prints when it succeeds, else what it complains of.
-fn kubectl(
-    cluster: &Cluster,
-    namespace: &str,
-    args: &[&str],
-    input: &str,
-) -> Result<String, String> {
+fn kubectl(cluster: &Cluster, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
     let name = cluster.dir.file_name().unwrap();
-    let mut process =
-        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"))
-            .arg("exec")
-            .arg(name)
-            .args(["kubectl", "--namespace", namespace])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-    process
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
+    let mut process = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"))
+        .arg("exec")
+        .arg(name)
+        .args(["kubectl", "--namespace", namespace])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = process.wait_with_output().unwrap();
+    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    if status.success() {
-        Ok(text(stdout))
-    } else {
-        Err(text(stderr))
-    }
+    if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
 }
 
 fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
@@ -66,25 +47,12 @@ fn admit_every_sample() {
                 continue;
             }
             let sample = fs::read_to_string(&path).unwrap();
-            let is_schedule = path
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("schedule-");
+            let is_schedule = path.file_name().unwrap().to_str().unwrap().starts_with("schedule-");
             schedules += usize::from(is_schedule);
             // Tiers belong to the whole cluster, and so to no test.
-            let args: &[&str] = if is_schedule {
-                &["apply", "-f-"]
-            } else {
-                &["apply", "--dry-run=server", "-f-"]
-            };
+            let args: &[&str] = if is_schedule { &["apply", "-f-"] } else { &["apply", "--dry-run=server", "-f-"] };
             let said = kubectl(&cluster, &namespace, args, &sample);
-            assert!(
-                said.as_ref().is_ok_and(|said| said.contains("created")),
-                "{}: {said:?}",
-                path.display()
-            );
+            assert!(said.as_ref().is_ok_and(|said| said.contains("created")), "{}: {said:?}", path.display());
         }
         let listed = kubectl(&cluster, &namespace, &["get", "postern", "-o", "name"], "").unwrap();
         assert!(schedules >= 3, "{schedules} samples");
@@ -99,16 +67,8 @@ fn refuse_a_schedule_in_words_that_name_each_field_and_its_remedy() {
         let draft = Draft::schedule()
             .with("spec.timeZone", json!("Local"))
             .with("spec.body", json!({}))
-            .with(
-                "spec.target.headers",
-                json!([{"name": "Host", "value": "a"}]),
-            );
-        let said = kubectl(
-            &cluster,
-            &namespace,
-            &["apply", "-f-"],
-            &draft.0.to_string(),
-        );
+            .with("spec.target.headers", json!([{"name": "Host", "value": "a"}]));
+        let said = kubectl(&cluster, &namespace, &["apply", "-f-"], &draft.0.to_string());
         let words = "The WebhookSchedule \"draft\" is invalid: \n\
             * spec.target.headers[0].name: Invalid value: \"Host\": belongs to the connection, which the sender manages: \
             leave the header out\n\
@@ -129,21 +89,14 @@ fn admit_a_schedule_whose_removed_field_gets_its_default_back() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         for args in [&["apply", "-f-"][..], &["apply", "--server-side", "-f-"]] {
-            let draft =
-                Draft::schedule().with("metadata.name", json!(format!("draft-{}", args.len())));
+            let draft = Draft::schedule().with("metadata.name", json!(format!("draft-{}", args.len())));
             let name = draft.0["metadata"]["name"].as_str().unwrap();
             let changed = draft
                 .clone()
-                .with(
-                    "spec.delivery",
-                    json!({"attempts": 2, "backoff": {"minSeconds": 9}}),
-                )
+                .with("spec.delivery", json!({"attempts": 2, "backoff": {"minSeconds": 9}}))
                 .with("spec.timeZone", json!("Europe/Berlin"));
             kubectl(&cluster, &namespace, args, &changed.0.to_string()).unwrap();
-            assert_eq!(
-                get(&cluster, &namespace, name)["spec"]["delivery"]["backoff"]["minSeconds"],
-                9
-            );
+            assert_eq!(get(&cluster, &namespace, name)["spec"]["delivery"]["backoff"]["minSeconds"], 9);
 
             kubectl(&cluster, &namespace, args, &draft.0.to_string()).unwrap();
             let spec = &get(&cluster, &namespace, name)["spec"];
@@ -159,13 +112,7 @@ fn a_listing_shows_what_happened_and_what_comes_next() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         let draft = Draft::schedule().with("spec.schedule", json!("H 2 * * *"));
-        kubectl(
-            &cluster,
-            &namespace,
-            &["create", "-f-"],
-            &draft.0.to_string(),
-        )
-        .unwrap();
+        kubectl(&cluster, &namespace, &["create", "-f-"], &draft.0.to_string()).unwrap();
         let status = json!({"status": {
             "tier": "premium",
             "resolvedSchedule": "37 2 * * *",
@@ -178,54 +125,27 @@ fn a_listing_shows_what_happened_and_what_comes_next() {
                 "scheduledTime": "2020-01-01T02:37:00Z", "outcome": "Failed", "reason": "ReceiverError", "attempts": 5,
             },
         }});
-        let patch = [
-            "patch",
-            "whs",
-            "draft",
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            &status.to_string(),
-        ];
+        let patch = ["patch", "whs", "draft", "--subresource=status", "--type=merge", "-p", &status.to_string()];
         kubectl(&cluster, &namespace, &patch, "").unwrap();
 
         let words = |args: &[&str]| -> Vec<Vec<String>> {
             let listing = kubectl(&cluster, &namespace, args, "").unwrap();
-            listing
-                .lines()
-                .map(|line| line.split_whitespace().map(String::from).collect())
-                .collect()
+            listing.lines().map(|line| line.split_whitespace().map(String::from).collect()).collect()
         };
         let listing = words(&["get", "whs"]);
-        assert_eq!(
-            listing[0],
-            [
-                "NAME", "SCHEDULE", "TIER", "READY", "LAST", "STATUS", "NEXT", "AGE"
-            ]
-        );
+        assert_eq!(listing[0], ["NAME", "SCHEDULE", "TIER", "READY", "LAST", "STATUS", "NEXT", "AGE"]);
         let expected = ["draft", "H", "2", "*", "*", "*", "premium", "True"];
         assert_eq!(listing[1][..8], expected);
-        assert!(
-            listing[1][8].ends_with('d') || listing[1][8].contains('y'),
-            "an age: {listing:?}"
-        );
+        assert!(listing[1][8].ends_with('d') || listing[1][8].contains('y'), "an age: {listing:?}");
         assert_eq!(listing[1][9..11], ["Failed", "2999-01-01T02:37:00Z"]);
 
         let wide = words(&["get", "whs", "-o", "wide"]);
-        assert_eq!(
-            wide[0][8..],
-            ["REASON", "RESOLVED", "TIME", "ZONE", "SUSPEND"]
-        );
-        assert_eq!(
-            wide[1][12..],
-            ["ReceiverError", "37", "2", "*", "*", "*", "UTC", "false"]
-        );
+        assert_eq!(wide[0][8..], ["REASON", "RESOLVED", "TIME", "ZONE", "SUSPEND"]);
+        assert_eq!(wide[1][12..], ["ReceiverError", "37", "2", "*", "*", "*", "UTC", "false"]);
 
-        for (selector, found) in [
-            ("status.tier=premium,spec.suspend=false", 1),
-            ("status.tier=free", 0),
-            ("spec.suspend=true", 0),
-        ] {
+        for (selector, found) in
+            [("status.tier=premium,spec.suspend=false", 1), ("status.tier=free", 0), ("spec.suspend=true", 0)]
+        {
             let args = ["get", "whs", "-o", "name", "--field-selector", selector];
             assert_eq!(words(&args).len(), found, "{selector}");
         }
@@ -236,16 +156,7 @@ fn a_listing_shows_what_happened_and_what_comes_next() {
 fn kubectl_explains_every_field_in_words_for_tenants() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let said = kubectl(
-            &cluster,
-            &namespace,
-            &["explain", "whs.spec.delivery.attempts"],
-            "",
-        )
-        .unwrap();
-        assert!(
-            said.contains("The most attempts at one delivery: 1 to 20. Default: 5."),
-            "{said}"
-        );
+        let said = kubectl(&cluster, &namespace, &["explain", "whs.spec.delivery.attempts"], "").unwrap();
+        assert!(said.contains("The most attempts at one delivery: 1 to 20. Default: 5."), "{said}");
     });
 }

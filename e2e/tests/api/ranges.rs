@@ -14,10 +14,7 @@ fn admit_every_value_at_the_edge_of_its_range() {
             ("spec.schedule", json!("@hourly")),
             ("spec.schedule", json!("H(0-29)/10 H * jan-DEC ?")),
             ("spec.schedule", json!("  0  *\t* * *  ")),
-            (
-                "spec.schedule",
-                json!(format!("{} * * * *", vec!["10"; 83].join(","))),
-            ),
+            ("spec.schedule", json!(format!("{} * * * *", vec!["10"; 83].join(",")))),
             ("spec.timeZone", json!("America/Argentina/ComodRivadavia")),
             ("spec.timeZone", json!("Etc/GMT+5")),
             ("spec.timeZone", json!("UTC")),
@@ -31,14 +28,8 @@ fn admit_every_value_at_the_edge_of_its_range() {
             ("spec.delivery.attempts", json!(20)),
             ("spec.delivery.totalDeadlineSeconds", json!(1)),
             ("spec.delivery.totalDeadlineSeconds", json!(21_600)),
-            (
-                "spec.delivery.backoff",
-                json!({"minSeconds": 0, "maxSeconds": 0}),
-            ),
-            (
-                "spec.delivery.backoff",
-                json!({"minSeconds": 3_600, "maxSeconds": 3_600}),
-            ),
+            ("spec.delivery.backoff", json!({"minSeconds": 0, "maxSeconds": 0})),
+            ("spec.delivery.backoff", json!({"minSeconds": 3_600, "maxSeconds": 3_600})),
             ("spec.history", json!({"successful": 0, "failed": 0})),
             ("spec.history", json!({"successful": 20, "failed": 20})),
         ];
@@ -149,16 +140,10 @@ fn refuse_a_schedule_that_lacks_a_part() {
             ("spec.schedule", "spec.schedule: Required value"),
             ("spec.target", "spec.target: Required value"),
             ("spec.target.urlFrom", "spec.target.urlFrom: Required value"),
-            (
-                "spec.target.urlFrom.secretKeyRef.key",
-                "spec.target.urlFrom.secretKeyRef.key: Required value",
-            ),
+            ("spec.target.urlFrom.secretKeyRef.key", "spec.target.urlFrom.secretKeyRef.key: Required value"),
             ("spec.signing", "spec.signing: Required value"),
         ] {
-            let said = Draft::schedule()
-                .without(path)
-                .submit(&cluster, &namespace)
-                .await;
+            let said = Draft::schedule().without(path).submit(&cluster, &namespace).await;
             assert_eq!(said.unwrap_err(), [words]);
         }
     });

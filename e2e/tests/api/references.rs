@@ -9,49 +9,28 @@ use crate::harness::on_cluster;
 fn refuse_more_than_sixteen_references() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let reference =
-            |n: usize| json!({"secretKeyRef": {"name": "hook", "key": format!("key-{n}")}});
+        let reference = |n: usize| json!({"secretKeyRef": {"name": "hook", "key": format!("key-{n}")}});
         let headers = |count| -> Value {
-            (0..count)
-                .map(|n| json!({"name": format!("X-{n}"), "valueFrom": reference(n)}))
-                .collect()
+            (0..count).map(|n| json!({"name": format!("X-{n}"), "valueFrom": reference(n)})).collect()
         };
         let keys = |count| -> Value { (0..count).map(reference).collect() };
         // With the URL, a CA bundle, a client certificate and a body.
         let draft = Draft::schedule()
-            .with("spec.target.tls", json!({
-                "caBundleFrom": reference(0), "clientCertificateFrom": {"secretRef": {"name": "client"}},
-            }))
+            .with(
+                "spec.target.tls",
+                json!({
+                    "caBundleFrom": reference(0), "clientCertificateFrom": {"secretRef": {"name": "client"}},
+                }),
+            )
             .with("spec.body", json!({"secretKeyRef": {"name": "hook", "key": "body"}}))
             .with("spec.signing.keysFrom", keys(8));
-        draft
-            .clone()
-            .with("spec.target.headers", headers(4))
-            .submit(&cluster, &namespace)
-            .await
-            .unwrap();
+        draft.clone().with("spec.target.headers", headers(4)).submit(&cluster, &namespace).await.unwrap();
 
         let words = "spec: Invalid value: names more than 16 Secrets and ConfigMaps, the URL's included: take values that are no secret from headers[].value, or name fewer keys";
-        refuses(
-            &cluster,
-            &namespace,
-            draft,
-            [("spec.target.headers", headers(5), words)],
-        )
-        .await;
+        refuses(&cluster, &namespace, draft, [("spec.target.headers", headers(5), words)]).await;
         let many = Draft::schedule().with("spec.signing.keysFrom", keys(1));
-        many.clone()
-            .with("spec.target.headers", headers(14))
-            .submit(&cluster, &namespace)
-            .await
-            .unwrap();
-        refuses(
-            &cluster,
-            &namespace,
-            many,
-            [("spec.target.headers", headers(15), words)],
-        )
-        .await;
+        many.clone().with("spec.target.headers", headers(14)).submit(&cluster, &namespace).await.unwrap();
+        refuses(&cluster, &namespace, many, [("spec.target.headers", headers(15), words)]).await;
     });
 }
 

@@ -9,10 +9,7 @@ use crate::harness::on_cluster;
 fn admit_the_least_schedule_and_fill_in_every_default() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let stored = Draft::schedule()
-            .submit(&cluster, &namespace)
-            .await
-            .unwrap();
+        let stored = Draft::schedule().submit(&cluster, &namespace).await.unwrap();
         let expected = json!({
             "schedule": "0 * * * *",
             "timeZone": "UTC",
@@ -41,10 +38,7 @@ fn admit_a_part_of_the_options_and_fill_in_the_others() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         let stored = Draft::schedule()
-            .with(
-                "spec.delivery",
-                json!({"attempts": 2, "backoff": {"minSeconds": 5}}),
-            )
+            .with("spec.delivery", json!({"attempts": 2, "backoff": {"minSeconds": 5}}))
             .with("spec.history", json!({"failed": 1}))
             .with("spec.body", json!({"inline": "{}"}))
             .with("spec.timeZone", Value::Null)
@@ -56,18 +50,9 @@ fn admit_a_part_of_the_options_and_fill_in_the_others() {
             "backoff": {"minSeconds": 5, "maxSeconds": 60},
         });
         assert_eq!(stored["spec"]["delivery"], expected);
-        assert_eq!(
-            stored["spec"]["history"],
-            json!({"successful": 3, "failed": 1})
-        );
-        assert_eq!(
-            stored["spec"]["body"],
-            json!({"inline": "{}", "contentType": "application/json"})
-        );
-        assert_eq!(
-            stored["spec"]["timeZone"], "UTC",
-            "a null counts as left out"
-        );
+        assert_eq!(stored["spec"]["history"], json!({"successful": 3, "failed": 1}));
+        assert_eq!(stored["spec"]["body"], json!({"inline": "{}", "contentType": "application/json"}));
+        assert_eq!(stored["spec"]["timeZone"], "UTC", "a null counts as left out");
     });
 }
 
@@ -164,11 +149,7 @@ fn refuse_what_is_no_time_zone() {
                 json!("+02:00"),
                 "spec.timeZone: Invalid value: \"+02:00\": must be a name of the IANA time zone database such as Europe/Berlin, or UTC",
             ),
-            (
-                "spec.timeZone",
-                json!("E".repeat(65)),
-                "spec.timeZone: Too long: may not be more than 64 bytes",
-            ),
+            ("spec.timeZone", json!("E".repeat(65)), "spec.timeZone: Too long: may not be more than 64 bytes"),
         ];
         refuses(&cluster, &namespace, Draft::schedule(), cases).await;
     });

@@ -6,27 +6,18 @@ use super::submit::{Draft, admits, install_crds, refuses};
 use crate::harness::on_cluster;
 
 fn keys(count: usize) -> Value {
-    (0..count)
-        .map(|n| json!({"secretKeyRef": {"name": "hook", "key": format!("key-{n}")}}))
-        .collect()
+    (0..count).map(|n| json!({"secretKeyRef": {"name": "hook", "key": format!("key-{n}")}})).collect()
 }
 
 #[test]
 fn admit_each_way_to_sign() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let classic =
-            |payload: &str| json!({"header": "X-Signature", "prefix": "v1=", "payload": payload});
+        let classic = |payload: &str| json!({"header": "X-Signature", "prefix": "v1=", "payload": payload});
         let cases = [
-            (
-                "spec.signing",
-                json!({"scheme": "StandardWebhooks", "keysFrom": keys(8)}),
-            ),
+            ("spec.signing", json!({"scheme": "StandardWebhooks", "keysFrom": keys(8)})),
             ("spec.signing", json!({"scheme": "None"})),
-            (
-                "spec.signing",
-                json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": classic("Body")}),
-            ),
+            ("spec.signing", json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": classic("Body")})),
             (
                 "spec.signing",
                 json!({
@@ -63,12 +54,9 @@ fn admit_managed_keys_and_classic_options_and_fill_in_their_defaults() {
         });
         assert_eq!(stored["spec"]["signing"], expected);
 
-        let classic = json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": {"header": "X-Hub-Signature-256"}});
-        let stored = Draft::schedule()
-            .with("spec.signing", classic)
-            .submit(&cluster, &namespace)
-            .await
-            .unwrap();
+        let classic =
+            json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": {"header": "X-Hub-Signature-256"}});
+        let stored = Draft::schedule().with("spec.signing", classic).submit(&cluster, &namespace).await.unwrap();
         let expected = json!({"header": "X-Hub-Signature-256", "prefix": "", "payload": "Body"});
         assert_eq!(stored["spec"]["signing"]["classic"], expected);
     });
@@ -165,14 +153,8 @@ fn refuse_a_classic_signature_in_a_header_that_is_taken() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         let draft = Draft::schedule()
-            .with(
-                "spec.signing",
-                json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": {}}),
-            )
-            .with(
-                "spec.target.headers",
-                json!([{"name": "x-signature", "value": "forged"}]),
-            );
+            .with("spec.signing", json!({"scheme": "HmacSha256Hex", "keysFrom": keys(1), "classic": {}}))
+            .with("spec.target.headers", json!([{"name": "x-signature", "value": "forged"}]));
         let cases = [
             (
                 "spec.signing.classic.header",

@@ -4,8 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use postern::api::{
-    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookSchedule,
-    WebhookScheduleStatus,
+    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use serde_json::{Value, json};
 
@@ -16,10 +15,7 @@ async fn make(cluster: &Cluster, namespace: &str) -> Api<WebhookSchedule> {
     install_crds(cluster).await;
     let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), namespace);
     let draft = serde_json::from_value(Draft::schedule().0).unwrap();
-    schedules
-        .create(&PostParams::default(), &draft)
-        .await
-        .unwrap();
+    schedules.create(&PostParams::default(), &draft).await.unwrap();
     schedules
 }
 
@@ -57,14 +53,7 @@ fn fullest() -> WebhookScheduleStatus {
         last_transition_time: at("2026-01-01T00:00:00Z"),
         observed_generation: Some(1),
     };
-    let conditions = [
-        "Accepted",
-        "Scheduled",
-        "TargetAllowed",
-        "EgressIsolated",
-        "Healthy",
-        "Ready",
-    ];
+    let conditions = ["Accepted", "Scheduled", "TargetAllowed", "EgressIsolated", "Healthy", "Ready"];
     WebhookScheduleStatus {
         observed_generation: Some(1),
         conditions: conditions.map(condition).to_vec(),
@@ -82,17 +71,10 @@ fn admit_the_fullest_status_and_keep_every_field_of_it() {
     on_cluster(|cluster, namespace| async move {
         let schedules = make(&cluster, &namespace).await;
         let patch = Patch::Merge(json!({"status": fullest()}));
-        schedules
-            .patch_status("draft", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+        schedules.patch_status("draft", &PatchParams::default(), &patch).await.unwrap();
         let kept = schedules.get("draft").await.unwrap();
         assert_eq!(kept.status, Some(fullest()));
-        assert_eq!(
-            kept.metadata.generation,
-            Some(1),
-            "a status is no change of the spec"
-        );
+        assert_eq!(kept.metadata.generation, Some(1), "a status is no change of the spec");
     });
 }
 
@@ -103,9 +85,7 @@ fn refuse_a_status_that_grows_without_bound() {
         let set = async |pointer: &str, value: Value| {
             let mut status = json!({"status": fullest()});
             *status.pointer_mut(pointer).unwrap() = value;
-            let patched = schedules
-                .patch_status("draft", &PatchParams::default(), &Patch::Merge(status))
-                .await;
+            let patched = schedules.patch_status("draft", &PatchParams::default(), &Patch::Merge(status)).await;
             patched.map_or_else(|refusal| refusal.to_string(), |_| "(admitted)".into())
         };
         let delivery = json!(fullest().last_delivery);
@@ -130,11 +110,7 @@ fn refuse_a_status_that_grows_without_bound() {
                 json!("in so many words"),
                 "status.lastDelivery.reason: Invalid value: \"in so many words\"",
             ),
-            (
-                "/status/conditions/0/reason",
-                json!(""),
-                "status.conditions[0].reason: Invalid value: \"\"",
-            ),
+            ("/status/conditions/0/reason", json!(""), "status.conditions[0].reason: Invalid value: \"\""),
         ] {
             let said = set(pointer, value).await;
             assert!(said.contains(words), "{pointer}: {said}");
@@ -147,10 +123,7 @@ fn a_tenants_write_leaves_the_status_alone() {
     on_cluster(|cluster, namespace| async move {
         let schedules = make(&cluster, &namespace).await;
         let patch = Patch::Merge(json!({"spec": {"suspend": true}, "status": {"tier": "premium"}}));
-        let patched = schedules
-            .patch("draft", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+        let patched = schedules.patch("draft", &PatchParams::default(), &patch).await.unwrap();
         assert!(patched.spec.suspend);
         assert_eq!(patched.status, None);
     });

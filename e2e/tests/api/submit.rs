@@ -20,16 +20,8 @@ pub async fn install_crds(cluster: &Cluster) {
             for crd in Crd::ALL {
                 let definition = crd.definition();
                 let name = definition.name_any();
-                api.patch(
-                    &name,
-                    &PatchParams::apply("postern-e2e").force(),
-                    &Patch::Apply(&definition),
-                )
-                .await
-                .unwrap();
-                await_condition(api.clone(), &name, conditions::is_crd_established())
-                    .await
-                    .unwrap();
+                api.patch(&name, &PatchParams::apply("postern-e2e").force(), &Patch::Apply(&definition)).await.unwrap();
+                await_condition(api.clone(), &name, conditions::is_crd_established()).await.unwrap();
             }
         })
         .await;
@@ -66,18 +58,14 @@ impl Draft {
 
     /// Sets the field at a path such as `spec.target.method`.
     pub fn with(mut self, path: &str, value: Value) -> Draft {
-        *path
-            .split('.')
-            .fold(&mut self.0, |at, field| &mut at[field]) = value;
+        *path.split('.').fold(&mut self.0, |at, field| &mut at[field]) = value;
         self
     }
 
     /// Leaves out the field at a path.
     pub fn without(mut self, path: &str) -> Draft {
         let (parent, field) = path.rsplit_once('.').unwrap();
-        let parent = parent
-            .split('.')
-            .fold(&mut self.0, |at, field| &mut at[field]);
+        let parent = parent.split('.').fold(&mut self.0, |at, field| &mut at[field]);
         parent.as_object_mut().unwrap().remove(field).unwrap();
         self
     }
@@ -88,8 +76,7 @@ impl Draft {
             "WebhookTier" => "webhooktiers".to_owned(),
             _ => format!("namespaces/{namespace}/webhookschedules"),
         };
-        let url =
-            format!("/apis/postern.dev/v1alpha1/{collection}?dryRun=All&fieldValidation=Strict");
+        let url = format!("/apis/postern.dev/v1alpha1/{collection}?dryRun=All&fieldValidation=Strict");
         let request = Request::post(url)
             .header("Content-Type", "application/json")
             .body(self.0.to_string().into_bytes())
@@ -97,21 +84,14 @@ impl Draft {
         match cluster.client.request(request).await {
             Ok(stored) => Ok(stored),
             Err(kube::Error::Api(status)) => {
-                let causes = status
-                    .details
-                    .map(|details| details.causes)
-                    .unwrap_or_default();
+                let causes = status.details.map(|details| details.causes).unwrap_or_default();
                 if causes.is_empty() {
                     return Err(vec![status.message]);
                 }
                 // A line of the API server's own, about what it didn't look at for the other lines' sake.
                 Err(causes
                     .into_iter()
-                    .filter(|cause| {
-                        !cause
-                            .message
-                            .contains("some validation rules were not checked")
-                    })
+                    .filter(|cause| !cause.message.contains("some validation rules were not checked"))
                     .map(|cause| format!("{}: {}", cause.field, cause.message))
                     .collect())
             }
@@ -129,11 +109,7 @@ pub async fn refuses<'a>(
 ) {
     let mut wrong = Vec::new();
     for (path, value, words) in cases {
-        let answer = draft
-            .clone()
-            .with(path, value.clone())
-            .submit(cluster, namespace)
-            .await;
+        let answer = draft.clone().with(path, value.clone()).submit(cluster, namespace).await;
         let said = answer.map_or_else(|lines| lines.join("\n"), |_| "(admitted)".into());
         if said != words {
             let mut value = value.to_string();
@@ -152,11 +128,7 @@ pub async fn admits<'a>(
     cases: impl IntoIterator<Item = (&'a str, Value)>,
 ) {
     for (path, value) in cases {
-        let answer = draft
-            .clone()
-            .with(path, value.clone())
-            .submit(cluster, namespace)
-            .await;
+        let answer = draft.clone().with(path, value.clone()).submit(cluster, namespace).await;
         let stored = answer.unwrap_or_else(|lines| panic!("{path}: {value}\n{}", lines.join("\n")));
         let kept = path.split('.').fold(&stored, |at, field| &at[field]);
         assert_eq!(*kept, value, "{path}");

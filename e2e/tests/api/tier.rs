@@ -35,9 +35,7 @@ fn admit_every_limit_at_the_edge_of_its_range() {
             "1password.example",
             "a.0a",
         ];
-        let many: Value = (0..64)
-            .map(|n| json!(format!("*.{n}{}", ".example".repeat(30))))
-            .collect();
+        let many: Value = (0..64).map(|n| json!(format!("*.{n}{}", ".example".repeat(30)))).collect();
         let blocks: Value = (0..64).map(|n| json!(format!("10.{n}.0.0/16"))).collect();
         let ports: Value = (0..16).map(|n| json!(8_000 + n)).collect();
         let cases = [
@@ -61,10 +59,7 @@ fn admit_every_limit_at_the_edge_of_its_range() {
             ("spec.allowedHosts", many),
             ("spec.allowedPorts", json!([1, 8_443, 65_535])),
             ("spec.allowedPorts", ports),
-            (
-                "spec.allowedCIDRs",
-                json!(["0.0.0.0/0", "10.1.2.3/32", "fd00::/8", "2001:db8::1/128"]),
-            ),
+            ("spec.allowedCIDRs", json!(["0.0.0.0/0", "10.1.2.3/32", "fd00::/8", "2001:db8::1/128"])),
             ("spec.allowedCIDRs", blocks),
             ("spec.default", json!(true)),
         ];
@@ -90,11 +85,7 @@ fn refuse_limits_outside_their_range() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
         let cases = [
-            (
-                "spec.minInterval",
-                json!("59s"),
-                "spec.minInterval: Invalid value: \"59s\": must be from 1m to 8760h",
-            ),
+            ("spec.minInterval", json!("59s"), "spec.minInterval: Invalid value: \"59s\": must be from 1m to 8760h"),
             (
                 "spec.minInterval",
                 json!("8761h"),
@@ -155,15 +146,9 @@ fn refuse_limits_outside_their_range() {
         for (path, words) in [
             ("spec.minInterval", "spec.minInterval: Required value"),
             ("spec.maxSchedules", "spec.maxSchedules: Required value"),
-            (
-                "spec.maxDeliveriesPerHour",
-                "spec.maxDeliveriesPerHour: Required value",
-            ),
+            ("spec.maxDeliveriesPerHour", "spec.maxDeliveriesPerHour: Required value"),
         ] {
-            let said = Draft::tier()
-                .without(path)
-                .submit(&cluster, &namespace)
-                .await;
+            let said = Draft::tier().without(path).submit(&cluster, &namespace).await;
             assert_eq!(said.unwrap_err(), [words]);
         }
     });
@@ -198,13 +183,7 @@ fn refuse_what_is_no_host_pattern() {
             let words = format!(
                 "spec.deniedHosts[0]: Invalid value: \"{host}\": must be a host such as hooks.example.com, *.example.com for all names below one, or an IP address; without scheme, port and path, and in ASCII (punycode) form"
             );
-            refuses(
-                &cluster,
-                &namespace,
-                Draft::tier(),
-                [("spec.deniedHosts", json!([host]), &*words)],
-            )
-            .await;
+            refuses(&cluster, &namespace, Draft::tier(), [("spec.deniedHosts", json!([host]), &*words)]).await;
         }
         let many: Value = (0..65).map(|n| json!(format!("a{n}.example"))).collect();
         let cases = [
@@ -228,11 +207,7 @@ fn refuse_what_is_no_host_pattern() {
                 json!(["a.example", "a.example"]),
                 "spec.allowedHosts[1]: Duplicate value: \"a.example\"",
             ),
-            (
-                "spec.allowedHosts",
-                many,
-                "spec.allowedHosts: Too many: 65: must have at most 64 items",
-            ),
+            ("spec.allowedHosts", many, "spec.allowedHosts: Too many: 65: must have at most 64 items"),
         ];
         refuses(&cluster, &namespace, Draft::tier(), cases).await;
     });
@@ -254,11 +229,7 @@ fn refuse_what_is_no_port_or_block_of_addresses() {
                 json!([65_536]),
                 "spec.allowedPorts[0]: Invalid value: 65536: spec.allowedPorts[0] in body should be less than or equal to 65535",
             ),
-            (
-                "spec.allowedPorts",
-                json!([8_443, 8_443]),
-                "spec.allowedPorts[1]: Duplicate value: 8443",
-            ),
+            ("spec.allowedPorts", json!([8_443, 8_443]), "spec.allowedPorts[1]: Duplicate value: 8443"),
             (
                 "spec.allowedPorts",
                 json!((1..18).collect::<Vec<_>>()),
@@ -294,11 +265,7 @@ fn refuse_what_is_no_port_or_block_of_addresses() {
                 json!(["10.0.0.0/8", "10.0.0.0/8"]),
                 "spec.allowedCIDRs[1]: Duplicate value: \"10.0.0.0/8\"",
             ),
-            (
-                "spec.allowedCIDRs",
-                many,
-                "spec.allowedCIDRs: Too many: 65: must have at most 64 items",
-            ),
+            ("spec.allowedCIDRs", many, "spec.allowedCIDRs: Too many: 65: must have at most 64 items"),
         ];
         refuses(&cluster, &namespace, Draft::tier(), cases).await;
     });

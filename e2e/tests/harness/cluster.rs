@@ -23,19 +23,14 @@ pub struct Cluster {
 
 /// The folder of a cluster of this checkout.
 pub fn dir_of(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("e2e/.work/clusters")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/clusters").join(name)
 }
 
 /// The first process of a cluster, by its record.
 pub fn pid_of(name: &str) -> i32 {
     let path = dir_of(name).join("record.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| {
-        panic!(
-            "{}: {e}; `make test-e2e` starts the cluster that these tests run on",
-            path.display()
-        )
+        panic!("{}: {e}; `make test-e2e` starts the cluster that these tests run on", path.display())
     });
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
     i32::try_from(record["pid"].as_i64().unwrap()).unwrap()
@@ -44,23 +39,14 @@ pub fn pid_of(name: &str) -> i32 {
 /// Runs a test on the cluster, in its network and in a namespace of the test's own, whose name it is given.
 ///
 /// The namespace is deleted when the test succeeds; after a failure it stays for a look.
-pub fn on_cluster<F: Future<Output = ()>>(
-    test: impl FnOnce(Cluster, String) -> F + Send + 'static,
-) {
+pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let name = std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into());
     let pid = pid_of(&name);
     let work = async move || {
-        let cluster = Cluster {
-            client: client(&name, "admin").await,
-            dir: dir_of(&name),
-            pid,
-        };
+        let cluster = Cluster { client: client(&name, "admin").await, dir: dir_of(&name), pid };
         let namespace = cluster.make_namespace().await;
         test(cluster.clone(), namespace.clone()).await;
-        Api::<Namespace>::all(cluster.client)
-            .delete(&namespace, &DeleteParams::default())
-            .await
-            .unwrap();
+        Api::<Namespace>::all(cluster.client).delete(&namespace, &DeleteParams::default()).await.unwrap();
     };
     if let Err(panic) = Network::of_node(pid).spawn(work).join() {
         std::panic::resume_unwind(panic);
@@ -69,35 +55,20 @@ pub fn on_cluster<F: Future<Output = ()>>(
 
 /// A client for a user of the cluster that has a kubeconfig. It works in the node's network only.
 async fn client(cluster: &str, user: &str) -> Client {
-    let kubeconfig =
-        Kubeconfig::read_from(dir_of(cluster).join(format!("{user}.kubeconfig"))).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .unwrap();
+    let kubeconfig = Kubeconfig::read_from(dir_of(cluster).join(format!("{user}.kubeconfig"))).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }
 
 impl Cluster {
     /// Makes a namespace and waits until pods can be made in it.
     async fn make_namespace(&self) -> String {
-        let metadata = ObjectMeta {
-            generate_name: Some("e2e-".into()),
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        let made = Api::all(self.client.clone())
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
+        let metadata = ObjectMeta { generate_name: Some("e2e-".into()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let made = Api::all(self.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
         let name = made.metadata.name.unwrap();
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &name);
-        eventually("the namespace's ServiceAccount", async || {
-            accounts.get("default").await
-        })
-        .await;
+        eventually("the namespace's ServiceAccount", async || accounts.get("default").await).await;
         name
     }
 
@@ -110,33 +81,20 @@ impl Cluster {
             }]},
         }))
         .unwrap();
-        let dry_run = PostParams {
-            dry_run: true,
-            ..PostParams::default()
-        };
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         pods.create(&dry_run, &pod).await.map(drop)
     }
 
     /// Holds a namespace's pods to the Pod Security Standard `restricted`; returns why a privileged one is refused.
     pub async fn restrict(&self, namespace: &str) -> String {
-        let restricted =
-            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+        let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces
-            .patch(
-                namespace,
-                &PatchParams::default(),
-                &Patch::Merge(restricted),
-            )
-            .await
-            .unwrap();
+        namespaces.patch(namespace, &PatchParams::default(), &Patch::Merge(restricted)).await.unwrap();
         // Admission learns of the label by a watch.
-        eventually("the label to be seen", async || {
-            match self.try_privileged_pod(namespace).await {
-                Ok(()) => Err("it was accepted"),
-                Err(refusal) => Ok(refusal.to_string()),
-            }
+        eventually("the label to be seen", async || match self.try_privileged_pod(namespace).await {
+            Ok(()) => Err("it was accepted"),
+            Err(refusal) => Ok(refusal.to_string()),
         })
         .await
     }
@@ -144,8 +102,6 @@ impl Cluster {
     /// The lines of the API server's audit log so far.
     pub fn audit_log(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.dir.join("log/audit.log")).unwrap();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 }

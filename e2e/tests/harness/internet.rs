@@ -27,34 +27,22 @@ pub struct DnsAnswer {
 impl DnsAnswer {
     /// The name has these addresses.
     pub fn addresses(addresses: impl Into<Vec<&'static str>>) -> Self {
-        Self {
-            addresses: addresses.into(),
-            ..Self::default()
-        }
+        Self { addresses: addresses.into(), ..Self::default() }
     }
 
     /// The name is an alias of another, with its trailing dot, which has these addresses.
     pub fn alias(cname: &'static str, addresses: impl Into<Vec<&'static str>>) -> Self {
-        Self {
-            cname,
-            ..Self::addresses(addresses)
-        }
+        Self { cname, ..Self::addresses(addresses) }
     }
 
     /// No answer at all.
     pub fn silence() -> Self {
-        Self {
-            silent: true,
-            ..Self::default()
-        }
+        Self { silent: true, ..Self::default() }
     }
 
     /// The response code, as DNS names it: `NXDOMAIN`, `SERVFAIL`.
     pub fn rcode(rcode: &'static str) -> Self {
-        Self {
-            rcode,
-            ..Self::default()
-        }
+        Self { rcode, ..Self::default() }
     }
 }
 
@@ -106,10 +94,7 @@ impl Host {
                 _ = stopped => {}
             }
         });
-        Self {
-            address: address.await.unwrap(),
-            _stop: stop,
-        }
+        Self { address: address.await.unwrap(), _stop: stop }
     }
 
     pub fn url(&self) -> String {
@@ -123,10 +108,8 @@ async fn serve(listener: TcpListener, name: &str) {
         let mut request = [0; 4096];
         // Whoever goes away early is no concern of this host's.
         if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}",
-                name.len()
-            );
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     }

@@ -17,16 +17,12 @@ pub struct Network {
 impl Network {
     /// The node's network: the API server is at 127.0.0.1:6443 in it.
     pub fn of_node(cluster_pid: i32) -> Self {
-        Self {
-            path: format!("/proc/{cluster_pid}/ns/net").into(),
-        }
+        Self { path: format!("/proc/{cluster_pid}/ns/net").into() }
     }
 
     /// The network that stands for the internet.
     pub fn of_internet(cluster_pid: i32) -> Self {
-        Self {
-            path: format!("/proc/{cluster_pid}/root/run/netns/internet").into(),
-        }
+        Self { path: format!("/proc/{cluster_pid}/root/run/netns/internet").into() }
     }
 
     /// Listens in this network, wherever the listener is used; port 0 stands for a free one.
@@ -40,10 +36,7 @@ impl Network {
     ///
     /// The thread is new and ends with the future: a namespace is a thread's own, and no other test may find itself
     /// in it.
-    pub fn spawn<F>(
-        &self,
-        work: impl FnOnce() -> F + Send + 'static,
-    ) -> thread::JoinHandle<F::Output>
+    pub fn spawn<F>(&self, work: impl FnOnce() -> F + Send + 'static) -> thread::JoinHandle<F::Output>
     where
         F: Future,
         F::Output: Send + 'static,
@@ -52,11 +45,7 @@ impl Network {
         thread::spawn(move || {
             let namespace = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(work())
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work())
         })
     }
 }

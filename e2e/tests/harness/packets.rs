@@ -43,13 +43,8 @@ impl Packets {
     }
 
     fn elements(&self, set: &str) -> Vec<(IpAddr, String)> {
-        let listed: Value =
-            serde_json::from_str(&nft(&format!("list set inet {} {set}", self.table))).unwrap();
-        let elements = listed["nftables"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find_map(|object| object["set"].get("elem"));
+        let listed: Value = serde_json::from_str(&nft(&format!("list set inet {} {set}", self.table))).unwrap();
+        let elements = listed["nftables"].as_array().unwrap().iter().find_map(|object| object["set"].get("elem"));
         let Some(elements) = elements else {
             return Vec::new();
         };
@@ -65,18 +60,13 @@ impl Packets {
 impl Drop for Packets {
     fn drop(&mut self) {
         // What can't be deleted ends with the cluster.
-        let _ = Command::new("nft")
-            .args(["delete", "table", "inet", &self.table])
-            .status();
+        let _ = Command::new("nft").args(["delete", "table", "inet", &self.table]).status();
     }
 }
 
 /// Runs nft(8) and returns what it prints.
 fn nft(command: &str) -> String {
-    let ran = Command::new("nft")
-        .args(["--json", command])
-        .output()
-        .unwrap();
+    let ran = Command::new("nft").args(["--json", command]).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "nft {command}: {said}");
     String::from_utf8(ran.stdout).unwrap()

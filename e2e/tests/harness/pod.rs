@@ -31,38 +31,21 @@ impl Pod {
                 }],
             },
         });
-        api.create(
-            &PostParams::default(),
-            &serde_json::from_value(pod).unwrap(),
-        )
-        .await
-        .unwrap();
-        await_condition(api.clone(), name, conditions::is_pod_running())
-            .await
-            .unwrap();
-        Self {
-            api,
-            name: name.into(),
-        }
+        api.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+        await_condition(api.clone(), name, conditions::is_pod_running()).await.unwrap();
+        Self { api, name: name.into() }
     }
 
     /// Runs the toolbox in the pod: what it prints when it succeeds, else what it says went wrong.
     async fn run(&self, args: [&str; 2]) -> Result<String, String> {
         let command = [&["/toolbox"], &args[..]].concat();
         let attach = AttachParams::default().stdout(true).stderr(true);
-        let mut process = self
-            .api
-            .exec(&self.name, command, &attach)
-            .await
-            .map_err(|e| e.to_string())?;
+        let mut process = self.api.exec(&self.name, command, &attach).await.map_err(|e| e.to_string())?;
         let (mut stdout, mut stderr) = (process.stdout().unwrap(), process.stderr().unwrap());
         let status = process.take_status().unwrap();
         let (mut out, mut err) = (String::new(), String::new());
-        let (read_out, read_err, status) = tokio::join!(
-            stdout.read_to_string(&mut out),
-            stderr.read_to_string(&mut err),
-            status
-        );
+        let (read_out, read_err, status) =
+            tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err), status);
         read_out.and(read_err).map_err(|e| e.to_string())?;
         match status.and_then(|s| s.status) {
             Some(success) if success == "Success" => Ok(out),

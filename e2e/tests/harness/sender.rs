@@ -80,11 +80,7 @@ impl Delivery {
                 },
                 "maxBodyBytes": 1024,
             }),
-            secret: [(
-                "url",
-                format!("https://{host_and_port}/hook?token={URL_CANARY}"),
-            )]
-            .into(),
+            secret: [("url", format!("https://{host_and_port}/hook?token={URL_CANARY}"))].into(),
             ca_bundle: certificates.ca_pem.clone(),
         }
     }
@@ -122,27 +118,15 @@ impl Delivery {
         .unwrap();
         let post = PostParams::default();
         if !self.secret.is_empty() {
-            Api::namespaced(client.clone(), namespace)
-                .create(&post, &secret)
-                .await
-                .unwrap();
+            Api::namespaced(client.clone(), namespace).create(&post, &secret).await.unwrap();
         }
-        Api::namespaced(client.clone(), namespace)
-            .create(&post, &config_map)
-            .await
-            .unwrap();
+        Api::namespaced(client.clone(), namespace).create(&post, &config_map).await.unwrap();
         let packets = Packets::watch(&format!("{namespace}-{name}"));
         let pods = Api::namespaced(client.clone(), namespace);
         pods.create(&post, &pod(name, &self.json)).await.unwrap();
         let mut canaries: Vec<_> = self.secret.into_values().collect();
         canaries.push(URL_CANARY.into());
-        Running {
-            pods,
-            name,
-            target: self.target,
-            packets,
-            canaries,
-        }
+        Running { pods, name, target: self.target, packets, canaries }
     }
 
     /// Makes the delivery and awaits its end.
@@ -164,19 +148,14 @@ impl Running {
 
     async fn set_finalizers(&self, finalizers: &[&str]) {
         let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
-        self.pods
-            .patch(self.name, &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+        self.pods.patch(self.name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// Awaits the pod's end.
     pub async fn end(&self) -> Ended {
         let (pod, terminated) = eventually("the delivery to end", async || {
             let pod = self.pods.get(self.name).await.unwrap();
-            terminated(&pod)
-                .map(|terminated| (pod.clone(), terminated))
-                .ok_or(pod.status)
+            terminated(&pod).map(|terminated| (pod.clone(), terminated)).ok_or(pod.status)
         })
         .await;
         if pod.metadata.finalizers.is_some() {
@@ -193,10 +172,7 @@ impl Running {
         let tried = outcome.outcome != OutcomeClass::Refused || outcome.attempt_count > 0;
         let target = tried.then_some(&self.target);
         assert_eq!(outcome.target.as_ref(), target, "{message}");
-        Ended {
-            outcome,
-            sent: self.packets.sent_by(&addresses),
-        }
+        Ended { outcome, sent: self.packets.sent_by(&addresses) }
     }
 
     /// Looks for the outcome in the pod's log, and for what must not be there. A deleted pod has no log any more.
@@ -204,10 +180,7 @@ impl Running {
         let all = LogParams::default();
         let log = self.pods.logs(self.name, &all).await.unwrap();
         let mut said = log.lines().map(|line| Outcome::parse(line.as_bytes()));
-        assert!(
-            said.any(|said| said.as_ref() == Ok(&ended.outcome)),
-            "{log}"
-        );
+        assert!(said.any(|said| said.as_ref() == Ok(&ended.outcome)), "{log}");
         for canary in &self.canaries {
             assert!(!log.contains(canary), "{log}");
         }
@@ -218,22 +191,14 @@ impl Ended {
     /// How it ended, and where it sent packets: to all these destinations and to nothing else.
     #[track_caller]
     pub fn assert(&self, class: OutcomeClass, reason: &str, destinations: &[impl AsRef<str>]) {
-        assert_eq!(
-            (self.outcome.outcome, self.outcome.reason.as_str()),
-            (class, reason),
-            "{self:?}"
-        );
+        assert_eq!((self.outcome.outcome, self.outcome.reason.as_str()), (class, reason), "{self:?}");
         let destinations = destinations.iter().map(|to| to.as_ref().to_owned());
         assert_eq!(self.sent, destinations.collect(), "{self:?}");
     }
 
     /// The reason of each attempt, the first one first.
     pub fn attempts(&self) -> Vec<&str> {
-        self.outcome
-            .attempts
-            .iter()
-            .map(|attempt| attempt.reason.as_str())
-            .collect()
+        self.outcome.attempts.iter().map(|attempt| attempt.reason.as_str()).collect()
     }
 }
 
@@ -303,12 +268,6 @@ fn terminated(pod: &PodObject) -> Option<ContainerStateTerminated> {
 }
 
 fn addresses(pod: &PodObject) -> Vec<IpAddr> {
-    let ips = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.pod_ips.as_ref());
-    ips.into_iter()
-        .flatten()
-        .map(|ip| ip.ip.parse().unwrap())
-        .collect()
+    let ips = pod.status.as_ref().and_then(|status| status.pod_ips.as_ref());
+    ips.into_iter().flatten().map(|ip| ip.ip.parse().unwrap()).collect()
 }

@@ -40,32 +40,22 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn next(&mut self) -> io::Result<Option<Result<Line, Refusal>>> {
         let mut line = Vec::new();
         let most = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX) + 1;
-        self.input
-            .by_ref()
-            .take(most)
-            .read_until(b'\n', &mut line)?;
+        self.input.by_ref().take(most).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Ok(None);
         }
         self.number += 1;
         if line.len() > MAX_LINE_BYTES && !line.ends_with(b"\n") {
             self.skip_line()?;
-            return Ok(Some(Err(
-                self.malformed(&format!("is longer than {MAX_LINE_BYTES} bytes"))
-            )));
+            return Ok(Some(Err(self.malformed(&format!("is longer than {MAX_LINE_BYTES} bytes")))));
         }
         // The parser's own words may repeat parts of the line.
         let fields = serde_json::from_slice(&line).map_err(|error| {
-            let problem = format!(
-                r#"is not {{"url": "...", "resolve": {{"host": ["ip"]}}}} (column {})"#,
-                error.column()
-            );
+            let problem =
+                format!(r#"is not {{"url": "...", "resolve": {{"host": ["ip"]}}}} (column {})"#, error.column());
             self.malformed(&problem)
         });
-        Ok(Some(fields.map(|Fields { url, resolve }| Line {
-            url,
-            answers: answers(resolve.unwrap_or_default()),
-        })))
+        Ok(Some(fields.map(|Fields { url, resolve }| Line { url, answers: answers(resolve.unwrap_or_default()) })))
     }
 
     fn skip_line(&mut self) -> io::Result<()> {
@@ -81,10 +71,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn malformed(&self, problem: &str) -> Refusal {
-        Refusal {
-            reason: Reason::UrlMalformed,
-            detail: format!("input line {} {problem}", self.number),
-        }
+        Refusal { reason: Reason::UrlMalformed, detail: format!("input line {} {problem}", self.number) }
     }
 }
 

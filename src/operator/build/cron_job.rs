@@ -1,9 +1,8 @@
 //! The CronJob of a schedule.
 
 use k8s_openapi::api::batch::v1::{
-    CronJob, CronJobSpec, JobSpec, JobTemplateSpec, PodFailurePolicy,
-    PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyOnPodConditionsPattern,
-    PodFailurePolicyRule,
+    CronJob, CronJobSpec, JobSpec, JobTemplateSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -37,10 +36,7 @@ pub fn cron_job(valid: &Valid, settings: &Settings) -> serde_json::Result<CronJo
         template: pod(valid, settings)?,
         ..JobSpec::default()
     };
-    let template_metadata = ObjectMeta {
-        labels: Some(labels.clone()),
-        ..ObjectMeta::default()
-    };
+    let template_metadata = ObjectMeta { labels: Some(labels.clone()), ..ObjectMeta::default() };
     Ok(CronJob {
         metadata: ObjectMeta {
             name: Some(names::cron_job(&valid.name)),
@@ -52,10 +48,7 @@ pub fn cron_job(valid: &Valid, settings: &Settings) -> serde_json::Result<CronJo
         spec: CronJobSpec {
             concurrency_policy: Some(concurrency_policy(valid.concurrency_policy).into()),
             failed_jobs_history_limit: Some(KEPT_JOBS),
-            job_template: JobTemplateSpec {
-                metadata: Some(template_metadata),
-                spec: Some(job),
-            },
+            job_template: JobTemplateSpec { metadata: Some(template_metadata), spec: Some(job) },
             schedule: valid.expression.resolved().into(),
             starting_deadline_seconds: Some(valid.starting_deadline_seconds.into()),
             successful_jobs_history_limit: Some(KEPT_JOBS),
@@ -77,11 +70,8 @@ fn concurrency_policy(policy: ConcurrencyPolicy) -> &'static str {
 /// What the sender has tried is done with; a pod that was lost with its node has tried nothing to the end, so it
 /// doesn't count and another takes its place.
 fn failure_policy() -> PodFailurePolicy {
-    let mut final_codes: Vec<i32> = OutcomeClass::ALL
-        .iter()
-        .map(|class| class.exit_code().into())
-        .filter(|code| *code != 0)
-        .collect();
+    let mut final_codes: Vec<i32> =
+        OutcomeClass::ALL.iter().map(|class| class.exit_code().into()).filter(|code| *code != 0).collect();
     // A sender that was called wrongly or could not start.
     final_codes.extend([1, 2]);
     final_codes.sort_unstable();

@@ -20,11 +20,7 @@ pub struct NamespaceChildren {
 
 /// The children of a namespace whose tier has these rules.
 #[must_use]
-pub fn namespace_children(
-    namespace: &str,
-    rules: &Rules,
-    settings: &Settings,
-) -> NamespaceChildren {
+pub fn namespace_children(namespace: &str, rules: &Rules, settings: &Settings) -> NamespaceChildren {
     let metadata = ObjectMeta {
         name: Some(names::SENDER_CHILDREN.into()),
         namespace: Some(namespace.into()),
@@ -36,12 +32,6 @@ pub fn namespace_children(
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     };
-    let network_policy = NetworkPolicy {
-        metadata,
-        spec: Some(network_policy(rules, settings)),
-    };
-    NamespaceChildren {
-        service_account,
-        network_policy,
-    }
+    let network_policy = NetworkPolicy { metadata, spec: Some(network_policy(rules, settings)) };
+    NamespaceChildren { service_account, network_policy }
 }

@@ -21,60 +21,35 @@ const ALL_IPV4: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 0
 
 /// Name servers on port 53, and on the tier's ports the world and the tier's own blocks. Nothing comes in.
 pub(super) fn network_policy(rules: &Rules, settings: &Settings) -> NetworkPolicySpec {
-    let selector = names::labels("")
-        .into_iter()
-        .filter(|(name, _)| name != names::SCHEDULE_LABEL)
-        .collect();
+    let selector = names::labels("").into_iter().filter(|(name, _)| name != names::SCHEDULE_LABEL).collect();
     let denied = &rules.denied_cidrs;
     let mut peers: Vec<NetworkPolicyPeer> = [IpNet::V4(ALL_IPV4), IpNet::V6(GLOBAL_UNICAST)]
         .into_iter()
-        .map(|world| {
-            peer(
-                world,
-                &minimal(
-                    blocks()
-                        .map(|block| block.net)
-                        .chain(denied.iter().copied()),
-                    world,
-                ),
-            )
-        })
+        .map(|world| peer(world, &minimal(blocks().map(|block| block.net).chain(denied.iter().copied()), world)))
         .collect();
     // As the guard has it, the more specific block wins.
     peers.extend(rules.allowed_cidrs.iter().map(|allowed| {
-        let inside = denied
-            .iter()
-            .copied()
-            .filter(|own| own.prefix_len() > allowed.prefix_len());
+        let inside = denied.iter().copied().filter(|own| own.prefix_len() > allowed.prefix_len());
         peer(*allowed, &minimal(inside, *allowed))
     }));
     NetworkPolicySpec {
-        pod_selector: Some(LabelSelector {
-            match_labels: Some(selector),
-            match_expressions: None,
-        }),
+        pod_selector: Some(LabelSelector { match_labels: Some(selector), match_expressions: None }),
         policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
         ingress: None,
         egress: Some(vec![
             name_servers(settings),
-            NetworkPolicyEgressRule {
-                ports: Some(ports(rules)),
-                to: Some(peers),
-            },
+            NetworkPolicyEgressRule { ports: Some(ports(rules)), to: Some(peers) },
         ]),
     }
 }
 
 fn name_servers(settings: &Settings) -> NetworkPolicyEgressRule {
     // Most engines see the address behind a Service and not the Service's own.
-    let behind = settings
-        .name_server_pods
-        .iter()
-        .map(|pods| NetworkPolicyPeer {
-            namespace_selector: Some(pods.namespace_selector.clone()),
-            pod_selector: Some(pods.pod_selector.clone()),
-            ip_block: None,
-        });
+    let behind = settings.name_server_pods.iter().map(|pods| NetworkPolicyPeer {
+        namespace_selector: Some(pods.namespace_selector.clone()),
+        pod_selector: Some(pods.pod_selector.clone()),
+        ip_block: None,
+    });
     let named = settings.name_servers.iter().map(|ip| peer(host(*ip), &[]));
     NetworkPolicyEgressRule {
         ports: Some(vec![port(53, "UDP"), port(53, "TCP")]),
@@ -87,41 +62,23 @@ fn host(ip: IpAddr) -> IpNet {
 }
 
 fn ports(rules: &Rules) -> Vec<NetworkPolicyPort> {
-    let mut numbers: Vec<u16> = std::iter::once(443)
-        .chain(rules.allowed_ports.iter().copied())
-        .collect();
+    let mut numbers: Vec<u16> = std::iter::once(443).chain(rules.allowed_ports.iter().copied()).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    numbers
-        .into_iter()
-        .map(|number| port(number, "TCP"))
-        .collect()
+    numbers.into_iter().map(|number| port(number, "TCP")).collect()
 }
 
 fn port(number: u16, protocol: &str) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        port: Some(IntOrString::Int(number.into())),
-        protocol: Some(protocol.into()),
-        end_port: None,
-    }
+    NetworkPolicyPort { port: Some(IntOrString::Int(number.into())), protocol: Some(protocol.into()), end_port: None }
 }
 
 fn peer(cidr: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
     let except = (!except.is_empty()).then(|| except.iter().map(ToString::to_string).collect());
-    NetworkPolicyPeer {
-        ip_block: Some(IPBlock {
-            cidr: cidr.to_string(),
-            except,
-        }),
-        ..NetworkPolicyPeer::default()
-    }
+    NetworkPolicyPeer { ip_block: Some(IPBlock { cidr: cidr.to_string(), except }), ..NetworkPolicyPeer::default() }
 }
 
 /// The fewest blocks that cover what lies inside `world`, in order.
 fn minimal(nets: impl Iterator<Item = IpNet>, world: IpNet) -> Vec<IpNet> {
-    let inside: Vec<IpNet> = nets
-        .map(|net| net.trunc())
-        .filter(|net| *net != world && world.contains(net))
-        .collect();
+    let inside: Vec<IpNet> = nets.map(|net| net.trunc()).filter(|net| *net != world && world.contains(net)).collect();
     IpNet::aggregate(&inside)
 }

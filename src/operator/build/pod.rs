@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile,
-    KeyToPath, ObjectFieldSelector, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec,
-    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext,
-    Volume, VolumeMount, VolumeProjection,
+    Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath,
+    ObjectFieldSelector, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec, ProjectedVolumeSource,
+    ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -34,10 +33,7 @@ pub(super) fn pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodT
     let deadline = i64::from(valid.delivery.retries.total_deadline_seconds) + SLACK_SECONDS;
     let metadata = ObjectMeta {
         labels: Some(names::labels(&valid.name)),
-        annotations: Some(BTreeMap::from([(
-            names::DELIVERY_ANNOTATION.into(),
-            delivery,
-        )])),
+        annotations: Some(BTreeMap::from([(names::DELIVERY_ANNOTATION.into(), delivery)])),
         ..ObjectMeta::default()
     };
     let spec = PodSpec {
@@ -48,13 +44,7 @@ pub(super) fn pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodT
         // The kubelet adds search domains otherwise.
         dns_policy: Some("None".into()),
         dns_config: Some(PodDNSConfig {
-            nameservers: Some(
-                settings
-                    .name_servers
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
-            ),
+            nameservers: Some(settings.name_servers.iter().map(ToString::to_string).collect()),
             ..PodDNSConfig::default()
         }),
         enable_service_links: Some(false),
@@ -79,10 +69,7 @@ pub(super) fn pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodT
         volumes: Some(vec![folder(&valid.mounts)]),
         ..PodSpec::default()
     };
-    Ok(PodTemplateSpec {
-        metadata: Some(metadata),
-        spec: Some(spec),
-    })
+    Ok(PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) })
 }
 
 fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
@@ -97,10 +84,7 @@ fn container(settings: &Settings) -> Container {
         resources: Some(resources(&settings.sender.resources)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities {
-                drop: Some(vec!["ALL".into()]),
-                ..Capabilities::default()
-            }),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Capabilities::default() }),
             privileged: Some(false),
             read_only_root_filesystem: Some(true),
             run_as_non_root: Some(true),
@@ -124,8 +108,7 @@ fn resources(set: &ResourceRequirements) -> ResourceRequirements {
     let with_defaults = |set: &Option<BTreeMap<String, Quantity>>, cpu: &str, memory: &str| {
         let mut all = set.clone().unwrap_or_default();
         for (name, quantity) in [("cpu", cpu), ("memory", memory)] {
-            all.entry(name.into())
-                .or_insert_with(|| Quantity(quantity.into()));
+            all.entry(name.into()).or_insert_with(|| Quantity(quantity.into()));
         }
         Some(all)
     };
@@ -137,10 +120,7 @@ fn resources(set: &ResourceRequirements) -> ResourceRequirements {
 }
 
 fn runtime_default() -> SeccompProfile {
-    SeccompProfile {
-        type_: "RuntimeDefault".into(),
-        ..SeccompProfile::default()
-    }
+    SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }
 }
 
 /// The sender's folder, as `docs/sender.md` describes it. What a tenant's object doesn't hold is left out, so that the
@@ -148,23 +128,12 @@ fn runtime_default() -> SeccompProfile {
 fn folder(mounts: &[FileRef]) -> Volume {
     let own = DownwardAPIProjection {
         items: Some(vec![
-            own_file(
-                "delivery.json",
-                &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION),
-            ),
-            own_file(
-                "job-name",
-                "metadata.labels['batch.kubernetes.io/job-name']",
-            ),
+            own_file("delivery.json", &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION)),
+            own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
         ]),
     };
-    let own = VolumeProjection {
-        downward_api: Some(own),
-        ..VolumeProjection::default()
-    };
-    let sources = std::iter::once(own)
-        .chain(mounts.iter().map(projection))
-        .collect();
+    let own = VolumeProjection { downward_api: Some(own), ..VolumeProjection::default() };
+    let sources = std::iter::once(own).chain(mounts.iter().map(projection)).collect();
     Volume {
         name: FOLDER.into(),
         projected: Some(ProjectedVolumeSource {
@@ -179,37 +148,21 @@ fn folder(mounts: &[FileRef]) -> Volume {
 fn own_file(path: &str, field: &str) -> DownwardAPIVolumeFile {
     DownwardAPIVolumeFile {
         path: path.into(),
-        field_ref: Some(ObjectFieldSelector {
-            api_version: Some("v1".into()),
-            field_path: field.into(),
-        }),
+        field_ref: Some(ObjectFieldSelector { api_version: Some("v1".into()), field_path: field.into() }),
         ..DownwardAPIVolumeFile::default()
     }
 }
 
 fn projection(file: &FileRef) -> VolumeProjection {
-    let items = |key: &KeyRef| {
-        Some(vec![KeyToPath {
-            key: key.key.clone(),
-            path: file.path.clone(),
-            ..KeyToPath::default()
-        }])
-    };
+    let items =
+        |key: &KeyRef| Some(vec![KeyToPath { key: key.key.clone(), path: file.path.clone(), ..KeyToPath::default() }]);
     match &file.from {
         Origin::Secret(key) => VolumeProjection {
-            secret: Some(SecretProjection {
-                name: key.name.clone(),
-                items: items(key),
-                optional: Some(true),
-            }),
+            secret: Some(SecretProjection { name: key.name.clone(), items: items(key), optional: Some(true) }),
             ..VolumeProjection::default()
         },
         Origin::ConfigMap(key) => VolumeProjection {
-            config_map: Some(ConfigMapProjection {
-                name: key.name.clone(),
-                items: items(key),
-                optional: Some(true),
-            }),
+            config_map: Some(ConfigMapProjection { name: key.name.clone(), items: items(key), optional: Some(true) }),
             ..VolumeProjection::default()
         },
     }

@@ -4,8 +4,8 @@ use super::Refusal;
 use super::mounts::Mounts;
 use crate::api::{self, ClassicPayload, DeliveryOptions, WebhookTier};
 use crate::delivery::{
-    Backoff, Body, ClientCertificate, Delivery, FileRef, Header, Method, Retries, Run, Schedule,
-    Scheduled, Scheme, Signing, Tls, ValueSource,
+    Backoff, Body, ClientCertificate, Delivery, FileRef, Header, Method, Retries, Run, Schedule, Scheduled, Scheme,
+    Signing, Tls, ValueSource,
 };
 use crate::egress::Rules;
 use crate::signing::{ClassicOptions, Payload};
@@ -26,14 +26,7 @@ pub(super) fn delivery(
     rules: Rules,
     tier: &WebhookTier,
 ) -> Result<(Delivery, Vec<FileRef>), Refusal> {
-    let Asked {
-        identity,
-        timing,
-        target,
-        body,
-        signing,
-        options,
-    } = asked;
+    let Asked { identity, timing, target, body, signing, options } = asked;
     let mut mounts = Mounts::default();
     let delivery = Delivery {
         version: Delivery::VERSION,
@@ -68,53 +61,31 @@ fn method(method: api::Method) -> Method {
 
 fn headers(headers: &[api::Header], mounts: &mut Mounts) -> Result<Vec<Header>, Refusal> {
     let one = |(index, header): (usize, &api::Header)| {
-        let api::Header {
-            name,
-            value,
-            value_from,
-        } = header;
+        let api::Header { name, value, value_from } = header;
         let value = match (value, value_from) {
             (Some(text), None) => Some(ValueSource::Inline(text.clone())),
-            (None, Some(from)) => mounts
-                .either(format!("headers/{index}"), from)
-                .map(ValueSource::File),
+            (None, Some(from)) => mounts.either(format!("headers/{index}"), from).map(ValueSource::File),
             _ => None,
         };
         let value = value.ok_or_else(|| one_of(&format!("spec.target.headers[{index}]")))?;
-        Ok(Header {
-            name: name.clone(),
-            value,
-        })
+        Ok(Header { name: name.clone(), value })
     };
     headers.iter().enumerate().map(one).collect()
 }
 
 fn body(body: &api::Body, mounts: &mut Mounts) -> Result<Body, Refusal> {
-    let api::Body {
-        content_type,
-        inline,
-        config_map_key_ref,
-        secret_key_ref,
-    } = body;
+    let api::Body { content_type, inline, config_map_key_ref, secret_key_ref } = body;
     let source = match (inline, config_map_key_ref, secret_key_ref) {
         (Some(text), None, None) => ValueSource::Inline(text.clone()),
         (None, Some(key), None) => ValueSource::File(mounts.config_map("body".into(), key)),
         (None, None, Some(key)) => ValueSource::File(mounts.secret("body".into(), key)),
         _ => return Err(one_of("spec.body")),
     };
-    Ok(Body {
-        content_type: content_type.clone(),
-        source,
-    })
+    Ok(Body { content_type: content_type.clone(), source })
 }
 
 fn signing(signing: &api::Signing, mounts: &mut Mounts) -> Result<Option<Signing>, Refusal> {
-    let api::Signing {
-        scheme,
-        keys_from,
-        managed,
-        classic,
-    } = signing;
+    let api::Signing { scheme, keys_from, managed, classic } = signing;
     let scheme = match scheme {
         api::Scheme::None => return Ok(None),
         api::Scheme::StandardWebhooks => Scheme::StandardWebhooks,
@@ -122,79 +93,44 @@ fn signing(signing: &api::Signing, mounts: &mut Mounts) -> Result<Option<Signing
         api::Scheme::HmacSha256Base64 => Scheme::HmacSha256Base64,
     };
     if managed.is_some() {
-        let problem =
-            "spec.signing.managed: this version doesn't make keys yet: name your own in keysFrom";
+        let problem = "spec.signing.managed: this version doesn't make keys yet: name your own in keysFrom";
         return Err(Refusal::SpecInvalid(problem.into()));
     }
     let keys = keys_from.iter().enumerate();
-    let keys = keys
-        .map(|(index, key)| mounts.secret(format!("keys/{index}"), &key.secret_key_ref))
-        .collect();
-    let classic = classic.as_ref().map(
-        |api::ClassicOptions {
-             header,
-             prefix,
-             payload,
-         }| ClassicOptions {
-            header: header.clone(),
-            prefix: prefix.clone(),
-            payload: match payload {
-                ClassicPayload::Body => Payload::Body,
-                ClassicPayload::TimestampBody => Payload::TimestampBody,
-            },
+    let keys = keys.map(|(index, key)| mounts.secret(format!("keys/{index}"), &key.secret_key_ref)).collect();
+    let classic = classic.as_ref().map(|api::ClassicOptions { header, prefix, payload }| ClassicOptions {
+        header: header.clone(),
+        prefix: prefix.clone(),
+        payload: match payload {
+            ClassicPayload::Body => Payload::Body,
+            ClassicPayload::TimestampBody => Payload::TimestampBody,
         },
-    );
-    Ok(Some(Signing {
-        scheme,
-        keys,
-        classic,
-    }))
+    });
+    Ok(Some(Signing { scheme, keys, classic }))
 }
 
 fn tls(tls: Option<&api::Tls>, mounts: &mut Mounts) -> Result<Tls, Refusal> {
-    let Some(api::Tls {
-        ca_bundle_from,
-        client_certificate_from,
-    }) = tls
-    else {
+    let Some(api::Tls { ca_bundle_from, client_certificate_from }) = tls else {
         return Ok(Tls::default());
     };
-    let bundle = |from| {
-        mounts
-            .either("tls/ca.crt".into(), from)
-            .ok_or_else(|| one_of("spec.target.tls.caBundleFrom"))
-    };
+    let bundle = |from| mounts.either("tls/ca.crt".into(), from).ok_or_else(|| one_of("spec.target.tls.caBundleFrom"));
     let ca_bundle = ca_bundle_from.as_ref().map(bundle).transpose()?;
     let client_certificate = client_certificate_from.as_ref().map(|from| {
-        let key = |key: &str| api::KeyRef {
-            name: from.secret_ref.name.clone(),
-            key: key.into(),
-        };
+        let key = |key: &str| api::KeyRef { name: from.secret_ref.name.clone(), key: key.into() };
         ClientCertificate {
             certificate: mounts.secret("tls/client/tls.crt".into(), &key("tls.crt")),
             key: mounts.secret("tls/client/tls.key".into(), &key("tls.key")),
         }
     });
-    Ok(Tls {
-        ca_bundle,
-        client_certificate,
-    })
+    Ok(Tls { ca_bundle, client_certificate })
 }
 
 fn retries(options: &DeliveryOptions) -> Retries {
-    let DeliveryOptions {
-        timeout_seconds,
-        attempts,
-        backoff,
-        total_deadline_seconds,
-    } = *options;
+    let DeliveryOptions { timeout_seconds, attempts, backoff, total_deadline_seconds } = *options;
     Retries {
         attempts,
         timeout_seconds,
-        backoff: Backoff {
-            min_seconds: backoff.min_seconds,
-            max_seconds: backoff.max_seconds,
-        },
+        backoff: Backoff { min_seconds: backoff.min_seconds, max_seconds: backoff.max_seconds },
         total_deadline_seconds,
     }
 }

@@ -35,8 +35,5 @@ impl Mounts {
 }
 
 fn key_ref(key: &KeyRef) -> delivery::KeyRef {
-    delivery::KeyRef {
-        name: key.name.clone(),
-        key: key.key.clone(),
-    }
+    delivery::KeyRef { name: key.name.clone(), key: key.key.clone() }
 }

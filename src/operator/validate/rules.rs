@@ -23,10 +23,7 @@ pub(super) fn rules(tier: &WebhookTier, settings: &Settings) -> Result<Rules, Re
         allowed_cidrs,
         default: _,
     } = &tier.spec;
-    let refuse = |problem| Refusal::TierInvalid {
-        tier: tier.metadata.name.clone().unwrap_or_default(),
-        problem,
-    };
+    let refuse = |problem| Refusal::TierInvalid { tier: tier.metadata.name.clone().unwrap_or_default(), problem };
     Ok(Rules {
         allowed_hosts: parse_all("spec.allowedHosts", allowed_hosts).map_err(refuse)?,
         denied_hosts: parse_all("spec.deniedHosts", denied_hosts).map_err(refuse)?,
@@ -39,8 +36,7 @@ pub(super) fn rules(tier: &WebhookTier, settings: &Settings) -> Result<Rules, Re
 
 fn parse_all<T: FromStr<Err: ToString>>(field: &str, texts: &[String]) -> Result<Vec<T>, String> {
     let parse = |(index, text): (usize, &String)| {
-        text.parse()
-            .map_err(|e: T::Err| format!("{field}[{index}]: {}", e.to_string()))
+        text.parse().map_err(|e: T::Err| format!("{field}[{index}]: {}", e.to_string()))
     };
     texts.iter().enumerate().map(parse).collect()
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -49,9 +49,7 @@ impl Certificates {
     fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "a test's authority");
+        params.distinguished_name.push(DnType::CommonName, "a test's authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -75,31 +73,21 @@ impl Certificates {
 
     pub(super) fn server_config(&self, wants_client_certificate: bool) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
         let builder = if wants_client_certificate {
             let mut roots = RootCertStore::empty();
             roots.add(self.ca.clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
             builder.with_client_cert_verifier(verifier)
         } else {
             builder.with_no_client_auth()
         };
         let (certificate, key) = &self.server;
-        Arc::new(
-            builder
-                .with_single_cert(vec![certificate.clone()], key.clone_key())
-                .unwrap(),
-        )
+        Arc::new(builder.with_single_cert(vec![certificate.clone()], key.clone_key()).unwrap())
     }
 }
 
 fn pair(certificate: &Certificate, key: &KeyPair) -> Pair {
-    (
-        certificate.der().clone(),
-        PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-    )
+    (certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
 }

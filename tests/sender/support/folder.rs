@@ -10,10 +10,7 @@ use tempfile::TempDir;
 use super::Receiver;
 
 pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// A file that is mounted from the Secret `report-hook`.
@@ -57,10 +54,7 @@ impl Folder {
                 "maxBodyBytes": 1024,
             }),
         };
-        folder.write(
-            "url",
-            format!("https://127.0.0.1:{}/hook?token=t\n", receiver.port),
-        );
+        folder.write("url", format!("https://127.0.0.1:{}/hook?token=t\n", receiver.port));
         folder.write("job-name", format!("postern-nightly-{}", now() / 60));
         folder.write("tls/ca.crt", &receiver.certificates.ca_pem);
         folder
@@ -97,15 +91,8 @@ impl Folder {
         Command::new(env!("CARGO_BIN_EXE_postern-sender"))
             .env_clear()
             // Everything that could make another client talk more, or go elsewhere.
-            .envs([
-                ("POSTERN_LOG", "trace"),
-                ("RUST_LOG", "trace"),
-                ("RUST_BACKTRACE", "full"),
-            ])
-            .envs(
-                ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "http_proxy"]
-                    .map(|name| (name, "http://127.0.0.1:1")),
-            )
+            .envs([("POSTERN_LOG", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")])
+            .envs(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "http_proxy"].map(|name| (name, "http://127.0.0.1:1")))
             .arg("--root")
             .arg(self.dir.path())
             .arg("--termination-log")
@@ -122,44 +109,22 @@ impl Folder {
     }
 
     pub(crate) fn ran(&self, child: Child) -> Ran {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = child.wait_with_output().unwrap();
-        let (stdout, stderr) = (
-            String::from_utf8(stdout).unwrap(),
-            String::from_utf8(stderr).unwrap(),
-        );
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
         let termination_log = fs::read_to_string(self.path("termination-log")).unwrap();
         assert_eq!(stdout.lines().last().unwrap(), termination_log, "{stderr}");
         for line in stderr.lines() {
-            assert!(
-                serde_json::from_str::<Value>(line).unwrap().is_object(),
-                "{line}"
-            );
+            assert!(serde_json::from_str::<Value>(line).unwrap().is_object(), "{line}");
         }
         let outcome = Outcome::parse(termination_log.as_bytes()).unwrap();
-        assert_eq!(
-            status.code(),
-            Some(outcome.outcome.exit_code().into()),
-            "{outcome:?}"
-        );
-        Ran {
-            outcome,
-            output: format!("{stdout}{stderr}{termination_log}"),
-        }
+        assert_eq!(status.code(), Some(outcome.outcome.exit_code().into()), "{outcome:?}");
+        Ran { outcome, output: format!("{stdout}{stderr}{termination_log}") }
     }
 }
 
 impl Ran {
     #[track_caller]
     pub(crate) fn assert(&self, class: OutcomeClass, reason: &str) {
-        assert_eq!(
-            (self.outcome.outcome, self.outcome.reason.as_str()),
-            (class, reason),
-            "{:?}",
-            self.outcome
-        );
+        assert_eq!((self.outcome.outcome, self.outcome.reason.as_str()), (class, reason), "{:?}", self.outcome);
     }
 }

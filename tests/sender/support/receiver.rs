@@ -26,10 +26,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let mut values = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} is there twice");
         value
@@ -38,10 +35,7 @@ impl Request {
     /// The headers, as verifiers want them.
     pub(crate) fn header_map(&self) -> HeaderMap {
         let pair = |(name, value): &(String, String)| {
-            (
-                name.parse::<HeaderName>().unwrap(),
-                HeaderValue::from_str(value).unwrap(),
-            )
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         };
         self.headers.iter().map(pair).collect()
     }
@@ -61,19 +55,9 @@ impl Request {
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
         let line = lines.next().unwrap().to_owned();
-        let pair = |line: &str| {
-            line.split_once(": ")
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .unwrap()
-        };
-        let mut request = Request {
-            line,
-            headers: lines.map(pair).collect(),
-            body: bytes[head_end + 4..].to_vec(),
-        };
-        let length = request
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
+        let mut request = Request { line, headers: lines.map(pair).collect(), body: bytes[head_end + 4..].to_vec() };
+        let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
         let already = request.body.len();
         request.body.resize(length, 0);
         stream.read_exact(&mut request.body[already..])?;
@@ -92,16 +76,10 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// On 127.0.0.1; answers the first request with the first answer, and so on; the last one again and again.
     pub(crate) fn answering<const N: usize>(answers: [&str; N]) -> Receiver {
-        Receiver::with(
-            Certificates::good("127.0.0.1"),
-            false,
-            Receiver::by_turns(answers),
-        )
+        Receiver::with(Certificates::good("127.0.0.1"), false, Receiver::by_turns(answers))
     }
 
-    pub(crate) fn by_turns<const N: usize>(
-        answers: [&str; N],
-    ) -> impl FnMut(&mut Stream) -> io::Result<()> + use<N> {
+    pub(crate) fn by_turns<const N: usize>(answers: [&str; N]) -> impl FnMut(&mut Stream) -> io::Result<()> + use<N> {
         let answers = answers.map(str::to_owned);
         let mut turn = 0;
         move |stream: &mut Stream| {
@@ -114,9 +92,7 @@ impl Receiver {
     }
 
     /// On 127.0.0.1; answers each request by calling `answer`; an error ends that connection.
-    pub(crate) fn calling(
-        answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static,
-    ) -> Receiver {
+    pub(crate) fn calling(answer: impl FnMut(&mut Stream) -> io::Result<()> + Send + 'static) -> Receiver {
         Receiver::with(Certificates::good("127.0.0.1"), false, answer)
     }
 
@@ -153,12 +129,7 @@ impl Receiver {
                 }
             }
         });
-        Receiver {
-            port,
-            certificates,
-            requests,
-            arrivals,
-        }
+        Receiver { port, certificates, requests, arrivals }
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
