@@ -1,10 +1,10 @@
 //! The watches that set reconciles off, and the caches that they fill.
 
 use std::fmt::Debug;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -15,6 +15,7 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
 
 use super::dereference::Stores;
 use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
@@ -25,18 +26,18 @@ use crate::api::{WebhookSchedule, WebhookTier};
 /// How long to wait before a reconcile that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-type Watched<K> = watcher::Result<K>;
-
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
 pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let mut watches = JoinSet::new();
     let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-    let (cron_jobs, cron_job_events) = cached(&client, ours.clone());
-    let (service_accounts, service_account_events) = cached(&client, ours.clone());
-    let (network_policies, network_policy_events) = cached(&client, ours.clone());
-    let (jobs, job_events) = cached::<Job>(&client, ours.clone());
-    let (pods, pod_events) = cached::<Pod>(&client, ours);
-    let (tiers, tier_events) = cached(&client, watcher::Config::default());
-    let (namespaces, namespace_events) = cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default());
+    let (cron_jobs, cron_job_events) = cached(&client, ours.clone(), &mut watches);
+    let (service_accounts, service_account_events) = cached(&client, ours.clone(), &mut watches);
+    let (network_policies, network_policy_events) = cached(&client, ours.clone(), &mut watches);
+    let (jobs, job_events) = cached::<Job>(&client, ours.clone(), &mut watches);
+    let (pods, pod_events) = cached::<Pod>(&client, ours, &mut watches);
+    let (tiers, tier_events) = cached(&client, watcher::Config::default(), &mut watches);
+    let (namespaces, namespace_events) =
+        cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default(), &mut watches);
 
     let schedules = Api::<WebhookSchedule>::all(client.clone());
     let controller = Controller::new(schedules, watcher::Config::default());
@@ -47,11 +48,14 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
     };
     let (by_account, by_policy, by_namespace) = (of_namespace.clone(), of_namespace.clone(), of_namespace.clone());
 
-    let context = Arc::new(Context {
-        client,
-        stores: Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods },
-        settings,
-    });
+    let stores = Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods };
+    // What isn't known yet must not be taken for what isn't there.
+    let mut stop = Box::pin(stop);
+    tokio::select! {
+        ready = stores.ready() => if ready.is_err() { return },
+        () = &mut stop => return,
+    }
+    let context = Arc::new(Context { client, settings, stores });
     let config = kube::runtime::controller::Config::default().concurrency(context.settings.concurrency);
     controller
         .with_config(config)
@@ -79,15 +83,29 @@ fn on_error(_: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>) -> Act
     Action::requeue(RETRY)
 }
 
-/// A watch that fills a cache as it is read. Deletions are read too.
-fn cached<K>(client: &Client, config: watcher::Config) -> (Store<K>, impl Stream<Item = Watched<K>> + Send + 'static)
+/// Keeps a cache by a watch, in a task of its own: caches fill before the first reconcile, and whatever the reconciles
+/// are waiting for. What the watch sees, deletions too, comes out of the stream.
+fn cached<K>(
+    client: &Client,
+    config: watcher::Config,
+    watches: &mut JoinSet<()>,
+) -> (Store<K>, impl Stream<Item = watcher::Result<K>> + Send + 'static)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    K::DynamicType: Hash + Eq,
 {
     let (store, writer) = reflector::store();
-    let events = watcher(Api::<K>::all(client.clone()), config).default_backoff();
-    (store, reflector::reflector(writer, events).touched_objects())
+    let watch = watcher(Api::<K>::all(client.clone()), config).default_backoff();
+    let mut seen = Box::pin(reflector::reflector(writer, watch).touched_objects());
+    // Without a bound, since nobody reads before every cache is full; what waits here are clones of what is cached.
+    let (sender, receiver) = mpsc::unbounded();
+    watches.spawn(async move {
+        while let Some(event) = seen.next().await {
+            if sender.unbounded_send(event).is_err() {
+                return;
+            }
+        }
+    });
+    (store, receiver)
 }
 
 /// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.

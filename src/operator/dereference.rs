@@ -36,10 +36,10 @@ pub(super) struct Found {
 }
 
 impl Stores {
-    /// Waits until every cache has been filled once: what isn't known yet must not be taken for what isn't there.
+    /// Waits until every cache has been filled once.
     ///
     /// # Errors
-    /// When a watch has ended, as they do when the operator does.
+    /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
         let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods } = self;
         tiers.wait_until_ready().await?;

@@ -1,11 +1,11 @@
 //! The pipeline: `dereference → validate → build → apply → status`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::store::WriterDropped;
 use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
@@ -33,9 +33,6 @@ pub(super) enum ReconcileError {
     /// A delivery can't be written as JSON.
     #[error("the delivery can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
-    /// The caches are gone.
-    #[error("the operator is ending: {0}")]
-    Ending(#[from] WriterDropped),
     /// The status can't be written.
     #[error("status: {0}")]
     Status(#[source] kube::Error),
@@ -51,7 +48,6 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let now = Timestamp::now();
 
     // dereference: from the caches
-    stores.ready().await?;
     let found = stores.dereference(&schedule);
     let deliveries = found.pods.iter().filter_map(|pod| delivery_of(pod)).collect();
     // validate: pure
@@ -71,11 +67,14 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let new = status(&schedule, &progress, deliveries, now);
     write_status(&schedule, &new, client).await?;
 
-    match applied {
-        // Only its deletion frees a name, and that is not watched.
-        Err(error) => Err(error),
-        Ok(()) => Ok(Action::await_change()),
-    }
+    applied.map(|()| wake(&new, now))
+}
+
+/// The next look, when nothing happens before: once the delivery that the status announces is due.
+fn wake(status: &WebhookScheduleStatus, now: Timestamp) -> Action {
+    let due = status.next_delivery_time.as_ref().map(|next| next.0.as_second() - now.as_second());
+    let seconds = due.and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or_else(Action::await_change, |seconds| Action::requeue(Duration::from_secs(seconds + 1)))
 }
 
 async fn apply(valid: &Valid, found: Found, client: &Client, settings: &Settings) -> Result<(), ReconcileError> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::submit::{Draft, admits, install_crds, refuses};
-use crate::harness::on_cluster;
+use super::submit::{Draft, admits, refuses};
+use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_a_body_from_each_source_and_up_to_its_largest_size() {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::submit::{Draft, admits, install_crds, refuses};
-use crate::harness::on_cluster;
+use super::submit::{Draft, admits, refuses};
+use crate::harness::{install_crds, on_cluster};
 
 fn named(name: &str) -> Value {
     json!([{"name": name, "value": "v"}])

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use super::submit::{Draft, install_crds};
-use crate::harness::{Cluster, on_cluster};
+use super::submit::Draft;
+use crate::harness::{Cluster, install_crds, on_cluster};
 
 /// Runs `kubectl` in a namespace, as admin: what it prints when it succeeds, else what it complains of.
 fn kubectl(cluster: &Cluster, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::submit::{Draft, admits, install_crds, refuses};
-use crate::harness::on_cluster;
+use super::submit::{Draft, admits, refuses};
+use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_every_value_at_the_edge_of_its_range() {

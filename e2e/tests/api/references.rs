@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::submit::{Draft, install_crds, refuses};
-use crate::harness::on_cluster;
+use super::submit::{Draft, refuses};
+use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn refuse_more_than_sixteen_references() {

@@ -8,8 +8,8 @@ use postern::api::{
 };
 use serde_json::{Value, json};
 
-use super::submit::{Draft, install_crds};
-use crate::harness::{Cluster, on_cluster};
+use super::submit::Draft;
+use crate::harness::{Cluster, install_crds, on_cluster};
 
 async fn make(cluster: &Cluster, namespace: &str) -> Api<WebhookSchedule> {
     install_crds(cluster).await;

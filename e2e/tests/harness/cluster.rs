@@ -43,7 +43,7 @@ pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> 
     let name = std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into());
     let pid = pid_of(&name);
     let work = async move || {
-        let cluster = Cluster { client: client(&name, "admin").await, dir: dir_of(&name), pid };
+        let cluster = Cluster { client: client(&dir_of(&name), "admin").await, dir: dir_of(&name), pid };
         let namespace = cluster.make_namespace().await;
         test(cluster.clone(), namespace.clone()).await;
         Api::<Namespace>::all(cluster.client).delete(&namespace, &DeleteParams::default()).await.unwrap();
@@ -54,8 +54,8 @@ pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> 
 }
 
 /// A client for a user of the cluster that has a kubeconfig. It works in the node's network only.
-async fn client(cluster: &str, user: &str) -> Client {
-    let kubeconfig = Kubeconfig::read_from(dir_of(cluster).join(format!("{user}.kubeconfig"))).unwrap();
+pub(super) async fn client(dir: &Path, user: &str) -> Client {
+    let kubeconfig = Kubeconfig::read_from(dir.join(format!("{user}.kubeconfig"))).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }

@@ -1,9 +1,11 @@
 //! How the tests reach a cluster: its networks, its API server, its pods, the DNS and the hosts of its internet. Only
-//! `sender` knows Postern; the rest serves the tests of every feature.
+//! `crds`, `operator` and `sender` know Postern; the rest serves the tests of every feature.
 
 mod cluster;
+mod crds;
 mod internet;
 mod network;
+mod operator;
 mod packets;
 mod pod;
 mod sender;
@@ -19,8 +21,10 @@ mod receiver;
 
 pub(crate) use certificates::Certificates;
 pub use cluster::{Cluster, dir_of, on_cluster, pid_of};
+pub use crds::install_crds;
 pub use internet::{DnsAnswer, Host};
 pub use network::Network;
+pub use operator::Tenant;
 use packets::Packets;
 pub use pod::Pod;
 pub(crate) use receiver::{OK, Receiver, Stream};

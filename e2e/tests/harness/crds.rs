@@ -1,0 +1,26 @@
+//! The CRDs of Postern on a cluster.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, ResourceExt};
+use postern::api::Crd;
+use tokio::sync::OnceCell;
+
+use super::Cluster;
+
+/// Installs the CRDs, once for all tests.
+pub async fn install_crds(cluster: &Cluster) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(async || {
+            let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+            for crd in Crd::ALL {
+                let definition = crd.definition();
+                let name = definition.name_any();
+                api.patch(&name, &PatchParams::apply("postern-e2e").force(), &Patch::Apply(&definition)).await.unwrap();
+                await_condition(api.clone(), &name, conditions::is_crd_established()).await.unwrap();
+            }
+        })
+        .await;
+}
