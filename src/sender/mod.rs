@@ -3,7 +3,7 @@
 //! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. Where a
 //! request may go is `egress`'s business, and how it is signed `signing`'s; nothing here knows of Kubernetes.
 //!
-//! The URL, the keys, the headers' values and the body are secrets: they are read into [`files::Secret`], which can't
+//! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't
 //! be printed, and every message is built from what isn't one.
 
 mod args;
