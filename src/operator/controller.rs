@@ -2,13 +2,13 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -20,11 +20,9 @@ use tokio::task::JoinSet;
 use super::dereference::Stores;
 use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
 use super::reconcile::{Context, ReconcileError, reconcile};
+use super::retry;
 use super::settings::Settings;
 use crate::api::{WebhookSchedule, WebhookTier};
-
-/// How long to wait before a reconcile that failed is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
 pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + Sync + 'static) {
@@ -79,8 +77,9 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
         .await;
 }
 
-fn on_error(_: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>) -> Action {
-    Action::requeue(RETRY)
+#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
+fn on_error(schedule: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>) -> Action {
+    Action::requeue(retry::after(&schedule, Timestamp::now(), retry::random()))
 }
 
 /// Keeps a cache by a watch, in a task of its own: caches fill before the first reconcile, and whatever the reconciles

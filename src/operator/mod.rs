@@ -12,6 +12,7 @@ mod dereference;
 pub mod names;
 mod outcomes;
 mod reconcile;
+mod retry;
 pub mod settings;
 mod status;
 pub mod validate;

@@ -7,6 +7,8 @@ use super::apply::ApplyError;
 use super::validate::{Refusal, Valid};
 use crate::api::{DeliveryOutcome, DeliveryStatus, History, WebhookSchedule, WebhookScheduleStatus};
 
+/// The condition that says whether the CronJob is in place.
+pub(super) const SCHEDULED: &str = "Scheduled";
 /// `Healthy` turns False after this many failures in a row.
 const UNHEALTHY_AFTER: usize = 3;
 /// Failures that `Healthy` needs are remembered whatever `history` says.
@@ -125,11 +127,11 @@ fn accepted(progress: &Progress<'_>) -> Fact {
 fn scheduled(progress: &Progress<'_>) -> Fact {
     match progress {
         Progress::Applied(valid) if valid.suspended => {
-            Fact::new("Scheduled", "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
+            Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
         }
-        Progress::Applied(_) => Fact::new("Scheduled", "True", "Scheduled", "the CronJob is in place"),
+        Progress::Applied(_) => Fact::new(SCHEDULED, "True", "Scheduled", "the CronJob is in place"),
         Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
-            Fact::new("Scheduled", "False", "NameTaken", error.to_string())
+            Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
         }
         Progress::Blocked(_, ApplyError::Api { kind, .. }) => Fact::new(
             "Scheduled",
@@ -138,7 +140,7 @@ fn scheduled(progress: &Progress<'_>) -> Fact {
             format!("the {kind} could not be written; it is tried again"),
         ),
         Progress::Refused(_) => {
-            Fact::new("Scheduled", "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
         }
     }
 }
@@ -170,7 +172,7 @@ fn healthy(recent: &[DeliveryStatus]) -> Fact {
 /// Ready is what `kubectl wait` and Argo CD look at: whether the schedule does what its spec says. A paused one does.
 fn ready(facts: &[Fact]) -> Fact {
     let wrong = facts.iter().find(|fact| {
-        matches!(fact.kind, "Accepted" | "Scheduled" | "TargetAllowed")
+        matches!(fact.kind, "Accepted" | SCHEDULED | "TargetAllowed")
             && fact.status == "False"
             && fact.reason != "Suspended"
     });
