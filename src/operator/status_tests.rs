@@ -138,3 +138,27 @@ fn a_name_that_is_taken_is_named() {
         "CronJob postern-nightly-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
     );
 }
+
+#[test]
+fn every_reason_of_a_condition_is_in_the_docs() {
+    let page = include_str!("../../docs/reasons.md");
+    let refusals = [
+        Refusal::ScheduleInvalid(String::new()),
+        Refusal::TimeZoneUnknown(String::new()),
+        Refusal::TierNotFound(String::new()),
+        Refusal::NoDefaultTier,
+        Refusal::SeveralDefaultTiers(String::new()),
+        Refusal::TierInvalid { tier: String::new(), problem: String::new() },
+        Refusal::SpecInvalid(String::new()),
+    ];
+    for refusal in &refusals {
+        let mut life = Life::new();
+        for condition in &life.go(&Progress::Refused(refusal), Vec::new()).conditions {
+            assert!(
+                page.contains(&format!("| `{}` |", condition.reason)),
+                "docs/reasons.md lacks {}",
+                condition.reason
+            );
+        }
+    }
+}
