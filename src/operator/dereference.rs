@@ -51,6 +51,12 @@ impl Stores {
         pods.wait_until_ready().await
     }
 
+    /// Whether a namespace is being deleted: nothing can be made in it any more.
+    pub(super) fn is_ending(&self, namespace: &str) -> bool {
+        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+    }
+
     /// Collects what exists for a schedule.
     pub(super) fn dereference(&self, schedule: &WebhookSchedule) -> Found {
         let name = schedule.name_any();

@@ -40,11 +40,11 @@ pub(super) enum ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let Context { client, settings, stores } = &*context;
     // What is being deleted is the garbage collector's.
-    if schedule.metadata.deletion_timestamp.is_some() {
+    if schedule.metadata.deletion_timestamp.is_some() || stores.is_ending(&schedule.namespace().unwrap_or_default()) {
         return Ok(Action::await_change());
     }
-    let Context { client, settings, stores } = &*context;
     let now = Timestamp::now();
 
     // dereference: from the caches
