@@ -158,6 +158,19 @@ fn a_namespace_whose_tier_is_gone_has_its_deliveries_paused_until_it_is_back() {
             "the label postern.dev/tier of this namespace names the tier \"no-such-tier\", and there is no such WebhookTier: \
              ask your admin"
         );
+        let imposter: CronJob = serde_json::from_value(json!({
+            "metadata": {"name": names::cron_job("other"), "labels": names::labels("other")},
+            "spec": {"schedule": "@yearly", "jobTemplate": {"spec": {"template": {"spec": {
+                "restartPolicy": "Never", "containers": [{"name": "main", "image": "other"}],
+            }}}}},
+        }))
+        .unwrap();
+        let imposter = tenant.cron_jobs.create(&PostParams::default(), &imposter).await.unwrap();
+        tenant.make_schedule("other", "{}").await;
+        tenant.condition("other", "Accepted", "False", "TierNotFound").await;
+        let untouched = tenant.cron_jobs.get(&imposter.name_any()).await.unwrap();
+        assert_eq!(untouched.resource_version(), imposter.resource_version());
+        tenant.cron_jobs.delete(&imposter.name_any(), &DeleteParams::default()).await.unwrap();
         tenant.cron_job("report", "a pause", |cron_job| cron_job.spec.suspend == Some(true)).await;
         tenant.set_tier("e2e-operator").await;
         tenant.cron_job("report", "the end of the pause", |cron_job| cron_job.spec.suspend == Some(false)).await;

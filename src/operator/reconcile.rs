@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
 use super::build::{cron_job, namespace_children};
-use super::dereference::{Found, Stores};
+use super::dereference::{Found, Stores, is_controlled_by};
 use super::outcomes::delivery_of;
 use super::settings::Settings;
 use super::status::{Progress, status};
@@ -55,7 +55,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // build (pure) and apply: writes what differs
     let applied = match &valid {
         Ok(valid) => Box::pin(apply(valid, found, client, settings)).await,
-        Err(_) => Box::pin(suspend(found, client)).await,
+        Err(_) => Box::pin(suspend(&schedule, found, client)).await,
     };
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
@@ -85,9 +85,10 @@ async fn apply(valid: &Valid, found: Found, client: &Client, settings: &Settings
     Ok(applier.cron_job(cron_job(valid, settings)?, found.cron_job).await?)
 }
 
-/// A schedule that is no longer accepted keeps its CronJob, paused.
-async fn suspend(found: Found, client: &Client) -> Result<(), ReconcileError> {
-    let Some(cron_job) = found.cron_job.filter(|cron_job| cron_job.spec.suspend != Some(true)) else {
+/// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be.
+async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> Result<(), ReconcileError> {
+    let own = found.cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()));
+    let Some(cron_job) = own.filter(|cron_job| cron_job.spec.suspend != Some(true)) else {
         return Ok(());
     };
     let mut paused = (*cron_job).clone();
