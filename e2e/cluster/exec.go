@@ -13,12 +13,9 @@ func execute(c *Cluster, internet bool, command []string) error {
 	if len(command) == 0 {
 		return fmt.Errorf("no command to run\n%s", usage)
 	}
-	r, err := c.running()
+	r, err := c.runningOrError()
 	if err != nil {
 		return err
-	}
-	if r == nil {
-		return fmt.Errorf("cluster %s does not run: start it with `make cluster`", c.Name)
 	}
 	namespace := fmt.Sprintf("/proc/%d/ns/net", r.PID)
 	if internet {

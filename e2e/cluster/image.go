@@ -134,12 +134,9 @@ func sizes(name, archive string) error {
 
 // load gives an image to the cluster's node.
 func (c *Cluster) load(archive string) error {
-	r, err := c.running()
+	r, err := c.runningOrError()
 	if err != nil {
 		return err
-	}
-	if r == nil {
-		return fmt.Errorf("cluster %s does not run", c.Name)
 	}
 	socket := fmt.Sprintf("/proc/%d/root/run/containerd/containerd.sock", r.PID)
 	if out, err := exec.Command(work("bin", "ctr"), "--address", socket, "--namespace=k8s.io", "images", "import", archive).CombinedOutput(); err != nil {

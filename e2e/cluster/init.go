@@ -27,10 +27,11 @@ var tunables = map[string]string{
 	"kernel/keys/root_maxbytes": "25000000",
 }
 
-// Files that `up` hands to init and init to the supervisor.
+// Files that `up` hands to init, and the one that init hands on to the supervisor.
 const (
-	gateFD     = 3
-	progressFD = 4
+	gateFD                = 3
+	progressFD            = 4
+	supervisorsProgressFD = 3
 )
 
 // initialise is process 1 of a cluster. It waits to be recorded, makes the cluster's view of the machine, and then

@@ -140,6 +140,15 @@ func (c *Cluster) running() (*record, error) {
 	return &r, nil
 }
 
+// runningOrError is the record of a cluster that something is to be done with.
+func (c *Cluster) runningOrError() (*record, error) {
+	r, err := c.running()
+	if err == nil && r == nil {
+		err = fmt.Errorf("cluster %s does not run: start it with `make cluster`", c.Name)
+	}
+	return r, err
+}
+
 // startTime reads when a process started, and whether it lives. A zombie doesn't, but only once its other threads have
 // ended too: till then it still ends what is in its PID namespace.
 func startTime(pid int) (uint64, bool) {

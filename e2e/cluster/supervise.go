@@ -29,7 +29,7 @@ type supervisor struct {
 
 // supervise starts the cluster, says so, and then watches over it until all of it is killed.
 func supervise(_ *Cluster, level string) error {
-	s := &supervisor{make(chan death, 16), os.NewFile(gateFD, "progress")}
+	s := &supervisor{make(chan death, 16), os.NewFile(supervisorsProgressFD, "progress")}
 	if err := s.bringUp(level); err != nil {
 		s.say(errorWord, fmt.Sprintf("%q", err.Error()))
 		return err

@@ -42,7 +42,6 @@ pub enum ApplyError {
 }
 
 /// Writes to the API server as the operator.
-#[derive(Clone)]
 pub(super) struct Applier {
     pub(super) client: Client,
 }

@@ -93,8 +93,12 @@ impl Stores {
         }
         let cron_job = cron_job.uid();
         self.pods.state_filter(|pod| {
+            // All schedules' pods are looked through: most are told apart by this alone.
+            if pod.metadata.namespace.as_deref() != Some(namespace) {
+                return false;
+            }
             let job = pod.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "Job");
-            let job = job.filter(|_| pod.namespace().as_deref() == Some(namespace)).and_then(|owner| {
+            let job = job.and_then(|owner| {
                 let job = self.jobs.get(&ObjectRef::new(&owner.name).within(namespace))?;
                 (job.uid().as_deref() == Some(&owner.uid)).then_some(job)
             });

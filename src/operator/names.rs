@@ -26,8 +26,15 @@ pub fn cron_job(schedule: &str) -> String {
 /// The labels of a schedule's CronJob, its Jobs and its pods.
 #[must_use]
 pub fn labels(schedule: &str) -> BTreeMap<String, String> {
-    let mut labels = common_labels();
+    let mut labels = sender_labels();
     labels.insert(SCHEDULE_LABEL.into(), schedule.into());
+    labels
+}
+
+/// The labels by which the pods of all schedules are selected.
+#[must_use]
+pub fn sender_labels() -> BTreeMap<String, String> {
+    let mut labels = common_labels();
     labels.insert(ROLE_LABEL.into(), SENDER.into());
     labels
 }

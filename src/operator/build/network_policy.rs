@@ -2,8 +2,6 @@
 //!
 //! A NetworkPolicy can't look into an address, so the IPv4 addresses inside IPv6 ones are the guard's alone to judge.
 
-use std::net::IpAddr;
-
 use ipnet::{IpNet, Ipv4Net};
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
@@ -21,7 +19,6 @@ const ALL_IPV4: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 0
 
 /// Name servers on port 53, and on the tier's ports the world and the tier's own blocks. Nothing comes in.
 pub(super) fn network_policy(rules: &Rules, settings: &Settings) -> NetworkPolicySpec {
-    let selector = names::labels("").into_iter().filter(|(name, _)| name != names::SCHEDULE_LABEL).collect();
     let denied = &rules.denied_cidrs;
     let mut peers: Vec<NetworkPolicyPeer> = [IpNet::V4(ALL_IPV4), IpNet::V6(GLOBAL_UNICAST)]
         .into_iter()
@@ -33,7 +30,7 @@ pub(super) fn network_policy(rules: &Rules, settings: &Settings) -> NetworkPolic
         peer(*allowed, &minimal(inside, *allowed))
     }));
     NetworkPolicySpec {
-        pod_selector: Some(LabelSelector { match_labels: Some(selector), match_expressions: None }),
+        pod_selector: Some(LabelSelector { match_labels: Some(names::sender_labels()), match_expressions: None }),
         policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
         ingress: None,
         egress: Some(vec![
@@ -50,15 +47,11 @@ fn name_servers(settings: &Settings) -> NetworkPolicyEgressRule {
         pod_selector: Some(pods.pod_selector.clone()),
         ip_block: None,
     });
-    let named = settings.name_servers.iter().map(|ip| peer(host(*ip), &[]));
+    let named = settings.name_servers.iter().map(|ip| peer(IpNet::from(*ip), &[]));
     NetworkPolicyEgressRule {
         ports: Some(vec![port(53, "UDP"), port(53, "TCP")]),
         to: Some(named.chain(behind).collect()),
     }
-}
-
-fn host(ip: IpAddr) -> IpNet {
-    IpNet::from(ip)
 }
 
 fn ports(rules: &Rules) -> Vec<NetworkPolicyPort> {
