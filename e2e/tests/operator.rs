@@ -1,9 +1,10 @@
 //! What the operator makes of a schedule, on a real cluster, down to the request that arrives.
 
 use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource as _, ResourceExt};
 use postern::api::DeliveryOutcome;
 use postern::operator::names;
 use serde_json::json;
@@ -158,8 +159,13 @@ fn a_namespace_whose_tier_is_gone_has_its_deliveries_paused_until_it_is_back() {
             "the label postern.dev/tier of this namespace names the tier \"no-such-tier\", and there is no such WebhookTier: \
              ask your admin"
         );
+        // Somebody else's, with a controller of its own, by the name and labels of a child.
+        let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let owner = accounts.get("default").await.unwrap().controller_owner_ref(&()).unwrap();
         let imposter: CronJob = serde_json::from_value(json!({
-            "metadata": {"name": names::cron_job("other"), "labels": names::labels("other")},
+            "metadata": {
+                "name": names::cron_job("other"), "labels": names::labels("other"), "ownerReferences": [owner],
+            },
             "spec": {"schedule": "@yearly", "jobTemplate": {"spec": {"template": {"spec": {
                 "restartPolicy": "Never", "containers": [{"name": "main", "image": "other"}],
             }}}}},
