@@ -1,0 +1,7 @@
+//! What the operator does on a real cluster. Each test has an operator of its own, which works in the test's namespace alone.
+
+mod children;
+mod deliveries;
+mod never_ran;
+mod restarts;
+mod triggers;
