@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::api::{DeleteParams, EvictParams, ListParams, ObjectMeta, PostParams};
 use postern::api::DeliveryOutcome;
 use serde_json::json;
 use standardwebhooks::Webhook;
@@ -159,7 +159,7 @@ fn suspending_resuming_and_making_anew_under_the_same_name() {
 }
 
 #[test]
-fn a_delivery_whose_pod_is_lost_is_made_by_another_pod_under_the_same_id_and_recorded_once() {
+fn a_delivery_whose_pod_is_evicted_is_made_by_another_pod_under_the_same_id_and_recorded_once() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let (mut answer, mut is_first) = (Receiver::by_turns([OK]), true);
@@ -177,7 +177,7 @@ fn a_delivery_whose_pod_is_lost_is_made_by_another_pod_under_the_same_id_and_rec
         receiver.await_request();
         let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
         let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0).metadata.name.unwrap();
-        pods.delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
+        pods.evict(&pod, &EvictParams::default()).await.unwrap();
         let delivery = tenant.deliveries("report", 1).await.remove(0);
         assert_eq!(delivery.outcome, DeliveryOutcome::Delivered);
         let ids: Vec<_> =
