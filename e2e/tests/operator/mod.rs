@@ -2,6 +2,7 @@
 
 mod children;
 mod deliveries;
+mod fields;
 mod never_ran;
 mod restarts;
 mod triggers;
