@@ -18,6 +18,7 @@ use super::dereference::Stores;
 use super::names::{MANAGER, SCHEDULE_LABEL};
 use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry::{self, Failures};
+use super::running::Running;
 use super::settings::Settings;
 use super::sweep::{Broom, on_error as on_sweep_error, sweep};
 use super::watches::Watches;
@@ -38,7 +39,16 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
     let (namespaces, [namespace_events, namespaces_to_sweep]) = watches.cluster::<NamespaceMetadata, 2>();
 
     let stop = stop.boxed().shared();
-    let stores = Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods };
+    let stores = Stores {
+        tiers,
+        namespaces,
+        cron_jobs,
+        service_accounts,
+        network_policies,
+        jobs,
+        pods,
+        running: Running::default(),
+    };
     let stores = Arc::new(stores);
     // What isn't known yet must not be taken for what isn't there.
     tokio::select! {

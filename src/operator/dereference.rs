@@ -11,6 +11,8 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::names;
+use super::outcomes::due;
+use super::running::Running;
 use super::validate::Refusal;
 use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
 
@@ -23,6 +25,7 @@ pub(super) struct Stores {
     pub(super) network_policies: Store<NetworkPolicy>,
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
+    pub(super) running: Running,
 }
 
 /// All that exists for one schedule.
@@ -38,6 +41,8 @@ pub(super) struct Found {
 /// A Job of the schedule's CronJob and its pods, by the chain of owners' UIDs: what only has the labels is not among them.
 pub(super) struct Run {
     pub(super) job: Arc<Job>,
+    /// It was deleted before it was over.
+    pub(super) is_gone: bool,
     pub(super) pods: Vec<Arc<Pod>>,
 }
 
@@ -47,7 +52,7 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods } = self;
+        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running: _ } = self;
         tiers.wait_until_ready().await?;
         namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
@@ -107,13 +112,21 @@ impl Stores {
         let cron_job = cron_job.uid();
         let jobs = self.jobs.state_filter(|job| labelled(&job.metadata) && is_controlled_by(job, cron_job.as_deref()));
         let pods = self.pods.state_filter(|pod| labelled(&pod.metadata));
-        let run = |job: Arc<Job>| {
+        let gone = self.running.gone(&schedule.uid().unwrap_or_default(), &jobs, |job| is_told(schedule, job));
+        let run = |(job, is_gone): (Arc<Job>, bool)| {
             let uid = job.uid();
             let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
-            Run { pods: own.cloned().collect(), job }
+            Run { pods: own.cloned().collect(), job, is_gone }
         };
-        jobs.into_iter().map(run).collect()
+        jobs.into_iter().map(|job| (job, false)).chain(gone.into_iter().map(|job| (job, true))).map(run).collect()
     }
+}
+
+/// Whether status already says how a Job ended; nothing is told of one that was made by hand and is gone.
+fn is_told(schedule: &WebhookSchedule, job: &Job) -> bool {
+    let Some(due) = due(job, &schedule.uid().unwrap_or_default()) else { return true };
+    let mut told = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
+    told.any(|delivery| delivery.id.as_deref() == Some(due.id.as_str()))
 }
 
 /// Whether an object's controller is the object with this UID.

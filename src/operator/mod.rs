@@ -16,6 +16,7 @@ mod outcomes;
 mod reconcile;
 mod record;
 mod retry;
+mod running;
 pub mod settings;
 mod status;
 mod sweep;

@@ -42,8 +42,8 @@ pub(super) fn due(job: &Job, schedule_uid: &str) -> Option<Due> {
 
 /// How a run stands. `begins_until` is when a sender may begin at the latest; for a Job of unknown time there is none.
 pub(super) fn standing(run: &Run, due: Option<&Due>, begins_until: Option<Timestamp>, now: Timestamp) -> Standing {
-    let over = is_over(&run.job);
     let mut pods: Vec<&Pod> = run.pods.iter().map(|pod| &**pod).collect();
+    let over = is_over(&run.job) || (run.is_gone && pods.iter().all(|pod| has_ended(pod)));
     pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
     // A pod that was lost with its node is followed by another, so what it said is not final before the Job is over.
     let said = pods.iter().rev().filter_map(|pod| Some((outcome(pod)?, is_disrupted(pod))));
@@ -55,6 +55,7 @@ pub(super) fn standing(run: &Run, due: Option<&Due>, begins_until: Option<Timest
     if over {
         return Standing::Ended(match pods.last() {
             Some(pod) => ended_silently(pod, due),
+            None if run.is_gone => without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due),
             None => without_outcome(DeliveryOutcome::Failed, PODS_LOST, due),
         });
     }
@@ -76,6 +77,8 @@ pub(super) type Why = (&'static str, &'static str);
 
 const PODS_LOST: Why =
     ("PodLost", "its pods were lost before the sender could say how it ended: see whether nodes fail");
+const JOB_DELETED: Why =
+    ("JobDeleted", "its Job was deleted before it was over, by hand or since concurrencyPolicy is Replace");
 const POD_NOT_CREATED: Why = (
     "PodNotCreated",
     "no pod could be made for it: see the namespace's ResourceQuotas and LimitRanges, and kubectl describe job",
@@ -92,7 +95,7 @@ const OUT_OF_MEMORY: Why = ("OOMKilled", "the sender had too little memory: ask 
 const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
 
 /// Whether the job controller is done with a Job.
-fn is_over(job: &Job) -> bool {
+pub(super) fn is_over(job: &Job) -> bool {
     let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let mut ends = conditions.filter(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"));
     ends.any(|condition| condition.status == "True")
@@ -122,6 +125,11 @@ fn outcome(pod: &Pod) -> Option<Outcome> {
 
 fn has_begun(pod: &Pod) -> bool {
     state(pod).is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn has_condition(pod: &Pod, kind: &str) -> bool {

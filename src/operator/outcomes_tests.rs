@@ -114,6 +114,17 @@ fn what_has_not_begun_in_time_never_will_and_says_why() {
 }
 
 #[test]
+fn a_job_that_is_gone_has_ended_when_its_last_pod_has() {
+    let gone = |pods| Run { is_gone: true, ..run(0, json!({}), pods) };
+    let mut running = waiting("");
+    running["phase"] = "Running".into();
+    assert!(is_underway(&gone(vec![running]), 1));
+    let stopped = ended_as(&gone(vec![said(Interrupted, Reason::Interrupted)]));
+    assert_eq!(stopped, (DeliveryOutcome::Interrupted, "Interrupted".into()));
+    assert_eq!(ended_as(&gone(Vec::new())), (DeliveryOutcome::Interrupted, "JobDeleted".into()));
+}
+
+#[test]
 fn a_refusal_is_an_end_at_once() {
     assert_eq!(
         ended_as(&run(0, json!({}), vec![said(Refused, Reason::UrlMalformed)])),
@@ -124,7 +135,7 @@ fn a_refusal_is_an_end_at_once() {
 #[test]
 fn every_reason_that_the_operator_finds_is_documented() {
     let page = include_str!("../../docs/reasons.md");
-    let mut all = vec![PODS_LOST, POD_NOT_CREATED, UNSCHEDULABLE, IMAGE_NOT_PULLED, POD_NOT_STARTED];
+    let mut all = vec![JOB_DELETED, PODS_LOST, POD_NOT_CREATED, UNSCHEDULABLE, IMAGE_NOT_PULLED, POD_NOT_STARTED];
     all.extend([POD_DEADLINE_EXCEEDED, EVICTED, OUT_OF_MEMORY, ENDED_SILENTLY]);
     all.extend([super::super::missed::DEADLINE_MISSED, super::super::missed::PREVIOUS_STILL_RUNNING]);
     for (reason, _) in all {

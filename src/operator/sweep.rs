@@ -46,6 +46,7 @@ pub(super) async fn sweep(
             delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
         }
     }
+    stores.running.retain(|uid| schedules.find(|schedule| schedule.uid().as_deref() == Some(uid)).is_some());
     failures.forget(&name);
     Ok(Action::await_change())
 }

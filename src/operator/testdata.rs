@@ -70,7 +70,11 @@ pub(super) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
         let created = minute(due) + k8s_openapi::jiff::SignedDuration::from_secs(i64::try_from(number).unwrap());
         Arc::new(serde_json::from_value(json!({"metadata": {"creationTimestamp": created}, "status": status})).unwrap())
     };
-    Run { job: Arc::new(serde_json::from_value(job).unwrap()), pods: pods.into_iter().enumerate().map(pod).collect() }
+    Run {
+        job: Arc::new(serde_json::from_value(job).unwrap()),
+        is_gone: false,
+        pods: pods.into_iter().enumerate().map(pod).collect(),
+    }
 }
 
 /// The status of a Job that is over.

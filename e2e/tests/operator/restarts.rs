@@ -1,7 +1,9 @@
-//! An operator that was away, and one that was killed.
+//! An operator that was away, and one that was killed; and Jobs that were.
+
+use std::io::Read as _;
 
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
 use postern::api::DeliveryOutcome;
 
@@ -57,5 +59,21 @@ fn a_killed_operator_leaves_nothing_that_the_next_one_does_not_finish() {
         let cron_jobs = tenant.cron_jobs.list(&ListParams::default()).await.unwrap().items;
         let names: Vec<_> = cron_jobs.iter().map(ResourceExt::name_any).collect();
         assert_eq!(names.len(), 8, "{names:?}");
+    });
+}
+
+#[test]
+fn a_job_that_is_deleted_while_it_runs_is_told_as_interrupted() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace).await;
+        // Answers nothing for as long as the sender is there.
+        let receiver = tenant.receiver(|stream| stream.read(&mut [0]).map(drop)).await;
+        tenant.make_schedule("report", "{}").await;
+        tenant.tick("report").await;
+        receiver.await_request();
+        let job = tenant.jobs().list(&ListParams::default()).await.unwrap().items.remove(0).name_any();
+        tenant.jobs().delete(&job, &DeleteParams::background()).await.unwrap();
+        let delivery = tenant.deliveries("report", 1).await.remove(0);
+        assert_eq!(delivery.outcome, DeliveryOutcome::Interrupted, "{delivery:?}");
     });
 }
