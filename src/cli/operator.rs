@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::operator::process;
 use crate::operator::settings::Settings;
-use crate::{operator, sender};
+use crate::sender;
 
 /// Turn the cluster's `WebhookSchedules` into deliveries, until told to end
 #[derive(Debug, clap::Args)]
@@ -17,14 +18,14 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start.
+/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     sender::log_to_stderr();
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("postern operator: {problem}");
+            tracing::error!("{problem}");
             ExitCode::FAILURE
         }
     }
@@ -39,13 +40,13 @@ fn start(args: &Args) -> Result<(), String> {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
         let client = Client::try_default().await.map_err(|e| format!("no way to the API server: {e}"))?;
-        operator::run(client, settings, async move {
+        let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-        })
-        .await;
-        Ok(())
+            tracing::info!("told to stop");
+        };
+        process::run(client, settings, stop).await.map_err(|e| e.to_string())
     })
 }

@@ -18,24 +18,32 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::dereference::Stores;
+use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
+use super::readiness::Readiness;
 use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry;
 use super::settings::Settings;
 use crate::api::{WebhookSchedule, WebhookTier};
 
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
-pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    readiness: Readiness,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
     let mut watches = JoinSet::new();
     let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-    let (cron_jobs, cron_job_events) = cached(&client, ours.clone(), &mut watches);
-    let (service_accounts, service_account_events) = cached(&client, ours.clone(), &mut watches);
-    let (network_policies, network_policy_events) = cached(&client, ours.clone(), &mut watches);
-    let (jobs, job_events) = cached::<Job>(&client, ours.clone(), &mut watches);
-    let (pods, pod_events) = cached::<Pod>(&client, ours, &mut watches);
-    let (tiers, tier_events) = cached(&client, watcher::Config::default(), &mut watches);
+    let (cron_jobs, cron_job_events) = cached(&client, ours.clone(), &metrics, &mut watches);
+    let (service_accounts, service_account_events) = cached(&client, ours.clone(), &metrics, &mut watches);
+    let (network_policies, network_policy_events) = cached(&client, ours.clone(), &metrics, &mut watches);
+    let (jobs, job_events) = cached::<Job>(&client, ours.clone(), &metrics, &mut watches);
+    let (pods, pod_events) = cached::<Pod>(&client, ours, &metrics, &mut watches);
+    let (tiers, tier_events) = cached(&client, watcher::Config::default(), &metrics, &mut watches);
     let (namespaces, namespace_events) =
-        cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default(), &mut watches);
+        cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default(), &metrics, &mut watches);
 
     let schedules = Api::<WebhookSchedule>::all(client.clone());
     let controller = Controller::new(schedules, watcher::Config::default());
@@ -53,6 +61,7 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
         ready = stores.ready() => if ready.is_err() { return },
         () = &mut stop => return,
     }
+    readiness.caches_filled();
     let context = Arc::new(Context { client, settings, stores });
     let config = kube::runtime::controller::Config::default().concurrency(context.settings.concurrency);
     controller
@@ -87,6 +96,7 @@ fn on_error(schedule: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>)
 fn cached<K>(
     client: &Client,
     config: watcher::Config,
+    metrics: &Metrics,
     watches: &mut JoinSet<()>,
 ) -> (Store<K>, impl Stream<Item = watcher::Result<K>> + Send + 'static)
 where
@@ -97,8 +107,12 @@ where
     let mut seen = Box::pin(reflector::reflector(writer, watch).touched_objects());
     // Without a bound, since nobody reads before every cache is full; what waits here are clones of what is cached.
     let (sender, receiver) = mpsc::unbounded();
+    let metrics = metrics.clone();
     watches.spawn(async move {
         while let Some(event) = seen.next().await {
+            if event.is_err() {
+                metrics.watch_restarted(K::kind(&()));
+            }
             if sender.unbounded_send(event).is_err() {
                 return;
             }

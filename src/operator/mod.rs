@@ -4,13 +4,23 @@
 //! screen. [`validate`] turns what was written, with the tier that it falls under, into a type that can't be wrong, and
 //! [`build`] turns that into objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`)
 //! or when it is due (`cron`), and nothing here ever reads a Secret.
+//!
+//! [`process`] is what runs in a pod: the pipeline in whichever process leads (`leader`), probes (`health`) and
+//! [`metrics`] in each.
 
 mod apply;
 pub mod build;
 mod controller;
+mod crd_check;
 mod dereference;
+mod health;
+mod http;
+mod leader;
+pub mod metrics;
 pub mod names;
 mod outcomes;
+pub mod process;
+mod readiness;
 mod reconcile;
 mod retry;
 pub mod settings;
@@ -18,6 +28,11 @@ mod status;
 pub mod validate;
 
 #[cfg(test)]
+mod fake_api;
+#[cfg(test)]
 mod testdata;
 
-pub use controller::run;
+pub use controller::run as run_controllers;
+pub use crd_check::CrdError;
+pub use leader::LeaseLost;
+pub use readiness::Readiness;
