@@ -1,5 +1,6 @@
 //! An operator for the tests of what it does, and the clock that it depends on.
 
+use std::future::pending;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,8 +9,9 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
-use postern::operator;
+use postern::operator::metrics::Metrics;
 use postern::operator::settings::Settings;
+use postern::operator::{self, Readiness};
 use serde_json::{Value, json};
 
 use super::{Certificates, Cluster, Network, eventually, install_crds};
@@ -55,7 +57,8 @@ impl Tenant {
             postern::sender::log_to_stderr();
             Network::of_node(pid).spawn(move || async move {
                 let client = super::cluster::client(&dir, "admin").await;
-                operator::run(client, Settings::read(SETTINGS).unwrap(), std::future::pending()).await;
+                let settings = Settings::read(SETTINGS).unwrap();
+                operator::run_controllers(client, settings, Metrics::new(), Readiness::default(), pending()).await;
             });
         });
         let client = &cluster.client;
