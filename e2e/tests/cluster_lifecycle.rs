@@ -2,39 +2,15 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{dir_of, pid_of};
-
-/// A cluster of the test's own: a control plane, which is all that a lifecycle needs. It ends with the test.
-struct Own {
-    name: String,
-}
+use crate::harness::{Own, dir_of, pid_of};
 
 impl Own {
-    fn new(name: &str) -> Self {
-        Self { name: format!("{name}-{}", std::process::id()) }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"));
-        command.args(args).arg(&self.name);
-        command
-    }
-
-    /// Starts it, and returns what was printed.
-    fn up(&self) -> String {
-        succeed(&self.command(&["up", "--control-plane"]).output().unwrap())
-    }
-
-    fn down(&self) -> String {
-        succeed(&self.command(&["down"]).output().unwrap())
-    }
-
     /// The process of a part, by the machine's numbering.
     fn part(&self, name: &str) -> Pid {
         let namespace = namespace_of(pid_of(&self.name)).expect("it runs");
@@ -56,18 +32,6 @@ impl Own {
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
             .collect()
     }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.command(&["down"]).output();
-    }
-}
-
-fn succeed(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    text
 }
 
 /// The PID namespace that a process is in, as its inode.

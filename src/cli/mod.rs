@@ -8,4 +8,5 @@ pub mod crds;
 pub mod cron;
 pub mod keygen;
 pub mod operator;
+pub mod uninstall;
 pub mod verify;

@@ -1,13 +1,14 @@
 //! `postern operator`: the process that runs in the cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::operator::process;
 use crate::operator::settings::Settings;
-use crate::{operator, sender};
+use crate::sender;
 
 /// Turn the cluster's `WebhookSchedules` into deliveries, until told to end
 #[derive(Debug, clap::Args)]
@@ -17,37 +18,47 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start.
+/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     sender::log_to_stderr();
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("postern operator: {problem}");
+            tracing::error!("{problem}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn start(args: &Args) -> Result<(), String> {
-    let path = args.config.display();
-    let text = std::fs::read_to_string(&args.config).map_err(|e| format!("{path} can't be read: {e}"))?;
-    // A container without one has no name server to tell.
-    let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let settings = Settings::read(&text, &resolv_conf).map_err(|e| format!("{path}: {e}"))?;
+    let settings = settings(&args.config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-        let client = Client::try_default().await.map_err(|e| format!("no way to the API server: {e}"))?;
-        operator::run(client, settings, async move {
+        let client = connect().await?;
+        let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-        })
-        .await;
-        Ok(())
+            tracing::info!("told to stop");
+        };
+        process::run(client, settings, stop).await.map_err(|e| e.to_string())
     })
+}
+
+/// Reads the configuration.
+pub(super) fn settings(config: &Path) -> Result<Settings, String> {
+    let path = config.display();
+    let text = std::fs::read_to_string(config).map_err(|e| format!("{path} can't be read: {e}"))?;
+    // A container without one has no name server to tell.
+    let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    Settings::read(&text, &resolv_conf).map_err(|e| format!("{path}: {e}"))
+}
+
+/// A client of the cluster that this process runs in, or that its kubeconfig names.
+pub(super) async fn connect() -> Result<Client, String> {
+    Client::try_default().await.map_err(|e| format!("no way to the API server: {e}"))
 }

@@ -4,15 +4,25 @@
 //! screen. [`validate`] turns what was written, with the tier that it falls under, into a type that can't be wrong, and
 //! [`build`] turns that into objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`)
 //! or when it is due (`cron`), and nothing here ever reads a Secret.
+//!
+//! [`process`] is what runs in a pod: the pipeline in whichever process leads (`leader`), probes (`health`) and
+//! [`metrics`] in each.
 
 mod apply;
 pub mod build;
 mod controller;
+mod crd_check;
 mod dereference;
 mod events;
+mod health;
+mod http;
+mod leader;
+pub mod metrics;
 mod missed;
 pub mod names;
 mod outcomes;
+pub mod process;
+mod readiness;
 mod reconcile;
 mod record;
 mod retry;
@@ -21,10 +31,16 @@ pub mod settings;
 mod status;
 mod sweep;
 mod trigger;
+pub mod uninstall;
 pub mod validate;
 mod watches;
 
 #[cfg(test)]
+mod fake_api;
+#[cfg(test)]
 mod testdata;
 
-pub use controller::run;
+pub use controller::run as run_controllers;
+pub use crd_check::CrdError;
+pub use leader::LeaseLost;
+pub use readiness::Readiness;

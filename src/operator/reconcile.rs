@@ -13,6 +13,7 @@ use super::apply::{Applier, ApplyError};
 use super::build::{cron_job, namespace_children, triggered_job};
 use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
+use super::metrics::Metrics;
 use super::record::{Record, record};
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
@@ -25,6 +26,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) stores: Arc<Stores>,
     pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
 }
 
 /// Why a reconcile has to be tried again.
@@ -41,9 +43,22 @@ pub(super) enum ReconcileError {
     Status(#[source] kube::Error),
 }
 
+impl ReconcileError {
+    /// What kind of error it is, for metrics.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
+            Self::Apply(ApplyError::Outdated { .. }) => "Outdated",
+            Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
+            Self::Build(_) => "BuildFailed",
+            Self::Status(_) => "StatusFailed",
+        }
+    }
+}
+
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder } = &*context;
+    let Context { client, settings, stores, recorder, metrics } = &*context;
     // What is being deleted is the garbage collector's.
     if schedule.metadata.deletion_timestamp.is_some() || stores.is_ending(&schedule.namespace().unwrap_or_default()) {
         return Ok(Action::await_change());
@@ -71,6 +86,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     };
     let new = status(&schedule, &progress, &record, now);
     if write_status(&schedule, &new, client).await? {
+        record.new.iter().for_each(|delivery| metrics.delivered(delivery));
         publish(recorder, &schedule, events(&schedule, &record, &new)).await;
     }
     // Not before it stands in the status that they never began.

@@ -1,7 +1,9 @@
 //! What the admin who installs Postern sets for the whole cluster.
 
+mod process;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements, Toleration};
@@ -9,6 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 
 use crate::delivery::MAX_OFFSET_SECONDS;
+
+pub use process::{HealthSettings, LeaseSettings, MetricsSettings};
 
 /// The operator's configuration, as YAML.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +42,15 @@ pub struct Settings {
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
+    /// Where the kubelet asks how the operator is.
+    #[serde(default)]
+    pub health: HealthSettings,
+    /// Where metrics are read.
+    #[serde(default)]
+    pub metrics: MetricsSettings,
+    /// The Lease whose holder leads.
+    #[serde(default)]
+    pub lease: LeaseSettings,
 }
 
 /// What is wrong with the configuration.
@@ -55,6 +68,17 @@ pub enum SettingsError {
     /// Nothing would ever be reconciled.
     #[error("concurrency: it is 0; the least is 1")]
     Concurrency,
+    /// Both servers would listen at one address.
+    #[error("metrics.address: {0} is health.address too; give one of them another port")]
+    SameAddress(SocketAddr),
+    /// A certificate without its key, or a key without its certificate.
+    #[error("metrics.certificate, metrics.key: set both, or neither for a certificate that is made at the start")]
+    HalfACertificate,
+    /// No Lease can have this name.
+    #[error(
+        "lease.name: {0:?} is not a name that a Lease can have: a-z, 0-9, - and ., beginning and ending with one of a-z, 0-9"
+    )]
+    LeaseName(String),
 }
 
 impl Settings {
@@ -76,6 +100,7 @@ impl Settings {
         if settings.concurrency == 0 {
             return Err(SettingsError::Concurrency);
         }
+        process::check(&settings.health, &settings.metrics, &settings.lease)?;
         Ok(settings)
     }
 }
@@ -140,6 +165,7 @@ mod tests {
 
     #[test]
     fn says_which_field_is_out_of_its_range() {
+        let half = "metrics.certificate, metrics.key: set both, or neither for a certificate that is made at the start";
         for (change, message) in [
             (
                 "nameServers: []",
@@ -147,12 +173,35 @@ mod tests {
             ),
             ("nameServers: [10.0.0.1]\nspreadSeconds: 60", "spreadSeconds: 60 is not from 0 to 59"),
             ("nameServers: [10.0.0.1]\nconcurrency: 0", "concurrency: it is 0; the least is 1"),
+            (
+                "nameServers: [10.0.0.1]\nhealth: {address: '0.0.0.0:8443'}",
+                "metrics.address: 0.0.0.0:8443 is health.address too; give one of them another port",
+            ),
+            ("nameServers: [10.0.0.1]\nmetrics: {certificate: /tls.crt}", half),
+            ("nameServers: [10.0.0.1]\nmetrics: {key: /tls.key}", half),
+            (
+                "nameServers: [10.0.0.1]\nlease: {name: Postern}",
+                "lease.name: \"Postern\" is not a name that a Lease can have: \
+                 a-z, 0-9, - and ., beginning and ending with one of a-z, 0-9",
+            ),
         ] {
             let refusal = Settings::read(&format!("sender: {{image: x}}\n{change}\n"), "").unwrap_err();
             assert_eq!(refusal.to_string(), message);
         }
         let unknown = Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n", "").unwrap_err();
         assert!(unknown.to_string().contains("spread"), "{unknown}");
+        let portless = "sender: {image: x}\nnameServers: [10.0.0.1]\nhealth: {address: 0.0.0.0}\n";
+        let portless = Settings::read(portless, "").unwrap_err();
+        assert!(portless.to_string().contains("health"), "{portless}");
+    }
+
+    #[test]
+    fn listens_on_every_address_and_leads_by_a_lease_when_nothing_is_said() {
+        let settings = Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nmetrics: {}\n", "").unwrap();
+        assert_eq!(settings.health.address.to_string(), "0.0.0.0:8081");
+        assert_eq!(settings.metrics.address.to_string(), "0.0.0.0:8443");
+        assert_eq!(settings.metrics.files(), None);
+        assert_eq!(settings.lease.name, "postern-operator");
     }
 
     #[test]

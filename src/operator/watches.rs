@@ -16,10 +16,11 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 
-/// What a controller takes for a stream of objects.
-pub(super) type Events<K> = UnboundedReceiver<watcher::Result<K>>;
+/// The objects that were touched, in the order in which they were.
+pub(super) type Touched<K> = UnboundedReceiver<K>;
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
@@ -28,17 +29,18 @@ type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 pub(super) struct Watches {
     client: Client,
     namespaces: Vec<String>,
+    metrics: Metrics,
     tasks: JoinSet<()>,
 }
 
 impl Watches {
     /// For the objects of these namespaces, or of all when there are none.
-    pub(super) fn new(client: Client, namespaces: Vec<String>) -> Self {
-        Self { client, namespaces, tasks: JoinSet::new() }
+    pub(super) fn new(client: Client, namespaces: Vec<String>, metrics: Metrics) -> Self {
+        Self { client, namespaces, metrics, tasks: JoinSet::new() }
     }
 
     /// Watches an object of the cluster, which no namespace has.
-    pub(super) fn cluster<K, const N: usize>(&mut self) -> (Store<K>, [Events<K>; N])
+    pub(super) fn cluster<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
@@ -46,7 +48,7 @@ impl Watches {
     }
 
     /// Watches what tenants write.
-    pub(super) fn tenants<K, const N: usize>(&mut self) -> (Store<K>, [Events<K>; N])
+    pub(super) fn tenants<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -55,7 +57,7 @@ impl Watches {
     }
 
     /// Watches what carries Postern's label.
-    pub(super) fn ours<K, const N: usize>(&mut self) -> (Store<K>, [Events<K>; N])
+    pub(super) fn ours<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -71,16 +73,17 @@ impl Watches {
     }
 
     /// Fills a cache, and hands what is touched, deletions too, to each of the receivers.
-    fn start<K, const N: usize>(&mut self, apis: Vec<Api<K>>, config: &watcher::Config) -> (Store<K>, [Events<K>; N])
+    fn start<K, const N: usize>(&mut self, apis: Vec<Api<K>>, config: &watcher::Config) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let (store, writer) = reflector::store();
         let watches = apis.into_iter().map(|api| {
             let namespace = api.namespace().map(str::to_owned);
-            let kind = K::kind(&());
+            let (kind, metrics) = (K::kind(&()), self.metrics.clone());
             let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
                 if let Err(error) = event {
+                    metrics.watch_restarted(kind.clone());
                     tracing::warn!(%kind, %error, "a watch failed; it is tried again");
                 }
             });
@@ -96,7 +99,7 @@ impl Watches {
                 let Ok(object) = event else { continue };
                 for sender in &senders {
                     // Who no longer listens is on its way out.
-                    let _ = sender.unbounded_send(Ok(object.clone()));
+                    let _ = sender.unbounded_send(object.clone());
                 }
             }
         });

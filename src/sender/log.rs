@@ -25,7 +25,7 @@ pub fn install() {
     let _ = tracing::subscriber::set_global_default(JsonLines { level });
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(display);
-        tracing::error!(at, "a bug ended the sender; please report it");
+        tracing::error!(at, "a bug; please report it");
     }));
 }
 

@@ -40,7 +40,11 @@ pub fn pid_of(name: &str) -> i32 {
 ///
 /// The namespace is deleted when the test succeeds; after a failure it stays for a look.
 pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    let name = std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into());
+    on(std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
+}
+
+/// Runs a test so on the cluster of that name.
+pub fn on<F: Future<Output = ()>>(name: String, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let pid = pid_of(&name);
     let work = async move || {
         let cluster = Cluster { client: client(&dir_of(&name), "admin").await, dir: dir_of(&name), pid };

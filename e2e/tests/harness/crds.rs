@@ -9,18 +9,22 @@ use tokio::sync::OnceCell;
 
 use super::Cluster;
 
-/// Installs the CRDs, once for all tests.
+/// Installs the CRDs on the cluster that tests share, once for all of them.
 pub async fn install_crds(cluster: &Cluster) {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED
         .get_or_init(async || {
-            let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
             for crd in Crd::ALL {
-                let definition = crd.definition();
-                let name = definition.name_any();
-                api.patch(&name, &PatchParams::apply("postern-e2e").force(), &Patch::Apply(&definition)).await.unwrap();
-                await_condition(api.clone(), &name, conditions::is_crd_established()).await.unwrap();
+                apply_crd(cluster, &crd.definition()).await;
             }
         })
         .await;
+}
+
+/// Installs one CRD, or replaces it, and waits until its objects can be made.
+pub async fn apply_crd(cluster: &Cluster, definition: &CustomResourceDefinition) {
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let name = definition.name_any();
+    api.patch(&name, &PatchParams::apply("postern-e2e").force(), &Patch::Apply(definition)).await.unwrap();
+    await_condition(api.clone(), &name, conditions::is_crd_established()).await.unwrap();
 }

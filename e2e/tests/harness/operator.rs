@@ -3,8 +3,9 @@
 use std::sync::Once;
 use std::thread::JoinHandle;
 
-use postern::operator;
+use postern::operator::metrics::Metrics;
 use postern::operator::settings::Settings;
+use postern::operator::{self, Readiness};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -40,8 +41,9 @@ impl Operator {
         let dir = cluster.dir.clone();
         let thread = Network::of_node(cluster.pid).spawn(move || async move {
             let client = super::cluster::client(&dir, "admin").await;
+            let stop = async { stopped.await.unwrap_or_default() };
             tokio::select! {
-                () = operator::run(client, settings, async { stopped.await.unwrap_or_default() }) => {}
+                () = operator::run_controllers(client, settings, Metrics::new(), Readiness::default(), stop) => {}
                 _ = killed => {}
             }
         });

@@ -1,0 +1,136 @@
+//! `postern operator` as a process in the node's network.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::harness::{Cluster, eventually};
+
+/// The name in the certificate of the metrics.
+const NAME: &str = "metrics.example";
+
+/// A process of the operator. It ends with the test.
+pub struct Operator {
+    child: Mutex<Child>,
+    health: u16,
+    metrics: u16,
+    certificate: String,
+    /// Its configuration, its certificate and its log.
+    folder: TempDir,
+}
+
+impl Operator {
+    /// Starts one as if it were the pod of this name and namespace. The test is in the node's network, and so is it.
+    pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+        fs::write(path("tls.crt"), made.cert.pem()).unwrap();
+        fs::write(path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+        let (health, metrics) = (own_port(), own_port());
+        let settings = format!(
+            "sender: {{image: unused}}\nnameServers: [10.96.0.10]\nhealth: {{address: 127.0.0.1:{health}}}\n\
+             metrics: {{address: 127.0.0.1:{metrics}, certificate: {}, key: {}}}\n",
+            path("tls.crt").display(),
+            path("tls.key").display(),
+        );
+        fs::write(path("settings.yaml"), settings).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_postern"))
+            .args(["operator", "--config"])
+            .arg(path("settings.yaml"))
+            .env("KUBECONFIG", cluster.dir.join("admin.kubeconfig"))
+            .env("POD_NAME", pod)
+            .env("POD_NAMESPACE", namespace)
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(path("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child: Mutex::new(child), health, metrics, certificate: made.cert.pem(), folder }
+    }
+
+    /// Waits until it says this of its readiness.
+    pub async fn is(&self, ready: (u16, &str)) {
+        eventually(&format!("{ready:?}"), async || {
+            let stream =
+                TcpStream::connect(("127.0.0.1", self.health)).await.map_err(|e| (e.to_string(), self.log()))?;
+            let (status, body) = ask(stream, "/readyz", None).await;
+            if (status, body.as_str()) == ready { Ok(()) } else { Err((body, self.log())) }
+        })
+        .await;
+    }
+
+    /// Asks for its metrics.
+    pub async fn scrape(&self, token: Option<&str>) -> (u16, String) {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(("127.0.0.1", self.metrics)).await.unwrap();
+        let name = ServerName::try_from(NAME).unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        ask(stream, "/metrics", token).await
+    }
+
+    /// Sends it a signal and waits until it has ended.
+    pub async fn end(self, signal: Signal) -> ExitStatus {
+        self.end_with_log(signal).await.0
+    }
+
+    /// Sends it a signal, waits until it has ended, and returns what it logged.
+    pub async fn end_with_log(self, signal: Signal) -> (ExitStatus, String) {
+        kill_process(Pid::from_child(&self.child.lock().unwrap()), signal).unwrap();
+        self.ended().await
+    }
+
+    /// Waits until it has ended, and returns what it logged.
+    pub async fn ended(self) -> (ExitStatus, String) {
+        let ended = eventually("the operator to end", async || {
+            self.child.lock().unwrap().try_wait().unwrap().ok_or_else(|| self.log())
+        })
+        .await;
+        assert!(ended.signal().is_none_or(|signal| signal == Signal::KILL.as_raw()), "{ended}");
+        (ended, self.log())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// A port of this process's alone: below those that the system gives to connections, and no cluster's own.
+fn own_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str, token: Option<&str>) -> (u16, String) {
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\n{authorization}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap(), body.into())
+}

@@ -1,0 +1,74 @@
+//! The little of an HTTP server that probes and scrapes need: one request a connection, and bounds on everything that a
+//! caller could hold on to.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+/// Who comes later waits to be accepted.
+const MAX_CONNECTIONS: usize = 64;
+/// A connection's whole life: TLS, request and answer.
+const LIFETIME: Duration = Duration::from_secs(10);
+/// Of a request's line and headers.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Before the next try, when the system can't give a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Answers requests for ever. `open` makes of a connection what HTTP is spoken on.
+pub(super) async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(
+    listener: TcpListener,
+    open: impl AsyncFn(TcpStream) -> io::Result<Io>,
+    answer: impl AsyncFn(Request<Incoming>) -> Answer,
+) -> Infallible {
+    let mut connections = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some(_) = connections.next() => {}
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => connections.push(timeout(LIFETIME, connection(stream, &open, &answer))),
+                Err(_) => sleep(PAUSE).await,
+            },
+        }
+    }
+}
+
+/// What goes wrong with a connection is its caller's to see.
+async fn connection<Io: AsyncRead + AsyncWrite + Unpin>(
+    stream: TcpStream,
+    open: impl AsyncFn(TcpStream) -> io::Result<Io>,
+    answer: impl AsyncFn(Request<Incoming>) -> Answer,
+) {
+    let Ok(stream) = open(stream).await else { return };
+    let service = service_fn(async |request| Ok::<_, Infallible>(answer(request).await));
+    let mut http = http1::Builder::new();
+    let http = http.keep_alive(false).max_buf_size(MAX_HEAD_BYTES);
+    // The caller may go away at any time.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An answer of one line for people.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,38 @@
+//! The values of labels: closed lists, whatever a status says.
+
+use crate::api::DeliveryOutcome;
+use crate::delivery::Reason;
+
+/// Reasons of deliveries whose sender said nothing: what the operator saw in the Job and its pods.
+const SEEN_BY_THE_OPERATOR: [&str; 12] = [
+    "DeadlineMissed",
+    "PreviousStillRunning",
+    "PodNotCreated",
+    "Unschedulable",
+    "ImagePullBackOff",
+    "PodNotStarted",
+    "PodLost",
+    "JobDeleted",
+    "PodDeadlineExceeded",
+    "Evicted",
+    "OOMKilled",
+    "SenderEndedSilently",
+];
+/// Whatever isn't on a list.
+const OTHER: &str = "Other";
+
+pub(super) fn outcome(outcome: DeliveryOutcome) -> &'static str {
+    match outcome {
+        DeliveryOutcome::Delivered => "Delivered",
+        DeliveryOutcome::Refused => "Refused",
+        DeliveryOutcome::FailedPermanently => "FailedPermanently",
+        DeliveryOutcome::Failed => "Failed",
+        DeliveryOutcome::Interrupted => "Interrupted",
+        DeliveryOutcome::NotRun => "NotRun",
+    }
+}
+
+pub(super) fn reason(reason: &str) -> &'static str {
+    let of_senders = Reason::ALL.iter().map(|reason| reason.as_str());
+    of_senders.chain(SEEN_BY_THE_OPERATOR).find(|known| *known == reason).unwrap_or(OTHER)
+}

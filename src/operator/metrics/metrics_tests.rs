@@ -1,0 +1,105 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn delivery(change: &Value) -> DeliveryStatus {
+    let mut delivery = json!({
+        "id": "msg_1", "scheduledTime": "2026-01-01T00:00:00Z", "startedAt": "2026-01-01T00:00:03Z",
+        "outcome": "Delivered", "reason": "Delivered", "attempts": 2, "latencyMs": 70,
+    });
+    delivery.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    serde_json::from_value(delivery).unwrap()
+}
+
+/// The lines that begin so.
+fn lines(metrics: &Metrics, start: &str) -> Vec<String> {
+    metrics.text().unwrap().lines().filter(|line| line.starts_with(start)).map(Into::into).collect()
+}
+
+#[test]
+fn deliveries_are_counted_by_outcome_and_reason_with_their_attempts() {
+    let metrics = Metrics::new();
+    metrics.delivered(&delivery(&json!({})));
+    metrics.delivered(&delivery(&json!({})));
+    metrics.delivered(&delivery(&json!({"outcome": "Failed", "reason": "OOMKilled", "attempts": 0})));
+    let mut counted = lines(&metrics, "postern_deliveries_total");
+    counted.sort();
+    assert_eq!(
+        counted,
+        [
+            r#"postern_deliveries_total{outcome="Delivered",reason="Delivered"} 2"#,
+            r#"postern_deliveries_total{outcome="Failed",reason="OOMKilled"} 1"#,
+        ]
+    );
+    assert_eq!(lines(&metrics, "postern_delivery_attempts_total"), ["postern_delivery_attempts_total 4"]);
+}
+
+#[test]
+fn a_reason_that_is_on_no_list_is_no_label() {
+    let metrics = Metrics::new();
+    for reason in ["Aaaa", "Bbbb", "Cccc"] {
+        metrics.delivered(&delivery(&json!({"reason": reason})));
+    }
+    let counted = lines(&metrics, "postern_deliveries_total");
+    assert_eq!(counted, [r#"postern_deliveries_total{outcome="Delivered",reason="Other"} 3"#]);
+}
+
+#[test]
+fn latency_and_skew_are_in_seconds_and_only_of_deliveries_that_have_them() {
+    let metrics = Metrics::new();
+    metrics.delivered(&delivery(&json!({})));
+    metrics.delivered(&delivery(&json!({"outcome": "NotRun", "latencyMs": null, "startedAt": null})));
+    assert_eq!(lines(&metrics, "postern_delivery_latency_seconds_sum"), ["postern_delivery_latency_seconds_sum 0.07"]);
+    assert_eq!(lines(&metrics, "postern_delivery_latency_seconds_count"), ["postern_delivery_latency_seconds_count 1"]);
+    assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_sum"), ["postern_delivery_skew_seconds_sum 3.0"]);
+    // By the node's clock it began before it was due.
+    metrics.delivered(&delivery(&json!({"startedAt": "2025-12-31T23:59:59Z"})));
+    assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_sum"), ["postern_delivery_skew_seconds_sum 3.0"]);
+    assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_count"), ["postern_delivery_skew_seconds_count 2"]);
+}
+
+#[test]
+fn reconciles_are_counted_by_the_kind_of_their_error() {
+    let metrics = Metrics::new();
+    metrics.reconciled(None, Duration::from_millis(2));
+    metrics.reconciled(Some("Apply"), Duration::from_millis(2));
+    let mut counted = lines(&metrics, "postern_reconciles_total");
+    counted.sort();
+    assert_eq!(
+        counted,
+        [
+            r#"postern_reconciles_total{result="error",error="Apply"} 1"#,
+            r#"postern_reconciles_total{result="ok",error=""} 1"#,
+        ]
+    );
+    assert_eq!(
+        lines(&metrics, "postern_reconcile_duration_seconds_count"),
+        ["postern_reconcile_duration_seconds_count 2"]
+    );
+    metrics.watch_restarted("Pod");
+    assert_eq!(lines(&metrics, "postern_watch_restarts_total"), [r#"postern_watch_restarts_total{kind="Pod"} 1"#]);
+}
+
+#[test]
+fn a_schedule_waits_once_however_often_it_is_wanted() {
+    let metrics = Metrics::new();
+    let schedule = |name: &str| ObjectRef::<WebhookSchedule>::new(name).within("team-a");
+    for name in ["a", "a", "b"] {
+        metrics.wanted(&schedule(name));
+    }
+    assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 2"]);
+    metrics.begun(&schedule("a"));
+    metrics.begun(&schedule("a"));
+    assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 1"]);
+}
+
+#[test]
+fn who_leads_and_what_runs_is_told_before_anything_happens() {
+    let metrics = Metrics::new();
+    assert_eq!(lines(&metrics, "postern_leader"), ["postern_leader 0"]);
+    metrics.leads(true);
+    assert_eq!(lines(&metrics, "postern_leader"), ["postern_leader 1"]);
+    let build = format!(r#"postern_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));
+    assert_eq!(lines(&metrics, "postern_build_info"), [build]);
+    assert!(metrics.text().unwrap().ends_with("# EOF\n"));
+}

@@ -1,0 +1,150 @@
+//! What the operator counts, and who may read it.
+//!
+//! Labels come from closed lists: no namespace, schedule or tenant is one, whatever their number. [`Metrics`] is what
+//! reconciles write to; `scrape` serves it to whoever `access` lets through, with a certificate that `certificate` keeps.
+
+mod access;
+mod certificate;
+mod labels;
+mod queue;
+pub(super) mod scrape;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use kube::runtime::reflector::ObjectRef;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::api::{DeliveryStatus, WebhookSchedule};
+use queue::Queue;
+
+type Label = (&'static str, &'static str);
+
+/// Seconds until a receiver has answered, the sender's longest timeout included.
+const LATENCIES: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Seconds from when a delivery was due until its sender ran: the spread over the minute, and pods that wait.
+const SKEWS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0];
+/// Seconds that a reconcile takes: none when nothing is written, and up to what an API server that is overrun takes.
+const RECONCILES: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
+
+/// What the operator counts. Clones count into the same.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Counted>);
+
+#[derive(Debug)]
+struct Counted {
+    registry: Registry,
+    deliveries: Family<[Label; 2], Counter>,
+    attempts: Counter,
+    latency: Histogram,
+    skew: Histogram,
+    reconciles: Family<[Label; 2], Counter>,
+    reconcile_duration: Histogram,
+    watch_restarts: Family<[(&'static str, Cow<'static, str>); 1], Counter>,
+    queue: Queue,
+    leader: Gauge,
+}
+
+impl Metrics {
+    /// Nothing is counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("postern");
+        let latency = Histogram::new(LATENCIES);
+        let skew = Histogram::new(SKEWS);
+        let reconcile_duration = Histogram::new(RECONCILES);
+        let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
+        let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
+        let queue = Queue::default();
+        // A counter's name is shown with `_total` at its end, that of an info with `_info`.
+        registry.register("deliveries", "Deliveries that ended", deliveries.clone());
+        registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
+        registry.register("delivery_latency_seconds", "How long the last attempt of a delivery took", latency.clone());
+        registry.register("delivery_skew_seconds", "How long after its time a delivery's sender ran", skew.clone());
+        registry.register("reconciles", "Reconciles that ended", reconciles.clone());
+        registry.register("reconcile_duration_seconds", "How long a reconcile took", reconcile_duration.clone());
+        registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
+        registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
+        registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
+        registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        Self(Arc::new(Counted {
+            registry,
+            deliveries,
+            attempts,
+            latency,
+            skew,
+            reconciles,
+            reconcile_duration,
+            watch_restarts,
+            queue,
+            leader,
+        }))
+    }
+
+    /// A delivery ended. To be called once for each.
+    pub fn delivered(&self, delivery: &DeliveryStatus) {
+        let labels = [("outcome", labels::outcome(delivery.outcome)), ("reason", labels::reason(&delivery.reason))];
+        self.0.deliveries.get_or_create(&labels).inc();
+        self.0.attempts.inc_by(delivery.attempts.into());
+        if let Some(milliseconds) = delivery.latency_ms {
+            self.0.latency.observe(f64::from(milliseconds) / 1_000.0);
+        }
+        if let (Some(due), Some(started)) = (&delivery.scheduled_time, &delivery.started_at) {
+            // Clocks of nodes differ a little; nothing starts before it is due.
+            self.0.skew.observe(started.0.duration_since(due.0).as_secs_f64().max(0.0));
+        }
+    }
+
+    /// A reconcile ended, well or with an error of this kind: a name from the code, not a text made of data.
+    pub fn reconciled(&self, error: Option<&'static str>, took: Duration) {
+        let result = if error.is_some() { "error" } else { "ok" };
+        self.0.reconciles.get_or_create(&[("result", result), ("error", error.unwrap_or_default())]).inc();
+        self.0.reconcile_duration.observe(took.as_secs_f64());
+    }
+
+    /// A watch of objects of this kind failed, and is begun anew.
+    pub fn watch_restarted(&self, kind: impl Into<Cow<'static, str>>) {
+        self.0.watch_restarts.get_or_create(&[("kind", kind.into())]).inc();
+    }
+
+    /// A reconcile of this schedule is wanted; it waits, unless it waits already.
+    pub fn wanted(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.0.queue.wanted(schedule);
+    }
+
+    /// A reconcile of this schedule has begun, or the schedule is gone: it waits no longer.
+    pub fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.0.queue.begun(schedule);
+    }
+
+    /// Whether this process leads.
+    pub fn leads(&self, leads: bool) {
+        self.0.leader.set(leads.into());
+    }
+
+    /// All of it in `OpenMetrics`' text format.
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;
