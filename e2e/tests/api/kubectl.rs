@@ -38,24 +38,26 @@ fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
 fn admit_every_sample() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/samples");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let files = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         let mut schedules = 0;
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            // Beside the objects lies what the sender alone reads.
-            if path.extension().is_none_or(|extension| extension != "yaml") {
+        for path in files("samples").chain(files("tiers")) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // Beside the objects lies what the sender and kustomize alone read.
+            if !name.ends_with(".yaml") || name == "kustomization.yaml" {
                 continue;
             }
             let sample = fs::read_to_string(&path).unwrap();
-            let is_schedule = path.file_name().unwrap().to_str().unwrap().starts_with("schedule-");
+            let is_schedule = name.starts_with("schedule-");
             schedules += usize::from(is_schedule);
-            // Tiers belong to the whole cluster, and so to no test.
-            let args: &[&str] = if is_schedule { &["apply", "-f-"] } else { &["apply", "--dry-run=server", "-f-"] };
-            let said = kubectl(&cluster, &namespace, args, &sample);
-            assert!(said.as_ref().is_ok_and(|said| said.contains("created")), "{}: {said:?}", path.display());
+            // Tiers and namespaces belong to the whole cluster, and so to no test.
+            let dry_run: &[&str] = if is_schedule { &[] } else { &["--dry-run=server"] };
+            let args = [&["apply", "--server-side", "-f-"], dry_run].concat();
+            let said = kubectl(&cluster, &namespace, &args, &sample);
+            assert!(said.as_ref().is_ok_and(|said| said.contains("serverside-applied")), "{}: {said:?}", path.display());
         }
         let listed = kubectl(&cluster, &namespace, &["get", "postern", "-o", "name"], "").unwrap();
-        assert!(schedules >= 3, "{schedules} samples");
+        assert!(schedules >= 11, "{schedules} samples");
         assert_eq!(listed.lines().count(), schedules, "by category");
     });
 }
