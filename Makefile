@@ -22,6 +22,14 @@ test-full: test ## what takes long as well: the cron tests at their full sizes
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 
+demo: $(cluster) operator sender ## see all of it work, on a cluster of its own: about three minutes
+	cargo test --quiet --test demo --no-run
+	@$(cluster) down demo
+	@$(cluster) up demo
+	@$(cluster) image e2e/images/postern demo
+	@$(cluster) image e2e/images/postern-sender demo
+	@cargo test --quiet --test demo
+
 test-unit: ## tests that need no cluster
 	cargo test
 
@@ -36,7 +44,7 @@ lint: ## formatting, clippy, vet
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
-	cargo clippy --test e2e -- -D warnings
+	cargo clippy --test e2e --test demo -- -D warnings
 	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
@@ -85,4 +93,4 @@ $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help test test-full test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images
+.PHONY: help demo test test-full test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images

@@ -43,7 +43,7 @@ securityContext:
 volumes:
   - name: config
     projected:
-      defaultMode: 0440
+      defaultMode: 288 # 0440
       sources:
         - configMap: {name: postern-operator}
         {{- with .Values.metrics.tlsSecretName }}

@@ -1,32 +1,16 @@
 //! What a user of `kubectl` sees.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 use super::submit::Draft;
 use crate::harness::{Cluster, install_crds, on_cluster};
 
-/// Runs `kubectl` in a namespace, as admin: what it prints when it succeeds, else what it complains of.
+/// Runs `kubectl` in a namespace, as admin.
 fn kubectl(cluster: &Cluster, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
-    let name = cluster.dir.file_name().unwrap();
-    let mut process = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"))
-        .arg("exec")
-        .arg(name)
-        .args(["kubectl", "--namespace", namespace])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+    cluster.run(&[&["kubectl", "--namespace", namespace], args].concat(), input)
 }
 
 fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
@@ -44,7 +28,7 @@ fn admit_every_sample() {
         for path in files("samples").chain(files("tiers")) {
             let name = path.file_name().unwrap().to_str().unwrap();
             // Beside the objects lies what the sender and kustomize alone read.
-            if !name.ends_with(".yaml") || name == "kustomization.yaml" {
+            if path.extension().is_none_or(|extension| extension != "yaml") || name == "kustomization.yaml" {
                 continue;
             }
             let sample = fs::read_to_string(&path).unwrap();
@@ -54,7 +38,11 @@ fn admit_every_sample() {
             let dry_run: &[&str] = if is_schedule { &[] } else { &["--dry-run=server"] };
             let args = [&["apply", "--server-side", "-f-"], dry_run].concat();
             let said = kubectl(&cluster, &namespace, &args, &sample);
-            assert!(said.as_ref().is_ok_and(|said| said.contains("serverside-applied")), "{}: {said:?}", path.display());
+            assert!(
+                said.as_ref().is_ok_and(|said| said.contains("serverside-applied")),
+                "{}: {said:?}",
+                path.display()
+            );
         }
         let listed = kubectl(&cluster, &namespace, &["get", "postern", "-o", "name"], "").unwrap();
         assert!(schedules >= 11, "{schedules} samples");
