@@ -27,11 +27,16 @@ pub use duration::{Duration, ParseDurationError};
 pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecret};
 pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
 pub use signing::{ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing};
-pub use status::{DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookScheduleStatus};
+pub use status::{DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus, WebhookScheduleStatus};
 pub use target::{Header, Method, Target, Tls};
 pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "postern.dev";
+/// The annotation of a schedule that asks for one delivery at once, whenever it gets a value that it didn't have: 1 to
+/// [`MAX_TRIGGER_CHARS`] characters.
+pub const TRIGGER_ANNOTATION: &str = "postern.dev/trigger";
+/// The longest value of [`TRIGGER_ANNOTATION`].
+pub const MAX_TRIGGER_CHARS: usize = 128;
 /// The label by which a namespace names its tier.
 pub const TIER_LABEL: &str = "postern.dev/tier";

@@ -36,17 +36,42 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "atomic"))]
     pub recent_deliveries: Vec<DeliveryStatus>,
+    /// Every delivery that was due up to here has begun or is known not to have; only later ones can still be missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounted_until: Option<Time>,
+    /// The last delivery that was asked for with the annotation postern.dev/trigger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_trigger: Option<TriggerStatus>,
+    /// The metadata.generation whose receiver asked to stop (HTTP 410). Nothing is sent until the spec is changed or a
+    /// delivery is triggered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub paused_generation: Option<i64>,
     /// The keys that sign, and those that signed lately.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub signing_keys: Vec<SigningKeyStatus>,
 }
 
+/// A delivery that was asked for with the annotation `postern.dev/trigger`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerStatus {
+    /// The annotation's value. The same value again asks for nothing.
+    #[schemars(length(min = 1, max = 128))]
+    pub value: String,
+    /// The id that the receiver sees as webhook-id.
+    #[schemars(length(max = 68))]
+    pub id: String,
+    /// When it was asked for.
+    pub time: Time,
+}
+
 /// One delivery that ended, or that never began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryStatus {
-    /// The id that the receiver sees as webhook-id. Absent when it never came to one.
+    /// The id that the receiver sees as webhook-id. Absent for a Job that somebody made by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 68))]
     pub id: Option<String>,

@@ -33,7 +33,9 @@ pub fn run(args: &Args) -> ExitCode {
 fn start(args: &Args) -> Result<(), String> {
     let path = args.config.display();
     let text = std::fs::read_to_string(&args.config).map_err(|e| format!("{path} can't be read: {e}"))?;
-    let settings = Settings::read(&text).map_err(|e| format!("{path}: {e}"))?;
+    // A container without one has no name server to tell.
+    let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let settings = Settings::read(&text, &resolv_conf).map_err(|e| format!("{path}: {e}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;

@@ -7,15 +7,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::build::NamespaceChildren;
+use super::dereference::is_controlled_by;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 
 /// Why a child is not as it should be.
@@ -24,6 +25,14 @@ pub enum ApplyError {
     /// Somebody else's object has the name.
     #[error("{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself")]
     NameTaken {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
+    /// It was changed since it was read.
+    #[error("{kind} {name} was changed meanwhile; what it is now is looked at next")]
+    Outdated {
         /// The object's kind.
         kind: String,
         /// The object's name.
@@ -47,10 +56,10 @@ pub(super) struct Applier {
 }
 
 impl Applier {
-    /// Makes the CronJob exist as it was built.
-    pub(super) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<(), ApplyError> {
+    /// Makes the CronJob exist as it was built, and returns it as it is.
+    pub(super) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
         let owner = built.owner_references().first().map(|owner| owner.uid.clone());
-        let ours = |other: &CronJob| super::dereference::is_controlled_by(other, owner.as_deref());
+        let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
         Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec)).await
     }
 
@@ -61,12 +70,41 @@ impl Applier {
         found: (Option<Arc<ServiceAccount>>, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
         let NamespaceChildren { service_account, network_policy } = built;
-        self.ensure(service_account, found.0, is_labelled, |a, b| {
+        self.ensure(service_account, found.0, is_ours, |a, b| {
             (&a.automount_service_account_token, &a.secrets, &a.image_pull_secrets)
                 == (&b.automount_service_account_token, &b.secrets, &b.image_pull_secrets)
         })
         .await?;
-        self.ensure(network_policy, found.1, is_labelled, |a, b| a.spec == b.spec).await
+        self.ensure(network_policy, found.1, is_ours, |a, b| a.spec == b.spec).await.map(drop)
+    }
+
+    /// Makes a Job, unless it was made already.
+    pub(super) async fn start(&self, job: &Job) -> Result<(), ApplyError> {
+        let owner = job.owner_references().first().map(|owner| owner.uid.clone());
+        let (api, target) = (self.api(job), Target::of(job));
+        match api.create(&by_postern(), job).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => {
+                let there = api.get(&target.name).await.map_err(|source| target.failed(source))?;
+                if is_controlled_by(&there, owner.as_deref()) { Ok(()) } else { Err(target.taken()) }
+            }
+            Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    /// Deletes this very object, if it is still there.
+    pub(super) async fn delete<K>(&self, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let this = Preconditions { uid: object.uid(), resource_version: None };
+        let target = Target::of(object);
+        match self.api(object).delete(&target.name, &DeleteParams::background().preconditions(this)).await {
+            Ok(_) => Ok(()),
+            // Gone, or another object of that name by now.
+            Err(kube::Error::Api(status)) if matches!(status.code, NOT_FOUND | CONFLICT) => Ok(()),
+            Err(source) => Err(target.failed(source)),
+        }
     }
 
     async fn ensure<K>(
@@ -75,39 +113,80 @@ impl Applier {
         found: Option<Arc<K>>,
         ours: impl Fn(&K) -> bool,
         same: impl Fn(&K, &K) -> bool,
-    ) -> Result<(), ApplyError>
+    ) -> Result<K, ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
     {
-        let (kind, name) = (K::kind(&()).into_owned(), built.name_any());
-        let failed = |source| ApplyError::Api { kind: kind.clone(), name: name.clone(), source };
-        let api: Api<K> = Api::namespaced(self.client.clone(), &built.namespace().unwrap_or_default());
-        let parameters = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        let (api, target) = (self.api(&built), Target::of(&built));
         let found = match found {
             Some(found) => found,
-            None => match api.create(&parameters, &built).await {
-                Ok(_) => return Ok(()),
+            None => match api.create(&by_postern(), &built).await {
+                Ok(made) => return Ok(made),
                 // Relabelled, or made by another: the cache holds only what has Postern's label.
-                Err(kube::Error::Api(status)) if status.code == 409 => Arc::new(api.get(&name).await.map_err(failed)?),
-                Err(error) => return Err(failed(error)),
+                Err(kube::Error::Api(status)) if status.code == CONFLICT => {
+                    Arc::new(api.get(&target.name).await.map_err(|source| target.failed(source))?)
+                }
+                Err(source) => return Err(target.failed(source)),
             },
         };
         if !ours(&found) {
-            return Err(ApplyError::NameTaken { kind, name });
+            return Err(target.taken());
         }
         if same(&found, &built)
             && found.labels() == built.labels()
             && found.owner_references() == built.owner_references()
         {
-            return Ok(());
+            return Ok(Arc::unwrap_or_clone(found));
         }
         // Only this very object, and only if nobody changed it since.
         built.meta_mut().uid = found.uid();
         built.meta_mut().resource_version = found.resource_version();
-        api.replace(&name, &parameters, &built).await.map(drop).map_err(failed)
+        match api.replace(&target.name, &by_postern(), &built).await {
+            Ok(replaced) => Ok(replaced),
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => Err(target.outdated()),
+            Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, object: &K) -> Api<K> {
+        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
     }
 }
 
-fn is_labelled(object: &impl ResourceExt) -> bool {
-    object.labels().get(MANAGED_BY_LABEL).is_some_and(|manager| manager == MANAGER)
+const NOT_FOUND: u16 = 404;
+const CONFLICT: u16 = 409;
+
+fn by_postern() -> PostParams {
+    PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
+}
+
+/// What an error is about.
+struct Target {
+    kind: String,
+    name: String,
+}
+
+impl Target {
+    fn of<K: Resource<DynamicType = ()>>(object: &K) -> Self {
+        Self { kind: K::kind(&()).into_owned(), name: object.name_any() }
+    }
+
+    fn failed(&self, source: kube::Error) -> ApplyError {
+        ApplyError::Api { kind: self.kind.clone(), name: self.name.clone(), source }
+    }
+
+    fn taken(&self) -> ApplyError {
+        ApplyError::NameTaken { kind: self.kind.clone(), name: self.name.clone() }
+    }
+
+    fn outdated(&self) -> ApplyError {
+        ApplyError::Outdated { kind: self.kind.clone(), name: self.name.clone() }
+    }
+}
+
+/// Whether Postern made an object that no schedule owns: by its label, or, where somebody took that away, by whom the API
+/// server knows it from.
+pub(super) fn is_ours(object: &impl ResourceExt) -> bool {
+    let labelled = object.labels().get(MANAGED_BY_LABEL).is_some_and(|manager| manager == MANAGER);
+    labelled || object.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(MANAGER))
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::egress::{Rules, registry};
 use crate::operator::names;
 use crate::operator::testdata::{settings, valid_with};
+use crate::operator::trigger::Trigger;
+use crate::signing::DeliveryId;
 
 fn yaml(object: &impl serde::Serialize) -> String {
     serde_saphyr::to_string(object).unwrap()
@@ -14,7 +16,7 @@ fn yaml(object: &impl serde::Serialize) -> String {
 #[test]
 fn a_schedule_becomes_this_cron_job() {
     let valid = valid_with(json!({})).unwrap();
-    insta::assert_snapshot!(yaml(&cron_job(&valid, &settings()).unwrap()));
+    insta::assert_snapshot!(yaml(&cron_job(&valid, false, &settings()).unwrap()));
 }
 
 #[test]
@@ -32,10 +34,10 @@ fn the_longest_name_of_a_schedule_leaves_room_for_the_names_of_its_jobs() {
 
 #[test]
 fn pausing_a_schedule_changes_nothing_but_the_pause() {
-    let mut paused = cron_job(&valid_with(json!({"suspend": true})).unwrap(), &settings()).unwrap();
+    let mut paused = cron_job(&valid_with(json!({"suspend": true})).unwrap(), true, &settings()).unwrap();
     assert_eq!(paused.spec.suspend, Some(true));
     paused.spec.suspend = Some(false);
-    assert_eq!(paused, cron_job(&valid_with(json!({})).unwrap(), &settings()).unwrap());
+    assert_eq!(paused, cron_job(&valid_with(json!({})).unwrap(), false, &settings()).unwrap());
 }
 
 #[test]
@@ -44,10 +46,38 @@ fn nothing_that_a_tenant_writes_reaches_the_pod_but_in_the_annotation_and_the_na
         "target": {"headers": [{"name": "X-Marker", "value": "marker"}]},
         "body": {"inline": "marker"},
     });
-    let mut pod = cron_job(&valid_with(marked).unwrap(), &settings()).unwrap().spec.job_template.spec.unwrap().template;
+    let mut pod =
+        cron_job(&valid_with(marked).unwrap(), false, &settings()).unwrap().spec.job_template.spec.unwrap().template;
     let annotations = pod.metadata.as_mut().unwrap().annotations.take().unwrap();
     assert!(annotations[names::DELIVERY_ANNOTATION].contains("marker"));
     assert!(!yaml(&pod).contains("marker"));
+}
+
+#[test]
+fn a_triggered_job_is_what_the_cron_job_would_make_but_for_its_name_and_what_the_sender_is_told() {
+    let valid = valid_with(json!({})).unwrap();
+    let id = DeliveryId::of_trigger(&valid.owner.uid, "now");
+    let trigger = Trigger { value: "now".into(), id, time: "2027-01-15T08:00:00Z".parse().unwrap() };
+    let mut cron_job = cron_job(&valid, false, &settings()).unwrap();
+    cron_job.metadata.uid = Some("the-uid".into());
+    let mut job = triggered_job(&valid, &trigger, &cron_job, &settings()).unwrap();
+
+    let name = job.metadata.name.clone().unwrap();
+    assert!(name.starts_with("postern-nightly-report-t"), "{name}");
+    assert_eq!(names::triggered_job(&"a".repeat(44), &trigger.id).len(), 63);
+    assert_eq!(job.metadata.labels, cron_job.metadata.labels);
+    let owner = &job.metadata.owner_references.as_ref().unwrap()[0];
+    assert_eq!((&*owner.kind, &*owner.uid, owner.controller), ("CronJob", "the-uid", Some(true)));
+
+    let expected = cron_job.spec.job_template.spec.unwrap();
+    let made = job.spec.as_mut().unwrap();
+    let annotations = made.template.metadata.as_mut().unwrap().annotations.as_mut().unwrap();
+    let delivery = annotations.get_mut(names::DELIVERY_ANNOTATION).unwrap();
+    let told = format!(r#""run":{{"triggered":{{"id":"{}","scheduledTime":"2027-01-15T08:00:00Z"}}}}"#, trigger.id);
+    assert!(delivery.contains(&told), "{delivery}");
+    let scheduled = r#""run":{"scheduled":{"startingDeadlineSeconds":120,"offsetSeconds":4}}"#;
+    *delivery = delivery.replace(&told, scheduled);
+    assert_eq!(*made, expected);
 }
 
 /// The blocks that a policy lets through, less those that it takes out again.

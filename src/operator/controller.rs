@@ -1,80 +1,90 @@
-//! The watches that set reconciles off, and the caches that they fill.
+//! The two controllers, of schedules and of what belongs to none, and what sets their reconciles off.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::channel::mpsc;
-use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::batch::v1::Job;
+use futures::StreamExt as _;
+use futures::future::{FutureExt as _, join};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{Action, Controller};
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-use tokio::task::JoinSet;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
 
 use super::dereference::Stores;
-use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
+use super::names::{MANAGER, SCHEDULE_LABEL};
 use super::reconcile::{Context, ReconcileError, reconcile};
-use super::retry;
+use super::retry::{self, Failures};
 use super::settings::Settings;
+use super::sweep::{Broom, on_error as on_sweep_error, sweep};
+use super::watches::Watches;
 use crate::api::{WebhookSchedule, WebhookTier};
 
+type NamespaceMetadata = PartialObjectMeta<Namespace>;
+
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
-pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-    let mut watches = JoinSet::new();
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-    let (cron_jobs, cron_job_events) = cached(&client, ours.clone(), &mut watches);
-    let (service_accounts, service_account_events) = cached(&client, ours.clone(), &mut watches);
-    let (network_policies, network_policy_events) = cached(&client, ours.clone(), &mut watches);
-    let (jobs, job_events) = cached::<Job>(&client, ours.clone(), &mut watches);
-    let (pods, pod_events) = cached::<Pod>(&client, ours, &mut watches);
-    let (tiers, tier_events) = cached(&client, watcher::Config::default(), &mut watches);
-    let (namespaces, namespace_events) =
-        cached::<PartialObjectMeta<Namespace>>(&client, watcher::Config::default(), &mut watches);
+pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + 'static) {
+    let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone());
+    let (schedules, [schedule_events, schedules_to_sweep]) = watches.tenants::<WebhookSchedule, 2>();
+    let (cron_jobs, [cron_job_events, cron_jobs_to_sweep]) = watches.ours::<CronJob, 2>();
+    let (jobs, [job_events, jobs_to_sweep]) = watches.ours::<Job, 2>();
+    let (pods, [pod_events, pods_to_sweep]) = watches.ours::<Pod, 2>();
+    let (service_accounts, [account_events, accounts_to_sweep]) = watches.ours::<ServiceAccount, 2>();
+    let (network_policies, [policy_events, policies_to_sweep]) = watches.ours::<NetworkPolicy, 2>();
+    let (tiers, [tier_events]) = watches.cluster::<WebhookTier, 1>();
+    let (namespaces, [namespace_events, namespaces_to_sweep]) = watches.cluster::<NamespaceMetadata, 2>();
 
-    let schedules = Api::<WebhookSchedule>::all(client.clone());
-    let controller = Controller::new(schedules, watcher::Config::default());
-    let known = controller.store();
-    let of_namespace = {
-        let known = known.clone();
-        move |namespace: Option<String>| in_namespace(&known, namespace.as_deref())
-    };
-    let (by_account, by_policy, by_namespace) = (of_namespace.clone(), of_namespace.clone(), of_namespace.clone());
-
+    let stop = stop.boxed().shared();
     let stores = Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods };
+    let stores = Arc::new(stores);
     // What isn't known yet must not be taken for what isn't there.
-    let mut stop = Box::pin(stop);
     tokio::select! {
-        ready = stores.ready() => if ready.is_err() { return },
-        () = &mut stop => return,
+        ready = join(stores.ready(), schedules.wait_until_ready()) => if ready.0.is_err() || ready.1.is_err() { return },
+        () = stop.clone() => return,
     }
-    let context = Arc::new(Context { client, settings, stores });
-    let config = kube::runtime::controller::Config::default().concurrency(context.settings.concurrency);
-    controller
+
+    let broom = Broom {
+        client: client.clone(),
+        schedules: schedules.clone(),
+        stores: stores.clone(),
+        failures: Failures::default(),
+    };
+    let sweeping = Controller::for_stream(namespaces_to_sweep, stores.namespaces.clone())
+        .graceful_shutdown_on(stop.clone())
+        .watches_stream(schedules_to_sweep, |object| namespace_of(&object))
+        .watches_stream(cron_jobs_to_sweep, |object| namespace_of(&object))
+        .watches_stream(jobs_to_sweep, |object| namespace_of(&object))
+        .watches_stream(pods_to_sweep, |object| namespace_of(&object))
+        .watches_stream(accounts_to_sweep, |object| namespace_of(&object))
+        .watches_stream(policies_to_sweep, |object| namespace_of(&object))
+        .run(sweep, on_sweep_error, Arc::new(broom))
+        .for_each(|_| std::future::ready(()));
+
+    let (by_account, by_policy, by_namespace) = (schedules.clone(), schedules.clone(), schedules.clone());
+    let by_tier = schedules.clone();
+    let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
+    let config = Config::default().concurrency(settings.concurrency);
+    let reconciling = Controller::for_stream(schedule_events, schedules)
         .with_config(config)
         .graceful_shutdown_on(stop)
         .owns_stream(cron_job_events)
-        .watches_stream(job_events, |job| labelled(&job))
-        .watches_stream(pod_events, |pod| labelled(&pod))
-        .watches_stream(service_account_events, move |account: ServiceAccount| by_account(account.namespace()))
-        .watches_stream(network_policy_events, move |policy: NetworkPolicy| by_policy(policy.namespace()))
-        .watches_stream(namespace_events, move |namespace: PartialObjectMeta<Namespace>| {
-            by_namespace(Some(namespace.name_any()))
-        })
-        .watches_stream(tier_events, move |_: WebhookTier| of_namespace(None))
-        .run(reconcile, on_error, context)
+        .watches_stream(job_events, |job| schedule_of(&job))
+        .watches_stream(pod_events, |pod| schedule_of(&pod))
+        .watches_stream(account_events, move |account| in_namespace(&by_account, account.namespace().as_deref()))
+        .watches_stream(policy_events, move |policy| in_namespace(&by_policy, policy.namespace().as_deref()))
+        .watches_stream(namespace_events, move |namespace| in_namespace(&by_namespace, Some(&namespace.name_any())))
+        .watches_stream(tier_events, move |_| in_namespace(&by_tier, None))
+        .run(reconcile, on_error, Arc::new(Context { client, settings, stores, recorder }))
         .for_each(|result| async move {
             match result {
                 Ok((schedule, _)) => tracing::debug!(%schedule, "reconciled"),
                 Err(error) => tracing::warn!(%error, "reconcile failed"),
             }
-        })
-        .await;
+        });
+    join(reconciling, sweeping).await;
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
@@ -82,39 +92,18 @@ fn on_error(schedule: Arc<WebhookSchedule>, _: &ReconcileError, _: Arc<Context>)
     Action::requeue(retry::after(&schedule, Timestamp::now(), retry::random()))
 }
 
-/// Keeps a cache by a watch, in a task of its own: caches fill before the first reconcile, and whatever the reconciles
-/// are waiting for. What the watch sees, deletions too, comes out of the stream.
-fn cached<K>(
-    client: &Client,
-    config: watcher::Config,
-    watches: &mut JoinSet<()>,
-) -> (Store<K>, impl Stream<Item = watcher::Result<K>> + Send + 'static)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let (store, writer) = reflector::store();
-    let watch = watcher(Api::<K>::all(client.clone()), config).default_backoff();
-    let mut seen = Box::pin(reflector::reflector(writer, watch).touched_objects());
-    // Without a bound, since nobody reads before every cache is full; what waits here are clones of what is cached.
-    let (sender, receiver) = mpsc::unbounded();
-    watches.spawn(async move {
-        while let Some(event) = seen.next().await {
-            if sender.unbounded_send(event).is_err() {
-                return;
-            }
-        }
-    });
-    (store, receiver)
-}
-
 /// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.
-fn labelled(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
+fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
     let name = child.labels().get(SCHEDULE_LABEL)?;
     Some(ObjectRef::new(name).within(&child.namespace()?))
 }
 
+fn namespace_of(object: &impl ResourceExt) -> Option<ObjectRef<NamespaceMetadata>> {
+    object.namespace().map(|namespace| ObjectRef::new(&namespace))
+}
+
 /// The schedules of a namespace, or all.
-fn in_namespace(known: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
-    let schedules = known.state_filter(|schedule| namespace.is_none() || schedule.namespace().as_deref() == namespace);
-    schedules.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
+fn in_namespace(schedules: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
+    let these = schedules.state_filter(|schedule| namespace.is_none() || schedule.namespace().as_deref() == namespace);
+    these.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
 }

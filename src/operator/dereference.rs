@@ -6,7 +6,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use kube::core::PartialObjectMeta;
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
@@ -31,7 +31,13 @@ pub(super) struct Found {
     pub(super) cron_job: Option<Arc<CronJob>>,
     pub(super) service_account: Option<Arc<ServiceAccount>>,
     pub(super) network_policy: Option<Arc<NetworkPolicy>>,
-    /// Pods that deliver for the schedule, by the chain of owners' UIDs: what only has its label is not among them.
+    /// What the schedule's Jobs have come to.
+    pub(super) runs: Vec<Run>,
+}
+
+/// A Job of the schedule's CronJob and its pods, by the chain of owners' UIDs: what only has the labels is not among them.
+pub(super) struct Run {
+    pub(super) job: Arc<Job>,
     pub(super) pods: Vec<Arc<Pod>>,
 }
 
@@ -64,7 +70,7 @@ impl Stores {
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
         Found {
             tier: self.tier(&namespace),
-            pods: cron_job.as_deref().map(|cron_job| self.pods(schedule, cron_job, &namespace)).unwrap_or_default(),
+            runs: cron_job.as_deref().map(|cron_job| self.runs(schedule, cron_job, &namespace)).unwrap_or_default(),
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
@@ -87,23 +93,26 @@ impl Stores {
         }
     }
 
-    fn pods(&self, schedule: &WebhookSchedule, cron_job: &CronJob, namespace: &str) -> Vec<Arc<Pod>> {
+    fn runs(&self, schedule: &WebhookSchedule, cron_job: &CronJob, namespace: &str) -> Vec<Run> {
         if !is_controlled_by(cron_job, schedule.uid().as_deref()) {
             return Vec::new();
         }
+        let name = schedule.name_any();
+        // The objects of all schedules are looked through: most are told apart by these alone.
+        let labelled = |object: &ObjectMeta| {
+            let labels = object.labels.as_ref();
+            object.namespace.as_deref() == Some(namespace)
+                && labels.and_then(|labels| labels.get(names::SCHEDULE_LABEL)) == Some(&name)
+        };
         let cron_job = cron_job.uid();
-        self.pods.state_filter(|pod| {
-            // All schedules' pods are looked through: most are told apart by this alone.
-            if pod.metadata.namespace.as_deref() != Some(namespace) {
-                return false;
-            }
-            let job = pod.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "Job");
-            let job = job.and_then(|owner| {
-                let job = self.jobs.get(&ObjectRef::new(&owner.name).within(namespace))?;
-                (job.uid().as_deref() == Some(&owner.uid)).then_some(job)
-            });
-            job.is_some_and(|job| is_controlled_by(&*job, cron_job.as_deref()))
-        })
+        let jobs = self.jobs.state_filter(|job| labelled(&job.metadata) && is_controlled_by(job, cron_job.as_deref()));
+        let pods = self.pods.state_filter(|pod| labelled(&pod.metadata));
+        let run = |job: Arc<Job>| {
+            let uid = job.uid();
+            let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
+            Run { pods: own.cloned().collect(), job }
+        };
+        jobs.into_iter().map(run).collect()
     }
 }
 

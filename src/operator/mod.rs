@@ -9,13 +9,19 @@ mod apply;
 pub mod build;
 mod controller;
 mod dereference;
+mod events;
+mod missed;
 pub mod names;
 mod outcomes;
 mod reconcile;
+mod record;
 mod retry;
 pub mod settings;
 mod status;
+mod sweep;
+mod trigger;
 pub mod validate;
+mod watches;
 
 #[cfg(test)]
 mod testdata;

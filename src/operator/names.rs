@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::signing::DeliveryId;
+
 /// Says that an object is Postern's.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY_LABEL`], and the operator's name as a field manager.
@@ -14,6 +16,9 @@ pub const ROLE_LABEL: &str = "postern.dev/role";
 pub const SENDER: &str = "sender";
 /// The annotation of a pod that holds `delivery.json`.
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
+/// The annotation of a triggered Job that says when it was asked for (RFC 3339); [`crate::api::TRIGGER_ANNOTATION`] on it
+/// says by which value.
+pub const TRIGGERED_AT_ANNOTATION: &str = "postern.dev/triggered-at";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 
@@ -21,6 +26,14 @@ pub const SENDER_CHILDREN: &str = "postern-sender";
 #[must_use]
 pub fn cron_job(schedule: &str) -> String {
     format!("postern-{schedule}")
+}
+
+/// The name of the Job of a triggered delivery: at most 63 characters. It ends in no Unix minutes, so no scheduled time is
+/// read from it.
+#[must_use]
+pub fn triggered_job(schedule: &str, id: &DeliveryId) -> String {
+    let digits: String = id.as_str().chars().skip_while(|char| *char != '_').skip(1).take(9).collect();
+    format!("{}-t{digits}", cron_job(schedule))
 }
 
 /// The labels of a schedule's CronJob, its Jobs and its pods.

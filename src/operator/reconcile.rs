@@ -6,14 +6,16 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
 use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
-use super::build::{cron_job, namespace_children};
+use super::build::{cron_job, namespace_children, triggered_job};
 use super::dereference::{Found, Stores, is_controlled_by};
-use super::outcomes::delivery_of;
+use super::events::{events, publish};
+use super::record::{Record, record};
 use super::settings::Settings;
-use super::status::{Progress, status};
+use super::status::{Progress, pause, status};
 use super::validate::{Valid, validate};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
@@ -21,7 +23,8 @@ use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) settings: Settings,
-    pub(super) stores: Stores,
+    pub(super) stores: Arc<Stores>,
+    pub(super) recorder: Recorder,
 }
 
 /// Why a reconcile has to be tried again.
@@ -40,7 +43,7 @@ pub(super) enum ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores } = &*context;
+    let Context { client, settings, stores, recorder } = &*context;
     // What is being deleted is the garbage collector's.
     if schedule.metadata.deletion_timestamp.is_some() || stores.is_ending(&schedule.namespace().unwrap_or_default()) {
         return Ok(Action::await_change());
@@ -49,40 +52,68 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
 
     // dereference: from the caches
     let found = stores.dereference(&schedule);
-    let deliveries = found.pods.iter().filter_map(|pod| delivery_of(pod)).collect();
-    // validate: pure
+    // validate: pure, and so is the record of what became of the deliveries
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
+    let record = record(&schedule, &found, valid.as_ref().ok(), now);
     // build (pure) and apply: writes what differs
     let applied = match &valid {
-        Ok(valid) => Box::pin(apply(valid, found, client, settings)).await,
+        Ok(valid) => Box::pin(apply(valid, &record, found, client, settings)).await,
         Err(_) => Box::pin(suspend(&schedule, found, client)).await,
     };
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),
-        (Ok(valid), Err(ReconcileError::Apply(error))) => Progress::Blocked(valid, error),
+        (Ok(valid), Err(ReconcileError::Apply(error @ (ApplyError::NameTaken { .. } | ApplyError::Api { .. })))) => {
+            Progress::Blocked(valid, error)
+        }
         (Ok(_), Err(_)) => return applied.map(|()| Action::await_change()),
         (Err(refusal), _) => Progress::Refused(refusal),
     };
-    let new = status(&schedule, &progress, deliveries, now);
-    write_status(&schedule, &new, client).await?;
+    let new = status(&schedule, &progress, &record, now);
+    if write_status(&schedule, &new, client).await? {
+        publish(recorder, &schedule, events(&schedule, &record, &new)).await;
+    }
+    // Not before it stands in the status that they never began.
+    give_up(&record, client).await?;
 
-    applied.map(|()| wake(&new, now))
+    applied.map(|()| wake(&new, &record, now))
 }
 
-/// The next look, when nothing happens before: once the delivery that the status announces is due.
-fn wake(status: &WebhookScheduleStatus, now: Timestamp) -> Action {
-    let due = status.next_delivery_time.as_ref().map(|next| next.0.as_second() - now.as_second());
-    let seconds = due.and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or_else(Action::await_change, |seconds| Action::requeue(Duration::from_secs(seconds + 1)))
+/// The next look, when nothing happens before: once the delivery that the status announces is due, or one that is due now
+/// is missed.
+fn wake(status: &WebhookScheduleStatus, record: &Record, now: Timestamp) -> Action {
+    let due = status.next_delivery_time.as_ref().map(|next| next.0);
+    let seconds = due.into_iter().chain(record.open_until).map(|time| time.as_second() - now.as_second()).min();
+    seconds.map_or_else(Action::await_change, |seconds| {
+        Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or_default() + 1))
+    })
 }
 
-async fn apply(valid: &Valid, found: Found, client: &Client, settings: &Settings) -> Result<(), ReconcileError> {
+async fn apply(
+    valid: &Valid,
+    record: &Record,
+    found: Found,
+    client: &Client,
+    settings: &Settings,
+) -> Result<(), ReconcileError> {
     let applier = Applier { client: client.clone() };
     // The policy stands before the first pod does.
     let children = namespace_children(&valid.namespace, &valid.delivery.egress, settings);
     applier.namespace_children(children, (found.service_account, found.network_policy)).await?;
-    Ok(applier.cron_job(cron_job(valid, settings)?, found.cron_job).await?)
+    let built = cron_job(valid, pause(valid, record).is_some(), settings)?;
+    let cron_job = applier.cron_job(built, found.cron_job).await?;
+    if let Some(trigger) = &record.trigger {
+        applier.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
+    }
+    Ok(())
+}
+
+async fn give_up(record: &Record, client: &Client) -> Result<(), ApplyError> {
+    let applier = Applier { client: client.clone() };
+    for job in &record.given_up {
+        applier.delete(&**job).await?;
+    }
+    Ok(())
 }
 
 /// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be.
@@ -93,21 +124,34 @@ async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> R
     };
     let mut paused = (*cron_job).clone();
     paused.spec.suspend = Some(true);
-    Ok(Applier { client: client.clone() }.cron_job(paused, Some(cron_job)).await?)
+    Applier { client: client.clone() }.cron_job(paused, Some(cron_job)).await?;
+    Ok(())
 }
 
+/// Writes the status if it says something new, and says whether it did.
 async fn write_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
-) -> Result<(), ReconcileError> {
-    if schedule.status.as_ref() == Some(new) {
-        return Ok(());
+) -> Result<bool, ReconcileError> {
+    let old = schedule.status.as_ref();
+    // How far the deliveries are accounted for is worth no write of its own.
+    let same = old.is_some_and(|old| {
+        let accounted_until = old.accounted_until.clone();
+        old.accounted_until.is_some() == new.accounted_until.is_some()
+            && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
+    });
+    if same {
+        return Ok(false);
     }
     let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
-    // Against the version that it was made from; what the schedule is now has another reconcile coming.
     let mut whole = schedule.clone();
     whole.status = Some(new.clone());
     let name = schedule.name_any();
-    api.replace_status(&name, &PostParams::default(), &whole).await.map(drop).map_err(ReconcileError::Status)
+    match api.replace_status(&name, &PostParams::default(), &whole).await {
+        Ok(_) => Ok(true),
+        // It was changed or deleted since: what it is now has another reconcile coming.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+        Err(error) => Err(ReconcileError::Status(error)),
+    }
 }

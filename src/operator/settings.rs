@@ -16,7 +16,11 @@ use crate::delivery::MAX_OFFSET_SECONDS;
 pub struct Settings {
     /// How sender pods look where the admin may choose.
     pub sender: SenderSettings,
-    /// The name servers of sender pods; their NetworkPolicy admits no others. At least one.
+    /// The namespaces to work in. Empty: all.
+    #[serde(default)]
+    pub watch_namespaces: Vec<String>,
+    /// The name servers of sender pods; their NetworkPolicy admits no others. Empty: those that the operator itself asks.
+    #[serde(default)]
     pub name_servers: Vec<IpAddr>,
     /// The pods behind those servers, for engines that see a Service's pods and not its address.
     #[serde(default)]
@@ -43,7 +47,7 @@ pub enum SettingsError {
     #[error(transparent)]
     Yaml(#[from] serde_saphyr::Error),
     /// There is no name server.
-    #[error("nameServers: name at least one, which sender pods ask")]
+    #[error("nameServers: it is empty, and the operator's own resolv.conf names none either: name at least one")]
     NoNameServer,
     /// More than a minute.
     #[error("spreadSeconds: {0} is not from 0 to {MAX_OFFSET_SECONDS}")]
@@ -54,12 +58,15 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the configuration.
+    /// Reads the configuration. `resolv_conf` is the operator's own (resolv.conf(5)).
     ///
     /// # Errors
     /// When it isn't YAML of this form, or a value is out of its range.
-    pub fn read(yaml: &str) -> Result<Self, SettingsError> {
-        let settings: Self = serde_saphyr::from_str(yaml)?;
+    pub fn read(yaml: &str, resolv_conf: &str) -> Result<Self, SettingsError> {
+        let mut settings: Self = serde_saphyr::from_str(yaml)?;
+        if settings.name_servers.is_empty() {
+            settings.name_servers = name_servers(resolv_conf);
+        }
         if settings.name_servers.is_empty() {
             return Err(SettingsError::NoNameServer);
         }
@@ -109,6 +116,12 @@ pub struct SenderSettings {
     pub priority_class_name: Option<String>,
 }
 
+/// The addresses of the lines `nameserver`.
+fn name_servers(resolv_conf: &str) -> Vec<IpAddr> {
+    let words = resolv_conf.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words.filter_map(|words| if let ["nameserver", ip, ..] = words[..] { ip.parse().ok() } else { None }).collect()
+}
+
 fn default_cluster_domain() -> String {
     "cluster.local".into()
 }
@@ -128,14 +141,27 @@ mod tests {
     #[test]
     fn says_which_field_is_out_of_its_range() {
         for (change, message) in [
-            ("nameServers: []", "nameServers: name at least one, which sender pods ask"),
+            (
+                "nameServers: []",
+                "nameServers: it is empty, and the operator's own resolv.conf names none either: name at least one",
+            ),
             ("nameServers: [10.0.0.1]\nspreadSeconds: 60", "spreadSeconds: 60 is not from 0 to 59"),
             ("nameServers: [10.0.0.1]\nconcurrency: 0", "concurrency: it is 0; the least is 1"),
         ] {
-            let refusal = Settings::read(&format!("sender: {{image: x}}\n{change}\n")).unwrap_err();
+            let refusal = Settings::read(&format!("sender: {{image: x}}\n{change}\n"), "").unwrap_err();
             assert_eq!(refusal.to_string(), message);
         }
-        let unknown = Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n").unwrap_err();
+        let unknown = Settings::read("sender: {image: x}\nnameServers: [10.0.0.1]\nspread: 1\n", "").unwrap_err();
         assert!(unknown.to_string().contains("spread"), "{unknown}");
+    }
+
+    #[test]
+    fn takes_the_name_servers_that_the_operator_itself_asks_unless_told_otherwise() {
+        let resolv_conf =
+            "search svc.cluster.local\nnameserver 169.254.20.10\nnameserver fd00::a\n#nameserver 1.1.1.1\n";
+        let own = Settings::read("sender: {image: x}\n", resolv_conf).unwrap();
+        assert_eq!(own.name_servers, ["169.254.20.10".parse::<IpAddr>().unwrap(), "fd00::a".parse().unwrap()]);
+        let told = Settings::read("sender: {image: x}\nnameServers: [10.96.0.10]\n", resolv_conf).unwrap();
+        assert_eq!(told.name_servers, ["10.96.0.10".parse::<IpAddr>().unwrap()]);
     }
 }

@@ -1,43 +1,42 @@
 //! What a tenant sees, from what happened.
 
-use std::cell::Cell;
-
 use serde_json::json;
 
 use super::*;
-use crate::operator::testdata::{schedule, valid_with};
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).unwrap()
-}
-
-fn delivery(second: i64, outcome: DeliveryOutcome) -> DeliveryStatus {
-    serde_json::from_value(json!({
-        "scheduledTime": Time(at(second)), "startedAt": Time(at(second)), "outcome": outcome, "reason": "Some",
-    }))
-    .unwrap()
-}
+use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
+use crate::delivery::Reason;
+use crate::operator::dereference::Run;
+use crate::operator::record::record;
+use crate::operator::testdata::{ended, found, minute, schedule, valid_with};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 /// A schedule that goes through statuses, a minute after each other.
 struct Life {
     schedule: WebhookSchedule,
-    minute: Cell<i64>,
+    minute: i64,
 }
 
 impl Life {
     fn new() -> Self {
-        Self { schedule: schedule(), minute: Cell::new(0) }
+        let mut schedule = schedule();
+        schedule.metadata.generation = Some(1);
+        Self { schedule, minute: 0 }
     }
 
-    fn see(&mut self, seen: Vec<DeliveryStatus>) -> &WebhookScheduleStatus {
+    fn see(&mut self, runs: Vec<Run>) -> &WebhookScheduleStatus {
         let valid = valid_with(json!({})).unwrap();
-        self.go(&Progress::Applied(&valid), seen)
+        self.go(&Progress::Applied(&valid), runs)
     }
 
-    fn go(&mut self, progress: &Progress<'_>, seen: Vec<DeliveryStatus>) -> &WebhookScheduleStatus {
-        self.minute.set(self.minute.get() + 1);
-        let now = at(60 * self.minute.get());
-        self.schedule.status = Some(status(&self.schedule, progress, seen, now));
+    fn go(&mut self, progress: &Progress<'_>, runs: Vec<Run>) -> &WebhookScheduleStatus {
+        self.minute += 1;
+        let now = minute(self.minute);
+        let valid = match progress {
+            Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
+            Progress::Refused(_) => None,
+        };
+        let record = record(&self.schedule, &found(runs), valid, now);
+        self.schedule.status = Some(status(&self.schedule, progress, &record, now));
         self.schedule.status.as_ref().unwrap()
     }
 }
@@ -49,59 +48,53 @@ fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'a Condition
 #[test]
 fn nothing_changes_when_nothing_happened() {
     let mut life = Life::new();
-    let first = life.see(vec![delivery(0, DeliveryOutcome::Delivered)]).clone();
-    assert_eq!(*life.see(vec![delivery(0, DeliveryOutcome::Delivered)]), first);
-    assert_eq!(*life.see(Vec::new()), first);
+    let first = life.see(vec![ended(0, Delivered, Reason::Delivered)]).clone();
+    for runs in [vec![ended(0, Delivered, Reason::Delivered)], Vec::new()] {
+        let accounted_until = first.accounted_until.clone();
+        assert_eq!(WebhookScheduleStatus { accounted_until, ..life.see(runs).clone() }, first);
+    }
 }
 
 #[test]
 fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
+    let failure = |due| ended(due, Failed, Reason::ReceiverError);
     let mut life = Life::new();
     assert_eq!(condition(life.see(Vec::new()), "Healthy").status, "Unknown");
-    let failures: Vec<_> = (0..3).map(|n| delivery(n * 60, DeliveryOutcome::Failed)).collect();
-    assert_eq!(condition(life.see(failures[..2].to_vec()), "Healthy").status, "True");
-    let unhealthy = condition(life.see(failures), "Healthy").clone();
+    assert_eq!(condition(life.see(vec![failure(0), failure(1)]), "Healthy").status, "True");
+    let unhealthy = condition(life.see(vec![failure(2)]), "Healthy").clone();
     assert_eq!((unhealthy.status.as_str(), unhealthy.reason.as_str()), ("False", "DeliveriesFailing"));
-    assert_eq!(unhealthy.last_transition_time, Time(at(180)));
-    let mended = life.see(vec![delivery(180, DeliveryOutcome::Delivered)]);
+    assert_eq!(unhealthy.last_transition_time, Time(minute(3)));
+    let mended = life.see(vec![ended(3, Delivered, Reason::Delivered)]);
     assert_eq!(condition(mended, "Healthy").status, "True");
-    assert_eq!(mended.last_delivery.as_ref().unwrap().scheduled_time, Some(Time(at(180))));
+    assert_eq!(mended.last_delivery.as_ref().unwrap().scheduled_time, Some(Time(minute(3))));
 }
 
 #[test]
-fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants() {
+fn a_receiver_that_is_gone_pauses_until_the_spec_changes() {
+    let valid = valid_with(json!({})).unwrap();
     let mut life = Life::new();
-    life.schedule.spec.history = History { successful: 2, failed: 4 };
-    let mut seen: Vec<_> = (0..5).map(|n| delivery(n * 60, DeliveryOutcome::Delivered)).collect();
-    seen.extend((5..11).map(|n| delivery(n * 60, DeliveryOutcome::Failed)));
-    let status = life.see(seen);
-    let times: Vec<_> =
-        status.recent_deliveries.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect();
-    assert_eq!(times, [10, 9, 8, 7, 4, 3].map(|n| at(n * 60)));
-}
-
-#[test]
-fn a_delivery_is_recorded_once_and_a_second_pod_of_it_replaces_the_first() {
-    let mut life = Life::new();
-    life.see(vec![delivery(0, DeliveryOutcome::Interrupted)]);
-    let mut second = delivery(0, DeliveryOutcome::Delivered);
-    second.started_at = Some(Time(at(9)));
-    let status = life.see(vec![second, delivery(0, DeliveryOutcome::Interrupted)]);
-    assert_eq!(status.recent_deliveries.len(), 1);
-    assert_eq!(status.recent_deliveries[0].outcome, DeliveryOutcome::Delivered);
+    life.see(Vec::new());
+    let gone = life.see(vec![ended(2, FailedPermanently, Reason::ReceiverGone)]).clone();
+    for kind in ["Scheduled", "Ready"] {
+        let condition = condition(&gone, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "ReceiverGone"));
+    }
+    assert_eq!(gone.next_delivery_time, None);
+    assert_eq!(condition(life.see(Vec::new()), "Scheduled").reason, "ReceiverGone", "it stays so");
+    life.schedule.metadata.generation = Some(2);
+    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(9));
+    assert_eq!(pause(&valid, &record), None);
+    assert_eq!(condition(life.see(Vec::new()), "Scheduled").status, "True");
 }
 
 #[test]
 fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_is_not_ready() {
     let mut life = Life::new();
-    let mut refused = delivery(0, DeliveryOutcome::Refused);
-    refused.reason = "AddressInternal".into();
-    refused.detail = Some("10.0.0.1 is in 10.0.0.0/8".into());
-    let status = life.see(vec![refused]);
+    let status = life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
     for kind in ["TargetAllowed", "Ready"] {
         let condition = condition(status, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
-        assert_eq!(condition.message, "10.0.0.1 is in 10.0.0.0/8");
+        assert_eq!(condition.message, "what to do");
     }
 }
 

@@ -1,10 +1,15 @@
 //! The schedule, tier and settings that the tests of the pure steps start from, as users write them.
 
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::dereference::{Found, Run};
 use super::settings::Settings;
 use super::validate::{Refusal, Valid, validate};
 use crate::api::{WebhookSchedule, WebhookTier};
+use crate::delivery::{self, Outcome, OutcomeClass, Reason};
 
 fn read<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
     serde_saphyr::from_str(yaml).unwrap()
@@ -44,4 +49,52 @@ fn merge(target: &mut Value, change: Value) {
         }
         (target, change) => *target = change,
     }
+}
+
+/// 2027-01-15T08:00:00Z and some minutes.
+pub(super) fn minute(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+}
+
+/// All that exists for a schedule which has made these runs.
+pub(super) fn found(runs: Vec<Run>) -> Found {
+    Found { tier: Ok(Arc::new(tier())), cron_job: None, service_account: None, network_policy: None, runs }
+}
+
+/// A Job of the schedule that was due at this minute, with this status and pods of these statuses.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
+pub(super) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
+    let name = format!("postern-nightly-report-{}", 30_000_000 + due);
+    let job = json!({"metadata": {"name": name}, "status": job});
+    let pod = |(number, status): (usize, Value)| {
+        let created = minute(due) + k8s_openapi::jiff::SignedDuration::from_secs(i64::try_from(number).unwrap());
+        Arc::new(serde_json::from_value(json!({"metadata": {"creationTimestamp": created}, "status": status})).unwrap())
+    };
+    Run { job: Arc::new(serde_json::from_value(job).unwrap()), pods: pods.into_iter().enumerate().map(pod).collect() }
+}
+
+/// The status of a Job that is over.
+pub(super) fn over() -> Value {
+    json!({"conditions": [{"type": "Failed", "status": "True"}]})
+}
+
+/// The status of a pod whose sender said this when it ended.
+pub(super) fn said(outcome: OutcomeClass, reason: Reason) -> Value {
+    let mut message = Outcome::begun(delivery::Timestamp::from_unix(1_800_000_001).unwrap());
+    message.conclude(outcome, reason, "what to do".into());
+    message.attempt_count = u32::from(outcome != OutcomeClass::Refused);
+    terminated(json!({"exitCode": outcome.exit_code(), "message": message.to_json()}))
+}
+
+/// The status of a pod whose container ended so.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the state where they call it")]
+pub(super) fn terminated(state: Value) -> Value {
+    json!({"phase": "Failed", "containerStatuses": [{
+        "name": "sender", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": state},
+    }]})
+}
+
+/// A run that was due at this minute and ended so.
+pub(super) fn ended(due: i64, outcome: OutcomeClass, reason: Reason) -> Run {
+    run(due, over(), vec![said(outcome, reason)])
 }

@@ -33,11 +33,22 @@ impl DeliveryId {
     /// neither learn it from an id nor foretell the next one.
     #[must_use]
     pub fn of_schedule(uid: &str, scheduled_time: u64) -> DeliveryId {
+        DeliveryId::of(uid, &scheduled_time.to_string())
+    }
+
+    /// The id of the schedule's delivery that was asked for by a value of the annotation `postern.dev/trigger`: made as
+    /// that of a scheduled time, from `trigger=` and the value, which no time can be mistaken for.
+    #[must_use]
+    pub fn of_trigger(uid: &str, value: &str) -> DeliveryId {
+        DeliveryId::of(uid, &format!("trigger={value}"))
+    }
+
+    fn of(uid: &str, occasion: &str) -> DeliveryId {
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(DOMAIN);
         hash.update(uid.as_bytes());
         hash.update(b"\n");
-        hash.update(scheduled_time.to_string().as_bytes());
+        hash.update(occasion.as_bytes());
         DeliveryId(format!("{PREFIX}{}", hex(&hash.finish().as_ref()[..HASH_BYTES])))
     }
 

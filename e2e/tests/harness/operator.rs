@@ -55,7 +55,7 @@ impl Tenant {
             postern::sender::log_to_stderr();
             Network::of_node(pid).spawn(move || async move {
                 let client = super::cluster::client(&dir, "admin").await;
-                operator::run(client, Settings::read(SETTINGS).unwrap(), std::future::pending()).await;
+                operator::run(client, Settings::read(SETTINGS, "").unwrap(), std::future::pending()).await;
             });
         });
         let client = &cluster.client;

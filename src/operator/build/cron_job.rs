@@ -1,16 +1,20 @@
-//! The CronJob of a schedule.
+//! The CronJob of a schedule, and the Job of a delivery that was asked for.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::batch::v1::{
-    CronJob, CronJobSpec, JobSpec, JobTemplateSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
     PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
 
 use super::pod::pod;
-use crate::api::ConcurrencyPolicy;
-use crate::delivery::OutcomeClass;
+use crate::api::{ConcurrencyPolicy, TRIGGER_ANNOTATION};
+use crate::delivery::{Delivery, OutcomeClass};
 use crate::operator::names;
 use crate::operator::settings::Settings;
+use crate::operator::trigger::Trigger;
 use crate::operator::validate::Valid;
 
 /// How many ended Jobs of each kind are kept. The operator catches up with what ended while it was away by reading them.
@@ -18,24 +22,13 @@ const KEPT_JOBS: i32 = 3;
 /// How often a Job makes a new pod when one was lost with its node.
 const LOST_PODS: i32 = 3;
 
-/// The CronJob, with everything below it.
+/// The CronJob, with everything below it. A suspended one starts nothing.
 ///
 /// # Errors
 /// When the delivery can't be written as JSON; no delivery is known to be so.
-pub fn cron_job(valid: &Valid, settings: &Settings) -> serde_json::Result<CronJob> {
+pub fn cron_job(valid: &Valid, suspend: bool, settings: &Settings) -> serde_json::Result<CronJob> {
     let labels = names::labels(&valid.name);
-    let job = JobSpec {
-        backoff_limit: Some(LOST_PODS),
-        completion_mode: Some("NonIndexed".into()),
-        completions: Some(1),
-        manual_selector: Some(false),
-        parallelism: Some(1),
-        pod_failure_policy: Some(failure_policy()),
-        pod_replacement_policy: Some("Failed".into()),
-        suspend: Some(false),
-        template: pod(valid, settings)?,
-        ..JobSpec::default()
-    };
+    let job = job_spec(valid, &valid.delivery, settings)?;
     let template_metadata = ObjectMeta { labels: Some(labels.clone()), ..ObjectMeta::default() };
     Ok(CronJob {
         metadata: ObjectMeta {
@@ -52,10 +45,60 @@ pub fn cron_job(valid: &Valid, settings: &Settings) -> serde_json::Result<CronJo
             schedule: valid.expression.resolved().into(),
             starting_deadline_seconds: Some(valid.starting_deadline_seconds.into()),
             successful_jobs_history_limit: Some(KEPT_JOBS),
-            suspend: Some(valid.suspended),
+            suspend: Some(suspend),
             time_zone: Some(valid.zone_name.clone()),
         },
         status: None,
+    })
+}
+
+/// The Job of a delivery that was asked for. It belongs to the CronJob as its own Jobs do, so it is kept and removed with
+/// them.
+///
+/// # Errors
+/// When the delivery can't be written as JSON; no delivery is known to be so.
+pub fn triggered_job(
+    valid: &Valid,
+    trigger: &Trigger,
+    cron_job: &CronJob,
+    settings: &Settings,
+) -> serde_json::Result<Job> {
+    let mut delivery = valid.delivery.clone();
+    if let Some(run) = trigger.run() {
+        delivery.run = run;
+    }
+    let annotations = BTreeMap::from([
+        (TRIGGER_ANNOTATION.into(), trigger.value.clone()),
+        (names::TRIGGERED_AT_ANNOTATION.into(), trigger.time.to_string()),
+    ]);
+    Ok(Job {
+        metadata: ObjectMeta {
+            name: Some(names::triggered_job(&valid.name, &trigger.id)),
+            namespace: Some(valid.namespace.clone()),
+            labels: Some(names::labels(&valid.name)),
+            annotations: Some(annotations),
+            owner_references: cron_job
+                .controller_owner_ref(&())
+                .map(|owner| vec![OwnerReference { block_owner_deletion: None, ..owner }]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(job_spec(valid, &delivery, settings)?),
+        status: None,
+    })
+}
+
+fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
+    Ok(JobSpec {
+        backoff_limit: Some(LOST_PODS),
+        completion_mode: Some("NonIndexed".into()),
+        completions: Some(1),
+        manual_selector: Some(false),
+        parallelism: Some(1),
+        pod_failure_policy: Some(failure_policy()),
+        pod_replacement_policy: Some("Failed".into()),
+        suspend: Some(false),
+        template: pod(valid, delivery, settings)?,
+        ..JobSpec::default()
     })
 }
 

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::delivery::{FileRef, KeyRef, Origin};
+use crate::delivery::{Delivery, FileRef, KeyRef, Origin};
 use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
@@ -27,10 +27,10 @@ const SLACK_SECONDS: i64 = 120;
 const GRACE_SECONDS: i64 = 5;
 
 /// The template of a delivery's pod.
-pub(super) fn pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+pub(super) fn pod(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
     let sender = &settings.sender;
-    let delivery = serde_json::to_string(&valid.delivery)?;
-    let deadline = i64::from(valid.delivery.retries.total_deadline_seconds) + SLACK_SECONDS;
+    let deadline = i64::from(delivery.retries.total_deadline_seconds) + SLACK_SECONDS;
+    let delivery = serde_json::to_string(delivery)?;
     let metadata = ObjectMeta {
         labels: Some(names::labels(&valid.name)),
         annotations: Some(BTreeMap::from([(names::DELIVERY_ANNOTATION.into(), delivery)])),

@@ -1,0 +1,107 @@
+//! What a tenant is told by Events: each failure, the recovery, a refusal, a trigger. Pure but for the last function.
+//!
+//! The recorder folds Events of one reason about one schedule into one, which counts.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::runtime::events::{Event, EventType, Recorder};
+
+use super::record::Record;
+use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
+
+/// What is to be told once `new` stands in the status.
+pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
+    let old = schedule.status.clone().unwrap_or_default();
+    let mut before = old.last_delivery.as_ref();
+    let mut events: Vec<Event> =
+        record.new.iter().filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
+    let accepted = |status: &WebhookScheduleStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == "Accepted").cloned()
+    };
+    let refusal = accepted(new).filter(|condition| condition.status == "False");
+    if let Some(refusal) = refusal
+        && accepted(&old).is_none_or(|old| (&old.reason, &old.message) != (&refusal.reason, &refusal.message))
+    {
+        events.push(event(EventType::Warning, "Validate", &refusal.reason, refusal.message));
+    }
+    if old.last_trigger != new.last_trigger
+        && let Some(trigger) = &new.last_trigger
+    {
+        let note = format!("one delivery was started for the value {:?} of postern.dev/trigger", trigger.value);
+        events.push(event(EventType::Normal, "Trigger", "Triggered", note));
+    }
+    events
+}
+
+fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Event> {
+    let due = delivery.scheduled_time.as_ref().map_or_else(String::new, |time| format!(" due at {}", time.0));
+    if delivery.outcome != DeliveryOutcome::Delivered {
+        let detail = delivery.detail.as_deref().unwrap_or("see the reason in the documentation");
+        let note = format!("the delivery{due} ended as {:?}: {detail}", delivery.outcome);
+        return Some(event(EventType::Warning, "Deliver", &delivery.reason, note));
+    }
+    let failed = before.is_some_and(|before| before.outcome != DeliveryOutcome::Delivered);
+    failed.then(|| event(EventType::Normal, "Deliver", "Recovered", format!("the delivery{due} arrived")))
+}
+
+fn event(type_: EventType, action: &str, reason: &str, mut note: String) -> Event {
+    // The API server takes at most 1024 bytes.
+    note.truncate(note.floor_char_boundary(1_000));
+    Event { type_, reason: reason.into(), note: Some(note), action: action.into(), secondary: None }
+}
+
+/// Publishes Events. One that can't be is not worth a reconcile that fails: status says the same.
+pub(super) async fn publish(recorder: &Recorder, schedule: &WebhookSchedule, events: Vec<Event>) {
+    // Without the version, which would make Events of every version different ones.
+    let about = ObjectReference { resource_version: None, ..schedule.object_ref(&()) };
+    for event in events {
+        if let Err(error) = recorder.publish(&event, &about).await {
+            tracing::warn!(%error, reason = event.reason, "an Event could not be published");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::testdata::schedule;
+
+    fn delivery(outcome: DeliveryOutcome, reason: &str) -> DeliveryStatus {
+        let due = "2027-01-15T08:00:00Z";
+        serde_json::from_value(json!({"scheduledTime": due, "outcome": outcome, "reason": reason, "detail": "do this"}))
+            .unwrap()
+    }
+
+    /// The Events that newly recorded deliveries make, as kubectl shows them.
+    fn told_of(before: Option<DeliveryStatus>, new: Vec<DeliveryStatus>) -> Vec<String> {
+        let mut schedule = schedule();
+        let old = WebhookScheduleStatus { last_delivery: before, ..WebhookScheduleStatus::default() };
+        schedule.status = Some(old.clone());
+        let found = crate::operator::testdata::found(Vec::new());
+        let mut record = super::super::record::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        record.new = new;
+        let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
+        events(&schedule, &record, &old).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn each_failure_is_told_with_what_to_do() {
+        assert_eq!(
+            told_of(None, vec![delivery(DeliveryOutcome::Failed, "ReceiverError")]),
+            ["Warning ReceiverError the delivery due at 2027-01-15T08:00:00Z ended as Failed: do this"]
+        );
+    }
+
+    #[test]
+    fn a_success_is_told_after_a_failure_only() {
+        let (failed, delivered) =
+            (delivery(DeliveryOutcome::Failed, "X"), delivery(DeliveryOutcome::Delivered, "Delivered"));
+        let recovered = "Normal Recovered the delivery due at 2027-01-15T08:00:00Z arrived";
+        assert_eq!(told_of(Some(failed.clone()), vec![delivered.clone(), delivered.clone()]), [recovered]);
+        assert_eq!(told_of(None, vec![failed, delivered.clone()])[1..], [recovered]);
+        assert_eq!(told_of(Some(delivered.clone()), vec![delivered]), [""; 0]);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a run comes to, from what its Job and pods look like.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
+use crate::delivery::Reason;
+use crate::operator::testdata::{ended, minute, over, run, said, terminated};
+
+const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";
+
+fn standing_at(run: &Run, now: i64) -> Standing {
+    let due = due(&run.job, UID);
+    standing(run, due.as_ref(), Some(minute(5)), minute(now))
+}
+
+fn ended_as(run: &Run) -> (DeliveryOutcome, String) {
+    match standing_at(run, 1) {
+        Standing::Ended(delivery) => (delivery.outcome, delivery.reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_underway(run: &Run, now: i64) -> bool {
+    matches!(standing_at(run, now), Standing::Underway)
+}
+
+fn never_began(run: &Run) -> String {
+    assert!(is_underway(run, 5), "it may still begin");
+    match standing_at(run, 6) {
+        Standing::NeverBegan(delivery) => {
+            assert_eq!(delivery.outcome, DeliveryOutcome::NotRun);
+            delivery.reason
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waiting(reason: &str) -> Value {
+    json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}], "containerStatuses": [{
+        "name": "sender", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": reason}},
+    }]})
+}
+
+#[test]
+fn takes_the_senders_word_and_the_jobs_time_and_id() {
+    let Standing::Ended(delivery) = standing_at(&ended(3, Delivered, Reason::Delivered), 4) else { panic!() };
+    assert_eq!((delivery.outcome, &*delivery.reason), (DeliveryOutcome::Delivered, "Delivered"));
+    assert_eq!(delivery.scheduled_time, Some(Time(minute(3))));
+    let id = DeliveryId::of_schedule(UID, 1_800_000_180);
+    assert_eq!(delivery.id.as_deref(), Some(id.as_str()));
+}
+
+#[test]
+fn a_triggered_delivery_has_the_id_of_its_value_and_the_time_it_was_asked_for() {
+    let mut run = ended(3, Delivered, Reason::Delivered);
+    let job = std::sync::Arc::make_mut(&mut run.job);
+    job.metadata.annotations = Some(
+        [(TRIGGER_ANNOTATION.into(), "now".into()), (TRIGGERED_AT_ANNOTATION.into(), minute(2).to_string())].into(),
+    );
+    let due = due(&run.job, UID).unwrap();
+    assert_eq!((due.id, due.time), (DeliveryId::of_trigger(UID, "now"), minute(2)));
+}
+
+#[test]
+fn a_pod_without_a_word_tells_by_how_it_ended() {
+    let by_pod = |reason: &str| {
+        let mut pod = terminated(json!({"exitCode": 137}));
+        pod["reason"] = reason.into();
+        ended_as(&run(0, over(), vec![pod])).1
+    };
+    let by_container =
+        |reason: &str| ended_as(&run(0, over(), vec![terminated(json!({"exitCode": 1, "reason": reason}))])).1;
+    assert_eq!(by_pod("DeadlineExceeded"), "PodDeadlineExceeded");
+    assert_eq!(by_pod("Evicted"), "Evicted");
+    assert_eq!(by_container("OOMKilled"), "OOMKilled");
+    assert_eq!(by_container("Error"), "SenderEndedSilently");
+    let no_image = ended_as(&run(0, over(), vec![waiting("ImagePullBackOff")]));
+    assert_eq!(no_image, (DeliveryOutcome::NotRun, "ImagePullBackOff".into()));
+    assert_eq!(ended_as(&run(0, over(), Vec::new())).1, "PodLost");
+}
+
+#[test]
+fn what_is_no_outcome_is_not_believed() {
+    let forged = terminated(json!({"exitCode": 0, "message": "{\"version\":1,\"outcome\":\"Delivered\"}"}));
+    assert_eq!(ended_as(&run(0, over(), vec![forged])), (DeliveryOutcome::Failed, "SenderEndedSilently".into()));
+}
+
+#[test]
+fn a_drained_pod_is_not_the_end_while_another_takes_its_place() {
+    let mut drained = said(Interrupted, Reason::Interrupted);
+    drained["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
+    assert!(is_underway(&run(0, json!({}), vec![drained.clone()]), 1));
+    assert_eq!(ended_as(&run(0, over(), vec![drained.clone()])).0, DeliveryOutcome::Interrupted);
+    let followed = run(0, json!({}), vec![drained, said(Delivered, Reason::Delivered)]);
+    assert_eq!(ended_as(&followed).0, DeliveryOutcome::Delivered);
+    let gone_silently = run(0, json!({}), vec![terminated(json!({"exitCode": 137}))]);
+    assert!(is_underway(&gone_silently, 1), "the Job makes another pod");
+}
+
+#[test]
+fn what_has_not_begun_in_time_never_will_and_says_why() {
+    assert_eq!(never_began(&run(0, json!({}), Vec::new())), "PodNotCreated");
+    let unscheduled = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"}]});
+    assert_eq!(never_began(&run(0, json!({}), vec![unscheduled])), "Unschedulable");
+    for reason in ["ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"] {
+        assert_eq!(never_began(&run(0, json!({}), vec![waiting(reason)])), "ImagePullBackOff", "{reason}");
+    }
+    assert_eq!(never_began(&run(0, json!({}), vec![waiting("ContainerCreating")])), "PodNotStarted");
+    let mut running = waiting("");
+    running["containerStatuses"][0]["state"] = json!({"running": {}});
+    assert!(is_underway(&run(0, json!({}), vec![running]), 99));
+}
+
+#[test]
+fn a_refusal_is_an_end_at_once() {
+    assert_eq!(
+        ended_as(&run(0, json!({}), vec![said(Refused, Reason::UrlMalformed)])),
+        (DeliveryOutcome::Refused, "UrlMalformed".into())
+    );
+}
+
+#[test]
+fn every_reason_that_the_operator_finds_is_documented() {
+    let page = include_str!("../../docs/reasons.md");
+    let mut all = vec![PODS_LOST, POD_NOT_CREATED, UNSCHEDULABLE, IMAGE_NOT_PULLED, POD_NOT_STARTED];
+    all.extend([POD_DEADLINE_EXCEEDED, EVICTED, OUT_OF_MEMORY, ENDED_SILENTLY]);
+    all.extend([super::super::missed::DEADLINE_MISSED, super::super::missed::PREVIOUS_STILL_RUNNING]);
+    for (reason, _) in all {
+        assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
+    }
+}

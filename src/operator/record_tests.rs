@@ -1,0 +1,156 @@
+//! What is recorded, when, and what follows from it.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::TRIGGER_ANNOTATION;
+use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently};
+use crate::operator::testdata::{ended, found, minute, over, run, said, schedule, valid_with};
+
+/// A schedule of every minute, and the status that it would have.
+struct Life {
+    schedule: WebhookSchedule,
+    spec: Value,
+}
+
+impl Life {
+    fn new(spec: Value) -> Self {
+        let mut schedule = schedule();
+        schedule.metadata.generation = Some(1);
+        schedule.spec.starting_deadline_seconds = 45;
+        schedule.status =
+            Some(WebhookScheduleStatus { observed_generation: Some(1), ..WebhookScheduleStatus::default() });
+        Self { schedule, spec }
+    }
+
+    fn status(&mut self) -> &mut WebhookScheduleStatus {
+        self.schedule.status.as_mut().unwrap()
+    }
+
+    fn see(&mut self, now: i64, runs: Vec<Run>) -> Record {
+        let mut spec = json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45, "concurrencyPolicy": "Forbid"});
+        spec.as_object_mut().unwrap().extend(self.spec.as_object().unwrap().clone());
+        let record = record(&self.schedule, &found(runs), Some(&valid_with(spec).unwrap()), minute(now));
+        let status = self.status();
+        status.recent_deliveries.clone_from(&record.recent);
+        status.accounted_until.clone_from(&record.accounted_until);
+        status.last_trigger.clone_from(&record.last_trigger);
+        status.paused_generation = record.paused_generation;
+        record
+    }
+}
+
+fn reasons(deliveries: &[DeliveryStatus]) -> Vec<&str> {
+    deliveries.iter().map(|delivery| &*delivery.reason).collect()
+}
+
+#[test]
+fn a_delivery_is_new_once() {
+    let mut life = Life::new(json!({}));
+    let first = life.see(0, vec![ended(0, Delivered, Reason::Delivered)]);
+    assert_eq!(reasons(&first.new), ["Delivered"]);
+    let again = life.see(0, vec![ended(0, Delivered, Reason::Delivered)]);
+    assert_eq!((again.new.len(), again.recent.len()), (0, 1));
+}
+
+#[test]
+fn what_ended_while_the_operator_was_away_is_caught_up_with_in_its_order() {
+    let mut life = Life::new(json!({}));
+    let runs = vec![ended(2, Delivered, Reason::Delivered), ended(1, Failed, Reason::ReceiverError)];
+    let record = life.see(3, runs);
+    assert_eq!(reasons(&record.new), ["ReceiverError", "Delivered"]);
+    assert_eq!(reasons(&record.recent), ["Delivered", "ReceiverError"]);
+}
+
+#[test]
+fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants_and_what_healthy_needs() {
+    let mut life = Life::new(json!({}));
+    life.schedule.spec.history = History { successful: 2, failed: 4 };
+    let runs = |from: i64, to, class, reason| (from..to).map(move |due| ended(due, class, reason));
+    let mut seen: Vec<_> = runs(0, 5, Delivered, Reason::Delivered).collect();
+    seen.extend(runs(5, 11, Failed, Reason::ReceiverError));
+    let times = |record: &Record| {
+        record.recent.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&life.see(11, seen)), [10, 9, 8, 7, 4, 3].map(minute));
+    life.schedule.spec.history = History { successful: 0, failed: 0 };
+    assert_eq!(times(&life.see(11, Vec::new())), [10, 9, 8, 4].map(minute));
+}
+
+#[test]
+fn what_never_began_is_recorded_and_its_job_given_up() {
+    let mut life = Life::new(json!({}));
+    let early = life.see(0, vec![run(0, json!({}), Vec::new())]);
+    assert_eq!((early.new.len(), early.given_up.len()), (0, 0));
+    assert_eq!(early.open_until, Some(minute(0) + SignedDuration::from_secs(55)), "the deadline and the margin");
+    let late = life.see(1, vec![run(0, json!({}), Vec::new())]);
+    assert_eq!(reasons(&late.new), ["PodNotCreated"]);
+    assert_eq!(late.given_up.len(), 1);
+}
+
+#[test]
+fn a_missed_time_is_recorded_once_and_only_while_the_schedule_was_in_force() {
+    let mut life = Life::new(json!({}));
+    assert_eq!(life.see(0, Vec::new()).new, [], "it has only just begun");
+    let missed = life.see(2, Vec::new());
+    assert_eq!(reasons(&missed.new), ["DeadlineMissed"]);
+    assert_eq!(missed.new[0].scheduled_time, Some(Time(minute(1))));
+    assert_eq!(life.see(2, Vec::new()).new, []);
+
+    life.spec = json!({"suspend": true});
+    assert_eq!(life.see(9, Vec::new()).accounted_until, None);
+    life.spec = json!({});
+    assert_eq!(life.see(10, Vec::new()).new, [], "nothing was due while it was suspended");
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.see(20, Vec::new()).new, [], "another spec has other times");
+}
+
+#[test]
+fn a_time_that_a_run_got_in_the_way_of_is_missed_for_it() {
+    let mut life = Life::new(json!({}));
+    life.see(0, Vec::new());
+    let running = json!({"containerStatuses": [{
+        "name": "sender", "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}},
+    }]});
+    let record = life.see(4, vec![run(1, json!({}), vec![running])]);
+    assert_eq!(reasons(&record.new), ["PreviousStillRunning", "PreviousStillRunning"], "2 and 3");
+}
+
+#[test]
+fn a_trigger_is_made_once_for_a_value() {
+    let mut life = Life::new(json!({}));
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "one".into())].into());
+    let first = life.see(0, Vec::new()).trigger.unwrap();
+    assert!(life.see(0, Vec::new()).trigger.is_none());
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "two".into())].into());
+    let second = life.see(1, Vec::new()).trigger.unwrap();
+    assert_ne!(first.id, second.id);
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), String::new())].into());
+    assert!(life.see(1, Vec::new()).trigger.is_none(), "no value asks for nothing");
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "x".repeat(100_000))].into());
+    assert_eq!(life.see(1, Vec::new()).trigger.unwrap().value.len(), 128);
+    assert!(life.see(1, Vec::new()).trigger.is_none());
+}
+
+#[test]
+fn a_receiver_that_is_gone_pauses_and_a_trigger_goes_on() {
+    let gone = || ended(1, FailedPermanently, Reason::ReceiverGone);
+    let mut life = Life::new(json!({}));
+    assert_eq!(life.see(1, vec![gone()]).paused_generation, Some(1));
+    assert_eq!(life.see(2, vec![gone()]).paused_generation, Some(1));
+    assert_eq!(life.see(90, vec![gone()]).new, [], "nothing is missed meanwhile");
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "again".into())].into());
+    let resumed = life.see(91, vec![gone()]);
+    assert_eq!((resumed.paused_generation, resumed.trigger.is_some()), (None, true));
+    assert_eq!(life.see(91, vec![gone()]).paused_generation, None, "the old answer counts once");
+    let gone_again = run(91, over(), vec![said(FailedPermanently, Reason::ReceiverGone)]);
+    assert_eq!(life.see(92, vec![gone(), gone_again]).paused_generation, Some(1));
+}
+
+#[test]
+fn an_old_answer_does_not_pause_a_new_spec() {
+    let mut life = Life::new(json!({}));
+    life.schedule.metadata.generation = Some(2);
+    let record = life.see(1, vec![ended(1, FailedPermanently, Reason::ReceiverGone)]);
+    assert_eq!((record.paused_generation, record.new.len()), (None, 1));
+}

@@ -1,0 +1,126 @@
+//! The conditions of a schedule, as kstatus has them: `kubectl wait` and Argo CD look at `Ready`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Pause, Progress, pause};
+use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule};
+use crate::operator::apply::ApplyError;
+use crate::operator::record::{Record, UNHEALTHY_AFTER};
+
+/// The condition that says whether the CronJob is in place.
+pub(in crate::operator) const SCHEDULED: &str = "Scheduled";
+
+/// Every condition, after a reconcile.
+pub(super) fn conditions(
+    schedule: &WebhookSchedule,
+    progress: &Progress<'_>,
+    record: &Record,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let recent = &record.recent;
+    let mut facts = vec![accepted(progress), scheduled(progress, record), target_allowed(recent), healthy(recent)];
+    facts.push(ready(&facts));
+    let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
+    facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
+}
+
+/// A condition before it is compared with the one that stands.
+struct Fact {
+    kind: &'static str,
+    status: &'static str,
+    reason: String,
+    message: String,
+}
+
+impl Fact {
+    fn new(kind: &'static str, status: &'static str, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, status, reason: reason.into(), message: message.into() }
+    }
+
+    /// The time of the last transition is that of the last change of the condition's status.
+    fn condition(self, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
+        let unchanged = old.iter().find(|old| old.type_ == self.kind && old.status == self.status);
+        Condition {
+            type_: self.kind.into(),
+            status: self.status.into(),
+            reason: self.reason,
+            message: self.message,
+            observed_generation: generation,
+            last_transition_time: unchanged.map_or(Time(now), |old| old.last_transition_time.clone()),
+        }
+    }
+}
+
+fn accepted(progress: &Progress<'_>) -> Fact {
+    match progress {
+        Progress::Refused(refusal) => Fact::new("Accepted", "False", refusal.reason(), refusal.to_string()),
+        Progress::Applied(valid) | Progress::Blocked(valid, _) => {
+            Fact::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
+        }
+    }
+}
+
+fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
+    match progress {
+        Progress::Applied(valid) => match pause(valid, record) {
+            None => Fact::new(SCHEDULED, "True", "Scheduled", "the CronJob is in place"),
+            Some(Pause::Suspended) => {
+                Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
+            }
+            Some(Pause::ReceiverGone) => Fact::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
+        },
+        Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
+            Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
+        }
+        Progress::Blocked(_, ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
+            let message = format!("the {kind} could not be written; it is tried again");
+            Fact::new(SCHEDULED, "False", "ApplyFailed", message)
+        }
+        Progress::Refused(_) => {
+            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+        }
+    }
+}
+
+const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
+    after a change in a Secret, give the annotation postern.dev/trigger a new value";
+
+/// By the last delivery of which the sender said anything.
+fn target_allowed(recent: &[DeliveryStatus]) -> Fact {
+    let judged = recent.iter().find(|delivery| delivery.outcome == DeliveryOutcome::Refused || delivery.attempts > 0);
+    match judged {
+        None => Fact::new("TargetAllowed", "Unknown", "NotTried", "no delivery has been made yet"),
+        Some(last) if last.outcome == DeliveryOutcome::Refused => {
+            Fact::new("TargetAllowed", "False", last.reason.clone(), last.detail.clone().unwrap_or_default())
+        }
+        Some(_) => Fact::new("TargetAllowed", "True", "Allowed", "the last delivery was not refused"),
+    }
+}
+
+fn healthy(recent: &[DeliveryStatus]) -> Fact {
+    let failures = recent.iter().take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered).count();
+    match recent.first() {
+        None => Fact::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
+        Some(last) if failures >= UNHEALTHY_AFTER => {
+            let message = format!("the last {failures} deliveries failed; the latest: {}", last.reason);
+            Fact::new("Healthy", "False", "DeliveriesFailing", message)
+        }
+        Some(_) => {
+            Fact::new("Healthy", "True", "Delivering", format!("fewer than {UNHEALTHY_AFTER} failures in a row"))
+        }
+    }
+}
+
+/// Ready is what `kubectl wait` and Argo CD look at: whether the schedule does what its spec says. A paused one does.
+fn ready(facts: &[Fact]) -> Fact {
+    let wrong = facts.iter().find(|fact| {
+        matches!(fact.kind, "Accepted" | SCHEDULED | "TargetAllowed")
+            && fact.status == "False"
+            && fact.reason != "Suspended"
+    });
+    match wrong {
+        None => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
+        Some(fact) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
+    }
+}

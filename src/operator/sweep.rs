@@ -1,0 +1,83 @@
+//! Removes what belongs to no schedule any more: a namespace's children after its last schedule, and what was orphaned.
+//!
+//! What a schedule owns goes with it by Kubernetes' garbage collection, whether the operator is there or not.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::apply::{Applier, ApplyError};
+use super::dereference::Stores;
+use super::names::SCHEDULE_LABEL;
+use super::retry::Failures;
+use crate::api::WebhookSchedule;
+
+/// What every sweep shares.
+pub(super) struct Broom {
+    pub(super) client: Client,
+    pub(super) schedules: Store<WebhookSchedule>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) failures: Failures,
+}
+
+/// Deletes what belongs to no schedule in one namespace.
+pub(super) async fn sweep(
+    namespace: Arc<PartialObjectMeta<Namespace>>,
+    broom: Arc<Broom>,
+) -> Result<Action, ApplyError> {
+    let name = namespace.name_any();
+    let Broom { client, schedules, stores, failures } = &*broom;
+    if namespace.metadata.deletion_timestamp.is_none() {
+        let applier = Applier { client: client.clone() };
+        delete_all(&applier, of(&stores.cron_jobs, &name, is_orphan)).await?;
+        delete_all(&applier, of(&stores.jobs, &name, is_orphan)).await?;
+        // The policy outlives the last pod that is under it.
+        let in_use = schedules.find(|schedule| schedule.namespace().as_deref() == Some(&name)).is_some()
+            || stores.pods.find(|pod| pod.namespace().as_deref() == Some(&name)).is_some();
+        if !in_use {
+            delete_all(&applier, of(&stores.network_policies, &name, |_| true)).await?;
+            delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
+        }
+    }
+    failures.forget(&name);
+    Ok(Action::await_change())
+}
+
+/// Tries again what failed.
+#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
+pub(super) fn on_error(namespace: Arc<PartialObjectMeta<Namespace>>, error: &ApplyError, broom: Arc<Broom>) -> Action {
+    tracing::warn!(%error, "what belongs to no schedule could not be removed; it is tried again");
+    Action::requeue(broom.failures.wait(&namespace.name_any()))
+}
+
+/// What was made for a schedule and has lost its owner.
+fn is_orphan(object: &impl ResourceExt) -> bool {
+    object.labels().contains_key(SCHEDULE_LABEL)
+        && object.meta().deletion_timestamp.is_none()
+        && !object.owner_references().iter().any(|owner| owner.controller == Some(true))
+}
+
+fn of<K: Resource<DynamicType = ()> + Clone>(
+    store: &Store<K>,
+    namespace: &str,
+    and: impl Fn(&K) -> bool,
+) -> Vec<Arc<K>> {
+    store.state_filter(|object| object.meta().namespace.as_deref() == Some(namespace) && and(object))
+}
+
+async fn delete_all<K>(applier: &Applier, objects: Vec<Arc<K>>) -> Result<(), ApplyError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    for object in objects {
+        applier.delete(&*object).await?;
+    }
+    Ok(())
+}

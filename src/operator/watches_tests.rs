@@ -1,0 +1,93 @@
+//! What several watches look like as one.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::ObjectMeta;
+
+use super::*;
+
+fn object(namespace: &str, name: &str) -> ConfigMap {
+    let metadata = ObjectMeta { namespace: Some(namespace.into()), name: Some(name.into()), ..ObjectMeta::default() };
+    ConfigMap { metadata, ..ConfigMap::default() }
+}
+
+/// The events of two namespaces as one, and the cache that they fill.
+struct Two {
+    merged: Merged<ConfigMap>,
+    writer: reflector::store::Writer<ConfigMap>,
+}
+
+impl Two {
+    fn new() -> Self {
+        let (cache, writer) = reflector::store();
+        let listings = vec![Listing::new(Some("a".into())), Listing::new(Some("b".into()))];
+        Self { merged: Merged { listings, first: Some(HashMap::new()), cache }, writer }
+    }
+
+    /// What comes out for an event of the first or second namespace.
+    fn take(&mut self, index: usize, event: Event<ConfigMap>) -> Vec<Event<ConfigMap>> {
+        let events = self.merged.take(index, event);
+        for event in &events {
+            self.writer.apply_watcher_event(event);
+        }
+        events
+    }
+
+    fn listed() -> Self {
+        let mut two = Self::new();
+        two.take(0, Event::Init);
+        two.take(0, Event::InitApply(object("a", "one")));
+        two.take(0, Event::InitDone);
+        two.take(1, Event::Init);
+        two.take(1, Event::InitApply(object("b", "one")));
+        two.take(1, Event::InitDone);
+        two
+    }
+
+    fn cached(&self) -> Vec<String> {
+        let objects = self.merged.cache.state();
+        let name = |object: &ConfigMap| {
+            object.metadata.clone().namespace.unwrap() + "/" + object.metadata.name.as_ref().unwrap()
+        };
+        let mut names: Vec<_> = objects.iter().map(|object| name(object)).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn nothing_is_known_before_every_namespace_was_listed() {
+    let mut two = Two::new();
+    two.take(0, Event::Init);
+    two.take(0, Event::InitApply(object("a", "one")));
+    two.take(0, Event::InitDone);
+    // Changes of the one namespace while the other is still being listed.
+    two.take(0, Event::Apply(object("a", "two")));
+    two.take(0, Event::Delete(object("a", "one")));
+    assert!(two.cached().is_empty());
+    two.take(1, Event::Init);
+    two.take(1, Event::InitApply(object("b", "one")));
+    two.take(1, Event::InitDone);
+    assert_eq!(two.cached(), ["a/two", "b/one"]);
+}
+
+#[test]
+fn a_first_listing_that_starts_over_forgets_what_it_had() {
+    let mut two = Two::new();
+    two.take(0, Event::Init);
+    two.take(0, Event::InitApply(object("a", "one")));
+    two.take(0, Event::Init);
+    two.take(0, Event::InitDone);
+    two.take(1, Event::Init);
+    two.take(1, Event::InitDone);
+    assert!(two.cached().is_empty());
+}
+
+#[test]
+fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
+    let mut two = Two::listed();
+    two.take(0, Event::Init);
+    two.take(0, Event::InitApply(object("a", "two")));
+    let deleted = two.take(0, Event::InitDone);
+    assert!(matches!(&deleted[..], [Event::Delete(gone)] if gone.metadata.name.as_deref() == Some("one")));
+    assert_eq!(two.cached(), ["a/two", "b/one"]);
+}
