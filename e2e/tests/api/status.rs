@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use postern::api::{
-    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, WebhookSchedule, WebhookScheduleStatus,
+    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use serde_json::{Value, json};
 
@@ -62,6 +62,13 @@ fn fullest() -> WebhookScheduleStatus {
         next_delivery_time: Some(at("2026-01-01T02:37:00Z")),
         last_delivery: Some(delivery.clone()),
         recent_deliveries: vec![delivery; 40],
+        accounted_until: Some(at("2026-01-01T02:37:00Z")),
+        last_trigger: Some(TriggerStatus {
+            value: "t".repeat(128),
+            id: format!("msg_{}", "a".repeat(64)),
+            time: at("2026-01-01T02:37:00Z"),
+        }),
+        paused_generation: Some(1),
         signing_keys: vec![key; 16],
     }
 }

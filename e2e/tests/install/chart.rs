@@ -37,6 +37,9 @@ networkPolicy: {apiServer: {cidrs: [192.0.2.10/32], ports: [6443]}}
 tiers: {premium: {allowedHosts: ['*.example.com'], allowedPorts: [8443], allowedCIDRs: [10.1.0.0/28]}}
 ";
 
+/// The operator's own, as a kubelet writes it.
+const RESOLV_CONF: &str = "search postern-system.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
+
 fn values_file() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), EVERYTHING).unwrap();
@@ -77,10 +80,10 @@ fn the_operator_can_read_the_configuration_that_it_is_given() {
     for objects in rendered {
         let map = &objects["ConfigMap postern-system postern-operator"];
         let config = text(map, "/data/config.yaml");
-        Settings::read(config).unwrap_or_else(|problem| panic!("{problem}\n{config}"));
+        Settings::read(config, RESOLV_CONF).unwrap_or_else(|problem| panic!("{problem}\n{config}"));
     }
     let changed = &chart(&everything)["ConfigMap postern-system postern-operator"];
-    let settings = Settings::read(text(changed, "/data/config.yaml")).unwrap();
+    let settings = Settings::read(text(changed, "/data/config.yaml"), RESOLV_CONF).unwrap();
     assert_eq!(settings.sender.image, "registry.example/postern-sender:v9");
     assert_eq!(settings.sender.priority_class_name.as_deref(), Some("senders"));
     assert_eq!(settings.name_servers.len(), 2);
