@@ -70,6 +70,14 @@ impl<'a> Person<'a> {
         Ok(printed)
     }
 
+    /// Shows the conditions of a schedule that a `JSONPath` selects.
+    pub fn conditions_of(&self, schedule: &str, selected: &str) -> Result<String, String> {
+        let line = r#"{.type}={.status} {.reason}: {.message}{"\n"}"#;
+        let path = format!("jsonpath={{range .status.conditions{selected}}}{line}{{end}}");
+        let shown = format!("kubectl get whs {schedule} -o '{path}'");
+        self.does_words(&shown, &["kubectl", "get", "whs", schedule, "-o", &path])
+    }
+
     /// Gives a command that must be refused.
     pub fn is_refused(&self, command: &str) -> Result<(), String> {
         tell::command(self.name, command);

@@ -141,18 +141,12 @@ pub fn refuse_to_go_inward(alice: &Person) -> Result<(), String> {
     alice.does("kubectl create secret generic inward-hook --from-literal=url=https://10.96.0.1/api/v1/secrets")?;
     alice.does("kubectl apply -f e2e/demo/inward.yaml")?;
     alice.does("kubectl wait whs/inward --for=condition=TargetAllowed=False --timeout=90s")?;
-    let reason = alice.does_words(
-        "kubectl get whs inward -o jsonpath='{.status.conditions[?(@.type==\"TargetAllowed\")]}'",
-        &[
-            "kubectl",
-            "get",
-            "whs",
-            "inward",
-            "-o",
-            "jsonpath={range .status.conditions[?(@.type==\"TargetAllowed\")]}{.reason}: {.message}{end}",
-        ],
-    )?;
-    if reason.starts_with("AddressInternal: ") { Ok(()) } else { Err(format!("it was refused for {reason}")) }
+    let reason = alice.conditions_of("inward", r#"[?(@.type=="TargetAllowed")]"#)?;
+    if reason.starts_with("TargetAllowed=False AddressInternal: ") {
+        Ok(())
+    } else {
+        Err(format!("it was refused for {reason}"))
+    }
 }
 
 pub fn show_status(alice: &Person) -> Result<(), String> {
@@ -162,17 +156,7 @@ pub fn show_status(alice: &Person) -> Result<(), String> {
         alice.quietly(&["kubectl", "wait", &format!("whs/{schedule}"), delivered, "--timeout=60s"])?;
     }
     alice.does("kubectl get whs")?;
-    alice.does_words(
-        "kubectl get whs on-demand -o jsonpath='{.status.conditions}'",
-        &[
-            "kubectl",
-            "get",
-            "whs",
-            "on-demand",
-            "-o",
-            "jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{\"\\n\"}{end}",
-        ],
-    )?;
+    alice.conditions_of("on-demand", "[*]")?;
     say("\nThe receiver ends with this demo, so she pauses the schedule:");
     alice.does_words(
         "kubectl patch whs every-minute --type=merge -p '{\"spec\":{\"suspend\":true}}'",
@@ -184,10 +168,11 @@ pub fn show_status(alice: &Person) -> Result<(), String> {
 /// Says how to go on; returns the demo's last line.
 pub fn end(cluster: &Cluster, inbox: &mut Inbox) -> String {
     chapter("Look around");
-    let dir = cluster.dir.display();
+    let alice = cluster.dir.join("alice.kubeconfig");
+    let alice = alice.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(&alice).display();
     for (words, what) in [
         ("CLUSTER=demo e2e/kubectl get whs -A".to_owned(), "as admin"),
-        (format!("CLUSTER=demo e2e/kubectl --kubeconfig={dir}/alice.kubeconfig describe whs on-demand"), "as Alice"),
+        (format!("CLUSTER=demo e2e/kubectl --kubeconfig={alice} describe whs on-demand"), "as Alice"),
         (
             "CLUSTER=demo e2e/kubectl -n postern-system logs deployment/postern-operator".to_owned(),
             "the operator's log",

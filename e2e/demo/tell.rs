@@ -1,8 +1,11 @@
 //! How the demo speaks: headings, sentences, and commands with what they answer.
 
+use std::io::{IsTerminal as _, stdout};
+
 /// Begins a chapter.
 pub fn chapter(title: &str) {
-    println!("\n\x1b[1m== {title}\x1b[0m");
+    let (bold, plain) = if stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    println!("\n{bold}== {title}{plain}");
 }
 
 /// A sentence or several.

@@ -7,7 +7,7 @@ use postern::operator::settings::Settings;
 use serde_json::json;
 
 use super::objects::{chart, kustomize, run, template, text};
-use crate::harness::{eventually, install_crds, on_cluster};
+use crate::harness::{install_crds, on_cluster};
 
 /// Every value that changes what is rendered, changed.
 const EVERYTHING: &str = "
@@ -107,17 +107,14 @@ fn the_api_server_takes_every_object_and_warns_of_none() {
         let label = Patch::Merge(json!({"metadata": {"labels": {"pod-security.kubernetes.io/warn": "restricted"}}}));
         let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
         namespaces.patch(&namespace, &PatchParams::default(), &label).await.unwrap();
+        // After which the label above is seen, too.
+        cluster.restrict(&namespace).await;
         let everything = values_file();
         let watched = format!("watchNamespaces={{{namespace}}}");
         for args in [&[][..], &["--values", everything.path().to_str().unwrap()], &["--set", &watched]] {
             let objects = template(&[args, &["--namespace", &namespace]].concat()).unwrap();
-            let script = "kubectl apply --server-side --dry-run=server --validate=strict --filename=- 2>&1";
-            let said = eventually("the label to be seen", async || {
-                cluster
-                    .run(&["sh", "-c", script], &objects)
-                    .and_then(|said| if said.contains("Warning") { Err(said) } else { Ok(said) })
-            })
-            .await;
+            let script = "kubectl apply --server-side --force-conflicts --dry-run=server --validate=strict -f- 2>&1";
+            let said = cluster.run(&["sh", "-c", script], &objects).unwrap();
             assert!(said.lines().count() > 15, "{said}");
             assert!(said.lines().all(|line| line.ends_with("serverside-applied (server dry run)")), "{said}");
         }
