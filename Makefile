@@ -37,7 +37,7 @@ test-e2e: $(cluster) sender ## tests on a real cluster, which is started for the
 	cargo test --test e2e --no-run
 	@$(cluster) up test
 	@$(cluster) image e2e/images/postern-sender test
-	cargo test --test e2e -- --skip operator:: && cargo test --test e2e operator:: || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
+	cargo test --test e2e -- --test-threads 4 || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
 	@$(cluster) down test
 
 lint: ## formatting, clippy, vet

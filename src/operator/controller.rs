@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
@@ -81,6 +81,8 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
         .for_each(|result| async move {
             match result {
                 Ok((schedule, _)) => tracing::debug!(%schedule, "reconciled"),
+                // It was deleted before its turn came.
+                Err(controller::Error::ObjectNotFound(_)) => {}
                 Err(error) => tracing::warn!(%error, "reconcile failed"),
             }
         });

@@ -55,7 +55,7 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
 
     let (mut seen, mut given_up, mut open_until) = (Vec::new(), Vec::new(), None);
     for (run, due) in &runs {
-        let until = due.as_ref().map(|due| due.time + SignedDuration::from_secs(deadline + MARGIN));
+        let until = due.as_ref().map(|due| begins_until(&run.job, due, deadline));
         match standing(run, due.as_ref(), until, now) {
             Standing::Underway => open_until = earliest(open_until, until.filter(|until| *until >= now)),
             Standing::Ended(delivery) => seen.push(delivery),
@@ -100,6 +100,13 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         new,
         given_up,
     }
+}
+
+/// When the sender of a Job may begin at the latest; one that was made late has some time all the same.
+fn begins_until(job: &Job, due: &Due, deadline: i64) -> Timestamp {
+    let until = due.time + SignedDuration::from_secs(deadline);
+    let made = job.creation_timestamp().map_or(until, |made| made.0);
+    until.max(made) + SignedDuration::from_secs(MARGIN)
 }
 
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {

@@ -89,6 +89,15 @@ fn what_never_began_is_recorded_and_its_job_given_up() {
 }
 
 #[test]
+fn a_job_that_was_made_at_the_last_moment_has_time_to_begin() {
+    let mut life = Life::new(json!({}));
+    let mut late = run(0, json!({}), Vec::new());
+    Arc::make_mut(&mut late.job).metadata.creation_timestamp = Some(Time(minute(1)));
+    let record = life.see(1, vec![late]);
+    assert_eq!((record.new.len(), record.open_until), (0, Some(minute(1) + SignedDuration::from_secs(10))));
+}
+
+#[test]
 fn a_missed_time_is_recorded_once_and_only_while_the_schedule_was_in_force() {
     let mut life = Life::new(json!({}));
     assert_eq!(life.see(0, Vec::new()).new, [], "it has only just begun");

@@ -62,11 +62,11 @@ fn fullest() -> WebhookScheduleStatus {
         next_delivery_time: Some(at("2026-01-01T02:37:00Z")),
         last_delivery: Some(delivery.clone()),
         recent_deliveries: vec![delivery; 40],
-        accounted_until: Some(at("2026-01-01T02:37:00Z")),
+        accounted_until: Some(at("2026-01-01T00:00:00Z")),
         last_trigger: Some(TriggerStatus {
-            value: "t".repeat(128),
-            id: format!("msg_{}", "a".repeat(64)),
-            time: at("2026-01-01T02:37:00Z"),
+            value: "v".repeat(128),
+            id: format!("msg_{}", "f".repeat(64)),
+            time: at("2026-01-01T00:00:00Z"),
         }),
         paused_generation: Some(1),
         signing_keys: vec![key; 16],
@@ -116,6 +116,11 @@ fn refuse_a_status_that_grows_without_bound() {
                 "/status/lastDelivery/reason",
                 json!("in so many words"),
                 "status.lastDelivery.reason: Invalid value: \"in so many words\"",
+            ),
+            (
+                "/status/lastTrigger/value",
+                json!("v".repeat(129)),
+                "status.lastTrigger.value: Too long: may not be more than 128 bytes",
             ),
             ("/status/conditions/0/reason", json!(""), "status.conditions[0].reason: Invalid value: \"\""),
         ] {

@@ -1,5 +1,5 @@
 //! How the tests reach a cluster: its networks, its API server, its pods, the DNS and the hosts of its internet. Only
-//! `crds`, `operator` and `sender` know Postern; the rest serves the tests of every feature.
+//! `crds`, `operator`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
 
 mod cluster;
 mod command;
@@ -10,6 +10,7 @@ mod operator;
 mod packets;
 mod pod;
 mod sender;
+mod tenant;
 mod wait;
 
 // The receivers of the sender's own tests, which have them on the loopback interface.
@@ -25,9 +26,9 @@ pub use cluster::{Cluster, dir_of, on_cluster, pid_of};
 pub use crds::install_crds;
 pub use internet::{DnsAnswer, Host};
 pub use network::Network;
-pub use operator::Tenant;
 use packets::Packets;
 pub use pod::Pod;
 pub(crate) use receiver::{OK, Receiver, Stream};
 pub use sender::{Delivery, Ended};
+pub use tenant::{KEY, Tenant};
 pub use wait::eventually;

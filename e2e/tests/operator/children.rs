@@ -1,79 +1,14 @@
-//! What the operator makes of a schedule, on a real cluster, down to the request that arrives.
+//! What the operator makes for a schedule, keeps as it made it, and removes.
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Resource as _, ResourceExt};
-use postern::api::DeliveryOutcome;
 use postern::operator::names;
 use serde_json::json;
-use standardwebhooks::Webhook;
 
-use crate::harness::{Certificates, DnsAnswer, OK, Receiver, Tenant, eventually, on_cluster};
-
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const INTERNET: &str = "198.51.100.10";
-
-#[test]
-fn a_schedule_becomes_a_delivery_that_the_official_library_verifies_and_its_status_says_so() {
-    on_cluster(|cluster, namespace| async move {
-        let host = format!("hooks.{namespace}.example");
-        cluster.set_dns(&host, &[DnsAnswer::addresses([INTERNET])]);
-        let listener = cluster.listen_on_the_internet(INTERNET, 8443);
-        let receiver = Receiver::on(listener, Certificates::good(&host), false, Receiver::by_turns([OK]));
-        let tenant = Tenant::new(cluster.clone(), namespace.clone()).await;
-        tenant.cluster.restrict(&namespace).await;
-        let url = format!("https://{host}:8443/hook?token=a-canary");
-        tenant.make_secret(json!({"url": url, "key": KEY}), &receiver.certificates).await;
-        tenant.make_schedule("report", r#"{"type":"report.due","data":{}}"#).await;
-
-        tenant.condition("report", "Ready", "True", "Ready").await;
-        tenant.tick("report").await;
-
-        let status = eventually("the delivery in the status", async || {
-            let status = tenant.schedules.get("report").await.unwrap().status.unwrap();
-            if status.last_delivery.is_some() { Ok(status) } else { Err(status.conditions) }
-        })
-        .await;
-        let last = status.last_delivery.clone().unwrap();
-        assert_eq!(
-            (last.outcome, last.http_status, last.attempts),
-            (DeliveryOutcome::Delivered, Some(200), 1),
-            "{last:?}"
-        );
-        assert_eq!(last.target.as_deref(), Some(format!("https://{host}:8443/...").as_str()));
-        assert!(!serde_json::to_string(&status).unwrap().contains("a-canary"));
-        tenant.condition("report", "Healthy", "True", "Delivering").await;
-        tenant.condition("report", "TargetAllowed", "True", "Allowed").await;
-
-        let request = receiver.only_request();
-        Webhook::new(KEY).unwrap().verify(&request.body, &request.header_map()).unwrap();
-        assert_eq!(request.header("webhook-id"), last.id.as_deref());
-    });
-}
-
-#[test]
-fn a_url_that_leads_inward_and_a_missing_key_are_named_in_the_conditions() {
-    on_cluster(|cluster, namespace| async move {
-        let tenant = Tenant::new(cluster, namespace).await;
-        let certificates = Certificates::good("unused.example");
-        tenant.make_secret(json!({"url": "https://10.96.0.1/"}), &certificates).await;
-        tenant.make_schedule("inward", "{}").await;
-        tenant.tick("inward").await;
-        let message = tenant.condition("inward", "TargetAllowed", "False", "AddressInternal").await;
-        assert!(message.contains("10.96.0.1 is in 10.96.0.0/16, one of the cluster's own ranges"), "{message}");
-
-        let public = Patch::Merge(json!({"stringData": {"url": "https://hooks.example/"}}));
-        let secrets: Api<k8s_openapi::api::core::v1::Secret> =
-            Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
-        secrets.patch("hook", &PatchParams::default(), &public).await.unwrap();
-        tenant.make_schedule("keyless", "{}").await;
-        tenant.tick("keyless").await;
-        let message = tenant.condition("keyless", "Ready", "False", "ReferenceMissing").await;
-        assert!(message.contains("Secret hook has no key key"), "{message}");
-    });
-}
+use crate::harness::{Tenant, eventually, on_cluster};
 
 #[test]
 fn what_somebody_changes_in_a_child_is_put_right() {
@@ -108,6 +43,15 @@ fn what_somebody_changes_in_a_child_is_put_right() {
 
         tenant.cron_jobs.delete(&name, &DeleteParams::default()).await.unwrap();
         tenant.cron_job("report", "the CronJob to be made again", |cron_job| cron_job.uid() != made.uid()).await;
+
+        let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let relabel = Patch::Merge(json!({"metadata": {"labels": {names::MANAGED_BY_LABEL: "somebody"}}}));
+        accounts.patch(names::SENDER_CHILDREN, &PatchParams::default(), &relabel).await.unwrap();
+        eventually("the ServiceAccount's label to be put right", async || {
+            let account = accounts.get(names::SENDER_CHILDREN).await.unwrap();
+            if *account.labels() == names::common_labels() { Ok(()) } else { Err(account.metadata) }
+        })
+        .await;
 
         let policies: Api<NetworkPolicy> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
         let policy = policies.get(names::SENDER_CHILDREN).await.unwrap();
@@ -178,8 +122,60 @@ fn a_namespace_whose_tier_is_gone_has_its_deliveries_paused_until_it_is_back() {
         assert_eq!(untouched.resource_version(), imposter.resource_version());
         tenant.cron_jobs.delete(&imposter.name_any(), &DeleteParams::default()).await.unwrap();
         tenant.cron_job("report", "a pause", |cron_job| cron_job.spec.suspend == Some(true)).await;
-        tenant.set_tier("e2e-operator").await;
+        tenant.set_tier(&tenant.namespace).await;
         tenant.cron_job("report", "the end of the pause", |cron_job| cron_job.spec.suspend == Some(false)).await;
         tenant.condition("report", "Ready", "True", "Ready").await;
+    });
+}
+
+#[test]
+fn what_a_namespace_has_for_its_senders_goes_with_its_last_schedule() {
+    on_cluster(|cluster, namespace| async move {
+        let mut tenant = Tenant::new(cluster, namespace).await;
+        let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let policies: Api<NetworkPolicy> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let both_are = async |there: bool| {
+            eventually(&format!("the namespace's children to be there: {there}"), async || {
+                let account = accounts.get_opt(names::SENDER_CHILDREN).await.unwrap().is_some();
+                let policy = policies.get_opt(names::SENDER_CHILDREN).await.unwrap().is_some();
+                if (account, policy) == (there, there) { Ok(()) } else { Err((account, policy)) }
+            })
+            .await;
+        };
+        for name in ["first", "last"] {
+            tenant.make_schedule(name, "{}").await;
+            tenant.condition(name, "Ready", "True", "Ready").await;
+        }
+        tenant.schedules.delete("first", &DeleteParams::default()).await.unwrap();
+        both_are(true).await;
+        tenant.schedules.delete("last", &DeleteParams::default()).await.unwrap();
+        both_are(false).await;
+
+        // The same when nobody is there to see it.
+        tenant.make_schedule("again", "{}").await;
+        tenant.condition("again", "Ready", "True", "Ready").await;
+        tenant.stop_operator();
+        tenant.schedules.delete("again", &DeleteParams::default()).await.unwrap();
+        tenant.start_operator();
+        both_are(false).await;
+    });
+}
+
+#[test]
+fn a_child_without_its_owner_is_deleted_and_made_again_where_its_schedule_is_still_there() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace).await;
+        tenant.make_schedule("report", "{}").await;
+        let made = tenant.cron_job("report", "the CronJob", |_| true).await;
+        let orphaned = Patch::Merge(json!({"metadata": {"ownerReferences": null}}));
+        tenant.cron_jobs.patch(&made.name_any(), &PatchParams::default(), &orphaned).await.unwrap();
+        tenant.cron_job("report", "another CronJob", |cron_job| cron_job.uid() != made.uid()).await;
+
+        tenant.schedules.delete("report", &DeleteParams::orphan()).await.unwrap();
+        eventually("the orphan to be deleted", async || match tenant.cron_jobs.get_opt(&made.name_any()).await {
+            Ok(None) => Ok(()),
+            other => Err(other),
+        })
+        .await;
     });
 }

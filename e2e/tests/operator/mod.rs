@@ -1,0 +1,8 @@
+//! What the operator does on a real cluster. Each test has an operator of its own, which works in the test's namespace alone.
+
+mod children;
+mod deliveries;
+mod fields;
+mod never_ran;
+mod restarts;
+mod triggers;

@@ -1,0 +1,61 @@
+//! An operator that was away, and one that was killed.
+
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use postern::api::DeliveryOutcome;
+
+use crate::harness::{OK, Receiver, Tenant, eventually, on_cluster};
+
+async fn all_jobs_are_over(tenant: &Tenant, count: usize) {
+    let jobs: Api<Job> = tenant.jobs();
+    eventually("the Jobs to be over", async || {
+        let all = jobs.list(&ListParams::default()).await.unwrap().items;
+        let over = all.iter().filter(|job| job.status.as_ref().is_some_and(|status| status.completion_time.is_some()));
+        let over = over.count();
+        if over == count { Ok(()) } else { Err(over) }
+    })
+    .await;
+}
+
+#[test]
+fn deliveries_that_ended_meanwhile_are_caught_up_with_and_none_is_recorded_twice() {
+    on_cluster(|cluster, namespace| async move {
+        let mut tenant = Tenant::new(cluster, namespace).await;
+        let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
+        tenant.make_schedule("report", "{}").await;
+        tenant.tick_of("report", 3).await;
+        tenant.deliveries("report", 1).await;
+        tenant.kill_operator();
+        tenant.tick_of("report", 2).await;
+        tenant.tick_of("report", 1).await;
+        all_jobs_are_over(&tenant, 3).await;
+        tenant.start_operator();
+        let deliveries = tenant.deliveries("report", 3).await;
+        assert!(deliveries.iter().all(|delivery| delivery.outcome == DeliveryOutcome::Delivered), "{deliveries:?}");
+        let times: Vec<_> = deliveries.iter().map(|delivery| delivery.scheduled_time.clone().unwrap()).collect();
+        assert!(times.is_sorted_by(|a, b| a > b), "{times:?}");
+    });
+}
+
+#[test]
+fn a_killed_operator_leaves_nothing_that_the_next_one_does_not_finish() {
+    on_cluster(|cluster, namespace| async move {
+        let mut tenant = Tenant::new(cluster, namespace).await;
+        for round in 0..8 {
+            let name = format!("report-{round}");
+            tenant.make_schedule(&name, "{}").await;
+            // Wherever it is by now.
+            tenant.kill_operator();
+            tenant.start_operator();
+        }
+        for round in 0..8 {
+            let name = format!("report-{round}");
+            tenant.condition(&name, "Ready", "True", "Ready").await;
+            tenant.cron_job(&name, "the CronJob", |cron_job| cron_job.spec.suspend == Some(false)).await;
+        }
+        let cron_jobs = tenant.cron_jobs.list(&ListParams::default()).await.unwrap().items;
+        let names: Vec<_> = cron_jobs.iter().map(ResourceExt::name_any).collect();
+        assert_eq!(names.len(), 8, "{names:?}");
+    });
+}
