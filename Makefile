@@ -6,6 +6,7 @@ SHELL := /bin/bash
 CLUSTER ?= default
 cluster := e2e/.work/bin/cluster
 target := $(shell uname -m)-unknown-linux-gnu
+operator := target/$(target)/release/postern
 sender := target/$(target)/sender/postern-sender
 # Nothing unwinds where a panic aborts, and relocations are packed: 120 kB less.
 sender-flags := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom" \
@@ -21,6 +22,14 @@ test-full: test ## what takes long as well: the cron tests at their full sizes
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 
+demo: $(cluster) operator sender ## see all of it work, on a cluster of its own: about three minutes
+	cargo test --quiet --test demo --no-run
+	@$(cluster) down demo
+	@$(cluster) up demo
+	@$(cluster) image e2e/images/postern demo
+	@$(cluster) image e2e/images/postern-sender demo
+	@cargo test --quiet --test demo
+
 test-unit: ## tests that need no cluster
 	cargo test
 
@@ -35,13 +44,19 @@ lint: ## formatting, clippy, vet
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
-	cargo clippy --test e2e -- -D warnings
+	cargo clippy --test e2e --test demo -- -D warnings
 	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
-crds: ## write crds/ anew from src/api
+crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize want in their own folders
 	cargo build --quiet --bin postern
-	@for crd in webhookschedules webhooktiers; do target/debug/postern crds $$crd > crds/$$crd.yaml; done
+	@for crd in webhookschedules webhooktiers; do \
+	  target/debug/postern crds $$crd | tee charts/postern/crds/$$crd.yaml config/crd/$$crd.yaml > crds/$$crd.yaml; done
+
+operator: ## the operator as it is shipped: one static binary
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --bin postern --target $(target)
+	@install -D $(operator) e2e/.work/bin/postern
+	@ls -l $(operator)
 
 sender: ## the sender as it is shipped: one small static binary
 	RUSTFLAGS='$(sender-flags)' \
@@ -69,7 +84,7 @@ cluster: $(cluster) ## start a real one-node Kubernetes to try things on
 cluster-down: $(cluster) ## end every cluster of this checkout, and leave nothing of them
 	@$(cluster) down
 
-images: $(cluster) sender ## build every image, and print its size
+images: $(cluster) operator sender ## build every image, and print its size
 	@$(cluster) build
 	@for folder in $(images); do $(cluster) image $$folder; done
 
@@ -78,4 +93,4 @@ $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help test test-full test-unit test-e2e lint crds sender bench fuzz cluster cluster-down images
+.PHONY: help demo test test-full test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images

@@ -9,6 +9,7 @@ mod api;
 mod cluster_lifecycle;
 mod cluster_promises;
 mod harness;
+mod install;
 mod operator;
 mod operator_process;
 mod sender_inward;

@@ -1,32 +1,16 @@
 //! What a user of `kubectl` sees.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 use super::submit::Draft;
 use crate::harness::{Cluster, install_crds, on_cluster};
 
-/// Runs `kubectl` in a namespace, as admin: what it prints when it succeeds, else what it complains of.
+/// Runs `kubectl` in a namespace, as admin.
 fn kubectl(cluster: &Cluster, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
-    let name = cluster.dir.file_name().unwrap();
-    let mut process = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"))
-        .arg("exec")
-        .arg(name)
-        .args(["kubectl", "--namespace", namespace])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+    cluster.run(&[&["kubectl", "--namespace", namespace], args].concat(), input)
 }
 
 fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
@@ -38,25 +22,33 @@ fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
 fn admit_every_sample() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/samples");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let files = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         let mut schedules = 0;
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            // Beside the objects lies what the sender alone reads.
-            if path.extension().is_none_or(|extension| extension != "yaml") {
+        for path in files("samples").chain(files("tiers")) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // Beside the objects lies what the sender and kustomize alone read.
+            if path.extension().is_none_or(|extension| extension != "yaml") || name == "kustomization.yaml" {
                 continue;
             }
             let sample = fs::read_to_string(&path).unwrap();
-            let is_schedule = path.file_name().unwrap().to_str().unwrap().starts_with("schedule-");
+            let is_schedule = name.starts_with("schedule-");
             schedules += usize::from(is_schedule);
-            // Tiers belong to the whole cluster, and so to no test.
-            let args: &[&str] = if is_schedule { &["apply", "-f-"] } else { &["apply", "--dry-run=server", "-f-"] };
-            let said = kubectl(&cluster, &namespace, args, &sample);
-            assert!(said.as_ref().is_ok_and(|said| said.contains("created")), "{}: {said:?}", path.display());
+            // Tiers and namespaces belong to the whole cluster, and so to no test.
+            let dry_run: &[&str] = if is_schedule { &[] } else { &["--dry-run=server"] };
+            let args = [&["apply", "--server-side", "-f-"], dry_run].concat();
+            let said = kubectl(&cluster, &namespace, &args, &sample);
+            assert!(
+                said.as_ref().is_ok_and(|said| said.contains("serverside-applied")),
+                "{}: {said:?}",
+                path.display()
+            );
         }
         let listed = kubectl(&cluster, &namespace, &["get", "postern", "-o", "name"], "").unwrap();
-        assert!(schedules >= 3, "{schedules} samples");
-        assert_eq!(listed.lines().count(), schedules, "by category");
+        assert!(schedules >= 11, "{schedules} samples");
+        // The category has the cluster's tiers, too.
+        let listed = listed.lines().filter(|name| name.starts_with("webhookschedule."));
+        assert_eq!(listed.count(), schedules, "by category");
     });
 }
 

@@ -47,7 +47,7 @@ pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> 
 pub fn on<F: Future<Output = ()>>(name: String, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let pid = pid_of(&name);
     let work = async move || {
-        let cluster = Cluster { client: client(&dir_of(&name), "admin").await, dir: dir_of(&name), pid };
+        let cluster = Cluster::open(&name).await;
         let namespace = cluster.make_namespace().await;
         test(cluster.clone(), namespace.clone()).await;
         Api::<Namespace>::all(cluster.client).delete(&namespace, &DeleteParams::default()).await.unwrap();
@@ -65,6 +65,12 @@ pub(super) async fn client(dir: &Path, user: &str) -> Client {
 }
 
 impl Cluster {
+    /// The running cluster of that name. Its client works in the node's network only.
+    pub async fn open(name: &str) -> Self {
+        let dir = dir_of(name);
+        Self { client: client(&dir, "admin").await, dir, pid: pid_of(name) }
+    }
+
     /// Makes a namespace and waits until pods can be made in it.
     async fn make_namespace(&self) -> String {
         let metadata = ObjectMeta { generate_name: Some("e2e-".into()), ..ObjectMeta::default() };

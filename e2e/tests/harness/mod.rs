@@ -2,6 +2,7 @@
 //! `crds`, `operator`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
 
 mod cluster;
+mod command;
 mod crds;
 mod internet;
 mod network;
@@ -19,7 +20,7 @@ mod wait;
 mod certificates;
 #[path = "../../../tests/sender/support/receiver.rs"]
 #[allow(dead_code, reason = "what only the sender's own tests need")]
-mod receiver;
+pub(crate) mod receiver;
 
 pub(crate) use certificates::Certificates;
 pub use cluster::{Cluster, dir_of, on, on_cluster, pid_of};

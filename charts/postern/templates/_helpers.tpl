@@ -1,0 +1,73 @@
+{{/* The labels of everything in the release. */}}
+{{- define "postern.labels" -}}
+app.kubernetes.io/name: postern
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* The pods of the Deployment. */}}
+{{- define "postern.operator" -}}
+app.kubernetes.io/name: postern
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{/* An image's reference, from (list . image). */}}
+{{- define "postern.image" -}}
+{{- $image := index . 1 -}}
+{{- $version := $image.tag | default (index . 0).Chart.AppVersion -}}
+{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $version }}{{ end }}
+{{- end }}
+
+{{/* What a pod of the operator's image is, whichever command it runs: the restricted Pod Security Standard. */}}
+{{- define "postern.pod" -}}
+serviceAccountName: postern-operator
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+volumes:
+  - name: config
+    projected:
+      defaultMode: 288 # 0440
+      sources:
+        - configMap: {name: postern-operator}
+        {{- with .Values.metrics.tlsSecretName }}
+        - secret:
+            name: {{ . }}
+            items: [{key: tls.crt, path: tls/tls.crt}, {key: tls.key, path: tls/tls.key}]
+        {{- end }}
+{{- end }}
+
+{{/* And its container. */}}
+{{- define "postern.container" -}}
+image: {{ include "postern.image" (list . .Values.image) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+  - {name: POSTERN_DEPLOYMENT, value: postern-operator}
+  - {name: POSTERN_LOG, value: {{ .Values.logLevel }}}
+resources: {{ toJson .Values.resources }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+terminationMessagePolicy: FallbackToLogsOnError
+volumeMounts:
+  - {name: config, mountPath: /etc/postern, readOnly: true}
+{{- end }}

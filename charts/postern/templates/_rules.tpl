@@ -1,0 +1,54 @@
+{{/* What the operator may do to schedules and their children. No verb on Secrets is among it. */}}
+{{- define "postern.rules.namespaced" -}}
+- apiGroups: [postern.dev]
+  resources: [webhookschedules]
+  verbs: [get, list, watch]
+- apiGroups: [postern.dev]
+  resources: [webhookschedules/status]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch, create, update, delete]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, update, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, update, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{/* What no Role can give: objects of the whole cluster, and asking who scrapes the metrics. */}}
+{{- define "postern.rules.cluster" -}}
+- apiGroups: [postern.dev]
+  resources: [webhooktiers]
+  verbs: [get, list, watch]
+- apiGroups: [postern.dev]
+  resources: [webhooktiers/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  verbs: [get, list, watch]
+- apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end }}
+
+{{/* The operator, as a binding's subject. */}}
+{{- define "postern.subjects" -}}
+- {kind: ServiceAccount, name: postern-operator, namespace: {{ .Release.Namespace }}}
+{{- end }}
