@@ -10,6 +10,7 @@ mod cluster_lifecycle;
 mod cluster_promises;
 mod harness;
 mod install;
+mod installed;
 mod operator;
 mod operator_process;
 mod sender_inward;

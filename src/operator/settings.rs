@@ -36,8 +36,8 @@ pub struct Settings {
     /// The cluster's DNS domain.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
-    /// Deliveries are spread over this many seconds after the minute: 0 (all at once) to 59.
-    #[serde(default)]
+    /// Deliveries are spread over this many seconds after the minute: 0 (all at once) to 59. Default: 10.
+    #[serde(default = "default_spread_seconds")]
     pub spread_seconds: u32,
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
@@ -149,6 +149,10 @@ fn name_servers(resolv_conf: &str) -> Vec<IpAddr> {
 
 fn default_cluster_domain() -> String {
     "cluster.local".into()
+}
+
+fn default_spread_seconds() -> u32 {
+    10
 }
 
 fn default_concurrency() -> u16 {

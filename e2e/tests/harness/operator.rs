@@ -24,6 +24,7 @@ impl Operator {
         let mut settings = json!({
             "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
             "watchNamespaces": [namespace],
+            "spreadSeconds": 0,
             "nameServers": ["10.96.0.10"],
             "nameServerPods": [{
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
