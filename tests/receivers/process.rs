@@ -24,13 +24,12 @@ impl Process {
 
     /// Sends a request with its headers and body as they are; returns the status of the answer.
     pub(crate) fn answer_to(&self, request: &Request) -> u16 {
-        let mut head = format!("{}\r\n", request.line.replace("?token=t", ""));
-        for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += &format!("content-length: {}\r\n\r\n", request.body.len());
+        let mut lines = vec![request.line.replace("?token=t", "")];
+        let headers = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+        lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+        lines.push(format!("content-length: {}\r\n\r\n", request.body.len()));
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(&[head.as_bytes(), &request.body].concat()).unwrap();
+        stream.write_all(&[lines.join("\r\n").as_bytes(), &request.body].concat()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().parse().unwrap()
