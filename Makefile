@@ -21,6 +21,9 @@ test-full: test test-receivers ## what takes long as well: the cron tests at the
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 
+test-unit: ## tests that need no cluster
+	cargo test
+
 # Copies, so that what package clients write stays out of Git.
 receivers := target/receivers
 test-receivers: ## the receivers of docs/receivers.md, with their languages' libraries, against what the sender sends
@@ -35,9 +38,6 @@ test-receivers: ## the receivers of docs/receivers.md, with their languages' lib
 	cd $(receivers)/typescript && npm install --silent && npx tsc
 	cargo test --test receivers
 
-test-unit: ## tests that need no cluster
-	cargo test
-
 test-e2e: $(cluster) sender ## tests on a real cluster, which is started for them and taken down when they pass
 	cargo test --test e2e --no-run
 	@$(cluster) up test
@@ -48,8 +48,9 @@ test-e2e: $(cluster) sender ## tests on a real cluster, which is started for the
 lint: ## formatting, clippy, vet
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --test receivers -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
-	cargo clippy --test e2e --test receivers -- -D warnings
+	cargo clippy --test e2e -- -D warnings
 	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
