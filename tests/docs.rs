@@ -80,6 +80,19 @@ fn receivers_are_shown_as_they_are_tested() {
     }
 }
 
+#[test]
+fn every_metric_is_in_the_table_of_the_documentation() {
+    let code = fs::read_to_string(root().join("src/operator/metrics/mod.rs")).unwrap();
+    let table = fs::read_to_string(root().join("docs/operator.md")).unwrap();
+    let names: Vec<&str> =
+        code.split("registry.register(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        // With `_total` or `_info` behind it, or not.
+        assert!(table.contains(&format!("\n| `postern_{name}")), "{name} is not in docs/operator.md");
+    }
+}
+
 /// A name of a test: words joined by underscores, many more than any other name in backticks has.
 fn is_test(name: &str) -> bool {
     name.split('_').count() > 4 && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
