@@ -6,4 +6,4 @@ mod receiver;
 
 pub(crate) use certificates::Certificates;
 pub(crate) use folder::{Folder, Ran, now, secret};
-pub(crate) use receiver::{OK, Receiver};
+pub(crate) use receiver::{OK, Receiver, Request};
