@@ -33,7 +33,7 @@ demo: $(cluster) operator sender ## see all of it work, on a cluster of its own:
 test-unit: ## tests that need no cluster
 	cargo test
 
-test-e2e: $(cluster) sender ## tests on a real cluster, which is started for them and taken down when they pass
+test-e2e: $(cluster) operator sender ## tests on a real cluster, which is started for them and taken down when they pass
 	cargo test --test e2e --no-run
 	@$(cluster) up test
 	@$(cluster) image e2e/images/postern-sender test

@@ -98,11 +98,9 @@ fn in_its_own_namespace_the_operator_has_rights_to_its_own_lease_and_deployment_
     for objects in modes() {
         let role = rights(&objects[&format!("Role {NAMESPACE} postern-operator-self")]);
         let expected = [
-            "apps/deployments/scale get postern-operator",
             "apps/deployments/scale patch postern-operator",
             "coordination.k8s.io/leases create",
             "coordination.k8s.io/leases get postern-operator",
-            "coordination.k8s.io/leases patch postern-operator",
             "coordination.k8s.io/leases update postern-operator",
         ];
         assert_eq!(role, expected.map(String::from).into());
