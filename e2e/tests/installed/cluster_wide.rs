@@ -29,7 +29,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         an_upgrade_reaches_the_children(&admin).await;
         admin.finds_the_operator_innocent();
 
-        uninstalled_it_leaves_only_what_it_says(&admin);
+        uninstalled_it_leaves_only_what_it_says(&admin).await;
         installed_again_it_goes_on(&admin).await;
         without_the_operator_nothing_holds_a_namespace_back(&admin);
     });
@@ -95,7 +95,7 @@ async fn an_upgrade_reaches_the_children(admin: &Admin) {
     admin.sees("the limit in the CronJob", "cronjob postern-report --namespace team-a", raised).await;
 }
 
-fn uninstalled_it_leaves_only_what_it_says(admin: &Admin) {
+async fn uninstalled_it_leaves_only_what_it_says(admin: &Admin) {
     admin.does("helm uninstall postern --namespace postern-system --wait --timeout 5m");
     let cron_job = admin.gets("cronjob postern-report --namespace team-a");
     assert_eq!(cron_job["spec"]["suspend"], true);
@@ -105,9 +105,11 @@ fn uninstalled_it_leaves_only_what_it_says(admin: &Admin) {
     for left in ["whs/report --namespace team-a", "webhooktiers/free", "crd/webhookschedules.postern.dev"] {
         admin.gets(left);
     }
-    let own =
-        admin.does("kubectl get all,clusterroles,clusterrolebindings -A -l app.kubernetes.io/name=postern -o name");
-    assert_eq!(own, "");
+    eventually("the operator to be gone", async || match admin.left() {
+        left if left.is_empty() => Ok(()),
+        left => Err(left),
+    })
+    .await;
 }
 
 async fn installed_again_it_goes_on(admin: &Admin) {

@@ -58,12 +58,25 @@ impl Admin {
     }
 
     fn installs(&self, values: &str) {
+        if self.tries("kubectl create namespace postern-system").is_ok() {
+            self.does("kubectl label namespace postern-system pod-security.kubernetes.io/enforce=restricted");
+        }
         self.helm("install", values);
+    }
+
+    /// What is left of the operator, in its namespace and for the whole cluster.
+    fn left(&self) -> Vec<String> {
+        let kinds = "all,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets";
+        let own = self.does(&format!("kubectl get {kinds} --namespace postern-system --output name"));
+        let whole = self.does("kubectl get clusterroles,clusterrolebindings --output name");
+        let kubernetes = |name: &str| name.ends_with("/default") || name.ends_with("/kube-root-ca.crt");
+        let ours = whole.lines().filter(|name| name.contains("postern"));
+        own.lines().filter(|name| !kubernetes(name)).chain(ours).map(String::from).collect()
     }
 
     fn helm(&self, verb: &str, values: &str) {
         self.does(&format!(
-            "helm {verb} postern charts/postern --namespace postern-system --create-namespace \
+            "helm {verb} postern charts/postern --namespace postern-system \
              --values e2e/demo/values.yaml {values} --wait --timeout 3m"
         ));
     }
