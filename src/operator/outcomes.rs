@@ -1,7 +1,7 @@
 //! What became of a run: of a Job and its pods. Both are hostile input: who may write a pod's status writes these.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -124,7 +124,12 @@ fn outcome(pod: &Pod) -> Option<Outcome> {
 }
 
 fn has_begun(pod: &Pod) -> bool {
-    state(pod).is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    state(pod).is_some_and(|state| state.running.is_some() || state.terminated.as_ref().is_some_and(has_run))
+}
+
+/// Whether a container that has ended ever ran: one that could not be started has ended, too.
+fn has_run(terminated: &ContainerStateTerminated) -> bool {
+    !matches!(terminated.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
 }
 
 fn has_ended(pod: &Pod) -> bool {
@@ -187,9 +192,11 @@ fn ended_silently(pod: &Pod, due: Option<&Due>) -> DeliveryStatus {
         (Some("DeadlineExceeded"), _) => POD_DEADLINE_EXCEEDED,
         (Some("Evicted"), _) => EVICTED,
         (_, Some("OOMKilled")) => OUT_OF_MEMORY,
+        _ if terminated.is_some_and(|terminated| !has_run(terminated)) => POD_NOT_STARTED,
         _ => ENDED_SILENTLY,
     };
-    let started_at = terminated.and_then(|terminated| terminated.started_at.clone());
+    let begun = terminated.filter(|terminated| has_run(terminated));
+    let started_at = begun.and_then(|terminated| terminated.started_at.clone());
     let outcome = if has_begun(pod) { DeliveryOutcome::Failed } else { DeliveryOutcome::NotRun };
     DeliveryStatus { started_at, ..without_outcome(outcome, why, due) }
 }

@@ -78,6 +78,10 @@ fn a_pod_without_a_word_tells_by_how_it_ended() {
     assert_eq!(by_container("Error"), "SenderEndedSilently");
     let no_image = ended_as(&run(0, over(), vec![waiting("ImagePullBackOff")]));
     assert_eq!(no_image, (DeliveryOutcome::NotRun, "ImagePullBackOff".into()));
+    let unstartable = terminated(json!({"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}));
+    let Standing::Ended(delivery) = standing_at(&run(0, over(), vec![unstartable]), 1) else { panic!() };
+    let told = (delivery.outcome, &*delivery.reason, delivery.started_at);
+    assert_eq!(told, (DeliveryOutcome::NotRun, "PodNotStarted", None));
     assert_eq!(ended_as(&run(0, over(), Vec::new())).1, "PodLost");
 }
 
