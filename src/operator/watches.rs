@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
-use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
@@ -18,9 +17,7 @@ use tokio::task::JoinSet;
 
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
-
-/// The objects that were touched, in the order in which they were.
-pub(super) type Touched<K> = UnboundedReceiver<K>;
+use super::prune::Prune;
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
@@ -39,30 +36,32 @@ impl Watches {
         Self { client, namespaces, metrics, tasks: JoinSet::new() }
     }
 
-    /// Watches an object of the cluster, which no namespace has.
-    pub(super) fn cluster<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    /// Watches a kind that no namespace has. `on_touch` is called with each object that is there, changed or deleted,
+    /// and whether it was deleted.
+    pub(super) fn cluster<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default())
+        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default(), on_touch)
     }
 
     /// Watches what tenants write.
-    pub(super) fn tenants<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    pub(super) fn tenants<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default())
+        self.start(self.apis(), &watcher::Config::default(), on_touch)
     }
 
     /// Watches what carries Postern's label.
-    pub(super) fn ours<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    pub(super) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")))
+        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        self.start(self.apis(), &ours, on_touch)
     }
 
     fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
@@ -72,16 +71,20 @@ impl Watches {
         self.namespaces.iter().map(|namespace| Api::namespaced(self.client.clone(), namespace)).collect()
     }
 
-    /// Fills a cache, and hands what is touched, deletions too, to each of the receivers.
-    fn start<K, const N: usize>(&mut self, apis: Vec<Api<K>>, config: &watcher::Config) -> (Store<K>, [Touched<K>; N])
+    fn start<K>(
+        &mut self,
+        apis: Vec<Api<K>>,
+        config: &watcher::Config,
+        on_touch: impl Fn(&K, bool) + Send + 'static,
+    ) -> Store<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let (store, writer) = reflector::store();
         let watches = apis.into_iter().map(|api| {
             let namespace = api.namespace().map(str::to_owned);
             let (kind, metrics) = (K::kind(&()), self.metrics.clone());
-            let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
+            let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
                 if let Err(error) = event {
                     metrics.watch_restarted(kind.clone());
                     tracing::warn!(%kind, %error, "a watch failed; it is tried again");
@@ -90,21 +93,18 @@ impl Watches {
             (namespace, events.boxed())
         });
         let merged = merge(watches.collect(), store.clone());
-        let mut seen = Box::pin(reflector::reflector(writer, merged).touched_objects());
-        // Without a bound, since nobody reads before every cache is full; what waits here are clones of what is cached.
-        let (senders, receivers): (Vec<UnboundedSender<_>>, Vec<_>) = (0..N).map(|_| mpsc::unbounded()).unzip();
+        let mut seen = Box::pin(reflector::reflector(writer, merged));
         self.tasks.spawn(async move {
-            // What failed was logged, and the watch goes on.
             while let Some(event) = seen.next().await {
-                let Ok(object) = event else { continue };
-                for sender in &senders {
-                    // Who no longer listens is on its way out.
-                    let _ = sender.unbounded_send(object.clone());
+                match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => on_touch(&object, false),
+                    Ok(Event::Delete(object)) => on_touch(&object, true),
+                    // What failed was logged, and the watch goes on.
+                    Ok(Event::Init | Event::InitDone) | Err(_) => {}
                 }
             }
         });
-        let Ok(receivers) = receivers.try_into() else { unreachable!("N were made") };
-        (store, receivers)
+        store
     }
 }
 
@@ -119,13 +119,15 @@ where
     let listings = watches.iter().map(|(namespace, _)| Listing::new(namespace.clone())).collect();
     let mut merged = Merged { listings, first: Some(HashMap::new()), cache };
     let numbered = watches.into_iter().enumerate();
-    let all: SelectAll<_> = numbered
-        .map(|(index, (_, events))| events.map(move |event| event.map(|event| (index, event))).boxed())
-        .collect();
+    let all: SelectAll<_> =
+        numbered.map(|(index, (_, events))| events.map(move |event| (index, event)).boxed()).collect();
     all.flat_map(move |event| {
         let events = match event {
-            Err(error) => vec![Err(error)],
-            Ok((index, event)) => merged.take(index, event).into_iter().map(Ok).collect(),
+            (index, Ok(event)) => merged.take(index, event).into_iter().map(Ok).collect(),
+            (index, Err(error)) if is_out_of_reach(&error) => {
+                merged.do_without(index).into_iter().map(Ok).chain([Err(error)]).collect()
+            }
+            (_, Err(error)) => vec![Err(error)],
         };
         stream::iter(events)
     })
@@ -171,12 +173,34 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
             }
             Event::InitDone => listing.done = true,
         }
-        if !self.listings.iter().all(|listing| listing.done) {
+        self.fill()
+    }
+
+    /// A namespace that can't be listed, since it or the right to it is gone, holds no other one back.
+    fn do_without(&mut self, index: usize) -> Vec<Event<K>> {
+        let listing = &mut self.listings[index];
+        listing.done |= listing.namespace.is_some();
+        self.fill()
+    }
+
+    /// Fills the cache, once every first listing is done.
+    fn fill(&mut self) -> Vec<Event<K>> {
+        if self.first.is_none() || !self.listings.iter().all(|listing| listing.done) {
             return Vec::new();
         }
         let objects = self.first.take().unwrap_or_default().into_values().map(Event::InitApply);
         std::iter::once(Event::Init).chain(objects).chain([Event::InitDone]).collect()
     }
+}
+
+fn is_out_of_reach(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(source)
+    | watcher::Error::WatchStartFailed(source)
+    | watcher::Error::WatchFailed(source)) = error
+    else {
+        return false;
+    };
+    matches!(source, kube::Error::Api(status) if matches!(status.code, 403 | 404))
 }
 
 /// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and

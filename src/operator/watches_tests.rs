@@ -91,3 +91,28 @@ fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
     assert!(matches!(&deleted[..], [Event::Delete(gone)] if gone.metadata.name.as_deref() == Some("one")));
     assert_eq!(two.cached(), ["a/two", "b/one"]);
 }
+
+#[test]
+fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
+    let mut two = Two::new();
+    two.take(0, Event::Init);
+    two.take(0, Event::InitApply(object("a", "one")));
+    two.take(0, Event::InitDone);
+    for event in two.merged.do_without(1) {
+        two.writer.apply_watcher_event(&event);
+    }
+    assert_eq!(two.cached(), ["a/one"]);
+    // Once it can be listed, what it holds is there too.
+    two.take(1, Event::Init);
+    two.take(1, Event::InitApply(object("b", "one")));
+    two.take(1, Event::InitDone);
+    assert_eq!(two.cached(), ["a/one", "b/one"]);
+}
+
+#[test]
+fn a_whole_cluster_that_cannot_be_listed_is_waited_for() {
+    let (cache, _writer) = reflector::store();
+    let mut merged: Merged<ConfigMap> =
+        Merged { listings: vec![Listing::new(None)], first: Some(HashMap::new()), cache };
+    assert!(merged.do_without(0).is_empty());
+}

@@ -16,7 +16,8 @@ use serde_json::json;
 use standardwebhooks::Webhook;
 
 use process::Process;
-use support::{Folder, OK, Receiver, Request, now, secret};
+use support::receiver::Request;
+use support::{Folder, OK, Receiver, now, secret};
 
 /// Postern signs with a new key of each kind and with the old one; receivers know the old one.
 struct Delivery {

@@ -2,8 +2,8 @@
 
 mod certificates;
 mod folder;
-mod receiver;
+pub(crate) mod receiver;
 
 pub(crate) use certificates::Certificates;
 pub(crate) use folder::{Folder, Ran, now, secret};
-pub(crate) use receiver::{OK, Receiver, Request};
+pub(crate) use receiver::{OK, Receiver};
