@@ -25,6 +25,7 @@ use super::running::Running;
 use super::settings::Settings;
 use super::sweep::{Broom, on_error as on_sweep_error, sweep};
 use super::watches::{Touched, Watches};
+use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookTier};
 
 type NamespaceMetadata = PartialObjectMeta<Namespace>;
@@ -93,19 +94,24 @@ pub async fn run(
     ]);
     let config = Config::default().concurrency(settings.concurrency);
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
+    let written = Written::default();
+    let context = Arc::new(Context { client, settings, stores, recorder, metrics, written });
+    let known_to = context.clone();
     let schedule_events = touched_schedules.inspect(move |schedule| wanted.wanted(&ObjectRef::from_obj(schedule)));
     let reconciling = Controller::for_stream(schedule_events.map(Ok), schedules)
         .with_config(config)
         .graceful_shutdown_on(stop)
         .reconcile_on(to_reconcile.inspect(move |schedule| also_wanted.wanted(schedule)))
-        .run(measured, on_error, Arc::new(Context { client, settings, stores, recorder, metrics }))
-        .for_each(|result| {
+        .run(measured, on_error, context)
+        .for_each(move |result| {
             match result {
                 Ok((schedule, _)) => tracing::debug!(%schedule, "reconciled"),
                 // It was deleted before its turn came.
                 Err(controller::Error::ObjectNotFound(schedule)) => {
                     let namespace = schedule.namespace.unwrap_or_default();
-                    gone.begun(&ObjectRef::new(&schedule.name).within(&namespace));
+                    let schedule = ObjectRef::new(&schedule.name).within(&namespace);
+                    gone.begun(&schedule);
+                    known_to.written.forget(&schedule);
                 }
                 Err(error) => tracing::warn!(%error, "reconcile failed"),
             }

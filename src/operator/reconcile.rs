@@ -18,6 +18,7 @@ use super::record::{Record, record};
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
 use super::validate::{Valid, validate};
+use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
 /// What every reconcile shares.
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) stores: Arc<Stores>,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) written: Written,
 }
 
 /// Why a reconcile has to be tried again.
@@ -58,9 +60,13 @@ impl ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics } = &*context;
+    let Context { client, settings, stores, recorder, metrics, written } = &*context;
     // What is being deleted is the garbage collector's.
     if schedule.metadata.deletion_timestamp.is_some() || stores.is_ending(&schedule.namespace().unwrap_or_default()) {
+        return Ok(Action::await_change());
+    }
+    // The watch is about to tell of what this operator wrote last.
+    if written.is_replaced(&schedule) {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
@@ -85,7 +91,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
         (Err(refusal), _) => Progress::Refused(refusal),
     };
     let new = status(&schedule, &progress, &record, now);
-    if write_status(&schedule, &new, client).await? {
+    if write_status(&schedule, &new, client, written).await? {
         record.new.iter().for_each(|delivery| metrics.delivered(delivery));
         publish(recorder, &schedule, events(&schedule, &record, &new)).await;
     }
@@ -149,6 +155,7 @@ async fn write_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
+    written: &Written,
 ) -> Result<bool, ReconcileError> {
     let old = schedule.status.as_ref();
     // How far the deliveries are accounted for is worth no write of its own.
@@ -165,7 +172,10 @@ async fn write_status(
     whole.status = Some(new.clone());
     let name = schedule.name_any();
     match api.replace_status(&name, &PostParams::default(), &whole).await {
-        Ok(_) => Ok(true),
+        Ok(by) => {
+            written.note(schedule, &by);
+            Ok(true)
+        }
         // It was changed or deleted since: what it is now has another reconcile coming.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
         Err(error) => Err(ReconcileError::Status(error)),
