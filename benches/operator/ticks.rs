@@ -88,9 +88,7 @@ async fn start_connections(subject: &Subject) -> Arrivals<Duration> {
     let listener = subject.cluster.listen_on_the_internet(PLAIN_ADDRESS, 0);
     let address = listener.local_addr().unwrap();
     let (arrived, arrivals): (Sender<Duration>, _) = channel();
-    thread::spawn(move || {
-        while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {}
-    });
+    thread::spawn(move || while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {});
     subject.make_namespace("plain").await;
     let cron_job = |index| -> CronJob {
         serde_json::from_value(json!({

@@ -124,6 +124,7 @@ impl OperatorProcess {
     }
 
     /// Its number, by the machine's numbering.
+    #[allow(dead_code, reason = "what only the bench needs")]
     pub fn pid(&self) -> u32 {
         self.child.lock().unwrap().id()
     }

@@ -20,10 +20,11 @@ impl Cluster {
         self.run(&["kubectl", "create", "namespace", "postern-system"], "").unwrap();
         self.run(&["kubectl", "apply", "--kustomize", "config/rbac"], "").unwrap();
         // Roles and bindings of the cluster and of a namespace are learnt of by a watch each.
-        for right in [["list", "webhookschedules.postern.dev"], ["update", "leases.coordination.k8s.io/postern-operator"]] {
-            let question = [
-                "kubectl", "auth", "can-i", right[0], right[1], "--namespace", "postern-system", "--as", OPERATOR,
-            ];
+        for right in
+            [["list", "webhookschedules.postern.dev"], ["update", "leases.coordination.k8s.io/postern-operator"]]
+        {
+            let question =
+                ["kubectl", "auth", "can-i", right[0], right[1], "--namespace", "postern-system", "--as", OPERATOR];
             eventually("the operator's rights to be seen", async || self.run(&question, "")).await;
         }
 
