@@ -72,7 +72,7 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
     Converged {
         made: between(began, made),
         ready: between(began, last),
-        cpu: subject.cpu() - cpu,
+        cpu: subject.cpu().saturating_sub(cpu),
         requests: subject.cluster.requests_of(OPERATOR, since),
     }
 }

@@ -11,7 +11,7 @@ mod converge;
 #[path = "../../e2e/tests/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the tests need")]
 mod harness;
-#[path = "../machine.rs"]
+#[path = "../shared/machine.rs"]
 mod machine;
 mod report;
 mod subject;

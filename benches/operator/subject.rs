@@ -72,7 +72,7 @@ impl Subject {
         loop {
             tokio::time::sleep(Duration::from_secs(3)).await;
             let now = self.cpu();
-            if now - before <= Duration::from_millis(20) {
+            if now.saturating_sub(before) <= Duration::from_millis(20) {
                 break;
             }
             before = now;

@@ -54,7 +54,7 @@ pub(crate) async fn measure(subject: &Subject) -> Ticks {
     // What the last ones have come to is written when their pods have ended, which takes them a second or two.
     subject.memory().await;
     let requests = subject.cluster.requests_of(OPERATOR, since);
-    Ticks { deliveries: delivered, connections: connected, cpu: subject.cpu() - cpu, requests }
+    Ticks { deliveries: delivered, connections: connected, cpu: subject.cpu().saturating_sub(cpu), requests }
 }
 
 /// Schedules that are due in every even minute, and when their requests arrive.

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod dns;
-#[path = "../machine.rs"]
+#[path = "../shared/machine.rs"]
 mod machine;
 mod measure;
 mod programs;

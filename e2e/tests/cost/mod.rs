@@ -148,7 +148,7 @@ fn at_rest_nothing_is_written_or_listed() {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
 
         let idle = costed.cluster.requests_of(OPERATOR, whole);
-        assert!(idle.iter().any(|request| request.is_lease()), "the operator doesn't lead: {:?}", counted(&idle));
+        assert!(idle.iter().any(Request::is_lease), "the operator doesn't lead: {:?}", counted(&idle));
         let costly: Vec<_> =
             idle.into_iter().filter(|it| (it.writes() && !it.is_lease()) || it.verb == "list").collect();
         assert!(costly.is_empty(), "{:#?}", counted(&costly));
