@@ -40,11 +40,15 @@ pub async fn run(
 ) {
     let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
     let (schedules, [touched_schedules, schedules_to_sweep]) = watches.tenants::<WebhookSchedule, 2>();
-    let (cron_jobs, [touched_cron_jobs, cron_jobs_to_sweep]) = watches.ours::<CronJob, 2>();
-    let (jobs, [touched_jobs, jobs_to_sweep]) = watches.ours::<Job, 2>();
-    let (pods, [touched_pods, pods_to_sweep]) = watches.ours::<Pod, 2>();
-    let (service_accounts, [touched_accounts, accounts_to_sweep]) = watches.ours::<ServiceAccount, 2>();
-    let (network_policies, [touched_policies, policies_to_sweep]) = watches.ours::<NetworkPolicy, 2>();
+    let (cron_jobs, [touched_cron_jobs, cron_jobs_to_sweep]) = watches.ours::<CronJob, 2>(|_| {});
+    let (jobs, [touched_jobs, jobs_to_sweep]) = watches.ours::<Job, 2>(|job| job.spec = None);
+    let (pods, [touched_pods, pods_to_sweep]) = watches.ours::<Pod, 2>(|pod| {
+        // Its delivery is among them.
+        pod.metadata.annotations = None;
+        pod.spec = None;
+    });
+    let (service_accounts, [touched_accounts, accounts_to_sweep]) = watches.ours::<ServiceAccount, 2>(|_| {});
+    let (network_policies, [touched_policies, policies_to_sweep]) = watches.ours::<NetworkPolicy, 2>(|_| {});
     let (tiers, [touched_tiers]) = watches.cluster::<WebhookTier, 1>();
     let (namespaces, [touched_namespaces, namespaces_to_sweep]) = watches.cluster::<NamespaceMetadata, 2>();
 

@@ -44,7 +44,7 @@ impl Watches {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default())
+        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default(), |_| {})
     }
 
     /// Watches what tenants write.
@@ -53,16 +53,16 @@ impl Watches {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default())
+        self.start(self.apis(), &watcher::Config::default(), |_| {})
     }
 
-    /// Watches what carries Postern's label.
-    pub(super) fn ours<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    /// Watches what carries Postern's label; `forget` takes from an object what nobody will ask the cache for.
+    pub(super) fn ours<K, const N: usize>(&mut self, forget: fn(&mut K)) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")))
+        self.start(self.apis(), &watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")), forget)
     }
 
     fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
@@ -73,7 +73,12 @@ impl Watches {
     }
 
     /// Fills a cache, and hands what is touched, deletions too, to each of the receivers.
-    fn start<K, const N: usize>(&mut self, apis: Vec<Api<K>>, config: &watcher::Config) -> (Store<K>, [Touched<K>; N])
+    fn start<K, const N: usize>(
+        &mut self,
+        apis: Vec<Api<K>>,
+        config: &watcher::Config,
+        forget: fn(&mut K),
+    ) -> (Store<K>, [Touched<K>; N])
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
@@ -81,7 +86,12 @@ impl Watches {
         let watches = apis.into_iter().map(|api| {
             let namespace = api.namespace().map(str::to_owned);
             let (kind, metrics) = (K::kind(&()), self.metrics.clone());
-            let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
+            let events = watch(api, config.clone()).default_backoff().modify(move |object| {
+                // Often more than all the rest, and asked for only where an object is not in a cache.
+                object.meta_mut().managed_fields = None;
+                forget(object);
+            });
+            let events = events.inspect(move |event| {
                 if let Err(error) = event {
                     metrics.watch_restarted(kind.clone());
                     tracing::warn!(%kind, %error, "a watch failed; it is tried again");

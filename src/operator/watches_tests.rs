@@ -2,8 +2,10 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ObjectMeta;
+use serde_json::json;
 
 use super::*;
+use crate::operator::fake_api;
 
 fn object(namespace: &str, name: &str) -> ConfigMap {
     let metadata = ObjectMeta { namespace: Some(namespace.into()), name: Some(name.into()), ..ObjectMeta::default() };
@@ -90,4 +92,24 @@ fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
     let deleted = two.take(0, Event::InitDone);
     assert!(matches!(&deleted[..], [Event::Delete(gone)] if gone.metadata.name.as_deref() == Some("one")));
     assert_eq!(two.cached(), ["a/two", "b/one"]);
+}
+
+#[tokio::test]
+async fn a_cache_holds_no_managed_fields_and_nothing_that_nobody_will_ask_it_for() {
+    let listed = json!({"metadata": {"resourceVersion": "1"}, "items": [{
+        "metadata": {
+            "namespace": "a", "name": "one", "resourceVersion": "1",
+            "managedFields": [{"manager": "somebody", "fieldsV1": {"f:data": {}}}],
+        },
+        "data": {"bulky": "x"},
+    }]});
+    let client = fake_api::client(move |_| (200, listed.clone()));
+    let mut watches = Watches::new(client, Vec::new(), Metrics::new());
+    let (store, [mut touched]) = watches.ours::<ConfigMap, 1>(|config_map| config_map.data = None);
+    let told = touched.next().await.unwrap();
+    store.wait_until_ready().await.unwrap();
+    for object in [&told, &*store.state()[0]] {
+        assert_eq!(object.metadata.name.as_deref(), Some("one"));
+        assert_eq!((&object.metadata.managed_fields, &object.data), (&None, &None));
+    }
 }
