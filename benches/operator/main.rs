@@ -28,7 +28,7 @@ use subject::Subject;
 const CLUSTER: &str = "bench";
 const DEFAULT_SCHEDULES: usize = 1_000;
 /// How often schedules and bare CronJobs take turns.
-const ROUNDS: usize = 2;
+const TURNS: usize = 2;
 
 fn main() {
     let Ok(operator) = env::var("POSTERN_OPERATOR") else {
@@ -53,27 +53,25 @@ async fn bench(cluster: Cluster, operator: PathBuf, count: usize) {
     let mut subject = Subject::install(cluster, operator).await;
     println!("\n{}", machine::describe());
 
-    progress("memory without a schedule");
-    let none = subject.memory().await;
+    progress("no schedule yet");
+    let mut memory = vec![("no schedule".to_owned(), subject.memory().await)];
     let mut turns = Vec::new();
-    let mut memory = vec![("no schedule", none)];
-    for round in 0..ROUNDS {
-        progress(&format!("{count} schedules, and as many bare CronJobs: turn {} of {ROUNDS}", round + 1));
+    for turn in 1..=TURNS {
+        progress(&format!("{count} schedules, then as many bare CronJobs: turn {turn} of {TURNS}"));
         let postern = converge::schedules(&subject, count).await;
-        if round == 0 {
-            memory.push(("made while it runs", subject.memory().await));
+        if turn == 1 {
+            memory.push((format!("{count} schedules, made while it runs"), subject.memory().await));
             subject.restart().await;
-            memory.push(("there when it starts", subject.memory().await));
+            memory.push((format!("{count} schedules, there when it starts"), subject.memory().await));
         }
         let bare = converge::bare_cron_jobs(&subject, count).await;
         converge::clear(&subject).await;
         turns.push((postern, bare));
     }
-    progress("ticks");
-    let ticks = ticks::measure(&subject).await;
-
-    report::memory(count, &memory);
+    report::memory(&memory);
     report::convergence(count, &turns);
-    report::ticks(&ticks);
+
+    progress("deliveries in the even minutes, plain CronJobs in the odd ones");
+    report::ticks(&ticks::measure(&subject).await);
     report::aims();
 }

@@ -20,13 +20,12 @@ fn load() -> String {
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-pub(crate) fn memory(count: usize, measured: &[(&str, Memory)]) {
+pub(crate) fn memory(measured: &[(String, Memory)]) {
     println!("\n{:<50}{:>14}{:>14}", "the operator's memory, MiB", "resident", "peak");
     #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 KiB")]
     let mebibytes = |kibibytes: u64| kibibytes as f64 / 1_024.0;
-    for (index, (when, memory)) in measured.iter().enumerate() {
-        let name = if index == 0 { (*when).to_owned() } else { format!("{count} schedules, {when}") };
-        println!("  {name:<48}{:>14.1}{:>14.1}", mebibytes(memory.resident), mebibytes(memory.peak));
+    for (when, memory) in measured {
+        println!("  {when:<48}{:>14.1}{:>14.1}", mebibytes(memory.resident), mebibytes(memory.peak));
     }
 }
 
@@ -68,7 +67,7 @@ fn requests(title: &str, requests: &[Request], each: usize) {
     for request in requests.iter().filter(|request| !request.is_lease()) {
         *counts.entry(format!("{} {} {}", request.verb, request.resource, request.code)).or_default() += 1;
     }
-    println!("{title}: {:<32}{:>9}{:>12}", "", "number", "for each");
+    println!("{title:<50}{:>9}{:>12}", "number", "for each");
     #[expect(clippy::cast_precision_loss, reason = "counts are small")]
     for (request, count) in counts {
         println!("    {request:<46}{count:>9}{:>12.2}", f64::from(count) / each as f64);
