@@ -18,9 +18,10 @@ help: ## list the targets
 
 test: lint test-unit test-e2e ## what must hold at every change: lint, unit tests, tests on a real cluster
 
-test-full: test test-receivers ## what takes long as well: the cron tests at their full sizes, receivers in four languages
+test-full: test test-receivers ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
+	POSTERN_IDLE_SECONDS=300 cargo test --test e2e -- at_rest
 
 demo: $(cluster) operator sender ## see all of it work, on a cluster of its own: about three minutes
 	cargo test --quiet --test demo --no-run
@@ -79,10 +80,11 @@ sender: ## the sender as it is shipped: one small static binary
 	@install -D $(sender) e2e/.work/bin/postern-sender
 	@ls -l $(sender)
 
-bench: sender ## the sender beside curl: time, memory, CPU and size, for people to judge
+bench: $(cluster) operator sender ## the sender beside curl, the operator beside a bare client: for people to judge, in 20 minutes
 	@command -v curl > /dev/null || { echo 'installing Debian package: curl'; \
 	  apt-get update -qq && apt-get install -qqy --no-install-recommends curl > /dev/null; }
 	POSTERN_SENDER=$(CURDIR)/$(sender) cargo bench --quiet --profile dev --bench sender
+	POSTERN_OPERATOR=$(CURDIR)/$(operator) cargo bench --quiet --bench operator
 
 fuzz: ## each fuzz target for a minute
 	@cargo +nightly fuzz --version > /dev/null 2>&1 || \

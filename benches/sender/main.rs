@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod dns;
+#[path = "../shared/machine.rs"]
+mod machine;
 mod measure;
 mod programs;
 mod receiver;

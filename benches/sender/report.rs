@@ -12,16 +12,9 @@ use crate::programs::NAMES;
 
 /// Says what the numbers were taken on.
 pub(crate) fn machine() {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("unknown", |(_, model)| model);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("{}", crate::machine::describe());
     let curl = Command::new("curl").arg("--version").output().unwrap();
     let curl = String::from_utf8_lossy(&curl.stdout);
-    println!("{cores} cores of {model}, Linux {}", kernel.trim());
     println!("{}", curl.lines().next().unwrap_or_default());
 }
 

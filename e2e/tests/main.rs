@@ -8,6 +8,7 @@
 mod api;
 mod cluster_lifecycle;
 mod cluster_promises;
+mod cost;
 mod harness;
 mod install;
 mod installed;

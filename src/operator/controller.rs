@@ -19,6 +19,7 @@ use super::retry::Failures;
 use super::settings::Settings;
 use super::sweep::{Broom, on_error as on_sweep_error, sweep};
 use super::watches::Watches;
+use super::written::Written;
 use crate::api::WebhookSchedule;
 
 /// Reconciles every schedule until `stop` is done, and finishes what is under way.
@@ -55,20 +56,31 @@ pub async fn run(
 
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let config = Config::default().concurrency(settings.concurrency);
-    let context =
-        Context { client, settings, stores, recorder, metrics: metrics.clone(), failures: Failures::default() };
+    let context = Arc::new(Context {
+        client,
+        settings,
+        stores,
+        recorder,
+        metrics: metrics.clone(),
+        failures: Failures::default(),
+        written: Written::default(),
+    });
+    let known_to = Arc::clone(&context);
     let reconciling = Controller::for_stream(stream::pending(), schedules)
         .with_config(config)
         .graceful_shutdown_on(stop)
         .reconcile_on(todo.schedules)
-        .run(measured, on_error, Arc::new(context))
-        .for_each(|result| {
+        .run(measured, on_error, context)
+        .for_each(move |result| {
             match result {
                 Ok((schedule, _)) => tracing::debug!(%schedule, "reconciled"),
                 // It was deleted before its turn came.
                 Err(controller::Error::ObjectNotFound(schedule)) => {
                     let namespace = schedule.namespace.unwrap_or_default();
-                    metrics.begun(&ObjectRef::new(&schedule.name).within(&namespace));
+                    let schedule = ObjectRef::new(&schedule.name).within(&namespace);
+                    metrics.begun(&schedule);
+                    known_to.written.forget(&schedule);
+                    known_to.failures.forget(&format!("{namespace}/{}", schedule.name));
                 }
                 Err(error) => tracing::warn!(%error, "reconcile failed"),
             }

@@ -36,6 +36,7 @@ mod trigger;
 pub mod uninstall;
 pub mod validate;
 mod watches;
+mod written;
 
 #[cfg(test)]
 mod fake_api;

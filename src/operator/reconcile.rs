@@ -21,6 +21,7 @@ use super::retry::Failures;
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
 use super::validate::{Valid, validate};
+use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
 /// What every reconcile shares.
@@ -31,6 +32,7 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) failures: Failures,
+    pub(super) written: Written,
 }
 
 /// Why a reconcile has to be tried again.
@@ -65,7 +67,11 @@ impl ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, failures: _ } = &*context;
+    let Context { client, settings, stores, recorder, metrics, failures: _, written } = &*context;
+    // The watch is about to tell of what this operator wrote last.
+    if written.is_replaced(&schedule) {
+        return Ok(Action::await_change());
+    }
     let now = Timestamp::now();
 
     // dereference: from the caches
@@ -97,12 +103,12 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
         (Err(refusal), _) => Progress::Refused(refusal),
     };
     let new = status(&schedule, &progress, &record, now);
-    let written = write_status(&schedule, &new, client).await?;
-    if written == Written::Not {
+    let saved = write_status(&schedule, &new, client, written).await?;
+    if saved == Saved::Not {
         // It was changed or deleted since: what it is now has another reconcile coming.
         return applied.map(|()| Action::await_change());
     }
-    if written == Written::New {
+    if saved == Saved::New {
         record.new.iter().for_each(|delivery| metrics.delivered(delivery));
         publish(recorder, &schedule, events(&schedule, &record, &new)).await;
     }
@@ -181,7 +187,7 @@ async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> R
 
 /// What came of writing a status.
 #[derive(PartialEq, Eq)]
-enum Written {
+enum Saved {
     /// It says something new.
     New,
     /// It says that already.
@@ -194,7 +200,8 @@ async fn write_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
-) -> Result<Written, ReconcileError> {
+    written: &Written,
+) -> Result<Saved, ReconcileError> {
     let old = schedule.status.as_ref();
     // How far the deliveries are accounted for is worth no write of its own.
     let same = old.is_some_and(|old| {
@@ -203,15 +210,18 @@ async fn write_status(
             && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
     });
     if same {
-        return Ok(Written::Same);
+        return Ok(Saved::Same);
     }
     let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
     let mut whole = schedule.clone();
     whole.status = Some(new.clone());
     let name = schedule.name_any();
     match api.replace_status(&name, &PostParams::default(), &whole).await {
-        Ok(_) => Ok(Written::New),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Written::Not),
+        Ok(by) => {
+            written.note(schedule, &by);
+            Ok(Saved::New)
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Saved::Not),
         Err(error) => Err(ReconcileError::Status(error)),
     }
 }

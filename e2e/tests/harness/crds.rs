@@ -12,13 +12,14 @@ use super::Cluster;
 /// Installs the CRDs on the cluster that tests share, once for all of them.
 pub async fn install_crds(cluster: &Cluster) {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED
-        .get_or_init(async || {
-            for crd in Crd::ALL {
-                apply_crd(cluster, &crd.definition()).await;
-            }
-        })
-        .await;
+    INSTALLED.get_or_init(async || install_own_crds(cluster).await).await;
+}
+
+/// Installs the CRDs on a cluster of a test's own.
+pub async fn install_own_crds(cluster: &Cluster) {
+    for crd in Crd::ALL {
+        apply_crd(cluster, &crd.definition()).await;
+    }
 }
 
 /// Installs one CRD, or replaces it, and waits until its objects can be made.

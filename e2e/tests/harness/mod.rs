@@ -1,6 +1,7 @@
 //! How the tests reach a cluster: its networks, its API server, its pods, the DNS and the hosts of its internet. Only
-//! `crds`, `operator`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
+//! `crds`, `operator`, `process`, `rights`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
 
+mod audit;
 mod cluster;
 mod command;
 mod crds;
@@ -10,6 +11,8 @@ mod operator;
 mod own;
 mod packets;
 mod pod;
+mod process;
+mod rights;
 mod sender;
 mod tenant;
 mod wait;
@@ -22,15 +25,19 @@ mod certificates;
 #[allow(dead_code, reason = "what only the sender's own tests need")]
 pub(crate) mod receiver;
 
+pub use audit::Request;
 pub(crate) use certificates::Certificates;
 pub use cluster::{Cluster, dir_of, on, on_cluster, pid_of};
-pub use crds::{apply_crd, install_crds};
+pub use crds::{apply_crd, install_crds, install_own_crds};
 pub use internet::{DnsAnswer, Host};
 pub use network::Network;
+pub use operator::usual_settings;
 pub use own::Own;
 use packets::Packets;
 pub use pod::Pod;
+pub use process::{LEADS, OperatorProcess};
 pub(crate) use receiver::{OK, Receiver, Stream};
+pub use rights::OPERATOR;
 pub use sender::{Delivery, Ended};
 pub use tenant::{KEY, Tenant};
 pub use wait::eventually;

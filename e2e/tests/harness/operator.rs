@@ -21,17 +21,8 @@ pub struct Operator {
 impl Operator {
     /// Starts it on a namespace; `change` is merged into its configuration.
     pub fn start(cluster: &Cluster, namespace: &str, change: &Value) -> Self {
-        let mut settings = json!({
-            "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
-            "watchNamespaces": [namespace],
-            "spreadSeconds": 0,
-            "nameServers": ["10.96.0.10"],
-            "nameServerPods": [{
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-                "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-            }],
-            "clusterCIDRs": ["10.244.0.0/16", "10.96.0.0/16", "192.168.77.0/24", "fd00:244::/48", "fd00:96::/112"],
-        });
+        let mut settings = usual_settings();
+        settings["watchNamespaces"] = json!([namespace]);
         let changes = change.as_object().into_iter().flatten();
         settings.as_object_mut().unwrap().extend(changes.map(|(field, value)| (field.clone(), value.clone())));
         let settings = Settings::read(&settings.to_string(), "").unwrap();
@@ -62,6 +53,20 @@ impl Operator {
         let _ = self.kill.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap();
     }
+}
+
+/// What an operator has to know of these clusters.
+pub fn usual_settings() -> Value {
+    json!({
+        "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
+        "spreadSeconds": 0,
+        "nameServers": ["10.96.0.10"],
+        "nameServerPods": [{
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }],
+        "clusterCIDRs": ["10.244.0.0/16", "10.96.0.0/16", "192.168.77.0/24", "fd00:244::/48", "fd00:96::/112"],
+    })
 }
 
 /// Once for all operators, and without their silence about a panic's words: a test's panic says why it failed.

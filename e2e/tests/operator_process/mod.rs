@@ -1,8 +1,6 @@
 //! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each test has a cluster
 //! of its own, since an operator works on all of one.
 
-mod process;
-
 use std::process::ExitStatus;
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
@@ -16,22 +14,14 @@ use postern::api::Crd;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Cluster, Own, apply_crd, eventually, on};
-use process::Operator;
+use crate::harness::{Cluster, LEADS, OperatorProcess as Operator, Own, apply_crd, eventually, install_own_crds, on};
 
-const LEADS: (u16, &str) = (200, "leads\n");
 const STANDS_BY: (u16, &str) = (200, "stands by: another process leads\n");
 
 fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let own = Own::new(name);
     own.up();
     on(own.name.clone(), test);
-}
-
-async fn install_crds(cluster: &Cluster) {
-    for crd in Crd::ALL {
-        apply_crd(cluster, &crd.definition()).await;
-    }
 }
 
 async fn holder(cluster: &Cluster, namespace: &str) -> Option<String> {
@@ -51,7 +41,7 @@ async fn token(cluster: &Cluster, namespace: &str, name: &str) -> String {
 #[test]
 fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
     on_own_cluster("leading", |cluster, namespace| async move {
-        install_crds(&cluster).await;
+        install_own_crds(&cluster).await;
         let first = Operator::start(&cluster, &namespace, "first");
         first.is(LEADS).await;
         assert_eq!(holder(&cluster, &namespace).await.as_deref(), Some("first"));
@@ -79,7 +69,7 @@ fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
 #[test]
 fn a_leader_that_has_lost_its_lease_ends() {
     on_own_cluster("losing", |cluster, namespace| async move {
-        install_crds(&cluster).await;
+        install_own_crds(&cluster).await;
         let operator = Operator::start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
         let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), &namespace);
@@ -100,7 +90,7 @@ fn a_leader_that_has_lost_its_lease_ends() {
 #[test]
 fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
     on_own_cluster("metrics", |cluster, namespace| async move {
-        install_crds(&cluster).await;
+        install_own_crds(&cluster).await;
         let operator = Operator::start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
         let role: ClusterRole = serde_json::from_value(json!({
@@ -153,7 +143,7 @@ fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
         };
         refusal("there is no CRD webhookschedules.postern.dev").await;
 
-        install_crds(&cluster).await;
+        install_own_crds(&cluster).await;
         let mut older = json!(Crd::WebhookSchedules.definition());
         let spec = older.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
         spec.as_object_mut().unwrap().remove("timeZone").unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,18 +11,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::harness::{Cluster, eventually};
+use super::{Cluster, eventually};
 
 /// The name in the certificate of the metrics.
 const NAME: &str = "metrics.example";
 
+/// What a process answers to whoever asks whether it is ready: that it leads.
+pub const LEADS: (u16, &str) = (200, "leads\n");
+
 /// A process of the operator. It ends with the test.
-pub struct Operator {
+pub struct OperatorProcess {
     child: Mutex<Child>,
     health: u16,
     metrics: u16,
@@ -30,26 +35,38 @@ pub struct Operator {
     folder: TempDir,
 }
 
-impl Operator {
+impl OperatorProcess {
     /// Starts one as if it were the pod of this name and namespace. The test is in the node's network, and so is it.
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
+        Self::start_as(&cluster.dir.join("admin.kubeconfig"), program, namespace, pod, &json!({}))
+    }
+
+    /// The same as another user than the admin, with this program; `change` is merged into its configuration.
+    pub fn start_as(kubeconfig: &Path, program: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
         fs::write(path("tls.crt"), made.cert.pem()).unwrap();
         fs::write(path("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let (health, metrics) = (own_port(), own_port());
-        let settings = format!(
-            "sender: {{image: unused}}\nnameServers: [10.96.0.10]\nhealth: {{address: 127.0.0.1:{health}}}\n\
-             metrics: {{address: 127.0.0.1:{metrics}, certificate: {}, key: {}}}\n",
-            path("tls.crt").display(),
-            path("tls.key").display(),
-        );
-        fs::write(path("settings.yaml"), settings).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_postern"))
+        let mut settings = json!({
+            "sender": {"image": "unused"},
+            "nameServers": ["10.96.0.10"],
+            "health": {"address": format!("127.0.0.1:{health}")},
+            "metrics": {
+                "address": format!("127.0.0.1:{metrics}"),
+                "certificate": path("tls.crt"),
+                "key": path("tls.key"),
+            },
+        });
+        let changes = change.as_object().into_iter().flatten();
+        settings.as_object_mut().unwrap().extend(changes.map(|(field, value)| (field.clone(), value.clone())));
+        fs::write(path("settings.yaml"), settings.to_string()).unwrap();
+        let child = Command::new(program)
             .args(["operator", "--config"])
             .arg(path("settings.yaml"))
-            .env("KUBECONFIG", cluster.dir.join("admin.kubeconfig"))
+            .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", pod)
             .env("POD_NAMESPACE", namespace)
             .stdin(Stdio::null())
@@ -106,12 +123,18 @@ impl Operator {
         (ended, self.log())
     }
 
+    /// Its number, by the machine's numbering.
+    #[allow(dead_code, reason = "what only the bench needs")]
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 }
 
-impl Drop for Operator {
+impl Drop for OperatorProcess {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap();
         let _ = child.kill();

@@ -1,0 +1,101 @@
+//! The operator that is measured, and what it has of the machine.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::PostParams;
+use postern::api::WebhookTier;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::{Cluster, LEADS, OperatorProcess, install_own_crds, usual_settings};
+
+/// An operator on a cluster, as a process in the node's network.
+pub(crate) struct Subject {
+    pub(crate) cluster: Cluster,
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    process: Option<OperatorProcess>,
+}
+
+/// What a process has taken so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// KiB that are resident now.
+    pub(crate) resident: u64,
+    /// The most KiB that ever were.
+    pub(crate) peak: u64,
+}
+
+impl Subject {
+    /// Installs it with one tier for all, which lets deliveries go to the cluster's internet, and starts it.
+    pub(crate) async fn install(cluster: Cluster, program: PathBuf) -> Self {
+        install_own_crds(&cluster).await;
+        let tier: WebhookTier = serde_json::from_value(json!({
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
+            "spec": {
+                "default": true, "minInterval": "1m", "maxSchedules": 10_000, "maxDeliveriesPerHour": 600_000,
+                "allowedCIDRs": ["203.0.113.0/24", "198.51.100.0/24"],
+            },
+        }))
+        .unwrap();
+        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
+        let kubeconfig = cluster.operator_kubeconfig().await;
+        let mut subject = Self { cluster, program, kubeconfig, process: None };
+        subject.restart().await;
+        subject
+    }
+
+    /// Ends it if it runs, starts it, and waits until it leads.
+    pub(crate) async fn restart(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.end(Signal::TERM).await;
+        }
+        let settings = usual_settings();
+        let process =
+            OperatorProcess::start_as(&self.kubeconfig, &self.program, "postern-system", "operator", &settings);
+        process.is(LEADS).await;
+        self.process = Some(process);
+    }
+
+    pub(crate) async fn make_namespace(&self, name: &str) {
+        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        Api::all(self.cluster.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    }
+
+    /// Its memory once it has nothing to do.
+    pub(crate) async fn memory(&self) -> Memory {
+        let mut before = self.cpu();
+        loop {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let now = self.cpu();
+            if now.saturating_sub(before) <= Duration::from_millis(20) {
+                break;
+            }
+            before = now;
+        }
+        let status = self.proc("status");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+        };
+        Memory { resident: field("VmRSS"), peak: field("VmHWM") }
+    }
+
+    /// The CPU time that it has taken so far, user and system, to the hundredth of a second.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = self.proc("stat");
+        // What is in parentheses is its name; utime and stime are the fields 14 and 15 (proc(5)).
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let ticks: u64 = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    fn proc(&self, file: &str) -> String {
+        let pid = self.process.as_ref().unwrap().pid();
+        fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
+    }
+}

@@ -1,0 +1,117 @@
+//! From the minute's beginning to the receiver: deliveries in the even minutes; in the odd ones plain CronJobs whose pods
+//! open a connection and end, which is what Kubernetes itself takes.
+
+use std::io::Write as _;
+use std::sync::mpsc::{Receiver as Arrivals, Sender, channel};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
+
+use crate::converge::{make, schedule};
+use crate::harness::{Certificates, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Stream};
+use crate::report::progress;
+use crate::subject::Subject;
+
+/// Due at the same time.
+const AT_ONCE: usize = 10;
+/// How many arrivals of each kind are measured.
+const ENOUGH: usize = 50;
+const HOST: &str = "hooks.example.com";
+const ADDRESS: &str = "198.51.100.10";
+const PLAIN_ADDRESS: &str = "203.0.113.10";
+
+pub(crate) struct Ticks {
+    /// From the minute to the whole request.
+    pub(crate) deliveries: Vec<Duration>,
+    /// From the minute to the connection.
+    pub(crate) connections: Vec<Duration>,
+    /// CPU time of the operator for all of them.
+    pub(crate) cpu: Duration,
+    /// What the operator asked of the API server for all of them.
+    pub(crate) requests: Vec<Request>,
+}
+
+pub(crate) async fn measure(subject: &Subject) -> Ticks {
+    let (cpu, since) = (subject.cpu(), subject.cluster.audited());
+    let deliveries = start_deliveries(subject).await;
+    let connections = start_connections(subject).await;
+    let (mut delivered, mut connected) = (Vec::new(), Vec::new());
+    let mut told = 0;
+    while delivered.len() < ENOUGH || connected.len() < ENOUGH {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        delivered.extend(deliveries.try_iter());
+        connected.extend(connections.try_iter());
+        if (delivered.len() + connected.len()) / AT_ONCE > told {
+            told = (delivered.len() + connected.len()) / AT_ONCE;
+            progress(&format!("{} deliveries, {} plain connections", delivered.len(), connected.len()));
+        }
+    }
+    // What the last ones have come to is written when their pods have ended, which takes them a second or two.
+    subject.memory().await;
+    let requests = subject.cluster.requests_of(OPERATOR, since);
+    Ticks { deliveries: delivered, connections: connected, cpu: subject.cpu().saturating_sub(cpu), requests }
+}
+
+/// Schedules that are due in every even minute, and when their requests arrive.
+async fn start_deliveries(subject: &Subject) -> Arrivals<Duration> {
+    let (arrived, arrivals) = channel();
+    let answer = move |stream: &mut Stream| {
+        let _ = arrived.send(since_the_minute());
+        stream.write_all(OK.as_bytes())?;
+        stream.conn.send_close_notify();
+        stream.flush()
+    };
+    let cluster = &subject.cluster;
+    let listener = cluster.listen_on_the_internet(ADDRESS, 443);
+    let receiver = Receiver::on(listener, Certificates::good(HOST), false, answer);
+    cluster.set_dns(HOST, &[DnsAnswer::addresses([ADDRESS])]);
+
+    subject.make_namespace("ticks").await;
+    let secret: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "hook"},
+        "stringData": {"url": format!("https://{HOST}/hook"), "key": KEY, "ca": receiver.certificates.ca_pem},
+    }))
+    .unwrap();
+    Api::namespaced(cluster.client.clone(), "ticks").create(&PostParams::default(), &secret).await.unwrap();
+    let schedules = (0..AT_ONCE).map(|index| schedule(&format!("tick-{index}"), "*/2 * * * *"));
+    make(&Api::namespaced(cluster.client.clone(), "ticks"), schedules).await;
+    arrivals
+}
+
+/// CronJobs that are due in every odd minute, and when their pods connect.
+async fn start_connections(subject: &Subject) -> Arrivals<Duration> {
+    let listener = subject.cluster.listen_on_the_internet(PLAIN_ADDRESS, 0);
+    let address = listener.local_addr().unwrap();
+    let (arrived, arrivals): (Sender<Duration>, _) = channel();
+    thread::spawn(move || while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {});
+    subject.make_namespace("plain").await;
+    let cron_job = |index| -> CronJob {
+        serde_json::from_value(json!({
+            "metadata": {"name": format!("plain-{index}")},
+            "spec": {"schedule": "1-59/2 * * * *", "jobTemplate": {"spec": {"template": {"spec": {
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{
+                    "name": "toolbox",
+                    "image": "postern.dev/e2e/toolbox:latest",
+                    "imagePullPolicy": "Never",
+                    "args": ["connect", address.to_string()],
+                }],
+            }}}}},
+        }))
+        .unwrap()
+    };
+    make(&Api::namespaced(subject.cluster.client.clone(), "plain"), (0..AT_ONCE).map(cron_job)).await;
+    arrivals
+}
+
+/// Nothing here takes as long as a minute.
+fn since_the_minute() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Duration::from_secs(now.as_secs() % 60) + Duration::from_nanos(now.subsec_nanos().into())
+}

@@ -1,0 +1,160 @@
+//! What the operator costs an API server, by the server's own audit log. The operator has its own user and no more rights
+//! than it is installed with, on a cluster of the test's own: so nobody else's requests are among its own.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::time::Duration;
+
+use kube::api::{ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use postern::api::{WebhookSchedule, WebhookTier};
+use serde_json::json;
+
+use crate::harness::{
+    Cluster, LEADS, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on, usual_settings,
+};
+
+/// Long after Kubernetes and the operator have done what they do after a change.
+const IDLE_SECONDS: u64 = 20;
+
+/// A cluster with an operator and no schedule.
+struct Costed {
+    cluster: Cluster,
+    schedules: Api<WebhookSchedule>,
+    _operator: OperatorProcess,
+}
+
+fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Costed) -> F + Send + 'static) {
+    let own = Own::new(name);
+    own.up();
+    on(own.name.clone(), |cluster, namespace| async move {
+        install_own_crds(&cluster).await;
+        let tier: WebhookTier = serde_json::from_value(json!({
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
+            "spec": {"default": true, "minInterval": "1m", "maxSchedules": 1000, "maxDeliveriesPerHour": 6000},
+        }))
+        .unwrap();
+        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
+        let kubeconfig = cluster.operator_kubeconfig().await;
+        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
+        let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
+        operator.is(LEADS).await;
+        let schedules = Api::namespaced(cluster.client.clone(), &namespace);
+        test(Costed { cluster, schedules, _operator: operator }).await;
+    });
+}
+
+impl Costed {
+    /// Makes a schedule that isn't due for weeks.
+    async fn make(&self, name: &str) {
+        let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
+        let schedule: WebhookSchedule = serde_json::from_value(json!({
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name},
+            "spec": {
+                "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
+                "signing": {"keysFrom": [from("key")]},
+            },
+        }))
+        .unwrap();
+        self.schedules.create(&PostParams::default(), &schedule).await.unwrap();
+    }
+
+    /// Makes as many schedules, and waits until the operator is done with them.
+    async fn make_many(&self, count: usize) {
+        for index in 0..count {
+            self.make(&format!("schedule-{index}")).await;
+        }
+        self.all_ready().await;
+        // What was changed last is told last: an operator that has dealt with it has heard of all before.
+        self.make("last").await;
+        self.all_ready().await;
+    }
+
+    async fn all_ready(&self) {
+        eventually("all schedules to be ready", async || {
+            let all = self.schedules.list(&ListParams::default()).await.unwrap().items;
+            let waiting: Vec<_> =
+                all.iter().filter(|schedule| !is_ready(schedule)).map(ResourceExt::name_any).collect();
+            if waiting.is_empty() { Ok(()) } else { Err(waiting) }
+        })
+        .await;
+    }
+
+    /// The operator's writes since then for single schedules, refused ones too: not what leads, what people read, and what
+    /// a namespace has once.
+    fn writes(&self, since: usize) -> Vec<Request> {
+        let not_counted = ["leases", "events", "serviceaccounts", "networkpolicies"];
+        let all = self.cluster.requests_of(OPERATOR, since).into_iter();
+        all.filter(|request| request.writes() && !not_counted.contains(&request.resource.as_str())).collect()
+    }
+
+    /// All that the operator ever asked for was allowed, and none of it was about Secrets.
+    fn assert_modest(&self) {
+        let all = self.cluster.requests_of(OPERATOR, 0);
+        assert!(
+            all.iter().any(|request| request.verb == "watch" && request.resource == "pods"),
+            "it is not in the log"
+        );
+        for request in &all {
+            assert_ne!(request.resource.split('/').next(), Some("secrets"), "{request}");
+            assert!(!matches!(request.code, 401 | 403), "{request}");
+        }
+    }
+}
+
+fn is_ready(schedule: &WebhookSchedule) -> bool {
+    let mut conditions = schedule.status.iter().flat_map(|status| &status.conditions);
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// How often each request was made.
+fn counted(requests: &[Request]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for Request { verb, resource, code, .. } in requests {
+        *counts.entry(format!("{verb} {resource} {code}")).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for() {
+    on_own_cluster("cost-of-new", |costed| async move {
+        // So that the namespace has its children already.
+        costed.make("first").await;
+        costed.all_ready().await;
+        let since = costed.cluster.audited();
+        costed.make_many(20).await;
+
+        let writes = costed.writes(since);
+        let names = (0..20).map(|index| format!("schedule-{index}")).chain(["last".into()]);
+        for name in names {
+            let of_it = writes.iter().filter(|write| write.name == name || write.name == format!("postern-{name}"));
+            let of_it: Vec<_> = of_it.map(ToString::to_string).collect();
+            assert!(matches!(of_it.len(), 1..=2), "{name}: {of_it:#?}");
+        }
+        assert!(writes.len() <= 2 * 21, "{:#?}", counted(&writes));
+        costed.assert_modest();
+    });
+}
+
+#[test]
+fn at_rest_nothing_is_written_or_listed() {
+    on_own_cluster("cost-at-rest", |costed| async move {
+        costed.make_many(200).await;
+        let whole = costed.cluster.audited();
+        let seconds = env::var("POSTERN_IDLE_SECONDS").map_or(IDLE_SECONDS, |seconds| seconds.parse().unwrap());
+        // The one wait for time and not for a condition: that nothing happens has no end to wait for.
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+
+        let idle = costed.cluster.requests_of(OPERATOR, whole);
+        assert!(idle.iter().any(Request::is_lease), "the operator doesn't lead: {:?}", counted(&idle));
+        let costly: Vec<_> =
+            idle.into_iter().filter(|it| (it.writes() && !it.is_lease()) || it.verb == "list").collect();
+        assert!(costly.is_empty(), "{:#?}", counted(&costly));
+        // Two for each schedule, what came late included.
+        let writes = costed.writes(0);
+        assert!(writes.len() <= 2 * 201, "{:#?}", counted(&writes));
+        costed.assert_modest();
+    });
+}

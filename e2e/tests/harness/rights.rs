@@ -1,0 +1,41 @@
+//! The operator's own user, with the rights that the kustomize base gives it and no others.
+
+use std::fs;
+use std::path::PathBuf;
+
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::{Value, json};
+
+use super::{Cluster, eventually};
+
+/// The operator, as the API server knows it.
+pub const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
+
+impl Cluster {
+    /// Makes the operator's ServiceAccount with its rights, and returns a kubeconfig for it. It holds for an hour.
+    pub async fn operator_kubeconfig(&self) -> PathBuf {
+        self.run(&["kubectl", "create", "namespace", "postern-system"], "").unwrap();
+        self.run(&["kubectl", "apply", "--kustomize", "config/rbac"], "").unwrap();
+        // Roles and bindings of the cluster and of a namespace are learnt of by a watch each.
+        for right in
+            [["list", "webhookschedules.postern.dev"], ["update", "leases.coordination.k8s.io/postern-operator"]]
+        {
+            let question =
+                ["kubectl", "auth", "can-i", right[0], right[1], "--namespace", "postern-system", "--as", OPERATOR];
+            eventually("the operator's rights to be seen", async || self.run(&question, "")).await;
+        }
+
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), "postern-system");
+        let request = TokenRequest::default();
+        let made = accounts.create_token_request("postern-operator", &PostParams::default(), &request).await.unwrap();
+        let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();
+        let mut config: Value = serde_saphyr::from_str(&admins).unwrap();
+        config["users"][0]["user"] = json!({"token": made.status.unwrap().token});
+        let path = self.dir.join("postern-operator.kubeconfig");
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+}
