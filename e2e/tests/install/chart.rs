@@ -32,7 +32,7 @@ nameServers: [169.254.20.10, 'fd00::a']
 nameServerPods: []
 spreadSeconds: 59
 concurrency: 1
-metrics: {tlsSecretName: metrics-tls}
+metrics: {tlsSecretName: metrics-tls, from: [{namespaceSelector: {matchLabels: {team: monitoring}}}, {ipBlock: {cidr: 192.0.2.0/24}}]}
 networkPolicy: {apiServer: {cidrs: [192.0.2.10/32], ports: [6443]}}
 tiers: {premium: {allowedHosts: ['*.example.com'], allowedPorts: [8443], allowedCIDRs: [10.1.0.0/28]}}
 ";
