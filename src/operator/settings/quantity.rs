@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_kubernetes_would_cut_off() {
+    fn refuses_more_than_a_signed_number_of_64_bits_holds() {
         for written in
             ["8Ei", "8192Pi", "10E", "9223372036854775808", "99999999999999999999999", "18446744073709551615E"]
         {
