@@ -14,7 +14,7 @@ struct State {
     namespaces: Vec<Value>,
     /// Where nothing may be listed.
     forbidden: Vec<&'static str>,
-    /// The Jobs that the controller makes after so many looks, and that are over at the next.
+    /// After how many looks there is a Job, which is over at the next.
     late_job_after: Option<u32>,
     /// Whether there is a Job that never ends, with its pod.
     stuck: bool,
@@ -54,14 +54,11 @@ impl State {
             "cronjobs" => vec![json!({"metadata": named("postern-a"), "spec": schedule})],
             "serviceaccounts" | "networkpolicies" => vec![json!({"metadata": named("postern-sender")})],
             "pods" if self.stuck => {
-                let owned_by = |uid: &str| {
-                    let mut metadata = named("postern-a-1-x");
-                    let owner =
-                        json!({"apiVersion": "batch/v1", "kind": "Job", "controller": true, "name": uid, "uid": uid});
-                    metadata["ownerReferences"] = json!([owner]);
-                    json!({"metadata": metadata})
-                };
-                vec![owned_by("postern-a-1")]
+                let mut metadata = named("postern-a-1-x");
+                metadata["ownerReferences"] = json!([{
+                    "apiVersion": "batch/v1", "kind": "Job", "name": "postern-a-1", "uid": "postern-a-1", "controller": true,
+                }]);
+                vec![json!({"metadata": metadata})]
             }
             "jobs" if self.stuck => vec![json!({"metadata": named("postern-a-1"), "spec": template})],
             "jobs" => {
