@@ -19,6 +19,9 @@ use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
 
+/// Objects of a page of a listing: until they are pruned they are held whole.
+const PAGE: u32 = 100;
+
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
 /// Starts watches, each in a task of its own: caches fill before the first reconcile, and whatever the reconciles are
@@ -42,7 +45,7 @@ impl Watches {
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default(), on_touch)
+        self.start(vec![Api::all(self.client.clone())], &config(), on_touch)
     }
 
     /// Watches what tenants write.
@@ -51,7 +54,7 @@ impl Watches {
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default(), on_touch)
+        self.start(self.apis(), &config(), on_touch)
     }
 
     /// Watches what carries Postern's label.
@@ -60,7 +63,7 @@ impl Watches {
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
         self.start(self.apis(), &ours, on_touch)
     }
 
@@ -106,6 +109,10 @@ impl Watches {
         });
         store
     }
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 /// The watches of several namespaces, as if they were one.
