@@ -117,6 +117,17 @@ fn a_refusal_for_lateness_says_nothing_of_the_target() {
 }
 
 #[test]
+fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_change() {
+    let valid = valid_with(json!({"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"})).unwrap();
+    let next = |now: &str| next(&valid, now.parse().unwrap()).unwrap().0.to_string();
+    assert_eq!(next("2027-03-26T12:00:00Z"), "2027-03-27T01:30:00Z");
+    assert_eq!(next("2027-03-28T12:00:00Z"), "2027-03-29T00:30:00Z");
+    // In autumn 02:30 comes twice.
+    assert_eq!(next("2027-10-30T12:00:00Z"), "2027-10-31T00:30:00Z");
+    assert_eq!(next("2027-10-31T00:30:00Z"), "2027-10-31T01:30:00Z");
+}
+
+#[test]
 fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
     let mut life = Life::new();
     assert!(life.see(Vec::new()).next_delivery_time.is_some());
