@@ -148,7 +148,7 @@ where
 }
 
 /// The schedule that owns a CronJob, if only by what the CronJob says.
-fn owner_of(cron_job: &CronJob) -> Option<ObjectRef<WebhookSchedule>> {
+fn owner_of(cron_job: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
     let mut owners = cron_job.owner_references().iter();
     let owner = owners.find(|owner| owner.controller == Some(true) && owner.kind == WebhookSchedule::kind(&()));
     Some(ObjectRef::new(&owner?.name).within(&cron_job.namespace()?))

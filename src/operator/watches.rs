@@ -9,6 +9,7 @@ use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
+use kube::core::{PartialObjectMeta, PartialObjectMetaExt as _};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
@@ -19,8 +20,11 @@ use tokio::task::JoinSet;
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 
-/// The objects that were touched, in the order in which they were.
-pub(super) type Touched<K> = UnboundedReceiver<K>;
+/// What was touched, in the order in which it was.
+pub(super) type Touched<T> = UnboundedReceiver<T>;
+
+/// Objects of a page of a listing: until they are in the cache they are held whole.
+const PAGE: u32 = 100;
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
@@ -44,7 +48,7 @@ impl Watches {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &watcher::Config::default(), |_| {})
+        self.start(vec![Api::all(self.client.clone())], &config(), |_| {}, |object| object)
     }
 
     /// Watches what tenants write.
@@ -53,16 +57,22 @@ impl Watches {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default(), |_| {})
+        self.start(self.apis(), &config(), |_| {}, |object| object)
     }
 
-    /// Watches what carries Postern's label; `forget` takes from an object what nobody will ask the cache for.
-    pub(super) fn ours<K, const N: usize>(&mut self, forget: fn(&mut K)) -> (Store<K>, [Touched<K>; N])
+    /// Watches what carries Postern's label, and tells whose metadata was touched. `forget` takes from an object what nobody
+    /// will ask the cache for.
+    pub(super) fn ours<K, const N: usize>(
+        &mut self,
+        forget: fn(&mut K),
+    ) -> (Store<K>, [Touched<PartialObjectMeta<K>>; N])
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")), forget)
+        let labelled = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        let metadata = |mut object: K| std::mem::take(object.meta_mut()).into_response_partial::<K>();
+        self.start(self.apis(), &labelled, forget, metadata)
     }
 
     fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
@@ -72,15 +82,17 @@ impl Watches {
         self.namespaces.iter().map(|namespace| Api::namespaced(self.client.clone(), namespace)).collect()
     }
 
-    /// Fills a cache, and hands what is touched, deletions too, to each of the receivers.
-    fn start<K, const N: usize>(
+    /// Fills a cache, and hands what is to be told of each object that is touched, deletions too, to each of the receivers.
+    fn start<K, T, const N: usize>(
         &mut self,
         apis: Vec<Api<K>>,
         config: &watcher::Config,
         forget: fn(&mut K),
-    ) -> (Store<K>, [Touched<K>; N])
+        tell: fn(K) -> T,
+    ) -> (Store<K>, [Touched<T>; N])
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        T: Clone + Send + 'static,
     {
         let (store, writer) = reflector::store();
         let watches = apis.into_iter().map(|api| {
@@ -101,21 +113,25 @@ impl Watches {
         });
         let merged = merge(watches.collect(), store.clone());
         let mut seen = Box::pin(reflector::reflector(writer, merged).touched_objects());
-        // Without a bound, since nobody reads before every cache is full; what waits here are clones of what is cached.
+        // Without a bound, since nobody reads before every cache is full.
         let (senders, receivers): (Vec<UnboundedSender<_>>, Vec<_>) = (0..N).map(|_| mpsc::unbounded()).unzip();
         self.tasks.spawn(async move {
             // What failed was logged, and the watch goes on.
             while let Some(event) = seen.next().await {
-                let Ok(object) = event else { continue };
+                let Ok(told) = event.map(tell) else { continue };
                 for sender in &senders {
                     // Who no longer listens is on its way out.
-                    let _ = sender.unbounded_send(object.clone());
+                    let _ = sender.unbounded_send(told.clone());
                 }
             }
         });
         let Ok(receivers) = receivers.try_into() else { unreachable!("N were made") };
         (store, receivers)
     }
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 /// The watches of several namespaces, as if they were one.
