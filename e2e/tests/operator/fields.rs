@@ -26,7 +26,8 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
 
         // The change, where it shows in the CronJob's spec, and as what.
         for (change, pointer, shown) in [
-            (json!({"schedule": "H 5 * * *"}), "/schedule", None),
+            // Whatever the minute, it is another hour.
+            (json!({"schedule": "H 6 * * *"}), "/schedule", None),
             (json!({"timeZone": "Europe/Berlin"}), "/timeZone", Some(json!("Europe/Berlin"))),
             (json!({"suspend": true}), "/suspend", Some(json!(true))),
             (json!({"concurrencyPolicy": "Replace"}), "/concurrencyPolicy", Some(json!("Replace"))),
