@@ -18,7 +18,7 @@ help: ## list the targets
 
 test: lint test-unit test-e2e ## what must hold at every change: lint, unit tests, tests on a real cluster
 
-test-full: test ## what takes long as well: the cron tests at their full sizes, and five minutes of rest
+test-full: test test-receivers ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 	POSTERN_IDLE_SECONDS=300 cargo test --test e2e -- at_rest
@@ -34,7 +34,21 @@ demo: $(cluster) operator sender ## see all of it work, on a cluster of its own:
 test-unit: ## tests that need no cluster
 	cargo test
 
-test-e2e: $(cluster) sender ## tests on a real cluster, which is started for them and taken down when they pass
+# Copies, so that what package clients write stays out of Git.
+receivers := target/receivers
+test-receivers: ## the receivers of docs/receivers.md, with their languages' libraries, against what the sender sends
+	@missing=; command -v npm > /dev/null || missing='nodejs npm'; \
+	  python3 -c 'import ensurepip' 2> /dev/null || missing="$$missing python3-venv"; \
+	  test -z "$$missing" || { echo "installing Debian packages: $$missing"; \
+	  apt-get update -qq && apt-get install -qqy --no-install-recommends $$missing > /dev/null; }
+	@mkdir -p $(receivers) && cp -r docs/receivers/. $(receivers)
+	cd $(receivers)/rust && cargo build --quiet --target-dir target
+	cd $(receivers)/python && python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt
+	cd $(receivers)/go && go build -o receiver .
+	cd $(receivers)/typescript && npm install --silent && npx tsc
+	cargo test --test receivers
+
+test-e2e: $(cluster) operator sender ## tests on a real cluster, which is started for them and taken down when they pass
 	cargo test --test e2e --no-run
 	@$(cluster) up test
 	@$(cluster) image e2e/images/postern-sender test
@@ -44,6 +58,7 @@ test-e2e: $(cluster) sender ## tests on a real cluster, which is started for the
 lint: ## formatting, clippy, vet
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --test receivers -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
 	cargo clippy --test e2e --test demo -- -D warnings
 	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
@@ -95,4 +110,4 @@ $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help demo test test-full test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images
+.PHONY: help demo test test-full test-receivers test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images

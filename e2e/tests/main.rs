@@ -11,6 +11,7 @@ mod cluster_promises;
 mod cost;
 mod harness;
 mod install;
+mod installed;
 mod operator;
 mod operator_process;
 mod sender_inward;

@@ -36,6 +36,10 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "atomic"))]
     pub recent_deliveries: Vec<DeliveryStatus>,
+    /// Ids of deliveries that were told and are in recentDeliveries no longer, for as long as their Jobs are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 68)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub dropped_deliveries: Vec<String>,
     /// Every delivery that was due up to here has begun or is known not to have; only later ones can still be missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounted_until: Option<Time>,
@@ -71,13 +75,17 @@ pub struct TriggerStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryStatus {
-    /// The id that the receiver sees as webhook-id. Absent for a Job that somebody made by hand.
+    /// The id that the receiver sees as webhook-id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 68))]
     pub id: Option<String>,
     /// When it was due, or when it was triggered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<Time>,
+    /// The metadata.generation of the schedule that it was made by. Absent when it never came to a Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub generation: Option<i64>,
     /// When the sender started. Absent when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,

@@ -92,6 +92,17 @@ fn reads_the_least_and_ignores_what_a_newer_sender_adds() {
     assert_eq!(parse(&value).unwrap().reason, Reason::Unrecognised);
 }
 
+/// What senders of version 1 have written, to the letter. It may only ever be added to: they are still out there.
+const WRITTEN_BY_VERSION_1: &str = r#"{"version":1,"id":"msg_8c7dcf0c258c3197eafa7d657d1aee4e","scheduledTime":"2025-12-03T02:24:00Z","startedAt":"2025-12-03T02:24:01Z","outcome":"Failed","reason":"ReceiverError","detail":"the receiver answered 503","httpStatus":503,"attemptCount":2,"attempts":[{"durationMs":12,"reason":"ConnectionReset"},{"durationMs":34,"reason":"ReceiverError","httpStatus":503}],"target":"https://hooks.example.com/...","addressFamily":"IPv4","keyFingerprints":["sha256:9f86d081"],"timings":{"dnsMs":1,"connectMs":2,"tlsMs":3,"firstByteMs":4}}"#;
+
+#[test]
+fn reads_what_an_older_sender_wrote() {
+    let outcome = Outcome::parse(WRITTEN_BY_VERSION_1.as_bytes()).unwrap();
+    assert_eq!((outcome.outcome, outcome.reason), (OutcomeClass::Failed, Reason::ReceiverError));
+    assert_eq!((outcome.attempt_count, outcome.attempts.len(), outcome.http_status), (2, 2, Some(503)));
+    assert_eq!(outcome.to_json(), WRITTEN_BY_VERSION_1, "this version writes it so, too");
+}
+
 #[test]
 fn reads_no_version_that_it_cannot_know() {
     for version in [0, 2, u32::MAX] {

@@ -30,6 +30,14 @@ pub enum ApplyError {
         /// The object's name.
         name: String,
     },
+    /// It is being deleted, and something holds it back.
+    #[error("{kind} {name} is being deleted; it is made again once it is gone: see its finalizers if that takes long")]
+    Ending {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
     /// It was changed since it was read.
     #[error("{kind} {name} was changed meanwhile; what it is now is looked at next")]
     Outdated {
@@ -58,9 +66,9 @@ pub(super) struct Applier {
 impl Applier {
     /// Makes the CronJob exist as it was built, and returns it as it is.
     pub(super) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
-        let owner = built.owner_references().first().map(|owner| owner.uid.clone());
+        let owner = controller_of(&built);
         let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
-        Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec)).await
+        Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec, |_, _| ())).await
     }
 
     /// Makes the children of a namespace exist as they were built.
@@ -70,17 +78,21 @@ impl Applier {
         found: (Option<Arc<ServiceAccount>>, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
         let NamespaceChildren { service_account, network_policy } = built;
-        self.ensure(service_account, found.0, is_ours, |a, b| {
-            (&a.automount_service_account_token, &a.secrets, &a.image_pull_secrets)
-                == (&b.automount_service_account_token, &b.secrets, &b.image_pull_secrets)
-        })
-        .await?;
-        self.ensure(network_policy, found.1, is_ours, |a, b| a.spec == b.spec).await.map(drop)
+        let same = |a: &ServiceAccount, b: &ServiceAccount| {
+            a.automount_service_account_token == b.automount_service_account_token
+        };
+        // Some platforms write these into every account, and would write them again.
+        let keep = |found: &ServiceAccount, built: &mut ServiceAccount| {
+            built.secrets.clone_from(&found.secrets);
+            built.image_pull_secrets.clone_from(&found.image_pull_secrets);
+        };
+        self.ensure(service_account, found.0, is_ours, same, keep).await?;
+        self.ensure(network_policy, found.1, is_ours, |a, b| a.spec == b.spec, |_, _| ()).await.map(drop)
     }
 
     /// Makes a Job, unless it was made already.
     pub(super) async fn start(&self, job: &Job) -> Result<(), ApplyError> {
-        let owner = job.owner_references().first().map(|owner| owner.uid.clone());
+        let owner = controller_of(job);
         let (api, target) = (self.api(job), Target::of(job));
         match api.create(&by_postern(), job).await {
             Ok(_) => Ok(()),
@@ -90,6 +102,16 @@ impl Applier {
             }
             Err(source) => Err(target.failed(source)),
         }
+    }
+
+    /// Whether an object is as it was read from a cache.
+    pub(super) async fn is_current<K>(&self, object: &K) -> Result<bool, ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let target = Target::of(object);
+        let now = self.api(object).get_opt(&target.name).await.map_err(|source| target.failed(source))?;
+        Ok(now.is_some_and(|now| (now.uid(), now.resource_version()) == (object.uid(), object.resource_version())))
     }
 
     /// Deletes this very object, if it is still there.
@@ -113,6 +135,7 @@ impl Applier {
         found: Option<Arc<K>>,
         ours: impl Fn(&K) -> bool,
         same: impl Fn(&K, &K) -> bool,
+        keep: impl Fn(&K, &mut K),
     ) -> Result<K, ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
@@ -132,12 +155,18 @@ impl Applier {
         if !ours(&found) {
             return Err(target.taken());
         }
+        if found.meta().deletion_timestamp.is_some() {
+            return Err(target.ending());
+        }
         if same(&found, &built)
             && found.labels() == built.labels()
             && found.owner_references() == built.owner_references()
         {
             return Ok(Arc::unwrap_or_clone(found));
         }
+        // Annotations of others do nothing to what is made.
+        *built.annotations_mut() = found.annotations().clone();
+        keep(&found, &mut built);
         // Only this very object, and only if nobody changed it since.
         built.meta_mut().uid = found.uid();
         built.meta_mut().resource_version = found.resource_version();
@@ -179,9 +208,18 @@ impl Target {
         ApplyError::NameTaken { kind: self.kind.clone(), name: self.name.clone() }
     }
 
+    fn ending(&self) -> ApplyError {
+        ApplyError::Ending { kind: self.kind.clone(), name: self.name.clone() }
+    }
+
     fn outdated(&self) -> ApplyError {
         ApplyError::Outdated { kind: self.kind.clone(), name: self.name.clone() }
     }
+}
+
+fn controller_of(object: &impl ResourceExt) -> Option<String> {
+    let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
+    controller.map(|owner| owner.uid.clone())
 }
 
 /// Whether Postern made an object that no schedule owns: by its label, or, where somebody took that away, by whom the API

@@ -8,7 +8,7 @@ mod namespace;
 mod network_policy;
 mod pod;
 
-pub use cron_job::{cron_job, triggered_job};
+pub use cron_job::{KEPT_JOBS, cron_job, triggered_job};
 pub use namespace::{NamespaceChildren, namespace_children};
 pub use pod::CONTAINER as SENDER_CONTAINER;
 

@@ -56,7 +56,7 @@ fn nothing_that_a_tenant_writes_reaches_the_pod_but_in_the_annotation_and_the_na
 #[test]
 fn a_triggered_job_is_what_the_cron_job_would_make_but_for_its_name_and_what_the_sender_is_told() {
     let valid = valid_with(json!({})).unwrap();
-    let id = DeliveryId::of_trigger(&valid.owner.uid, "now");
+    let id = DeliveryId::of_trigger(&valid.owner.uid, None, "now");
     let trigger = Trigger { value: "now".into(), id, time: "2027-01-15T08:00:00Z".parse().unwrap() };
     let mut cron_job = cron_job(&valid, false, &settings()).unwrap();
     cron_job.metadata.uid = Some("the-uid".into());

@@ -11,7 +11,6 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::names;
-use super::outcomes::due;
 use super::running::Running;
 use super::validate::Refusal;
 use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
@@ -112,7 +111,9 @@ impl Stores {
         let cron_job = cron_job.uid();
         let jobs = self.jobs.state_filter(|job| labelled(&job.metadata) && is_controlled_by(job, cron_job.as_deref()));
         let pods = self.pods.state_filter(|pod| labelled(&pod.metadata));
-        let gone = self.running.gone(&schedule.uid().unwrap_or_default(), &jobs, |job| is_told(schedule, job));
+        let mut gone = self.running.gone(&ObjectRef::from_obj(schedule), &jobs);
+        // Another schedule of that name had the others.
+        gone.retain(|job| is_controlled_by(&**job, cron_job.as_deref()));
         let run = |(job, is_gone): (Arc<Job>, bool)| {
             let uid = job.uid();
             let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
@@ -120,13 +121,6 @@ impl Stores {
         };
         jobs.into_iter().map(|job| (job, false)).chain(gone.into_iter().map(|job| (job, true))).map(run).collect()
     }
-}
-
-/// Whether status already says how a Job ended; nothing is told of one that was made by hand and is gone.
-fn is_told(schedule: &WebhookSchedule, job: &Job) -> bool {
-    let Some(due) = due(job, &schedule.uid().unwrap_or_default()) else { return true };
-    let mut told = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
-    told.any(|delivery| delivery.id.as_deref() == Some(due.id.as_str()))
 }
 
 /// Whether an object's controller is the object with this UID.

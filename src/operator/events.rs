@@ -104,4 +104,30 @@ mod tests {
         assert_eq!(told_of(None, vec![failed, delivered.clone()])[1..], [recovered]);
         assert_eq!(told_of(Some(delivered.clone()), vec![delivered]), [""; 0]);
     }
+
+    #[test]
+    fn a_refusal_is_told_once_and_so_is_a_trigger() {
+        let refused = |message: &str| -> WebhookScheduleStatus {
+            serde_json::from_value(json!({
+                "conditions": [{
+                    "type": "Accepted", "status": "False", "reason": "TierNotFound", "message": message,
+                    "lastTransitionTime": "2027-01-15T08:00:00Z",
+                }],
+                "lastTrigger": {"value": message, "id": "msg_1", "time": "2027-01-15T08:00:00Z"},
+            }))
+            .unwrap()
+        };
+        let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
+            let schedule = WebhookSchedule { status: Some(old), ..schedule() };
+            let found = crate::operator::testdata::found(Vec::new());
+            let record = super::super::record::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let shown = |event: Event| format!("{} {}", event.reason, event.note.unwrap());
+            events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
+        };
+        let first =
+            ["TierNotFound one", "Triggered one delivery was started for the value \"one\" of postern.dev/trigger"];
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &refused("one")), first);
+        assert_eq!(told_after(refused("one"), &refused("one")), [""; 0]);
+        assert_eq!(told_after(refused("one"), &refused("two"))[0], "TierNotFound two");
+    }
 }

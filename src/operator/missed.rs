@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::build::KEPT_JOBS;
 use super::outcomes::Why;
 use crate::cron::Expression;
 
@@ -39,6 +40,10 @@ pub(super) struct DueTimes<'a> {
     pub(super) last_begun: Option<i64>,
     /// From when to when Jobs ran whose successors had to wait; without an end, it runs on.
     pub(super) blocked: Vec<(i64, Option<i64>)>,
+    /// The Jobs that are kept once they are over: their times, and whether they succeeded.
+    pub(super) kept: Vec<(i64, bool)>,
+    /// Whether a Job may have been deleted to make room for the next.
+    pub(super) replaces: bool,
 }
 
 /// What the due times up to now come to.
@@ -63,7 +68,10 @@ impl DueTimes<'_> {
             let passed_over = self.last_begun.is_some_and(|last| time <= last);
             let blocked = self.is_blocked(time);
             let late = now > time + self.deadline + MARGIN;
-            if self.known.contains(&time) || (passed_over && !blocked) {
+            if self.known.contains(&time) || (passed_over && !blocked && self.may_be_removed(time)) {
+                account.accounted_until = time;
+            } else if passed_over && !blocked {
+                account.missed.push((time, DEADLINE_MISSED));
                 account.accounted_until = time;
             } else if passed_over || (blocked && late) {
                 account.missed.push((time, PREVIOUS_STILL_RUNNING));
@@ -77,6 +85,13 @@ impl DueTimes<'_> {
             }
         }
         account
+    }
+
+    /// Whether a Job of this time may have been there and be gone by now: the controller removes the oldest that are over,
+    /// once there are more than so many of their kind.
+    fn may_be_removed(&self, time: i64) -> bool {
+        let newer = |kind| self.kept.iter().filter(|(kept, succeeded)| *kept > time && *succeeded == kind).count();
+        self.replaces || [true, false].into_iter().any(|kind| newer(kind) >= usize::from(KEPT_JOBS))
     }
 
     fn is_blocked(&self, time: i64) -> bool {
@@ -94,6 +109,7 @@ mod tests {
         known: &'static [i64],
         last_begun: Option<i64>,
         blocked: Vec<(i64, Option<i64>)>,
+        kept: &'static [i64],
     }
 
     impl Minutes {
@@ -107,6 +123,8 @@ mod tests {
                 known: self.known.iter().map(|minute| minute * 60).collect(),
                 last_begun: self.last_begun.map(|minute| minute * 60),
                 blocked: self.blocked.clone(),
+                kept: self.kept.iter().map(|minute| (minute * 60, true)).collect(),
+                replaces: false,
             };
             due.account(now)
         }
@@ -114,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_job_is_missed_once_its_deadline_has_passed() {
-        let nothing = Minutes { known: &[], last_begun: None, blocked: Vec::new() };
+        let nothing = Minutes { known: &[], last_begun: None, blocked: Vec::new(), kept: &[] };
         let open = Account { missed: Vec::new(), accounted_until: 0, open_until: Some(160) };
         assert_eq!(nothing.account(160), open);
         let missed = Account { missed: vec![(60, DEADLINE_MISSED)], accounted_until: 60, open_until: Some(220) };
@@ -122,15 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn a_time_with_a_job_and_one_before_the_last_that_began_are_not_missed() {
-        let begun = Minutes { known: &[3], last_begun: Some(2), blocked: Vec::new() };
-        assert_eq!(begun.account(200), Account { missed: Vec::new(), accounted_until: 180, open_until: None });
+    fn a_time_with_a_job_and_one_whose_job_may_be_removed_by_now_are_not_missed() {
+        let begun = Minutes { known: &[2, 3, 4], last_begun: Some(4), blocked: Vec::new(), kept: &[2, 3, 4] };
+        assert_eq!(begun.account(260), Account { missed: Vec::new(), accounted_until: 240, open_until: None });
+    }
+
+    #[test]
+    fn a_time_that_the_controller_left_out_for_a_later_one_is_missed() {
+        let skipped = Minutes { known: &[1, 4], last_begun: Some(4), blocked: Vec::new(), kept: &[1, 4] };
+        assert_eq!(skipped.account(260).missed, [(120, DEADLINE_MISSED), (180, DEADLINE_MISSED)]);
     }
 
     #[test]
     fn a_time_that_fell_into_the_run_of_the_one_before_was_left_out_for_it() {
         // 1 ran until 2:30 and beyond minute 2; the controller then began 3.
-        let over = Minutes { known: &[1, 3], last_begun: Some(3), blocked: vec![(60, Some(150))] };
+        let over = Minutes { known: &[1, 3], last_begun: Some(3), blocked: vec![(60, Some(150))], kept: &[1] };
         let account = over.account(200);
         assert_eq!(account.missed, [(120, PREVIOUS_STILL_RUNNING)]);
         assert_eq!(account.accounted_until, 180);
@@ -138,14 +162,14 @@ mod tests {
 
     #[test]
     fn a_time_that_waits_for_a_run_may_still_begin_until_its_deadline() {
-        let running = Minutes { known: &[1], last_begun: Some(1), blocked: vec![(60, None)] };
+        let running = Minutes { known: &[1], last_begun: Some(1), blocked: vec![(60, None)], kept: &[] };
         assert_eq!(running.account(200).missed, []);
         assert_eq!(running.account(221).missed, [(120, PREVIOUS_STILL_RUNNING)]);
     }
 
     #[test]
     fn what_was_missed_longer_than_a_day_ago_is_not_told() {
-        let nothing = Minutes { known: &[], last_begun: None, blocked: Vec::new() };
+        let nothing = Minutes { known: &[], last_begun: None, blocked: Vec::new(), kept: &[] };
         let account = nothing.account(1_000_000);
         assert!(account.missed.iter().all(|(time, _)| *time > 1_000_000 - TOLD_FOR));
     }

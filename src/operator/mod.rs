@@ -10,6 +10,7 @@
 
 mod apply;
 pub mod build;
+mod caches;
 mod controller;
 mod crd_check;
 mod dereference;
@@ -22,6 +23,7 @@ mod missed;
 pub mod names;
 mod outcomes;
 pub mod process;
+mod prune;
 mod readiness;
 mod reconcile;
 mod record;

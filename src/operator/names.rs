@@ -16,9 +16,13 @@ pub const ROLE_LABEL: &str = "postern.dev/role";
 pub const SENDER: &str = "sender";
 /// The annotation of a pod that holds `delivery.json`.
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
+/// The annotation of a Job that says for which `metadata.generation` of its schedule it was made.
+pub const GENERATION_ANNOTATION: &str = "postern.dev/generation";
 /// The annotation of a triggered Job that says when it was asked for (RFC 3339); [`crate::api::TRIGGER_ANNOTATION`] on it
 /// says by which value.
 pub const TRIGGERED_AT_ANNOTATION: &str = "postern.dev/triggered-at";
+/// The annotation of a triggered Job that says its delivery's id.
+pub const DELIVERY_ID_ANNOTATION: &str = "postern.dev/delivery-id";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 

@@ -1,75 +1,120 @@
 //! What became of a run: of a Job and its pods. Both are hostile input: who may write a pod's status writes these.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::build::SENDER_CONTAINER;
 use super::dereference::Run;
-use super::names::TRIGGERED_AT_ANNOTATION;
-use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION};
-use crate::delivery::{self, Outcome, OutcomeClass, scheduled_time_of_job};
+use super::missed::MARGIN;
+use super::names::{self, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
+use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION, WebhookSchedule};
+use crate::delivery::{Outcome, OutcomeClass, Reason, scheduled_time_of_job};
 use crate::signing::DeliveryId;
 
 /// How a run stands.
 #[derive(Debug)]
 pub(super) enum Standing {
-    /// It is not known yet how it ends; a sender has begun or may still begin in time.
-    Underway,
+    /// It is not known yet how it ends; if nothing happens before, it is at this time.
+    Underway(Option<i64>),
     /// It has ended, and so.
     Ended(DeliveryStatus),
     /// No sender has begun in time, and none may any more.
     NeverBegan(DeliveryStatus),
 }
 
-/// Which delivery a Job makes.
+/// Which delivery a Job makes. Times are Unix seconds.
+#[derive(Debug, Clone)]
 pub(super) struct Due {
     pub(super) id: DeliveryId,
-    pub(super) time: Timestamp,
+    pub(super) time: i64,
+    /// The generation of the schedule that the Job was made by.
+    pub(super) generation: Option<i64>,
 }
 
-/// Which delivery a Job makes, by its name or by what was asked for; `None` when somebody made it otherwise.
-pub(super) fn due(job: &Job, schedule_uid: &str) -> Option<Due> {
-    if let Some(value) = job.annotations().get(TRIGGER_ANNOTATION) {
-        let time = job.annotations().get(TRIGGERED_AT_ANNOTATION)?.parse().ok()?;
-        return Some(Due { id: DeliveryId::of_trigger(schedule_uid, value), time });
-    }
-    let time = scheduled_time_of_job(&job.name_any()).ok()?;
-    Some(Due { id: DeliveryId::of_schedule(schedule_uid, time.unix()), time: timestamp(time)? })
+/// A Job is made so long before its time at the most: clocks differ.
+const TOLERANCE: i64 = 60;
+/// A Job is made so long after its time at the most: the longest starting deadline, and an hour for a slow controller.
+const LATEST: i64 = 86_400 + 3_600;
+/// The pods of a Job that is over are looked for so long.
+const PODS_WITHIN: i64 = 60;
+
+/// Which delivery a Job makes, by its name or by what was asked for; `None` when it is none of the schedule's: anyone who
+/// may make Jobs can make one by hand, with any name and annotations, but not with another time of creation.
+pub(super) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
+    let made = made_at(job)?;
+    let generation = job.annotations().get(GENERATION_ANNOTATION).and_then(|generation| generation.parse().ok());
+    let due = if job.annotations().contains_key(TRIGGER_ANNOTATION) {
+        let time: Timestamp = job.annotations().get(TRIGGERED_AT_ANNOTATION)?.parse().ok()?;
+        let id = DeliveryId::try_from(job.annotations().get(DELIVERY_ID_ANNOTATION)?.clone()).ok()?;
+        Due { id, time: time.as_second(), generation }
+    } else {
+        let name = job.name_any();
+        let time = scheduled_time_of_job(&name).ok()?;
+        let own = format!("{}-{}", names::cron_job(&schedule.name_any()), time.unix() / 60);
+        if name != own {
+            return None;
+        }
+        let id = DeliveryId::of_schedule(&schedule.uid()?, time.unix());
+        Due { id, time: i64::try_from(time.unix()).ok()?, generation }
+    };
+    (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
 }
 
-/// How a run stands. `begins_until` is when a sender may begin at the latest; for a Job of unknown time there is none.
-pub(super) fn standing(run: &Run, due: Option<&Due>, begins_until: Option<Timestamp>, now: Timestamp) -> Standing {
+fn made_at(job: &Job) -> Option<i64> {
+    job.creation_timestamp().map(|made| made.0.as_second())
+}
+
+/// How a run stands. `deadline` is how late a sender may begin, in seconds.
+pub(super) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standing {
     let mut pods: Vec<&Pod> = run.pods.iter().map(|pod| &**pod).collect();
-    let over = is_over(&run.job) || (run.is_gone && pods.iter().all(|pod| has_ended(pod)));
     pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
+    let over = is_over(&run.job) || run.is_gone;
+    let all_ended = pods.iter().all(|pod| has_ended(pod));
     // A pod that was lost with its node is followed by another, so what it said is not final before the Job is over.
     let said = pods.iter().rev().filter_map(|pod| Some((outcome(pod)?, is_disrupted(pod))));
     for (outcome, disrupted) in said {
-        if over || !(disrupted && outcome.outcome == OutcomeClass::Interrupted) {
-            return Standing::Ended(of_outcome(&outcome, due));
+        if (over && all_ended) || !(disrupted && outcome.outcome == OutcomeClass::Interrupted) {
+            return Standing::Ended(of_outcome(&outcome, due, &run.job, now));
         }
     }
     if over {
-        return Standing::Ended(match pods.last() {
-            Some(pod) => ended_silently(pod, due),
-            None if run.is_gone => without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due),
-            None => without_outcome(DeliveryOutcome::Failed, PODS_LOST, due),
-        });
+        let looked_for = over_at(&run.job).map(|over| over + PODS_WITHIN).filter(|until| now < *until);
+        return match pods.last() {
+            // What the pod says comes by another watch than what its Job does.
+            Some(_) if !all_ended => Standing::Underway(None),
+            Some(pod) => Standing::Ended(ended_silently(pod, due)),
+            None if run.is_gone => Standing::Ended(without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due)),
+            None if looked_for.is_some() => Standing::Underway(looked_for),
+            None => Standing::Ended(without_outcome(DeliveryOutcome::Failed, PODS_LOST, due)),
+        };
     }
-    let begun = pods.iter().any(|pod| has_begun(pod));
-    if begun || begins_until.is_none_or(|until| now <= until) {
-        return Standing::Underway;
+    let counts = run.job.status.as_ref().map(|status| (status.active.unwrap_or(0), status.ready.unwrap_or(0)));
+    let (active, ready) = counts.unwrap_or_default();
+    // One that was made late has some time all the same.
+    let until = (due.time + deadline).max(made_at(&run.job).unwrap_or_default()) + MARGIN;
+    if ready > 0 || pods.iter().any(|pod| has_begun(pod)) {
+        return Standing::Underway(None);
+    }
+    if now <= until {
+        return Standing::Underway(Some(until));
     }
     let why = match pods.last() {
+        // There is one, and it hasn't been seen yet.
+        None if active > 0 => return Standing::Underway(Some(now + MARGIN)),
         None => POD_NOT_CREATED,
         Some(pod) if !is_scheduled(pod) => UNSCHEDULABLE,
         Some(pod) if waits_for_image(pod) => IMAGE_NOT_PULLED,
         Some(_) => POD_NOT_STARTED,
     };
     Standing::NeverBegan(without_outcome(DeliveryOutcome::NotRun, why, due))
+}
+
+/// Whether a sender said so, and not the operator, who may have seen too little.
+pub(super) fn is_said(delivery: &DeliveryStatus) -> bool {
+    Reason::from_name(&delivery.reason) != Reason::Unrecognised
 }
 
 /// A reason that the operator found by itself, and what to do.
@@ -102,11 +147,11 @@ pub(super) fn is_over(job: &Job) -> bool {
 }
 
 /// When a Job was over, if it is.
-pub(super) fn over_at(job: &Job) -> Option<Timestamp> {
+pub(super) fn over_at(job: &Job) -> Option<i64> {
     let status = job.status.as_ref()?;
     let failed = status.conditions.iter().flatten().find(|condition| condition.type_ == "Failed");
     let failed = failed.and_then(|condition| condition.last_transition_time.as_ref());
-    status.completion_time.as_ref().or(failed).map(|time| time.0)
+    status.completion_time.as_ref().or(failed).map(|time| time.0.as_second())
 }
 
 fn sender(pod: &Pod) -> Option<&ContainerStatus> {
@@ -124,7 +169,12 @@ fn outcome(pod: &Pod) -> Option<Outcome> {
 }
 
 fn has_begun(pod: &Pod) -> bool {
-    state(pod).is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    state(pod).is_some_and(|state| state.running.is_some() || state.terminated.as_ref().is_some_and(has_run))
+}
+
+/// Whether a container that has ended ever ran: one that could not be started has ended, too.
+fn has_run(terminated: &ContainerStateTerminated) -> bool {
+    !matches!(terminated.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
 }
 
 fn has_ended(pod: &Pod) -> bool {
@@ -150,16 +200,12 @@ fn waits_for_image(pod: &Pod) -> bool {
     reason.is_some_and(|reason| reason.contains("Image"))
 }
 
-fn timestamp(time: delivery::Timestamp) -> Option<Timestamp> {
-    Timestamp::from_second(i64::try_from(time.unix()).ok()?).ok()
-}
-
-/// Id and time are by the Job, which the pod can't change.
-fn of_outcome(outcome: &Outcome, due: Option<&Due>) -> DeliveryStatus {
+/// Id and times are held against the Job, which the pod can't change.
+fn of_outcome(outcome: &Outcome, due: &Due, job: &Job, now: i64) -> DeliveryStatus {
+    let started = i64::try_from(outcome.started_at.unix()).unwrap_or_default();
+    let possible = made_at(job).unwrap_or(now) - TOLERANCE..=now + TOLERANCE;
     DeliveryStatus {
-        id: due.map(|due| due.id.as_str().into()),
-        scheduled_time: due.map(|due| Time(due.time)),
-        started_at: timestamp(outcome.started_at).map(Time),
+        started_at: possible.contains(&started).then(|| time(started)).flatten(),
         outcome: match outcome.outcome {
             OutcomeClass::Delivered => DeliveryOutcome::Delivered,
             OutcomeClass::Refused => DeliveryOutcome::Refused,
@@ -174,11 +220,16 @@ fn of_outcome(outcome: &Outcome, due: Option<&Due>) -> DeliveryStatus {
         latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms),
         target: outcome.target.clone(),
         key_fingerprints: outcome.key_fingerprints.iter().map(ToString::to_string).collect(),
+        ..without_outcome(DeliveryOutcome::Failed, ENDED_SILENTLY, due)
     }
 }
 
+fn time(seconds: i64) -> Option<Time> {
+    Timestamp::from_second(seconds).ok().map(Time)
+}
+
 /// A pod that was ended by the kernel, the kubelet or an eviction before it could say how.
-fn ended_silently(pod: &Pod, due: Option<&Due>) -> DeliveryStatus {
+fn ended_silently(pod: &Pod, due: &Due) -> DeliveryStatus {
     let by_pod = pod.status.as_ref().and_then(|status| status.reason.as_deref());
     let terminated = state(pod).and_then(|state| state.terminated.as_ref());
     let by_container = terminated.and_then(|terminated| terminated.reason.as_deref());
@@ -187,18 +238,21 @@ fn ended_silently(pod: &Pod, due: Option<&Due>) -> DeliveryStatus {
         (Some("DeadlineExceeded"), _) => POD_DEADLINE_EXCEEDED,
         (Some("Evicted"), _) => EVICTED,
         (_, Some("OOMKilled")) => OUT_OF_MEMORY,
+        _ if terminated.is_some_and(|terminated| !has_run(terminated)) => POD_NOT_STARTED,
         _ => ENDED_SILENTLY,
     };
-    let started_at = terminated.and_then(|terminated| terminated.started_at.clone());
+    let begun = terminated.filter(|terminated| has_run(terminated));
+    let started_at = begun.and_then(|terminated| terminated.started_at.clone());
     let outcome = if has_begun(pod) { DeliveryOutcome::Failed } else { DeliveryOutcome::NotRun };
     DeliveryStatus { started_at, ..without_outcome(outcome, why, due) }
 }
 
 /// A delivery of which no sender said anything.
-pub(super) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: Option<&Due>) -> DeliveryStatus {
+pub(super) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: &Due) -> DeliveryStatus {
     DeliveryStatus {
-        id: due.map(|due| due.id.as_str().into()),
-        scheduled_time: due.map(|due| Time(due.time)),
+        id: Some(due.id.to_string()),
+        scheduled_time: time(due.time),
+        generation: due.generation,
         started_at: None,
         outcome,
         reason: why.0.into(),

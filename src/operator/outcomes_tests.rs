@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
 use crate::delivery::Reason;
-use crate::operator::testdata::{ended, minute, over, run, said, terminated};
+use crate::operator::testdata::{ended, minute, over, run, said, schedule, terminated};
 
 const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";
+/// Senders have until the end of the fifth minute.
+const DEADLINE: i64 = 300 - MARGIN;
 
 fn standing_at(run: &Run, now: i64) -> Standing {
-    let due = due(&run.job, UID);
-    standing(run, due.as_ref(), Some(minute(5)), minute(now))
+    standing(run, &due(&run.job, &schedule()).unwrap(), DEADLINE, minute(now).as_second())
 }
 
 fn ended_as(run: &Run) -> (DeliveryOutcome, String) {
@@ -22,7 +23,7 @@ fn ended_as(run: &Run) -> (DeliveryOutcome, String) {
 }
 
 fn is_underway(run: &Run, now: i64) -> bool {
-    matches!(standing_at(run, now), Standing::Underway)
+    matches!(standing_at(run, now), Standing::Underway(_))
 }
 
 fn never_began(run: &Run) -> String {
@@ -53,14 +54,42 @@ fn takes_the_senders_word_and_the_jobs_time_and_id() {
 }
 
 #[test]
-fn a_triggered_delivery_has_the_id_of_its_value_and_the_time_it_was_asked_for() {
-    let mut run = ended(3, Delivered, Reason::Delivered);
-    let job = std::sync::Arc::make_mut(&mut run.job);
-    job.metadata.annotations = Some(
-        [(TRIGGER_ANNOTATION.into(), "now".into()), (TRIGGERED_AT_ANNOTATION.into(), minute(2).to_string())].into(),
-    );
-    let due = due(&run.job, UID).unwrap();
-    assert_eq!((due.id, due.time), (DeliveryId::of_trigger(UID, "now"), minute(2)));
+fn what_a_sender_says_of_its_start_is_held_against_its_job() {
+    let started = |run: &Run| match standing_at(run, 9) {
+        Standing::Ended(delivery) => delivery.started_at.map(|time| time.0.as_second()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(started(&ended(0, Delivered, Reason::Delivered)), Some(1_800_000_001));
+    assert_eq!(started(&ended(5, Delivered, Reason::Delivered)), None, "minutes before its Job was made");
+}
+
+fn annotated(due: i64, annotations: &[(&str, &str)]) -> Run {
+    let mut run = ended(due, Delivered, Reason::Delivered);
+    let pairs = annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    std::sync::Arc::make_mut(&mut run.job).metadata.annotations = Some(pairs.collect());
+    run
+}
+
+#[test]
+fn a_triggered_delivery_has_the_id_and_the_time_that_stand_on_its_job() {
+    let at = minute(2).to_string();
+    let annotations =
+        [(TRIGGER_ANNOTATION, "now"), (TRIGGERED_AT_ANNOTATION, at.as_str()), (DELIVERY_ID_ANNOTATION, "msg_1")];
+    let due = due(&annotated(3, &annotations).job, &schedule()).unwrap();
+    assert_eq!((due.id.as_str(), due.time), ("msg_1", minute(2).as_second()));
+}
+
+#[test]
+fn a_job_that_claims_an_impossible_time_or_another_name_is_no_delivery() {
+    for at in ["9999-12-30T21:59:59Z", "-009999-01-02T01:59:59Z", "2027-01-15T08:05:00Z", "soon"] {
+        let claims = [(TRIGGER_ANNOTATION, "now"), (TRIGGERED_AT_ANNOTATION, at), (DELIVERY_ID_ANNOTATION, "msg_1")];
+        assert!(due(&annotated(0, &claims).job, &schedule()).is_none(), "{at}");
+    }
+    for name in ["postern-nightly-report-1", "postern-nightly-report-30000002", "postern-other-30000000", "manual"] {
+        let mut run = ended(0, Delivered, Reason::Delivered);
+        std::sync::Arc::make_mut(&mut run.job).metadata.name = Some(name.into());
+        assert!(due(&run.job, &schedule()).is_none(), "{name}");
+    }
 }
 
 #[test]
@@ -76,8 +105,14 @@ fn a_pod_without_a_word_tells_by_how_it_ended() {
     assert_eq!(by_pod("Evicted"), "Evicted");
     assert_eq!(by_container("OOMKilled"), "OOMKilled");
     assert_eq!(by_container("Error"), "SenderEndedSilently");
-    let no_image = ended_as(&run(0, over(), vec![waiting("ImagePullBackOff")]));
+    let mut unpulled = waiting("ImagePullBackOff");
+    unpulled["phase"] = "Failed".into();
+    let no_image = ended_as(&run(0, over(), vec![unpulled]));
     assert_eq!(no_image, (DeliveryOutcome::NotRun, "ImagePullBackOff".into()));
+    let unstartable = terminated(json!({"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}));
+    let Standing::Ended(delivery) = standing_at(&run(0, over(), vec![unstartable]), 1) else { panic!() };
+    let told = (delivery.outcome, &*delivery.reason, delivery.started_at);
+    assert_eq!(told, (DeliveryOutcome::NotRun, "PodNotStarted", None));
     assert_eq!(ended_as(&run(0, over(), Vec::new())).1, "PodLost");
 }
 
@@ -122,6 +157,18 @@ fn a_job_that_is_gone_has_ended_when_its_last_pod_has() {
     let stopped = ended_as(&gone(vec![said(Interrupted, Reason::Interrupted)]));
     assert_eq!(stopped, (DeliveryOutcome::Interrupted, "Interrupted".into()));
     assert_eq!(ended_as(&gone(Vec::new())), (DeliveryOutcome::Interrupted, "JobDeleted".into()));
+}
+
+#[test]
+fn what_the_caches_do_not_show_yet_is_waited_for() {
+    let mut running = waiting("");
+    running["phase"] = "Running".into();
+    assert!(is_underway(&run(0, over(), vec![running]), 9), "its Job is over, and its end not seen");
+    assert!(is_underway(&run(0, json!({"active": 1}), Vec::new()), 9), "its pod not seen");
+    assert!(is_underway(&run(0, json!({"active": 1, "ready": 1}), vec![waiting("")]), 9), "its start not seen");
+    let done = json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": minute(1)}]});
+    assert!(is_underway(&run(0, done.clone(), Vec::new()), 1), "its pods not seen");
+    assert!(matches!(standing_at(&run(0, done, Vec::new()), 2), Standing::Ended(lost) if lost.reason == "PodLost"));
 }
 
 #[test]

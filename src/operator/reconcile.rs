@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
@@ -15,6 +17,7 @@ use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
 use super::metrics::Metrics;
 use super::record::{Record, record};
+use super::retry::Failures;
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
 use super::validate::{Valid, validate};
@@ -31,6 +34,7 @@ pub(super) struct Context {
     pub(super) stores: Arc<Stores>,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) failures: Failures,
     pub(super) written: Written,
 }
 
@@ -40,6 +44,9 @@ pub(super) enum ReconcileError {
     /// A child can't be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// What the caches show is not what is there.
+    #[error("what became of a delivery is not known for sure yet; it is looked at again")]
+    Doubtful,
     /// A delivery can't be written as JSON.
     #[error("the delivery can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
@@ -53,7 +60,7 @@ impl ReconcileError {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
-            Self::Apply(ApplyError::Outdated { .. }) => "Outdated",
+            Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::Doubtful => "Outdated",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
@@ -63,11 +70,7 @@ impl ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, written } = &*context;
-    // What is being deleted is the garbage collector's.
-    if schedule.metadata.deletion_timestamp.is_some() || stores.is_ending(&schedule.namespace().unwrap_or_default()) {
-        return Ok(Action::await_change());
-    }
+    let Context { client, settings, stores, recorder, metrics, failures: _, written } = &*context;
     // The watch is about to tell of what this operator wrote last.
     if written.is_replaced(&schedule) {
         return Ok(Action::await_change());
@@ -76,6 +79,13 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
 
     // dereference: from the caches
     let found = stores.dereference(&schedule);
+    // What is being deleted is the garbage collector's; but while something holds a schedule back, it sends nothing.
+    if stores.is_ending(&schedule.namespace().unwrap_or_default()) {
+        return Ok(Action::await_change());
+    }
+    if schedule.metadata.deletion_timestamp.is_some() {
+        return suspend(&schedule, found, client).await.map(|()| Action::await_change());
+    }
     if written.is_late(&schedule, found.cron_job.as_deref()) {
         return Ok(Action::requeue(LATE));
     }
@@ -83,6 +93,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // validate: pure, and so is the record of what became of the deliveries
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
+    confirm(&record, &found, client).await?;
     // build (pure) and apply: writes what differs
     let applied = match &valid {
         Ok(valid) => Box::pin(apply(valid, &record, found, client, settings)).await,
@@ -94,28 +105,50 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),
-        (Ok(valid), Err(ReconcileError::Apply(error @ (ApplyError::NameTaken { .. } | ApplyError::Api { .. })))) => {
-            Progress::Blocked(valid, error)
+        (Ok(_), Err(ReconcileError::Apply(ApplyError::Outdated { .. }))) => {
+            return applied.map(|()| Action::await_change());
         }
+        (Ok(valid), Err(ReconcileError::Apply(error))) => Progress::Blocked(valid, error),
         (Ok(_), Err(_)) => return applied.map(|()| Action::await_change()),
         (Err(refusal), _) => Progress::Refused(refusal),
     };
     let new = status(&schedule, &progress, &record, now);
-    if write_status(&schedule, &new, client, written).await? {
+    let saved = write_status(&schedule, &new, client, written).await?;
+    if saved == Saved::Not {
+        // It was changed or deleted since: what it is now has another reconcile coming.
+        return applied.map(|()| Action::await_change());
+    }
+    if saved == Saved::New {
         record.new.iter().for_each(|delivery| metrics.delivered(delivery));
         publish(recorder, &schedule, events(&schedule, &record, &new)).await;
     }
-    // Not before it stands in the status that they never began.
+    // Not before the status says how they ended.
+    stores.running.told(&ObjectRef::from_obj(&*schedule), &record.gone);
     give_up(&record, client).await?;
 
     applied.map(|()| wake(&new, &record, now))
+}
+
+/// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may
+/// be late. So it is asked once more, before it is told and a Job is given up.
+async fn confirm(record: &Record, found: &Found, client: &Client) -> Result<(), ReconcileError> {
+    let applier = Applier { client: client.clone() };
+    let mut is_sure = true;
+    for job in &record.given_up {
+        is_sure &= applier.is_current(&**job).await?;
+    }
+    if let Some(cron_job) = found.cron_job.as_ref().filter(|_| record.has_missed) {
+        is_sure &= applier.is_current(&**cron_job).await?;
+    }
+    if is_sure { Ok(()) } else { Err(ReconcileError::Doubtful) }
 }
 
 /// The next look, when nothing happens before: once the delivery that the status announces is due, or one that is due now
 /// is missed.
 fn wake(status: &WebhookScheduleStatus, record: &Record, now: Timestamp) -> Action {
     let due = status.next_delivery_time.as_ref().map(|next| next.0);
-    let seconds = due.into_iter().chain(record.open_until).map(|time| time.as_second() - now.as_second()).min();
+    let times = due.into_iter().map(Timestamp::as_second).chain(record.open_until);
+    let seconds = times.map(|time| time - now.as_second()).min();
     seconds.map_or_else(Action::await_change, |seconds| {
         Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or_default() + 1))
     })
@@ -151,7 +184,9 @@ async fn give_up(record: &Record, client: &Client) -> Result<(), ApplyError> {
 /// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be.
 async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> Result<(), ReconcileError> {
     let own = found.cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()));
-    let Some(cron_job) = own.filter(|cron_job| cron_job.spec.suspend != Some(true)) else {
+    let fires =
+        |cron_job: &CronJob| cron_job.spec.suspend != Some(true) && cron_job.metadata.deletion_timestamp.is_none();
+    let Some(cron_job) = own.filter(|cron_job| fires(cron_job)) else {
         return Ok(());
     };
     let mut paused = (*cron_job).clone();
@@ -160,13 +195,23 @@ async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> R
     Ok(())
 }
 
-/// Writes the status if it says something new, and says whether it did.
+/// What came of writing a status.
+#[derive(PartialEq, Eq)]
+enum Saved {
+    /// It says something new.
+    New,
+    /// It says that already.
+    Same,
+    /// The schedule isn't what it was.
+    Not,
+}
+
 async fn write_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
     written: &Written,
-) -> Result<bool, ReconcileError> {
+) -> Result<Saved, ReconcileError> {
     let old = schedule.status.as_ref();
     // How far the deliveries are accounted for is worth no write of its own.
     let same = old.is_some_and(|old| {
@@ -175,7 +220,7 @@ async fn write_status(
             && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
     });
     if same {
-        return Ok(false);
+        return Ok(Saved::Same);
     }
     let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
     let mut whole = schedule.clone();
@@ -184,10 +229,9 @@ async fn write_status(
     match api.replace_status(&name, &PostParams::default(), &whole).await {
         Ok(by) => {
             written.note(schedule, &by);
-            Ok(true)
+            Ok(Saved::New)
         }
-        // It was changed or deleted since: what it is now has another reconcile coming.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Saved::Not),
         Err(error) => Err(ReconcileError::Status(error)),
     }
 }

@@ -3,17 +3,16 @@
 //! A delivery is recorded once, when it has ended, and from then on stands in the status; so nothing is told twice, and a
 //! new operator goes on where the one before it was.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::dereference::{Found, Run};
-use super::missed::{Account, DueTimes, MARGIN};
-use super::outcomes::{Due, Standing, due, over_at, standing, without_outcome};
+use super::missed::{Account, DueTimes};
+use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
 use super::trigger::Trigger;
 use super::validate::Valid;
 use crate::api::{
@@ -29,12 +28,14 @@ pub(super) const UNHEALTHY_AFTER: usize = 3;
 pub(super) struct Record {
     /// The latest deliveries, the latest first.
     pub(super) recent: Vec<DeliveryStatus>,
-    /// Those of them that are recorded for the first time, the earliest first.
+    /// Those that are recorded for the first time, the earliest first, whether they are kept or not.
     pub(super) new: Vec<DeliveryStatus>,
+    /// Ids of deliveries that aren't kept and whose Jobs still are.
+    pub(super) dropped: Vec<String>,
     /// Up to when nothing can have been missed; `None` while nothing is due at all.
     pub(super) accounted_until: Option<Time>,
-    /// When a delivery that is due now would be missed.
-    pub(super) open_until: Option<Timestamp>,
+    /// When to look again, if nothing happens before.
+    pub(super) open_until: Option<i64>,
     /// The generation whose receiver asked to stop.
     pub(super) paused_generation: Option<i64>,
     /// The delivery that is to be made at once.
@@ -43,22 +44,28 @@ pub(super) struct Record {
     pub(super) last_trigger: Option<TriggerStatus>,
     /// Jobs that may no longer begin.
     pub(super) given_up: Vec<Arc<Job>>,
+    /// Jobs that are gone and of which it is known how they ended.
+    pub(super) gone: Vec<Arc<Job>>,
+    /// Whether a time was missed for which no Job was seen.
+    pub(super) has_missed: bool,
 }
 
 /// What became of a schedule's deliveries by `now`.
 pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&Valid>, now: Timestamp) -> Record {
     let old = schedule.status.clone().unwrap_or_default();
-    let uid = schedule.uid().unwrap_or_default();
     let generation = schedule.metadata.generation;
+    let now_seconds = now.as_second();
     let deadline = i64::from(schedule.spec.starting_deadline_seconds);
-    let runs: Vec<(&Run, Option<Due>)> = found.runs.iter().map(|run| (run, due(&run.job, &uid))).collect();
+    let runs: Vec<(&Run, Due)> = found.runs.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
 
-    let (mut seen, mut given_up, mut open_until) = (Vec::new(), Vec::new(), None);
+    let (mut seen, mut given_up, mut gone, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (run, due) in &runs {
-        let until = due.as_ref().map(|due| begins_until(&run.job, due, deadline));
-        match standing(run, due.as_ref(), until, now) {
-            Standing::Underway => open_until = earliest(open_until, until.filter(|until| *until >= now)),
-            Standing::Ended(delivery) => seen.push(delivery),
+        match standing(run, due, deadline, now_seconds) {
+            Standing::Underway(until) => looks.extend(until),
+            Standing::Ended(delivery) => {
+                seen.push(delivery);
+                gone.extend(run.is_gone.then(|| run.job.clone()));
+            }
             Standing::NeverBegan(delivery) => {
                 seen.push(delivery);
                 given_up.push(run.job.clone());
@@ -72,93 +79,92 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none());
     let account = due_at_all.and_then(|valid| {
         let since = old.accounted_until.as_ref().filter(|_| old.observed_generation == generation)?;
-        Some(due_times(valid, &old, &runs, found.cron_job.as_deref(), since.0.as_second()).account(now.as_second()))
+        Some(due_times(valid, &old, &runs, found.cron_job.as_deref(), since.0.as_second()).account(now_seconds))
     });
-    let Account { missed, accounted_until, open_until: next_missed } =
-        account.unwrap_or(Account { missed: Vec::new(), accounted_until: now.as_second(), open_until: None });
+    let Account { missed, accounted_until, open_until } =
+        account.unwrap_or(Account { missed: Vec::new(), accounted_until: now_seconds, open_until: None });
+    let has_missed = !missed.is_empty();
+    let uid = schedule.uid().unwrap_or_default();
     seen.extend(missed.into_iter().filter_map(|(time, why)| {
         let id = DeliveryId::of_schedule(&uid, u64::try_from(time).ok()?);
-        let due = Due { id, time: Timestamp::from_second(time).ok()? };
-        Some(without_outcome(DeliveryOutcome::NotRun, why, Some(&due)))
+        Some(without_outcome(DeliveryOutcome::NotRun, why, &Due { id, time, generation: None }))
     }));
 
-    let recent = remember(old.recent_deliveries.clone(), seen, schedule.spec.history);
-    let is_new = |delivery: &&DeliveryStatus| !old.recent_deliveries.iter().any(|known| is_same(known, delivery));
-    let new: Vec<_> = recent.iter().filter(is_new).rev().cloned().collect();
-    let last_is_new = new.last().is_some() && new.last() == recent.first();
-    // What the receiver says of a spec that isn't in force any more says nothing of this one.
-    let asked_to_stop = last_is_new
-        && old.observed_generation == generation
-        && recent.first().is_some_and(|last| last.reason == Reason::ReceiverGone.as_str());
+    let (recent, new, dropped) = remember(&old, seen, &runs, schedule.spec.history);
+    // What the receiver says of another spec says nothing of this one.
+    let asks_to_stop = |last: &DeliveryStatus| {
+        last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
+    };
+    let asked_to_stop = recent.first().is_some_and(asks_to_stop);
     Record {
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
-        open_until: earliest(open_until, next_missed.and_then(|time| Timestamp::from_second(time).ok())),
+        open_until: looks.into_iter().chain(open_until).min(),
         paused_generation: if asked_to_stop { generation } else { was_paused },
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,
         recent,
         new,
+        dropped,
         given_up,
+        gone,
+        has_missed,
     }
-}
-
-/// When the sender of a Job may begin at the latest; one that was made late has some time all the same.
-fn begins_until(job: &Job, due: &Due, deadline: i64) -> Timestamp {
-    let until = due.time + SignedDuration::from_secs(deadline);
-    let made = job.creation_timestamp().map_or(until, |made| made.0);
-    until.max(made) + SignedDuration::from_secs(MARGIN)
-}
-
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    a.into_iter().chain(b).min()
 }
 
 fn due_times<'a>(
     valid: &'a Valid,
     old: &WebhookScheduleStatus,
-    runs: &[(&Run, Option<Due>)],
+    runs: &[(&Run, Due)],
     cron_job: Option<&CronJob>,
     accounted_until: i64,
 ) -> DueTimes<'a> {
     let recorded = old.recent_deliveries.iter().filter_map(|delivery| delivery.scheduled_time.as_ref());
-    let known: BTreeSet<i64> = recorded
-        .map(|time| time.0.as_second())
-        .chain(runs.iter().filter_map(|(_, due)| Some(due.as_ref()?.time.as_second())))
-        .collect();
     let last_begun = cron_job.and_then(|cron_job| cron_job.status.as_ref()?.last_schedule_time.as_ref());
+    let scheduled: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).collect();
     let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;
-    let scheduled = runs.iter().filter(|(run, _)| blocks && !Trigger::made(&run.job));
+    let over = |(run, due): &&(&Run, Due)| {
+        over_at(&run.job)?;
+        let succeeded = run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some());
+        Some((due.time, succeeded))
+    };
     DueTimes {
         expression: &valid.expression,
         zone: &valid.zone,
         deadline: valid.starting_deadline_seconds.into(),
         accounted_until,
-        known,
+        known: recorded.map(|time| time.0.as_second()).chain(runs.iter().map(|(_, due)| due.time)).collect(),
         last_begun: last_begun.map(|time| time.0.as_second()),
-        blocked: scheduled
-            .filter_map(|(run, due)| {
-                Some((due.as_ref()?.time.as_second(), over_at(&run.job).map(Timestamp::as_second)))
-            })
-            .collect(),
+        blocked: scheduled.iter().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
+        kept: scheduled.iter().copied().filter_map(|run| over(&run)).collect(),
+        replaces: valid.concurrency_policy == ConcurrencyPolicy::Replace,
     }
 }
 
-/// Whether two records are of one delivery.
-fn is_same(a: &DeliveryStatus, b: &DeliveryStatus) -> bool {
-    a.id == b.id && a.scheduled_time == b.scheduled_time
-}
-
-/// The latest deliveries, each once, the latest first; of each kind as many as the tenant wants.
-fn remember(old: Vec<DeliveryStatus>, seen: Vec<DeliveryStatus>, history: History) -> Vec<DeliveryStatus> {
-    let mut all = old;
+/// The latest deliveries, the latest first, of each kind as many as the tenant wants; those that are new; and the ids of
+/// those that are not kept, for as long as their Jobs would tell of them again.
+fn remember(
+    old: &WebhookScheduleStatus,
+    seen: Vec<DeliveryStatus>,
+    runs: &[(&Run, Due)],
+    history: History,
+) -> (Vec<DeliveryStatus>, Vec<DeliveryStatus>, Vec<String>) {
+    let mut all = old.recent_deliveries.clone();
+    let mut new: Vec<DeliveryStatus> = Vec::new();
     for delivery in seen {
-        if !all.iter().any(|known| is_same(known, &delivery)) {
-            all.push(delivery);
+        let known = all.iter_mut().find(|known| known.id == delivery.id);
+        let dropped = old.dropped_deliveries.iter().any(|id| Some(id) == delivery.id.as_ref());
+        match known {
+            // A sender's word counts for more than what the operator made of its silence.
+            Some(known) if !is_said(known) && is_said(&delivery) => *known = delivery.clone(),
+            None if !dropped => all.push(delivery.clone()),
+            _ => continue,
         }
+        new.push(delivery);
     }
+    new.sort_by(|a, b| a.scheduled_time.cmp(&b.scheduled_time));
     all.sort_by(|a, b| b.scheduled_time.cmp(&a.scheduled_time));
     let (mut successful, mut failed) = (0, 0);
-    all.retain(|delivery| {
+    let (kept, trimmed): (Vec<_>, Vec<_>) = all.into_iter().partition(|delivery| {
         let (count, most) = if delivery.outcome == DeliveryOutcome::Delivered {
             (&mut successful, (history.successful as usize).max(1))
         } else {
@@ -167,8 +173,16 @@ fn remember(old: Vec<DeliveryStatus>, seen: Vec<DeliveryStatus>, history: Histor
         *count += 1;
         *count <= most
     });
-    all
+    let has_job = |id: &String| runs.iter().any(|(_, due)| due.id.as_str() == id);
+    let mut dropped: Vec<_> =
+        old.dropped_deliveries.iter().cloned().chain(trimmed.into_iter().filter_map(|delivery| delivery.id)).collect();
+    dropped.retain(has_job);
+    dropped.truncate(MOST_DROPPED);
+    (kept, new, dropped)
 }
+
+/// As many as the CRD admits; the CronJob controller keeps six Jobs, and those that run.
+const MOST_DROPPED: usize = 32;
 
 #[cfg(test)]
 #[path = "record_tests.rs"]

@@ -33,6 +33,7 @@ impl Life {
         let record = record(&self.schedule, &found(runs), Some(&valid_with(spec).unwrap()), minute(now));
         let status = self.status();
         status.recent_deliveries.clone_from(&record.recent);
+        status.dropped_deliveries.clone_from(&record.dropped);
         status.accounted_until.clone_from(&record.accounted_until);
         status.last_trigger.clone_from(&record.last_trigger);
         status.paused_generation = record.paused_generation;
@@ -67,14 +68,37 @@ fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants_and_what_healthy_ne
     let mut life = Life::new(json!({}));
     life.schedule.spec.history = History { successful: 2, failed: 4 };
     let runs = |from: i64, to, class, reason| (from..to).map(move |due| ended(due, class, reason));
-    let mut seen: Vec<_> = runs(0, 5, Delivered, Reason::Delivered).collect();
-    seen.extend(runs(5, 11, Failed, Reason::ReceiverError));
+    let seen = || {
+        let mut seen: Vec<_> = runs(0, 5, Delivered, Reason::Delivered).collect();
+        seen.extend(runs(5, 11, Failed, Reason::ReceiverError));
+        seen
+    };
     let times = |record: &Record| {
         record.recent.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect::<Vec<_>>()
     };
-    assert_eq!(times(&life.see(11, seen)), [10, 9, 8, 7, 4, 3].map(minute));
+    let first = life.see(11, seen());
+    assert_eq!(times(&first), [10, 9, 8, 7, 4, 3].map(minute));
+    assert_eq!((first.new.len(), first.dropped.len()), (11, 5), "what isn't kept is told all the same");
+    life.schedule.spec.history = History { successful: 20, failed: 20 };
+    let again = life.see(11, seen());
+    assert_eq!((again.new.len(), again.recent.len()), (0, 6), "what was told isn't told again when more may be kept");
+    assert_eq!(life.see(11, seen()[..3].iter().map(copy).collect()).dropped.len(), 3, "of Jobs that are kept");
     life.schedule.spec.history = History { successful: 0, failed: 0 };
     assert_eq!(times(&life.see(11, Vec::new())), [10, 9, 8, 4].map(minute));
+}
+
+fn copy(run: &Run) -> Run {
+    Run { job: run.job.clone(), is_gone: run.is_gone, pods: run.pods.clone() }
+}
+
+#[test]
+fn a_senders_word_takes_the_place_of_what_the_operator_made_of_its_silence() {
+    let mut life = Life::new(json!({}));
+    life.see(1, vec![run(0, json!({}), Vec::new())]);
+    let late = life.see(1, vec![ended(0, Delivered, Reason::Delivered)]);
+    assert_eq!((reasons(&late.new), reasons(&late.recent)), (vec!["Delivered"], vec!["Delivered"]));
+    let silent = life.see(1, vec![run(0, over(), Vec::new())]);
+    assert_eq!((silent.new.len(), reasons(&silent.recent)), (0, vec!["Delivered"]), "and not the other way round");
 }
 
 #[test]
@@ -82,7 +106,7 @@ fn what_never_began_is_recorded_and_its_job_given_up() {
     let mut life = Life::new(json!({}));
     let early = life.see(0, vec![run(0, json!({}), Vec::new())]);
     assert_eq!((early.new.len(), early.given_up.len()), (0, 0));
-    assert_eq!(early.open_until, Some(minute(0) + SignedDuration::from_secs(55)), "the deadline and the margin");
+    assert_eq!(early.open_until, Some(minute(0).as_second() + 55), "the deadline and the margin");
     let late = life.see(1, vec![run(0, json!({}), Vec::new())]);
     assert_eq!(reasons(&late.new), ["PodNotCreated"]);
     assert_eq!(late.given_up.len(), 1);
@@ -94,7 +118,7 @@ fn a_job_that_was_made_at_the_last_moment_has_time_to_begin() {
     let mut late = run(0, json!({}), Vec::new());
     Arc::make_mut(&mut late.job).metadata.creation_timestamp = Some(Time(minute(1)));
     let record = life.see(1, vec![late]);
-    assert_eq!((record.new.len(), record.open_until), (0, Some(minute(1) + SignedDuration::from_secs(10))));
+    assert_eq!((record.new.len(), record.open_until), (0, Some(minute(1).as_second() + 10)));
 }
 
 #[test]
@@ -136,6 +160,9 @@ fn a_trigger_is_made_once_for_a_value() {
     assert_ne!(first.id, second.id);
     life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), String::new())].into());
     assert!(life.see(1, Vec::new()).trigger.is_none(), "no value asks for nothing");
+    life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "one".into())].into());
+    let back = life.see(1, Vec::new()).trigger.unwrap();
+    assert!(back.id != first.id && back.id != second.id, "a value that comes back asks for another");
     life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "x".repeat(100_000))].into());
     assert_eq!(life.see(1, Vec::new()).trigger.unwrap().value.len(), 128);
     assert!(life.see(1, Vec::new()).trigger.is_none());
@@ -157,9 +184,10 @@ fn a_receiver_that_is_gone_pauses_and_a_trigger_goes_on() {
 }
 
 #[test]
-fn an_old_answer_does_not_pause_a_new_spec() {
+fn an_answer_to_an_older_spec_does_not_pause_a_newer_one() {
     let mut life = Life::new(json!({}));
     life.schedule.metadata.generation = Some(2);
+    life.status().observed_generation = Some(2);
     let record = life.see(1, vec![ended(1, FailedPermanently, Reason::ReceiverGone)]);
     assert_eq!((record.paused_generation, record.new.len()), (None, 1));
 }

@@ -4,33 +4,55 @@
 //! that are under way are remembered, in memory alone: of what ends while no operator looks, nothing is known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 
 use super::outcomes::is_over;
+use crate::api::WebhookSchedule;
 
-/// The Jobs that were under way at the last look, by the UIDs of their schedules.
+/// So many Jobs of one schedule are remembered; whoever may make Jobs could make any number.
+const MOST: usize = 16;
+
+type Jobs = HashMap<ObjectRef<WebhookSchedule>, Vec<Arc<Job>>>;
+
+/// The Jobs that were under way at the last look.
 #[derive(Default)]
-pub(super) struct Running(Mutex<HashMap<String, Vec<Arc<Job>>>>);
+pub(super) struct Running(Mutex<Jobs>);
 
 impl Running {
-    /// The Jobs of a schedule that were under way and are gone, until it is told how they ended. `there` are those that are.
-    pub(super) fn gone(&self, schedule: &str, there: &[Arc<Job>], is_told: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The Jobs of a schedule that were under way and are gone. `there` are those that are.
+    pub(super) fn gone(&self, schedule: &ObjectRef<WebhookSchedule>, there: &[Arc<Job>]) -> Vec<Arc<Job>> {
+        let mut all = self.jobs();
         let mut gone = all.remove(schedule).unwrap_or_default();
-        gone.retain(|job| there.iter().all(|other| other.uid() != job.uid()) && !is_told(job));
-        let under_way = there.iter().filter(|job| !is_over(job)).chain(&gone).cloned().collect::<Vec<_>>();
+        gone.retain(|job| there.iter().all(|other| other.uid() != job.uid()));
+        let under_way = there.iter().filter(|job| !is_over(job)).chain(&gone);
+        let under_way: Vec<_> = under_way.take(MOST).cloned().collect();
         if !under_way.is_empty() {
-            all.insert(schedule.into(), under_way);
+            all.insert(schedule.clone(), under_way);
         }
         gone
     }
 
-    /// Forgets the Jobs of schedules that are no more.
-    pub(super) fn retain(&self, exists: impl Fn(&str) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|schedule, _| exists(schedule));
+    /// Forgets Jobs of which it is told how they ended.
+    pub(super) fn told(&self, schedule: &ObjectRef<WebhookSchedule>, ended: &[Arc<Job>]) {
+        if let Some(jobs) = self.jobs().get_mut(schedule) {
+            jobs.retain(|job| ended.iter().all(|other| other.uid() != job.uid()));
+        }
+    }
+
+    /// Forgets the Jobs of a namespace's schedules that are no more.
+    pub(super) fn sweep(&self, namespace: &str, exists: impl Fn(&ObjectRef<WebhookSchedule>) -> bool) {
+        self.jobs().retain(|schedule, jobs| {
+            schedule.namespace.as_deref() != Some(namespace) || (!jobs.is_empty() && exists(schedule))
+        });
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        // The map is whole between any two calls.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,22 +71,40 @@ mod tests {
         jobs.iter().map(|job| job.name_any()).collect()
     }
 
+    fn schedule(name: &str) -> ObjectRef<WebhookSchedule> {
+        ObjectRef::new(name).within("team-a")
+    }
+
     #[test]
     fn a_job_that_was_under_way_and_is_gone_is_remembered_until_it_is_told() {
-        let running = Running::default();
+        let (running, x) = (Running::default(), schedule("x"));
         let there = [job("a", &json!({})), job("b", &over()), job("c", &json!({}))];
-        assert_eq!(names(&running.gone("x", &there, |_| false)), [""; 0]);
-        assert_eq!(names(&running.gone("x", &there[2..], |_| false)), ["a"]);
-        assert_eq!(names(&running.gone("x", &[], |_| false)), ["c", "a"]);
-        assert_eq!(names(&running.gone("x", &[], |job| job.name_any() == "a")), ["c"]);
-        assert_eq!(names(&running.gone("y", &[], |_| false)), [""; 0], "another schedule's");
+        assert_eq!(names(&running.gone(&x, &there)), [""; 0]);
+        assert_eq!(names(&running.gone(&x, &there[2..])), ["a"]);
+        assert_eq!(names(&running.gone(&x, &[])), ["c", "a"]);
+        running.told(&x, &there[..1]);
+        assert_eq!(names(&running.gone(&x, &[])), ["c"]);
+        assert_eq!(names(&running.gone(&schedule("y"), &[])), [""; 0], "another schedule's");
     }
 
     #[test]
     fn the_jobs_of_a_schedule_that_is_no_more_are_forgotten() {
         let running = Running::default();
-        running.gone("x", &[job("a", &json!({}))], |_| false);
-        running.retain(|schedule| schedule != "x");
-        assert_eq!(names(&running.gone("x", &[], |_| false)), [""; 0]);
+        for name in ["x", "y"] {
+            running.gone(&schedule(name), &[job(name, &json!({}))]);
+        }
+        running.sweep("team-b", |_| false);
+        running.sweep("team-a", |schedule| schedule.name == "y");
+        assert_eq!(names(&running.gone(&schedule("x"), &[])), [""; 0]);
+        assert_eq!(names(&running.gone(&schedule("y"), &[])), ["y"]);
+    }
+
+    #[test]
+    fn no_more_are_remembered_than_a_schedule_can_need() {
+        let (running, x) = (Running::default(), schedule("x"));
+        for number in 0..100 {
+            running.gone(&x, &[job(&number.to_string(), &json!({}))]);
+        }
+        assert_eq!(running.gone(&x, &[]).len(), MOST);
     }
 }

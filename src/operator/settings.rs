@@ -1,6 +1,7 @@
 //! What the admin who installs Postern sets for the whole cluster.
 
 mod process;
+mod quantity;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use crate::delivery::MAX_OFFSET_SECONDS;
 
 pub use process::{HealthSettings, LeaseSettings, MetricsSettings};
+pub use quantity::QuantityRefused;
 
 /// The operator's configuration, as YAML.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,8 +38,8 @@ pub struct Settings {
     /// The cluster's DNS domain.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
-    /// Deliveries are spread over this many seconds after the minute: 0 (all at once) to 59.
-    #[serde(default)]
+    /// Deliveries are spread over this many seconds after the minute: 0 (all at once) to 59. Default: 10.
+    #[serde(default = "default_spread_seconds")]
     pub spread_seconds: u32,
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
@@ -68,6 +70,14 @@ pub enum SettingsError {
     /// Nothing would ever be reconciled.
     #[error("concurrency: it is 0; the least is 1")]
     Concurrency,
+    /// The API server would keep it in other words.
+    #[error("{field}: {problem}")]
+    Quantity {
+        /// The field's path.
+        field: String,
+        /// What is wrong with the quantity, and how to write it.
+        problem: QuantityRefused,
+    },
     /// Both servers would listen at one address.
     #[error("metrics.address: {0} is health.address too; give one of them another port")]
     SameAddress(SocketAddr),
@@ -100,6 +110,10 @@ impl Settings {
         if settings.concurrency == 0 {
             return Err(SettingsError::Concurrency);
         }
+        quantity::canonicalize(&mut settings.sender.resources).map_err(|(field, problem)| SettingsError::Quantity {
+            field: format!("sender.resources.{field}"),
+            problem,
+        })?;
         process::check(&settings.health, &settings.metrics, &settings.lease)?;
         Ok(settings)
     }
@@ -127,7 +141,7 @@ pub struct SenderSettings {
     /// What a node pulls it with: Secrets in the namespace of each schedule.
     #[serde(default)]
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// What a sender asks for and is held to.
+    /// What a sender asks for and is held to: quantities in Kubernetes' canonical form.
     #[serde(default)]
     pub resources: ResourceRequirements,
     /// Taints that senders bear.
@@ -149,6 +163,10 @@ fn name_servers(resolv_conf: &str) -> Vec<IpAddr> {
 
 fn default_cluster_domain() -> String {
     "cluster.local".into()
+}
+
+fn default_spread_seconds() -> u32 {
+    10
 }
 
 fn default_concurrency() -> u16 {
@@ -193,6 +211,23 @@ mod tests {
         let portless = "sender: {image: x}\nnameServers: [10.0.0.1]\nhealth: {address: 0.0.0.0}\n";
         let portless = Settings::read(portless, "").unwrap_err();
         assert!(portless.to_string().contains("health"), "{portless}");
+    }
+
+    #[test]
+    fn holds_the_resources_of_senders_as_the_api_server_keeps_them() {
+        let read = |resources: &str| {
+            Settings::read(&format!("sender: {{image: x, resources: {resources}}}\nnameServers: [10.0.0.1]\n"), "")
+        };
+        let settings = read("{limits: {cpu: 1000m, memory: 1024Mi}, requests: {cpu: 2000}}").unwrap();
+        let resources = serde_json::to_value(settings.sender.resources).unwrap();
+        let canonical = serde_json::json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "2k"}});
+        assert_eq!(resources, canonical);
+        let refusal = read("{requests: {cpu: 0.5}}").unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "sender.resources.requests.cpu: \"0.5\" is not a whole number with one of the suffixes m, k, M, G, T, P, E, \
+             Ki, Mi, Gi, Ti, Pi, Ei or none: write 500m"
+        );
     }
 
     #[test]

@@ -10,8 +10,6 @@ use super::record::Record;
 use super::validate::{Refusal, Valid};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
-pub(super) use conditions::SCHEDULED;
-
 /// How far a reconcile came.
 pub(super) enum Progress<'a> {
     /// Everything is as it should be.
@@ -64,6 +62,7 @@ pub(super) fn status(
         },
         last_delivery: record.recent.first().cloned(),
         recent_deliveries: record.recent.clone(),
+        dropped_deliveries: record.dropped.clone(),
         accounted_until: record.accounted_until.clone(),
         last_trigger: if made { record.last_trigger.clone() } else { old.last_trigger },
         paused_generation: record.paused_generation,

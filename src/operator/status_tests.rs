@@ -99,6 +99,35 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
 }
 
 #[test]
+fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
+    let mut life = Life::new();
+    assert_eq!(condition(life.see(vec![ended(0, Refused, Reason::AddressInternal)]), "Ready").status, "False");
+    life.schedule.metadata.generation = Some(2);
+    let status = life.see(Vec::new());
+    assert_eq!(condition(status, "TargetAllowed").status, "Unknown");
+    assert_eq!(condition(status, "Ready").status, "True");
+}
+
+#[test]
+fn a_refusal_for_lateness_says_nothing_of_the_target() {
+    let mut life = Life::new();
+    life.see(vec![ended(0, Delivered, Reason::Delivered)]);
+    let status = life.see(vec![ended(1, Refused, Reason::StartingDeadlineExceeded)]);
+    assert_eq!(condition(status, "TargetAllowed").status, "True");
+}
+
+#[test]
+fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_change() {
+    let valid = valid_with(json!({"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"})).unwrap();
+    let next = |now: &str| next(&valid, now.parse().unwrap()).unwrap().0.to_string();
+    assert_eq!(next("2027-03-26T12:00:00Z"), "2027-03-27T01:30:00Z");
+    assert_eq!(next("2027-03-28T12:00:00Z"), "2027-03-29T00:30:00Z");
+    // In autumn 02:30 comes twice.
+    assert_eq!(next("2027-10-30T12:00:00Z"), "2027-10-31T00:30:00Z");
+    assert_eq!(next("2027-10-31T00:30:00Z"), "2027-10-31T01:30:00Z");
+}
+
+#[test]
 fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
     let mut life = Life::new();
     assert!(life.see(Vec::new()).next_delivery_time.is_some());

@@ -33,20 +33,21 @@ pub(super) async fn sweep(
     broom: Arc<Broom>,
 ) -> Result<Action, ApplyError> {
     let name = namespace.name_any();
+    let here = Some(name.as_str());
     let Broom { client, schedules, stores, failures } = &*broom;
     if namespace.metadata.deletion_timestamp.is_none() {
         let applier = Applier { client: client.clone() };
         delete_all(&applier, of(&stores.cron_jobs, &name, is_orphan)).await?;
         delete_all(&applier, of(&stores.jobs, &name, is_orphan)).await?;
         // The policy outlives the last pod that is under it.
-        let in_use = schedules.find(|schedule| schedule.namespace().as_deref() == Some(&name)).is_some()
-            || stores.pods.find(|pod| pod.namespace().as_deref() == Some(&name)).is_some();
+        let in_use = schedules.find(|schedule| schedule.metadata.namespace.as_deref() == here).is_some()
+            || stores.pods.find(|pod| pod.metadata.namespace.as_deref() == here).is_some();
         if !in_use {
             delete_all(&applier, of(&stores.network_policies, &name, |_| true)).await?;
             delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
         }
     }
-    stores.running.retain(|uid| schedules.find(|schedule| schedule.uid().as_deref() == Some(uid)).is_some());
+    stores.running.sweep(&name, |schedule| schedules.get(schedule).is_some());
     failures.forget(&name);
     Ok(Action::await_change())
 }
@@ -59,7 +60,7 @@ pub(super) fn on_error(namespace: Arc<PartialObjectMeta<Namespace>>, error: &App
 }
 
 /// What was made for a schedule and has lost its owner.
-fn is_orphan(object: &impl ResourceExt) -> bool {
+pub(super) fn is_orphan(object: &impl ResourceExt) -> bool {
     object.labels().contains_key(SCHEDULE_LABEL)
         && object.meta().deletion_timestamp.is_none()
         && !object.owner_references().iter().any(|owner| owner.controller == Some(true))

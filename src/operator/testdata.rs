@@ -27,6 +27,9 @@ pub(super) fn schedule() -> WebhookSchedule {
     read(include_str!("testdata/schedule.yaml"))
 }
 
+/// What the first sender of [`minute`] 0 says it started at.
+const STARTED: u64 = 1_800_000_001;
+
 /// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the change where they call it")]
 pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
@@ -65,7 +68,9 @@ pub(super) fn found(runs: Vec<Run>) -> Found {
 #[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
 pub(super) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
     let name = format!("postern-nightly-report-{}", 30_000_000 + due);
-    let job = json!({"metadata": {"name": name}, "status": job});
+    let metadata =
+        json!({"name": name, "creationTimestamp": minute(due), "annotations": {"postern.dev/generation": "1"}});
+    let job = json!({"metadata": metadata, "status": job});
     let pod = |(number, status): (usize, Value)| {
         let created = minute(due) + k8s_openapi::jiff::SignedDuration::from_secs(i64::try_from(number).unwrap());
         Arc::new(serde_json::from_value(json!({"metadata": {"creationTimestamp": created}, "status": status})).unwrap())
@@ -84,7 +89,7 @@ pub(super) fn over() -> Value {
 
 /// The status of a pod whose sender said this when it ended.
 pub(super) fn said(outcome: OutcomeClass, reason: Reason) -> Value {
-    let mut message = Outcome::begun(delivery::Timestamp::from_unix(1_800_000_001).unwrap());
+    let mut message = Outcome::begun(delivery::Timestamp::from_unix(STARTED).unwrap());
     message.conclude(outcome, reason, "what to do".into());
     message.attempt_count = u32::from(outcome != OutcomeClass::Refused);
     terminated(json!({"exitCode": outcome.exit_code(), "message": message.to_json()}))

@@ -14,7 +14,7 @@ use crate::signing::DeliveryId;
 pub struct Trigger {
     /// The annotation's value, as status shows it.
     pub value: String,
-    /// The id of the delivery, which is that of the schedule and the value.
+    /// The id of the delivery: the same however often it is tried to make it.
     pub id: DeliveryId,
     /// When it was asked for, in whole seconds.
     pub time: Timestamp,
@@ -28,7 +28,8 @@ impl Trigger {
         if value.is_empty() || made.is_some_and(|made| made.value == value) {
             return None;
         }
-        let id = DeliveryId::of_trigger(&schedule.uid()?, &value);
+        let previous = made.map(|made| made.id.as_str());
+        let id = DeliveryId::of_trigger(&schedule.uid()?, previous, &value);
         Some(Self { value, id, time: Timestamp::from_second(now.as_second()).ok()? })
     }
 

@@ -25,6 +25,8 @@ pub struct Valid {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
+    /// Its `metadata.generation`.
+    pub generation: i64,
     /// What its children are owned by.
     pub owner: OwnerReference,
     /// The tier that it is in.
@@ -149,6 +151,7 @@ pub fn validate(schedule: &WebhookSchedule, tier: &WebhookTier, settings: &Setti
     Ok(Valid {
         name,
         namespace,
+        generation: schedule.metadata.generation.unwrap_or_default(),
         owner: OwnerReference { block_owner_deletion: None, ..owner },
         tier: tier.metadata.name.clone().unwrap_or_default(),
         expression,

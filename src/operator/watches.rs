@@ -5,11 +5,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
-use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
-use kube::core::{PartialObjectMeta, PartialObjectMetaExt as _};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
@@ -19,11 +17,9 @@ use tokio::task::JoinSet;
 
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
+use super::prune::Prune;
 
-/// What was touched, in the order in which it was.
-pub(super) type Touched<T> = UnboundedReceiver<T>;
-
-/// Objects of a page of a listing: until they are in the cache they are held whole.
+/// Objects of a page of a listing: until they are pruned they are held whole.
 const PAGE: u32 = 100;
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
@@ -43,36 +39,32 @@ impl Watches {
         Self { client, namespaces, metrics, tasks: JoinSet::new() }
     }
 
-    /// Watches an object of the cluster, which no namespace has.
-    pub(super) fn cluster<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    /// Watches a kind that no namespace has. `on_touch` is called with each object that is there, changed or deleted,
+    /// and whether it was deleted.
+    pub(super) fn cluster<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &config(), |_| {}, |object| object)
+        self.start(vec![Api::all(self.client.clone())], &config(), on_touch)
     }
 
     /// Watches what tenants write.
-    pub(super) fn tenants<K, const N: usize>(&mut self) -> (Store<K>, [Touched<K>; N])
+    pub(super) fn tenants<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &config(), |_| {}, |object| object)
+        self.start(self.apis(), &config(), on_touch)
     }
 
-    /// Watches what carries Postern's label, and tells whose metadata was touched. `forget` takes from an object what nobody
-    /// will ask the cache for.
-    pub(super) fn ours<K, const N: usize>(
-        &mut self,
-        forget: fn(&mut K),
-    ) -> (Store<K>, [Touched<PartialObjectMeta<K>>; N])
+    /// Watches what carries Postern's label.
+    pub(super) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let labelled = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-        let metadata = |mut object: K| std::mem::take(object.meta_mut()).into_response_partial::<K>();
-        self.start(self.apis(), &labelled, forget, metadata)
+        let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        self.start(self.apis(), &ours, on_touch)
     }
 
     fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
@@ -82,28 +74,20 @@ impl Watches {
         self.namespaces.iter().map(|namespace| Api::namespaced(self.client.clone(), namespace)).collect()
     }
 
-    /// Fills a cache, and hands what is to be told of each object that is touched, deletions too, to each of the receivers.
-    fn start<K, T, const N: usize>(
+    fn start<K>(
         &mut self,
         apis: Vec<Api<K>>,
         config: &watcher::Config,
-        forget: fn(&mut K),
-        tell: fn(K) -> T,
-    ) -> (Store<K>, [Touched<T>; N])
+        on_touch: impl Fn(&K, bool) + Send + 'static,
+    ) -> Store<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-        T: Clone + Send + 'static,
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let (store, writer) = reflector::store();
         let watches = apis.into_iter().map(|api| {
             let namespace = api.namespace().map(str::to_owned);
             let (kind, metrics) = (K::kind(&()), self.metrics.clone());
-            let events = watch(api, config.clone()).default_backoff().modify(move |object| {
-                // Often more than all the rest, and asked for only where an object is not in a cache.
-                object.meta_mut().managed_fields = None;
-                forget(object);
-            });
-            let events = events.inspect(move |event| {
+            let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
                 if let Err(error) = event {
                     metrics.watch_restarted(kind.clone());
                     tracing::warn!(%kind, %error, "a watch failed; it is tried again");
@@ -112,21 +96,18 @@ impl Watches {
             (namespace, events.boxed())
         });
         let merged = merge(watches.collect(), store.clone());
-        let mut seen = Box::pin(reflector::reflector(writer, merged).touched_objects());
-        // Without a bound, since nobody reads before every cache is full.
-        let (senders, receivers): (Vec<UnboundedSender<_>>, Vec<_>) = (0..N).map(|_| mpsc::unbounded()).unzip();
+        let mut seen = Box::pin(reflector::reflector(writer, merged));
         self.tasks.spawn(async move {
-            // What failed was logged, and the watch goes on.
             while let Some(event) = seen.next().await {
-                let Ok(told) = event.map(tell) else { continue };
-                for sender in &senders {
-                    // Who no longer listens is on its way out.
-                    let _ = sender.unbounded_send(told.clone());
+                match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => on_touch(&object, false),
+                    Ok(Event::Delete(object)) => on_touch(&object, true),
+                    // What failed was logged, and the watch goes on.
+                    Ok(Event::Init | Event::InitDone) | Err(_) => {}
                 }
             }
         });
-        let Ok(receivers) = receivers.try_into() else { unreachable!("N were made") };
-        (store, receivers)
+        store
     }
 }
 
@@ -145,13 +126,15 @@ where
     let listings = watches.iter().map(|(namespace, _)| Listing::new(namespace.clone())).collect();
     let mut merged = Merged { listings, first: Some(HashMap::new()), cache };
     let numbered = watches.into_iter().enumerate();
-    let all: SelectAll<_> = numbered
-        .map(|(index, (_, events))| events.map(move |event| event.map(|event| (index, event))).boxed())
-        .collect();
+    let all: SelectAll<_> =
+        numbered.map(|(index, (_, events))| events.map(move |event| (index, event)).boxed()).collect();
     all.flat_map(move |event| {
         let events = match event {
-            Err(error) => vec![Err(error)],
-            Ok((index, event)) => merged.take(index, event).into_iter().map(Ok).collect(),
+            (index, Ok(event)) => merged.take(index, event).into_iter().map(Ok).collect(),
+            (index, Err(error)) if is_out_of_reach(&error) => {
+                merged.do_without(index).into_iter().map(Ok).chain([Err(error)]).collect()
+            }
+            (_, Err(error)) => vec![Err(error)],
         };
         stream::iter(events)
     })
@@ -197,12 +180,34 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
             }
             Event::InitDone => listing.done = true,
         }
-        if !self.listings.iter().all(|listing| listing.done) {
+        self.fill()
+    }
+
+    /// A namespace that can't be listed, since it or the right to it is gone, holds no other one back.
+    fn do_without(&mut self, index: usize) -> Vec<Event<K>> {
+        let listing = &mut self.listings[index];
+        listing.done |= listing.namespace.is_some();
+        self.fill()
+    }
+
+    /// Fills the cache, once every first listing is done.
+    fn fill(&mut self) -> Vec<Event<K>> {
+        if self.first.is_none() || !self.listings.iter().all(|listing| listing.done) {
             return Vec::new();
         }
         let objects = self.first.take().unwrap_or_default().into_values().map(Event::InitApply);
         std::iter::once(Event::Init).chain(objects).chain([Event::InitDone]).collect()
     }
+}
+
+fn is_out_of_reach(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(source)
+    | watcher::Error::WatchStartFailed(source)
+    | watcher::Error::WatchFailed(source)) = error
+    else {
+        return false;
+    };
+    matches!(source, kube::Error::Api(status) if matches!(status.code, 403 | 404))
 }
 
 /// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and

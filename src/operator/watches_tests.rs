@@ -2,10 +2,8 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ObjectMeta;
-use serde_json::json;
 
 use super::*;
-use crate::operator::fake_api;
 
 fn object(namespace: &str, name: &str) -> ConfigMap {
     let metadata = ObjectMeta { namespace: Some(namespace.into()), name: Some(name.into()), ..ObjectMeta::default() };
@@ -94,23 +92,27 @@ fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
     assert_eq!(two.cached(), ["a/two", "b/one"]);
 }
 
-#[tokio::test]
-async fn a_cache_holds_no_managed_fields_and_nothing_that_nobody_will_ask_it_for() {
-    let listed = json!({"metadata": {"resourceVersion": "1"}, "items": [{
-        "metadata": {
-            "namespace": "a", "name": "one", "resourceVersion": "1",
-            "managedFields": [{"manager": "somebody", "fieldsV1": {"f:data": {}}}],
-        },
-        "data": {"bulky": "x"},
-    }]});
-    let client = fake_api::client(move |_| (200, listed.clone()));
-    let mut watches = Watches::new(client, Vec::new(), Metrics::new());
-    let (store, [mut touched]) = watches.ours::<ConfigMap, 1>(|config_map| config_map.data = None);
-    let told = touched.next().await.unwrap();
-    store.wait_until_ready().await.unwrap();
-    let cached = &store.state()[0];
-    for metadata in [&told.metadata, &cached.metadata] {
-        assert_eq!((metadata.name.as_deref(), &metadata.managed_fields), (Some("one"), &None));
+#[test]
+fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
+    let mut two = Two::new();
+    two.take(0, Event::Init);
+    two.take(0, Event::InitApply(object("a", "one")));
+    two.take(0, Event::InitDone);
+    for event in two.merged.do_without(1) {
+        two.writer.apply_watcher_event(&event);
     }
-    assert_eq!(cached.data, None);
+    assert_eq!(two.cached(), ["a/one"]);
+    // Once it can be listed, what it holds is there too.
+    two.take(1, Event::Init);
+    two.take(1, Event::InitApply(object("b", "one")));
+    two.take(1, Event::InitDone);
+    assert_eq!(two.cached(), ["a/one", "b/one"]);
+}
+
+#[test]
+fn a_whole_cluster_that_cannot_be_listed_is_waited_for() {
+    let (cache, _writer) = reflector::store();
+    let mut merged: Merged<ConfigMap> =
+        Merged { listings: vec![Listing::new(None)], first: Some(HashMap::new()), cache };
+    assert!(merged.do_without(0).is_empty());
 }

@@ -36,11 +36,12 @@ impl DeliveryId {
         DeliveryId::of(uid, &scheduled_time.to_string())
     }
 
-    /// The id of the schedule's delivery that was asked for by a value of the annotation `postern.dev/trigger`: made as
-    /// that of a scheduled time, from `trigger=` and the value, which no time can be mistaken for.
+    /// The id of the schedule's delivery that was asked for by a value of the annotation `postern.dev/trigger`, after one
+    /// with the id `previous` or as the first. It is made as that of a scheduled time, from `trigger=`, the previous id, LF
+    /// and the value: no time can be mistaken for it, and a value that comes back asks for another delivery.
     #[must_use]
-    pub fn of_trigger(uid: &str, value: &str) -> DeliveryId {
-        DeliveryId::of(uid, &format!("trigger={value}"))
+    pub fn of_trigger(uid: &str, previous: Option<&str>, value: &str) -> DeliveryId {
+        DeliveryId::of(uid, &format!("trigger={}\n{value}", previous.unwrap_or_default()))
     }
 
     fn of(uid: &str, occasion: &str) -> DeliveryId {
@@ -110,6 +111,18 @@ mod tests {
         // printf 'postern.dev/delivery-id\n%s\n%s' UID 1764728640 | sha256sum | cut -c 1-32
         let id = DeliveryId::of_schedule(UID, 1_764_728_640);
         assert_eq!(id.as_str(), "msg_8c7dcf0c258c3197eafa7d657d1aee4e");
+    }
+
+    #[test]
+    fn of_a_trigger_is_that_of_its_value_and_of_the_trigger_before() {
+        let first = DeliveryId::of_trigger(UID, None, "now");
+        assert_eq!(first, DeliveryId::of_trigger(UID, None, "now"));
+        let others = [
+            DeliveryId::of_trigger(UID, None, "later"),
+            DeliveryId::of_trigger("another", None, "now"),
+            DeliveryId::of_trigger(UID, Some(first.as_str()), "now"),
+        ];
+        assert!(others.iter().all(|other| *other != first), "{others:?}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ fn fullest() -> WebhookScheduleStatus {
     let delivery = DeliveryStatus {
         id: Some(format!("msg_{}", "0".repeat(64))),
         scheduled_time: Some(at("2026-01-01T00:00:00Z")),
+        generation: Some(1),
         started_at: Some(at("2026-01-01T00:00:01Z")),
         outcome: DeliveryOutcome::FailedPermanently,
         reason: "CertificateUnknownIssuer".into(),
@@ -62,6 +63,7 @@ fn fullest() -> WebhookScheduleStatus {
         next_delivery_time: Some(at("2026-01-01T02:37:00Z")),
         last_delivery: Some(delivery.clone()),
         recent_deliveries: vec![delivery; 40],
+        dropped_deliveries: vec![format!("msg_{}", "f".repeat(64)); 32],
         accounted_until: Some(at("2026-01-01T00:00:00Z")),
         last_trigger: Some(TriggerStatus {
             value: "v".repeat(128),

@@ -59,6 +59,7 @@ impl Operator {
 pub fn usual_settings() -> Value {
     json!({
         "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
+        "spreadSeconds": 0,
         "nameServers": ["10.96.0.10"],
         "nameServerPods": [{
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},

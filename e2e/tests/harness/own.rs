@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// A cluster of the test's own: a control plane, without a node. It ends with the test.
+/// A cluster of the test's own. It ends with the test.
 pub struct Own {
     pub name: String,
 }
@@ -19,7 +19,15 @@ impl Own {
         command
     }
 
-    /// Starts it, and returns what was printed.
+    /// Starts all of it, and loads Postern's images.
+    pub fn up_with_images(&self) {
+        succeed(&self.command(&["up"]).output().unwrap());
+        for image in ["e2e/images/postern", "e2e/images/postern-sender"] {
+            succeed(&self.command(&["image", image]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap());
+        }
+    }
+
+    /// Starts a control plane, without a node, and returns what was printed.
     pub fn up(&self) -> String {
         succeed(&self.command(&["up", "--control-plane"]).output().unwrap())
     }

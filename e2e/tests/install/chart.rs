@@ -32,7 +32,9 @@ nameServers: [169.254.20.10, 'fd00::a']
 nameServerPods: []
 spreadSeconds: 59
 concurrency: 1
-metrics: {tlsSecretName: metrics-tls}
+metrics:
+  tlsSecretName: metrics-tls
+  from: [{namespaceSelector: {matchLabels: {team: monitoring}}}, {ipBlock: {cidr: 192.0.2.0/24}}]
 networkPolicy: {apiServer: {cidrs: [192.0.2.10/32], ports: [6443]}}
 tiers: {premium: {allowedHosts: ['*.example.com'], allowedPorts: [8443], allowedCIDRs: [10.1.0.0/28]}}
 ";
@@ -62,6 +64,7 @@ fn a_wrong_value_is_refused_and_named() {
         ("spreadSeconds=60", "at '/spreadSeconds': maximum: got 60, want 59"),
         ("concurrency=0", "at '/concurrency': minimum: got 0, want 1"),
         ("logLevel=loud", "at '/logLevel'"),
+        ("metrics.from[0].podSelectors.a=b", "at '/metrics/from/0': additional properties 'podSelectors' not allowed"),
         ("clusterCIDRs={10.0.0.1}", "at '/clusterCIDRs/0'"),
         ("watchNamespaces={Team}", "at '/watchNamespaces/0'"),
         ("tiers.free.minIntervall=5m", "at '/tiers/free': additional properties 'minIntervall' not allowed"),
@@ -88,6 +91,22 @@ fn the_operator_can_read_the_configuration_that_it_is_given() {
     assert_eq!(settings.sender.priority_class_name.as_deref(), Some("senders"));
     assert_eq!(settings.name_servers.len(), 2);
     assert_eq!(settings.spread_seconds, 59);
+}
+
+#[test]
+fn those_who_may_reach_the_metrics_can_be_named_and_the_kubelet_reaches_the_probes_in_any_case() {
+    let everything = values_file();
+    let changed = chart(&["--values", everything.path().to_str().unwrap()]);
+    let probes = json!({"ports": [{"port": 8081, "protocol": "TCP"}]});
+    let metrics = json!([{"port": 8443, "protocol": "TCP"}]);
+    let peers =
+        json!([{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}, {"ipBlock": {"cidr": "192.0.2.0/24"}}]);
+    for (objects, metrics) in
+        [(chart(&[]), json!({"ports": metrics})), (changed, json!({"ports": metrics, "from": peers}))]
+    {
+        let policy = &objects["NetworkPolicy postern-system postern-operator"];
+        assert_eq!(policy["spec"]["ingress"], json!([probes, metrics]));
+    }
 }
 
 #[test]

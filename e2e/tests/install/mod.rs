@@ -1,5 +1,4 @@
-//! What installs Postern: the chart, the kustomize bases, and that both give the same. How it works once it is installed,
-//! `make demo` shows.
+//! What installs Postern: the chart, the kustomize bases, and that both give the same. `installed` has how it works then.
 
 mod chart;
 mod kustomize;

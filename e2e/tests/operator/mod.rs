@@ -4,5 +4,6 @@ mod children;
 mod deliveries;
 mod fields;
 mod never_ran;
+mod overlaps;
 mod restarts;
 mod triggers;

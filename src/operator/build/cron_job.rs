@@ -18,7 +18,7 @@ use crate::operator::trigger::Trigger;
 use crate::operator::validate::Valid;
 
 /// How many ended Jobs of each kind are kept. The operator catches up with what ended while it was away by reading them.
-const KEPT_JOBS: i32 = 3;
+pub const KEPT_JOBS: u8 = 3;
 /// How often a Job makes a new pod when one was lost with its node.
 const LOST_PODS: i32 = 3;
 
@@ -29,7 +29,8 @@ const LOST_PODS: i32 = 3;
 pub fn cron_job(valid: &Valid, suspend: bool, settings: &Settings) -> serde_json::Result<CronJob> {
     let labels = names::labels(&valid.name);
     let job = job_spec(valid, &valid.delivery, settings)?;
-    let template_metadata = ObjectMeta { labels: Some(labels.clone()), ..ObjectMeta::default() };
+    let template_metadata =
+        ObjectMeta { labels: Some(labels.clone()), annotations: Some(of_generation(valid)), ..ObjectMeta::default() };
     Ok(CronJob {
         metadata: ObjectMeta {
             name: Some(names::cron_job(&valid.name)),
@@ -40,11 +41,11 @@ pub fn cron_job(valid: &Valid, suspend: bool, settings: &Settings) -> serde_json
         },
         spec: CronJobSpec {
             concurrency_policy: Some(concurrency_policy(valid.concurrency_policy).into()),
-            failed_jobs_history_limit: Some(KEPT_JOBS),
+            failed_jobs_history_limit: Some(KEPT_JOBS.into()),
             job_template: JobTemplateSpec { metadata: Some(template_metadata), spec: Some(job) },
             schedule: valid.expression.resolved().into(),
             starting_deadline_seconds: Some(valid.starting_deadline_seconds.into()),
-            successful_jobs_history_limit: Some(KEPT_JOBS),
+            successful_jobs_history_limit: Some(KEPT_JOBS.into()),
             suspend: Some(suspend),
             time_zone: Some(valid.zone_name.clone()),
         },
@@ -67,9 +68,11 @@ pub fn triggered_job(
     if let Some(run) = trigger.run() {
         delivery.run = run;
     }
-    let annotations = BTreeMap::from([
+    let mut annotations = of_generation(valid);
+    annotations.extend([
         (TRIGGER_ANNOTATION.into(), trigger.value.clone()),
         (names::TRIGGERED_AT_ANNOTATION.into(), trigger.time.to_string()),
+        (names::DELIVERY_ID_ANNOTATION.into(), trigger.id.to_string()),
     ]);
     Ok(Job {
         metadata: ObjectMeta {
@@ -85,6 +88,11 @@ pub fn triggered_job(
         spec: Some(job_spec(valid, &delivery, settings)?),
         status: None,
     })
+}
+
+/// So that what a delivery comes to is known to be about the spec that it was made by.
+fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
+    BTreeMap::from([(names::GENERATION_ANNOTATION.into(), valid.generation.to_string())])
 }
 
 fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {

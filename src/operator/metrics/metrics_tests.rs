@@ -59,6 +59,36 @@ fn latency_and_skew_are_in_seconds_and_only_of_deliveries_that_have_them() {
 }
 
 #[test]
+fn what_no_sender_can_have_measured_is_not_observed() {
+    let metrics = Metrics::new();
+    for (started, latency) in [
+        // 24 hours and the margin after its time, and the clocks' difference before it.
+        ("2026-01-02T00:00:10Z", 120_000),
+        ("2025-12-31T23:59:55Z", 0),
+    ] {
+        metrics.delivered(&delivery(&json!({"startedAt": started, "latencyMs": latency})));
+    }
+    for (started, latency) in [
+        ("2026-01-02T00:00:11Z", 120_001),
+        ("2025-12-31T23:59:54Z", u32::MAX),
+        ("9999-12-30T00:00:00Z", u32::MAX),
+        ("1970-01-01T00:00:00Z", u32::MAX),
+    ] {
+        metrics.delivered(&delivery(&json!({"startedAt": started, "latencyMs": latency})));
+    }
+    for told in
+        ["latency_seconds_sum 120.0", "latency_seconds_count 2", "skew_seconds_sum 86410.0", "skew_seconds_count 2"]
+    {
+        let told = format!("postern_delivery_{told}");
+        assert!(metrics.text().unwrap().contains(&told), "{told} is not in {}", metrics.text().unwrap());
+    }
+    assert_eq!(
+        lines(&metrics, "postern_deliveries_total"),
+        [r#"postern_deliveries_total{outcome="Delivered",reason="Delivered"} 6"#]
+    );
+}
+
+#[test]
 fn reconciles_are_counted_by_the_kind_of_their_error() {
     let metrics = Metrics::new();
     metrics.reconciled(None, Duration::from_millis(2));

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use k8s_openapi::jiff::SignedDuration;
 use kube::runtime::reflector::ObjectRef;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -25,7 +26,16 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::api::{DeliveryStatus, WebhookSchedule};
+use crate::delivery::CLOCK_TOLERANCE_SECONDS;
+use crate::operator::missed::MARGIN;
 use queue::Queue;
+
+/// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
+const LONGEST_LATENCY: f64 = 120.0;
+/// The longest skew that is believed: the longest `startingDeadlineSeconds`, and time for the pod to start.
+const LONGEST_SKEW: SignedDuration = SignedDuration::from_secs(86_400 + MARGIN);
+/// How far a sender's clock may be behind that of the control plane; a sender refuses to run when it is more.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS.cast_signed());
 
 type Label = (&'static str, &'static str);
 
@@ -95,12 +105,11 @@ impl Metrics {
         let labels = [("outcome", labels::outcome(delivery.outcome)), ("reason", labels::reason(&delivery.reason))];
         self.0.deliveries.get_or_create(&labels).inc();
         self.0.attempts.inc_by(delivery.attempts.into());
-        if let Some(milliseconds) = delivery.latency_ms {
-            self.0.latency.observe(f64::from(milliseconds) / 1_000.0);
+        if let Some(latency) = latency(delivery) {
+            self.0.latency.observe(latency);
         }
-        if let (Some(due), Some(started)) = (&delivery.scheduled_time, &delivery.started_at) {
-            // Clocks of nodes differ a little; nothing starts before it is due.
-            self.0.skew.observe(started.0.duration_since(due.0).as_secs_f64().max(0.0));
+        if let Some(skew) = skew(delivery) {
+            self.0.skew.observe(skew);
         }
     }
 
@@ -137,6 +146,21 @@ impl Metrics {
         text::encode(&mut text, &self.0.registry)?;
         Ok(text)
     }
+}
+
+/// How long the last attempt took, in seconds. A pod's status says so, so one false report must not outweigh all others
+/// in a sum that is never set back.
+fn latency(delivery: &DeliveryStatus) -> Option<f64> {
+    let seconds = f64::from(delivery.latency_ms?) / 1_000.0;
+    (seconds <= LONGEST_LATENCY).then_some(seconds)
+}
+
+/// How long after its time a delivery's sender ran, in seconds, and believed no more than the latency.
+fn skew(delivery: &DeliveryStatus) -> Option<f64> {
+    let (due, started) = (delivery.scheduled_time.as_ref()?, delivery.started_at.as_ref()?);
+    let skew = started.0.duration_since(due.0);
+    // Clocks of nodes differ a little; nothing starts before it is due.
+    (-CLOCKS_DIFFER..=LONGEST_SKEW).contains(&skew).then(|| skew.as_secs_f64().max(0.0))
 }
 
 impl Default for Metrics {

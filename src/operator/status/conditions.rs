@@ -5,11 +5,12 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{Pause, Progress, pause};
 use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule};
+use crate::delivery::Reason;
 use crate::operator::apply::ApplyError;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
-pub(in crate::operator) const SCHEDULED: &str = "Scheduled";
+const SCHEDULED: &str = "Scheduled";
 
 /// Every condition, after a reconcile.
 pub(super) fn conditions(
@@ -19,7 +20,8 @@ pub(super) fn conditions(
     now: Timestamp,
 ) -> Vec<Condition> {
     let recent = &record.recent;
-    let mut facts = vec![accepted(progress), scheduled(progress, record), target_allowed(recent), healthy(recent)];
+    let allowed = target_allowed(recent, schedule.metadata.generation);
+    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, healthy(recent)];
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
@@ -73,6 +75,9 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
         Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
             Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
         }
+        Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
+            Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())
+        }
         Progress::Blocked(_, ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
             let message = format!("the {kind} could not be written; it is tried again");
             Fact::new(SCHEDULED, "False", "ApplyFailed", message)
@@ -86,11 +91,19 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
-/// By the last delivery of which the sender said anything.
-fn target_allowed(recent: &[DeliveryStatus]) -> Fact {
-    let judged = recent.iter().find(|delivery| delivery.outcome == DeliveryOutcome::Refused || delivery.attempts > 0);
-    match judged {
-        None => Fact::new("TargetAllowed", "Unknown", "NotTried", "no delivery has been made yet"),
+/// Refusals for lateness and the like, which say nothing of the target.
+const NOT_OF_THE_TARGET: [Reason; 3] =
+    [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid];
+
+/// By the last delivery of this very spec that came so far.
+fn target_allowed(recent: &[DeliveryStatus], generation: Option<i64>) -> Fact {
+    let is_judged = |delivery: &&DeliveryStatus| {
+        let refused = delivery.outcome == DeliveryOutcome::Refused
+            && !NOT_OF_THE_TARGET.iter().any(|reason| reason.as_str() == delivery.reason);
+        delivery.generation == generation && (refused || delivery.attempts > 0)
+    };
+    match recent.iter().find(is_judged) {
+        None => Fact::new("TargetAllowed", "Unknown", "NotTried", "no delivery has been made by this spec yet"),
         Some(last) if last.outcome == DeliveryOutcome::Refused => {
             Fact::new("TargetAllowed", "False", last.reason.clone(), last.detail.clone().unwrap_or_default())
         }

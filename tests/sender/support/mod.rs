@@ -2,7 +2,7 @@
 
 mod certificates;
 mod folder;
-mod receiver;
+pub(crate) mod receiver;
 
 pub(crate) use certificates::Certificates;
 pub(crate) use folder::{Folder, Ran, now, secret};

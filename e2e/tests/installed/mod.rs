@@ -1,0 +1,173 @@
+//! Postern as the chart installs it: the images, the rights and the policies that it gives, on a cluster of each test's own.
+
+mod cluster_wide;
+mod namespaced;
+
+use std::fmt::Debug;
+
+use serde_json::Value;
+
+use crate::harness::{Certificates, Cluster, DnsAnswer, KEY, OK, Own, Receiver, eventually, on};
+
+const HOST: &str = "hooks.example.com";
+const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
+
+/// Runs a test on a cluster of its own, on which the images are and nothing of Postern.
+fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
+    let own = Own::new(name);
+    own.up_with_images();
+    on(own.name.clone(), |cluster, _| async move { test(Admin { cluster }).await });
+}
+
+/// The admin of a cluster, with kubectl and helm.
+struct Admin {
+    cluster: Cluster,
+}
+
+impl Admin {
+    /// Runs a command that must succeed, and returns what it prints.
+    fn does(&self, command: &str) -> String {
+        self.tries(command).unwrap_or_else(|problem| panic!("{command}: {problem}"))
+    }
+
+    /// Runs a command.
+    fn tries(&self, command: &str) -> Result<String, String> {
+        self.cluster.run(&command.split_whitespace().collect::<Vec<_>>(), "")
+    }
+
+    /// Creates objects as a user.
+    fn creates(&self, user: &str, namespace: &str, objects: &Value) {
+        let command = ["kubectl", "--as", user, "--namespace", namespace, "create", "-f-"];
+        self.cluster.run(&command, &objects.to_string()).unwrap();
+    }
+
+    fn gets(&self, command: &str) -> Value {
+        serde_json::from_str(&self.does(&format!("kubectl get {command} -o json"))).unwrap()
+    }
+
+    /// Waits until what is got is as wanted.
+    async fn sees(&self, what: &str, command: &str, met: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || match self.tries(&format!("kubectl get {command} -o json")) {
+            Ok(json) => {
+                let value: Value = serde_json::from_str(&json).unwrap();
+                if met(&value) { Ok(value) } else { Err(value.to_string()) }
+            }
+            Err(problem) => Err(problem),
+        })
+        .await
+    }
+
+    fn installs(&self, values: &str) {
+        if self.tries("kubectl create namespace postern-system").is_ok() {
+            self.does("kubectl label namespace postern-system pod-security.kubernetes.io/enforce=restricted");
+        }
+        self.helm("install", values);
+    }
+
+    /// What is left of the operator, in its namespace and for the whole cluster.
+    fn left(&self) -> Vec<String> {
+        let kinds = "all,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets";
+        let own = self.does(&format!("kubectl get {kinds} --namespace postern-system --output name"));
+        let whole = self.does("kubectl get clusterroles,clusterrolebindings --output name");
+        let kubernetes = |name: &str| name.ends_with("/default") || name.ends_with("/kube-root-ca.crt");
+        let ours = whole.lines().filter(|name| name.contains("postern"));
+        own.lines().filter(|name| !kubernetes(name)).chain(ours).map(String::from).collect()
+    }
+
+    fn helm(&self, verb: &str, values: &str) {
+        self.does(&format!(
+            "helm {verb} postern charts/postern --namespace postern-system \
+             --values e2e/demo/values.yaml {values} --wait --timeout 3m"
+        ));
+    }
+
+    /// Makes a namespace of the premium tier that a user may edit.
+    fn admits(&self, user: &str, namespace: &str) {
+        self.does(&format!("kubectl create namespace {namespace}"));
+        self.does(&format!(
+            "kubectl label namespace {namespace} postern.dev/tier=premium pod-security.kubernetes.io/enforce=restricted"
+        ));
+        self.does(&format!(
+            "kubectl create rolebinding {user} --clusterrole=edit --user={user} --namespace {namespace}"
+        ));
+    }
+
+    /// Makes, as a user, a Secret for a receiver and a schedule that isn't due for months.
+    fn schedules(&self, user: &str, namespace: &str, receiver: &Receiver) {
+        let url = format!("https://{HOST}/hook?token=a-canary");
+        let secret = serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"},
+            "stringData": {"url": url, "key": KEY, "ca": receiver.certificates.ca_pem},
+        });
+        self.creates(user, namespace, &secret);
+        let hook = |key: &str| serde_json::json!({"secretKeyRef": {"name": "hook", "key": key}});
+        let schedule = serde_json::json!({
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": "report"},
+            "spec": {
+                "schedule": "@yearly",
+                "target": {"urlFrom": hook("url"), "tls": {"caBundleFrom": hook("ca")}},
+                "signing": {"keysFrom": [hook("key")]},
+            },
+        });
+        self.creates(user, namespace, &schedule);
+    }
+
+    fn receiver(&self) -> Receiver {
+        self.cluster.set_dns(HOST, &[DnsAnswer::addresses(["203.0.113.10"])]);
+        let listener = self.cluster.listen_on_the_internet("203.0.113.10", 443);
+        Receiver::on(listener, Certificates::good(HOST), false, Receiver::by_turns([OK]))
+    }
+
+    /// Triggers a delivery as a user, and waits until it is in the status.
+    async fn delivers(&self, user: &str, namespace: &str, value: &str) {
+        self.does(&format!(
+            "kubectl --as {user} --namespace {namespace} annotate whs report --overwrite postern.dev/trigger={value}"
+        ));
+        let is_delivered = |schedule: &Value| {
+            let (trigger, last) = (&schedule["status"]["lastTrigger"], &schedule["status"]["lastDelivery"]);
+            trigger["value"] == value && last["id"] == trigger["id"] && last["outcome"] == "Delivered"
+        };
+        self.sees("the delivery", &format!("whs report --namespace {namespace}"), is_delivered).await;
+    }
+
+    /// The operator's requests, from the audit log: verb, resource with subresource, namespace, name, and the answer's code.
+    fn requests_of_the_operator(&self) -> Vec<Request> {
+        let lines = self.cluster.audit_log();
+        let own = lines.iter().filter(|line| line["user"]["username"] == OPERATOR);
+        own.map(Request::of).collect()
+    }
+
+    /// That the operator never asked for a Secret, and never for what it may not.
+    fn finds_the_operator_innocent(&self) {
+        let requests = self.requests_of_the_operator();
+        assert!(requests.len() > 20, "{requests:?}");
+        let bad: Vec<_> =
+            requests.iter().filter(|request| request.resource.contains("secret") || request.code == 403).collect();
+        assert!(bad.is_empty(), "{bad:?}");
+    }
+}
+
+#[derive(Debug)]
+struct Request {
+    verb: String,
+    resource: String,
+    name: String,
+    code: i64,
+}
+
+impl Request {
+    fn of(line: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let about = &line["objectRef"];
+        let resource = match about["subresource"].as_str() {
+            None => text(&about["resource"]),
+            Some(subresource) => format!("{}/{subresource}", text(&about["resource"])),
+        };
+        let code = line["responseStatus"]["code"].as_i64().unwrap_or_default();
+        Self { verb: text(&line["verb"]), resource, name: text(&about["name"]), code }
+    }
+
+    fn is_write(&self) -> bool {
+        !matches!(self.verb.as_str(), "get" | "list" | "watch")
+    }
+}

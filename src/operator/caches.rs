@@ -1,0 +1,125 @@
+//! What is cached, and what of it sets off a reconcile or a sweep.
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt};
+
+use super::dereference::Stores;
+use super::metrics::Metrics;
+use super::names::SCHEDULE_LABEL;
+use super::running::Running;
+use super::sweep::is_orphan;
+use super::watches::Watches;
+use crate::api::{WebhookSchedule, WebhookTier};
+
+/// A namespace, of which nothing is needed but this.
+pub(super) type NamespaceMetadata = PartialObjectMeta<Namespace>;
+
+/// What is to be looked at. Only names wait here, and each controller takes a name that waits twice for one.
+#[derive(Clone)]
+pub(super) struct Queues {
+    schedules: UnboundedSender<ObjectRef<WebhookSchedule>>,
+    namespaces: UnboundedSender<ObjectRef<NamespaceMetadata>>,
+    metrics: Metrics,
+}
+
+/// The other ends of the queues.
+pub(super) struct ToDo {
+    pub(super) schedules: UnboundedReceiver<ObjectRef<WebhookSchedule>>,
+    pub(super) namespaces: UnboundedReceiver<ObjectRef<NamespaceMetadata>>,
+}
+
+impl Queues {
+    pub(super) fn new(metrics: Metrics) -> (Self, ToDo) {
+        let ((schedules, some), (namespaces, others)) = (unbounded(), unbounded());
+        (Self { schedules, namespaces, metrics }, ToDo { schedules: some, namespaces: others })
+    }
+
+    fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
+        for schedule in schedules {
+            self.metrics.wanted(&schedule);
+            // Who no longer listens is on its way out.
+            let _ = self.schedules.unbounded_send(schedule);
+        }
+    }
+
+    fn sweep(&self, touched: &impl ResourceExt) {
+        if let Some(namespace) = &touched.meta().namespace {
+            let _ = self.namespaces.unbounded_send(ObjectRef::new(namespace));
+        }
+    }
+}
+
+/// Starts the watches, and returns what they fill.
+pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSchedule>, Stores) {
+    let q = queues.clone();
+    let schedules = watches.tenants(move |schedule: &WebhookSchedule, is_deleted| {
+        q.reconcile([ObjectRef::from_obj(schedule)]);
+        if is_deleted {
+            q.sweep(schedule);
+        }
+    });
+    let (known, q) = (schedules.clone(), queues.clone());
+    let tiers = watches.cluster(move |_: &WebhookTier, _| q.reconcile(in_namespace(&known, None)));
+    let (known, q) = (schedules.clone(), queues.clone());
+    let namespaces = watches.cluster(move |namespace: &NamespaceMetadata, _| {
+        q.reconcile(in_namespace(&known, Some(&namespace.name_any())));
+    });
+    let q = queues.clone();
+    let cron_jobs = watches.ours(move |cron_job: &CronJob, _| {
+        q.reconcile(owner_of(cron_job));
+        if is_orphan(cron_job) {
+            q.sweep(cron_job);
+        }
+    });
+    let q = queues.clone();
+    let jobs = watches.ours(move |job: &Job, _| {
+        q.reconcile(schedule_of(job));
+        if is_orphan(job) {
+            q.sweep(job);
+        }
+    });
+    let q = queues.clone();
+    let pods = watches.ours(move |pod: &Pod, is_deleted| {
+        q.reconcile(schedule_of(pod));
+        if is_deleted {
+            q.sweep(pod);
+        }
+    });
+    let (known, q) = (schedules.clone(), queues.clone());
+    let service_accounts = watches.ours(move |account: &ServiceAccount, _| {
+        q.reconcile(in_namespace(&known, account.metadata.namespace.as_deref()));
+        q.sweep(account);
+    });
+    let (known, q) = (schedules.clone(), queues.clone());
+    let network_policies = watches.ours(move |policy: &NetworkPolicy, _| {
+        q.reconcile(in_namespace(&known, policy.metadata.namespace.as_deref()));
+        q.sweep(policy);
+    });
+    let running = Running::default();
+    (schedules, Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running })
+}
+
+/// The schedule that owns a CronJob, if only by what the CronJob says.
+fn owner_of(cron_job: &CronJob) -> Option<ObjectRef<WebhookSchedule>> {
+    let mut owners = cron_job.owner_references().iter();
+    let owner = owners.find(|owner| owner.controller == Some(true) && owner.kind == WebhookSchedule::kind(&()));
+    Some(ObjectRef::new(&owner?.name).within(&cron_job.namespace()?))
+}
+
+/// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.
+fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
+    let name = child.labels().get(SCHEDULE_LABEL)?;
+    Some(ObjectRef::new(name).within(&child.namespace()?))
+}
+
+/// The schedules of a namespace, or all.
+fn in_namespace(schedules: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
+    let these =
+        schedules.state_filter(|schedule| namespace.is_none() || schedule.metadata.namespace.as_deref() == namespace);
+    these.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
+}

@@ -1,0 +1,80 @@
+//! Where the API server refused something, so that what can be done elsewhere is done first and told of at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::UninstallError;
+
+/// The namespaces in which something was refused, and the first refusal of each.
+#[derive(Debug, Default)]
+pub(super) struct Unreached {
+    namespaces: BTreeMap<String, String>,
+    /// What was refused for all of them at once.
+    everywhere: Option<String>,
+}
+
+impl Unreached {
+    /// What came out, or nothing where the API server refused it: that is remembered. No namespace stands for all.
+    ///
+    /// # Errors
+    /// When the API server could not be asked at all.
+    pub(super) fn note<T>(
+        &mut self,
+        namespace: Option<&str>,
+        result: Result<T, UninstallError>,
+    ) -> Result<Option<T>, UninstallError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(refusal) if refusal.is_an_answer() => {
+                match namespace {
+                    Some(namespace) => {
+                        self.namespaces.entry(namespace.into()).or_insert_with(|| refusal.to_string());
+                    }
+                    None => {
+                        self.everywhere.get_or_insert_with(|| refusal.to_string());
+                    }
+                }
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.namespaces.is_empty() && self.everywhere.is_none()
+    }
+
+    pub(super) fn includes(&self, namespace: &str) -> bool {
+        self.everywhere.is_some() || self.namespaces.contains_key(namespace)
+    }
+
+    /// Judges them by the namespaces that exist and are not being deleted; `None` when those aren't known, and then each
+    /// is taken for one that exists. In a namespace that is being deleted nothing can be made, so nothing fires there.
+    pub(super) fn judge(self, existing: Option<&BTreeSet<String>>) -> Verdict {
+        let exists = |name: &String| existing.is_none_or(|names| names.contains(name));
+        let (refused, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.namespaces.into_iter().partition(|(name, _)| exists(name));
+        let everywhere = self.everywhere.map(|refusal| ("all namespaces".to_owned(), refusal));
+        let refused: Vec<String> =
+            everywhere.into_iter().chain(refused).map(|(name, refusal)| format!("{name}: {refusal}")).collect();
+        Verdict { gone: gone.into_keys().collect(), refused: (!refused.is_empty()).then(|| advice(&refused)) }
+    }
+}
+
+/// What is to be told at the end.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// Namespaces that are gone, and all that Postern made there with them.
+    pub(super) gone: Vec<String>,
+    /// What was refused in namespaces that exist, and what to do.
+    pub(super) refused: Option<String>,
+}
+
+fn advice(refused: &[String]) -> String {
+    format!(
+        "not everything could be done, and in these namespaces CronJobs may go on to fire:\n  {}\n\
+         Where it is forbidden, apply Role and RoleBinding postern-operator again (helm get manifest shows them), and \
+         uninstall once more. Or suspend the CronJobs yourself (kubectl get cronjobs -A \
+         -l app.kubernetes.io/managed-by=postern), and uninstall with --no-hooks",
+        refused.join("\n  ")
+    )
+}
