@@ -24,6 +24,9 @@ use super::validate::{Valid, validate};
 use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
+/// How long a watch may take to tell of a CronJob that was made, before it is looked for again.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What every reconcile shares.
 pub(super) struct Context {
     pub(super) client: Client,
@@ -83,6 +86,10 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     if schedule.metadata.deletion_timestamp.is_some() {
         return suspend(&schedule, found, client).await.map(|()| Action::await_change());
     }
+    if written.is_late(&schedule, found.cron_job.as_deref()) {
+        return Ok(Action::requeue(LATE));
+    }
+    let is_new = found.cron_job.is_none();
     // validate: pure, and so is the record of what became of the deliveries
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
@@ -92,6 +99,9 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
         Ok(valid) => Box::pin(apply(valid, &record, found, client, settings)).await,
         Err(_) => Box::pin(suspend(&schedule, found, client)).await,
     };
+    if is_new && valid.is_ok() && applied.is_ok() {
+        written.note_made(&schedule);
+    }
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),

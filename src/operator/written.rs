@@ -1,19 +1,23 @@
-//! Statuses that were written and are not in the cache yet.
+//! What was written and is not in the caches yet: statuses, and CronJobs that were made.
 //!
 //! A watch tells of a write some time after it. A reconcile in between would judge by what was there before, and write once
 //! more what is there already; the API server would refuse that, but it would have been asked.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::WebhookSchedule;
 
-/// The versions that were replaced last.
+/// The versions of schedules that were replaced last, and the schedules whose CronJobs were made.
 #[derive(Default)]
-pub(super) struct Written(Mutex<HashMap<ObjectRef<WebhookSchedule>, String>>);
+pub(super) struct Written {
+    replaced: Mutex<HashMap<ObjectRef<WebhookSchedule>, String>>,
+    made: Mutex<HashSet<ObjectRef<WebhookSchedule>>>,
+}
 
 impl Written {
     /// Notes what was written over a version. What the API server found to be no change, no watch will tell of.
@@ -21,13 +25,13 @@ impl Written {
         if let Some(version) =
             replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version())
         {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(ObjectRef::from_obj(replaced), version);
+            lock(&self.replaced).insert(ObjectRef::from_obj(replaced), version);
         }
     }
 
     /// Whether a version from the cache was replaced. The next one has a reconcile coming.
     pub(super) fn is_replaced(&self, cached: &WebhookSchedule) -> bool {
-        let mut replaced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut replaced = lock(&self.replaced);
         let schedule = ObjectRef::from_obj(cached);
         let same = replaced.get(&schedule).is_some_and(|version| cached.resource_version().as_ref() == Some(version));
         if !same {
@@ -38,8 +42,24 @@ impl Written {
 
     /// Forgets a schedule that is no more.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(schedule);
+        lock(&self.replaced).remove(schedule);
+        lock(&self.made).remove(schedule);
     }
+
+    /// Notes that a schedule's CronJob was made.
+    pub(super) fn note_made(&self, schedule: &WebhookSchedule) {
+        lock(&self.made).insert(ObjectRef::from_obj(schedule));
+    }
+
+    /// Whether the cache lacks a CronJob only since the watch is late. It is waited for once: what is still not there at the
+    /// next look is not there.
+    pub(super) fn is_late(&self, schedule: &WebhookSchedule, cached: Option<&CronJob>) -> bool {
+        lock(&self.made).remove(&ObjectRef::from_obj(schedule)) && cached.is_none()
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -77,5 +97,17 @@ mod tests {
         written.note(&version("1"), &version("2"));
         written.forget(&ObjectRef::from_obj(&schedule()));
         assert!(!written.is_replaced(&version("1")));
+    }
+
+    #[test]
+    fn a_cron_job_that_was_made_is_waited_for_once() {
+        let written = Written::default();
+        assert!(!written.is_late(&schedule(), None), "it was never made");
+        written.note_made(&schedule());
+        assert!(written.is_late(&schedule(), None));
+        assert!(!written.is_late(&schedule(), None), "it is gone");
+        written.note_made(&schedule());
+        assert!(!written.is_late(&schedule(), Some(&CronJob::default())), "it is there");
+        assert!(!written.is_late(&schedule(), None), "it was there, and is gone");
     }
 }
