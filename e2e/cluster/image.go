@@ -33,8 +33,14 @@ func image(folder string, clusters []string) error {
 // reference is an image's name in a cluster.
 func reference(name string) string { return "postern.dev/e2e/" + name + ":latest" }
 
-// buildImage makes the archive of an image with buildah, unless it was made from the very same files.
+// buildImage makes the archive of an image with buildah, unless it was made from the very same files. One at a time, since
+// all images go through one store, which is emptied after each.
 func buildImage(folder string) (archive string, err error) {
+	lock, err := exclusive(work("images.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
 	name := filepath.Base(folder)
 	archive = work("images", name+".tar")
 	containerfile := filepath.Join(folder, "Containerfile")

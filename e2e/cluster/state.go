@@ -84,28 +84,34 @@ func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)
 }
 
-// lock keeps two commands from starting and ending the same cluster at once. The kernel lets go of it when this
-// process ends, however it ends. The file stands beside the folder, so that removing the folder keeps the lock.
-func (c *Cluster) lock() error {
-	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o755); err != nil {
-		return err
+// lock keeps two commands from starting and ending the same cluster at once. The file stands beside the folder, so that
+// removing the folder keeps the lock.
+func (c *Cluster) lock() (err error) {
+	c.held, err = exclusive(c.lockFile())
+	return err
+}
+
+// exclusive waits until nobody else holds the lock that is this file. It is held until the file is closed; the kernel
+// does that when this process ends, however it ends.
+func exclusive(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
 	}
 	for {
-		file, err := os.OpenFile(c.lockFile(), os.O_CREATE|os.O_RDWR, 0o600)
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-			return err
+			return nil, err
 		}
 		// Who held it before may have removed the file: then this lock is on nothing, and another can take the real one.
 		held, err := file.Stat()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if named, err := os.Stat(c.lockFile()); err == nil && os.SameFile(held, named) {
-			c.held = file
-			return nil
+		if named, err := os.Stat(path); err == nil && os.SameFile(held, named) {
+			return file, nil
 		}
 		file.Close()
 	}
