@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::build::NamespaceChildren;
-use super::dereference::is_controlled_by;
+use super::dereference::{controller_of, is_controlled_by};
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 
 /// Why a child is not as it should be.
@@ -66,7 +66,7 @@ pub(super) struct Applier {
 impl Applier {
     /// Makes the CronJob exist as it was built, and returns it as it is.
     pub(super) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
-        let owner = controller_of(&built);
+        let owner = controller_of(&built).map(|owner| owner.uid.clone());
         let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
         Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec, |_, _| ())).await
     }
@@ -92,13 +92,13 @@ impl Applier {
 
     /// Makes a Job, unless it was made already.
     pub(super) async fn start(&self, job: &Job) -> Result<(), ApplyError> {
-        let owner = controller_of(job);
+        let owner = controller_of(job).map(|owner| owner.uid.as_str());
         let (api, target) = (self.api(job), Target::of(job));
         match api.create(&by_postern(), job).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == CONFLICT => {
                 let there = api.get(&target.name).await.map_err(|source| target.failed(source))?;
-                if is_controlled_by(&there, owner.as_deref()) { Ok(()) } else { Err(target.taken()) }
+                if is_controlled_by(&there, owner) { Ok(()) } else { Err(target.taken()) }
             }
             Err(source) => Err(target.failed(source)),
         }
@@ -215,11 +215,6 @@ impl Target {
     fn outdated(&self) -> ApplyError {
         ApplyError::Outdated { kind: self.kind.clone(), name: self.name.clone() }
     }
-}
-
-fn controller_of(object: &impl ResourceExt) -> Option<String> {
-    let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
-    controller.map(|owner| owner.uid.clone())
 }
 
 /// Whether Postern made an object that no schedule owns: by its label, or, where somebody took that away, by whom the API

@@ -8,7 +8,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
-use super::dereference::Stores;
+use super::dereference::{Stores, controller_of};
 use super::metrics::Metrics;
 use super::names::SCHEDULE_LABEL;
 use super::running::Running;
@@ -106,9 +106,8 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
 
 /// The schedule that owns a CronJob, if only by what the CronJob says.
 fn owner_of(cron_job: &CronJob) -> Option<ObjectRef<WebhookSchedule>> {
-    let mut owners = cron_job.owner_references().iter();
-    let owner = owners.find(|owner| owner.controller == Some(true) && owner.kind == WebhookSchedule::kind(&()));
-    Some(ObjectRef::new(&owner?.name).within(&cron_job.namespace()?))
+    let owner = controller_of(cron_job).filter(|owner| owner.kind == WebhookSchedule::kind(&()))?;
+    Some(ObjectRef::new(&owner.name).within(&cron_job.namespace()?))
 }
 
 /// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.

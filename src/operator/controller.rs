@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use futures::future::{FutureExt as _, join};
 use futures::stream::{self, StreamExt as _};
+use kube::Client;
 use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
-use kube::{Client, ResourceExt};
 
 use super::caches::{Queues, caches};
 use super::metrics::Metrics;
@@ -80,7 +80,7 @@ pub async fn run(
                     let schedule = ObjectRef::new(&schedule.name).within(&namespace);
                     metrics.begun(&schedule);
                     known_to.written.forget(&schedule);
-                    known_to.failures.forget(&format!("{namespace}/{}", schedule.name));
+                    known_to.failures.forget(&name_of(&schedule));
                 }
                 Err(error) => tracing::warn!(%error, "reconcile failed"),
             }
@@ -90,23 +90,22 @@ pub async fn run(
 }
 
 async fn measured(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let (began, metrics) = (Instant::now(), context.metrics.clone());
-    metrics.begun(&ObjectRef::from_obj(&*schedule));
-    let (name, shared) = (name_of(&schedule), Arc::clone(&context));
-    let result = Box::pin(reconcile(schedule, context)).await;
+    let (began, known) = (Instant::now(), ObjectRef::from_obj(&*schedule));
+    context.metrics.begun(&known);
+    let result = Box::pin(reconcile(schedule, Arc::clone(&context))).await;
     if result.is_ok() {
-        shared.failures.forget(&name);
+        context.failures.forget(&name_of(&known));
     }
-    metrics.reconciled(result.as_ref().err().map(ReconcileError::kind), began.elapsed());
+    context.metrics.reconciled(result.as_ref().err().map(ReconcileError::kind), began.elapsed());
     result
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
 fn on_error(schedule: Arc<WebhookSchedule>, _: &ReconcileError, context: Arc<Context>) -> Action {
-    Action::requeue(context.failures.wait(&name_of(&schedule)))
+    Action::requeue(context.failures.wait(&name_of(&ObjectRef::from_obj(&*schedule))))
 }
 
 /// What failures are counted by.
-fn name_of(schedule: &WebhookSchedule) -> String {
-    format!("{}/{}", schedule.namespace().unwrap_or_default(), schedule.name_any())
+fn name_of(schedule: &ObjectRef<WebhookSchedule>) -> String {
+    format!("{}/{}", schedule.namespace.as_deref().unwrap_or_default(), schedule.name)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::store::WriterDropped;
@@ -123,9 +124,12 @@ impl Stores {
     }
 }
 
+/// An object's controller; the API server admits no second one.
+pub(super) fn controller_of(object: &impl ResourceExt) -> Option<&OwnerReference> {
+    object.owner_references().iter().find(|owner| owner.controller == Some(true))
+}
+
 /// Whether an object's controller is the object with this UID.
 pub(super) fn is_controlled_by(object: &impl ResourceExt, uid: Option<&str>) -> bool {
-    uid.is_some_and(|uid| {
-        object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
-    })
+    uid.is_some() && controller_of(object).map(|owner| owner.uid.as_str()) == uid
 }

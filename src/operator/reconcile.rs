@@ -75,16 +75,17 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     if written.is_replaced(&schedule) {
         return Ok(Action::await_change());
     }
-    let now = Timestamp::now();
-
-    // dereference: from the caches
-    let found = stores.dereference(&schedule);
-    // What is being deleted is the garbage collector's; but while something holds a schedule back, it sends nothing.
+    // What is being deleted is the garbage collector's.
     if stores.is_ending(&schedule.namespace().unwrap_or_default()) {
         return Ok(Action::await_change());
     }
+    let (now, to) = (Timestamp::now(), Applier { client: client.clone() });
+
+    // dereference: from the caches
+    let found = stores.dereference(&schedule);
+    // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
-        return suspend(&schedule, found, client).await.map(|()| Action::await_change());
+        return suspend(&schedule, found, &to).await.map(|()| Action::await_change());
     }
     if written.is_late(&schedule, found.cron_job.as_deref()) {
         return Ok(Action::requeue(LATE));
@@ -93,11 +94,11 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // validate: pure, and so is the record of what became of the deliveries
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
-    confirm(&record, &found, client).await?;
+    confirm(&record, &found, &to).await?;
     // build (pure) and apply: writes what differs
     let applied = match &valid {
-        Ok(valid) => Box::pin(apply(valid, &record, found, client, settings)).await,
-        Err(_) => Box::pin(suspend(&schedule, found, client)).await,
+        Ok(valid) => Box::pin(apply(valid, &record, found, &to, settings)).await,
+        Err(_) => Box::pin(suspend(&schedule, found, &to)).await,
     };
     if is_new && valid.is_ok() && applied.is_ok() {
         written.note_made(&schedule);
@@ -124,21 +125,22 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     }
     // Not before the status says how they ended.
     stores.running.told(&ObjectRef::from_obj(&*schedule), &record.gone);
-    give_up(&record, client).await?;
+    for job in &record.given_up {
+        to.delete(&**job).await?;
+    }
 
     applied.map(|()| wake(&new, &record, now))
 }
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may
 /// be late. So it is asked once more, before it is told and a Job is given up.
-async fn confirm(record: &Record, found: &Found, client: &Client) -> Result<(), ReconcileError> {
-    let applier = Applier { client: client.clone() };
+async fn confirm(record: &Record, found: &Found, to: &Applier) -> Result<(), ReconcileError> {
     let mut is_sure = true;
     for job in &record.given_up {
-        is_sure &= applier.is_current(&**job).await?;
+        is_sure &= to.is_current(&**job).await?;
     }
     if let Some(cron_job) = found.cron_job.as_ref().filter(|_| record.has_missed) {
-        is_sure &= applier.is_current(&**cron_job).await?;
+        is_sure &= to.is_current(&**cron_job).await?;
     }
     if is_sure { Ok(()) } else { Err(ReconcileError::Doubtful) }
 }
@@ -158,31 +160,22 @@ async fn apply(
     valid: &Valid,
     record: &Record,
     found: Found,
-    client: &Client,
+    to: &Applier,
     settings: &Settings,
 ) -> Result<(), ReconcileError> {
-    let applier = Applier { client: client.clone() };
     // The policy stands before the first pod does.
     let children = namespace_children(&valid.namespace, &valid.delivery.egress, settings);
-    applier.namespace_children(children, (found.service_account, found.network_policy)).await?;
+    to.namespace_children(children, (found.service_account, found.network_policy)).await?;
     let built = cron_job(valid, pause(valid, record).is_some(), settings)?;
-    let cron_job = applier.cron_job(built, found.cron_job).await?;
+    let cron_job = to.cron_job(built, found.cron_job).await?;
     if let Some(trigger) = &record.trigger {
-        applier.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
-    }
-    Ok(())
-}
-
-async fn give_up(record: &Record, client: &Client) -> Result<(), ApplyError> {
-    let applier = Applier { client: client.clone() };
-    for job in &record.given_up {
-        applier.delete(&**job).await?;
+        to.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
     }
     Ok(())
 }
 
 /// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be.
-async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> Result<(), ReconcileError> {
+async fn suspend(schedule: &WebhookSchedule, found: Found, to: &Applier) -> Result<(), ReconcileError> {
     let own = found.cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()));
     let fires =
         |cron_job: &CronJob| cron_job.spec.suspend != Some(true) && cron_job.metadata.deletion_timestamp.is_none();
@@ -191,7 +184,7 @@ async fn suspend(schedule: &WebhookSchedule, found: Found, client: &Client) -> R
     };
     let mut paused = (*cron_job).clone();
     paused.spec.suspend = Some(true);
-    Applier { client: client.clone() }.cron_job(paused, Some(cron_job)).await?;
+    to.cron_job(paused, Some(cron_job)).await?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::apply::{Applier, ApplyError};
-use super::dereference::Stores;
+use super::dereference::{Stores, controller_of};
 use super::names::SCHEDULE_LABEL;
 use super::retry::Failures;
 use crate::api::WebhookSchedule;
@@ -63,7 +63,7 @@ pub(super) fn on_error(namespace: Arc<PartialObjectMeta<Namespace>>, error: &App
 pub(super) fn is_orphan(object: &impl ResourceExt) -> bool {
     object.labels().contains_key(SCHEDULE_LABEL)
         && object.meta().deletion_timestamp.is_none()
-        && !object.owner_references().iter().any(|owner| owner.controller == Some(true))
+        && controller_of(object).is_none()
 }
 
 fn of<K: Resource<DynamicType = ()> + Clone>(
