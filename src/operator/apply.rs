@@ -3,6 +3,7 @@
 //! An object is made by POST and is never taken over: who comes first by that name keeps it, and the schedule says so. What
 //! differs is replaced whole (PUT), so that a field that somebody added goes too.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -10,14 +11,15 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::build::NamespaceChildren;
 use super::dereference::{controller_of, is_controlled_by};
-use super::names::{MANAGED_BY_LABEL, MANAGER};
+use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
+use crate::api::WebhookSchedule;
 
 /// Why a child is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -114,16 +116,41 @@ impl Applier {
         Ok(now.is_some_and(|now| (now.uid(), now.resource_version()) == (object.uid(), object.resource_version())))
     }
 
+    /// The names of the Jobs that a schedule has now, whatever a cache shows.
+    pub(super) async fn jobs_of(&self, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
+        let name = schedule.name_any();
+        let theirs = ListParams::default().labels(&format!("{SCHEDULE_LABEL}={name}"));
+        let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
+        let jobs = api.list_metadata(&theirs).await.map_err(failed)?;
+        Ok(jobs.iter().map(ResourceExt::name_any).collect())
+    }
+
     /// Deletes this very object, if it is still there.
     pub(super) async fn delete<K>(&self, object: &K) -> Result<(), ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
-        let this = Preconditions { uid: object.uid(), resource_version: None };
+        self.delete_if(object, Preconditions { uid: object.uid(), resource_version: None }).await
+    }
+
+    /// Deletes this very object, if it is still there and as it was read.
+    pub(super) async fn delete_unchanged<K>(&self, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let resource_version = object.resource_version();
+        self.delete_if(object, Preconditions { uid: object.uid(), resource_version }).await
+    }
+
+    async fn delete_if<K>(&self, object: &K, this: Preconditions) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
         let target = Target::of(object);
         match self.api(object).delete(&target.name, &DeleteParams::background().preconditions(this)).await {
             Ok(_) => Ok(()),
-            // Gone, or another object of that name by now.
+            // Gone, or another object of that name or a changed one by now.
             Err(kube::Error::Api(status)) if matches!(status.code, NOT_FOUND | CONFLICT) => Ok(()),
             Err(source) => Err(target.failed(source)),
         }

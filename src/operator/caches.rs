@@ -47,8 +47,8 @@ impl Queues {
         }
     }
 
-    fn sweep(&self, touched: &impl ResourceExt) {
-        if let Some(namespace) = &touched.meta().namespace {
+    fn sweep(&self, namespace: Option<&str>) {
+        if let Some(namespace) = namespace {
             let _ = self.namespaces.unbounded_send(ObjectRef::new(namespace));
         }
     }
@@ -60,48 +60,57 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     let schedules = watches.tenants(move |schedule: &WebhookSchedule, is_deleted| {
         q.reconcile([ObjectRef::from_obj(schedule)]);
         if is_deleted {
-            q.sweep(schedule);
+            q.sweep(namespace_of(schedule));
         }
     });
     let (known, q) = (schedules.clone(), queues.clone());
     let tiers = watches.cluster(move |_: &WebhookTier, _| q.reconcile(in_namespace(&known, None)));
     let (known, q) = (schedules.clone(), queues.clone());
     let namespaces = watches.cluster(move |namespace: &NamespaceMetadata, _| {
-        q.reconcile(in_namespace(&known, Some(&namespace.name_any())));
+        let name = namespace.name_any();
+        q.reconcile(in_namespace(&known, Some(&name)));
+        // What was in it may have been seen before it was.
+        q.sweep(Some(&name));
     });
     let q = queues.clone();
-    let cron_jobs = watches.ours(move |cron_job: &CronJob, _| {
+    let cron_jobs = watches.ours(move |cron_job: &CronJob, is_deleted| {
         q.reconcile(owner_of(cron_job));
-        if is_orphan(cron_job) {
-            q.sweep(cron_job);
+        if is_deleted || is_orphan(cron_job) {
+            q.sweep(namespace_of(cron_job));
         }
     });
     let q = queues.clone();
-    let jobs = watches.ours(move |job: &Job, _| {
+    let jobs = watches.ours(move |job: &Job, is_deleted| {
         q.reconcile(schedule_of(job));
-        if is_orphan(job) {
-            q.sweep(job);
+        if is_deleted || is_orphan(job) {
+            q.sweep(namespace_of(job));
         }
     });
     let q = queues.clone();
     let pods = watches.ours(move |pod: &Pod, is_deleted| {
         q.reconcile(schedule_of(pod));
         if is_deleted {
-            q.sweep(pod);
+            q.sweep(namespace_of(pod));
         }
     });
     let (known, q) = (schedules.clone(), queues.clone());
     let service_accounts = watches.ours(move |account: &ServiceAccount, _| {
         q.reconcile(in_namespace(&known, account.metadata.namespace.as_deref()));
-        q.sweep(account);
+        q.sweep(namespace_of(account));
     });
     let (known, q) = (schedules.clone(), queues.clone());
     let network_policies = watches.ours(move |policy: &NetworkPolicy, _| {
         q.reconcile(in_namespace(&known, policy.metadata.namespace.as_deref()));
-        q.sweep(policy);
+        q.sweep(namespace_of(policy));
     });
-    let running = Running::default();
-    (schedules, Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running })
+    let (running, unlisted) = (Running::default(), watches.unlisted.clone());
+    let stores =
+        Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running, unlisted };
+    (schedules, stores)
+}
+
+fn namespace_of(object: &impl ResourceExt) -> Option<&str> {
+    object.meta().namespace.as_deref()
 }
 
 /// The schedule that owns a CronJob, if only by what the CronJob says.

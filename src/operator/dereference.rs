@@ -13,6 +13,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::names;
 use super::running::Running;
+use super::unlisted::Unlisted;
 use super::validate::Refusal;
 use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
 
@@ -26,6 +27,7 @@ pub(super) struct Stores {
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
     pub(super) running: Running,
+    pub(super) unlisted: Unlisted,
 }
 
 /// All that exists for one schedule.
@@ -52,7 +54,7 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running: _ } = self;
+        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, .. } = self;
         tiers.wait_until_ready().await?;
         namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
@@ -112,9 +114,7 @@ impl Stores {
         let cron_job = cron_job.uid();
         let jobs = self.jobs.state_filter(|job| labelled(&job.metadata) && is_controlled_by(job, cron_job.as_deref()));
         let pods = self.pods.state_filter(|pod| labelled(&pod.metadata));
-        let mut gone = self.running.gone(&ObjectRef::from_obj(schedule), &jobs);
-        // Another schedule of that name had the others.
-        gone.retain(|job| is_controlled_by(&**job, cron_job.as_deref()));
+        let gone = self.running.gone(&ObjectRef::from_obj(schedule), cron_job.as_deref(), &jobs);
         let run = |(job, is_gone): (Arc<Job>, bool)| {
             let uid = job.uid();
             let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));

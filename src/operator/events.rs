@@ -1,4 +1,4 @@
-//! What a tenant is told by Events: each failure, the recovery, a refusal, a trigger. Pure but for the last function.
+//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger. Pure but for the last function.
 //!
 //! The recorder folds Events of one reason about one schedule into one, which counts.
 
@@ -13,8 +13,9 @@ use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookSchedu
 pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
     let old = schedule.status.clone().unwrap_or_default();
     let mut before = old.last_delivery.as_ref();
-    let mut events: Vec<Event> =
-        record.new.iter().filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
+    // An operator that was away for long finds much at once, and each Event is a request.
+    let kept = record.new.iter().filter(|delivery| record.recent.contains(delivery));
+    let mut events: Vec<Event> = kept.filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
     let accepted = |status: &WebhookScheduleStatus| {
         status.conditions.iter().find(|condition| condition.type_ == "Accepted").cloned()
     };
@@ -82,6 +83,7 @@ mod tests {
         schedule.status = Some(old.clone());
         let found = crate::operator::testdata::found(Vec::new());
         let mut record = super::super::record::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        record.recent.clone_from(&new);
         record.new = new;
         let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
         events(&schedule, &record, &old).into_iter().map(shown).collect()
@@ -93,6 +95,18 @@ mod tests {
             told_of(None, vec![delivery(DeliveryOutcome::Failed, "ReceiverError")]),
             ["Warning ReceiverError the delivery due at 2027-01-15T08:00:00Z ended as Failed: do this"]
         );
+    }
+
+    #[test]
+    fn what_status_does_not_keep_is_not_told() {
+        let schedule = schedule();
+        let old = WebhookScheduleStatus::default();
+        let found = crate::operator::testdata::found(Vec::new());
+        let mut record = super::super::record::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        record.new = vec![delivery(DeliveryOutcome::NotRun, "A"), delivery(DeliveryOutcome::NotRun, "B")];
+        record.recent = record.new[1..].to_vec();
+        let told = events(&schedule, &record, &old);
+        assert_eq!(told.iter().map(|event| &*event.reason).collect::<Vec<_>>(), ["B"]);
     }
 
     #[test]

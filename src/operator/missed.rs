@@ -34,7 +34,7 @@ pub(super) struct DueTimes<'a> {
     pub(super) deadline: i64,
     /// Up to when nothing can have been missed.
     pub(super) accounted_until: i64,
-    /// Times with a Job or a record.
+    /// Times of the schedule with a Job or a record.
     pub(super) known: BTreeSet<i64>,
     /// The last time for which the controller made a Job.
     pub(super) last_begun: Option<i64>,
@@ -44,6 +44,13 @@ pub(super) struct DueTimes<'a> {
     pub(super) kept: Vec<(i64, bool)>,
     /// Whether a Job may have been deleted to make room for the next.
     pub(super) replaces: bool,
+}
+
+/// Whether a Job of this time may have been there and be gone by now: the controller removes the oldest that are over,
+/// once there are more than so many of their kind. `kept` are those that are there, with whether they succeeded.
+pub(super) fn may_be_removed(time: i64, kept: &[(i64, bool)]) -> bool {
+    let newer = |kind| kept.iter().filter(|(kept, succeeded)| *kept > time && *succeeded == kind).count();
+    [true, false].into_iter().any(|kind| newer(kind) >= usize::from(KEPT_JOBS))
 }
 
 /// What the due times up to now come to.
@@ -68,7 +75,9 @@ impl DueTimes<'_> {
             let passed_over = self.last_begun.is_some_and(|last| time <= last);
             let blocked = self.is_blocked(time);
             let late = now > time + self.deadline + MARGIN;
-            if self.known.contains(&time) || (passed_over && !blocked && self.may_be_removed(time)) {
+            let begun = self.known.contains(&time) || self.last_begun == Some(time);
+            let removed = self.replaces || may_be_removed(time, &self.kept);
+            if begun || (passed_over && !blocked && removed) {
                 account.accounted_until = time;
             } else if passed_over && !blocked {
                 account.missed.push((time, DEADLINE_MISSED));
@@ -85,13 +94,6 @@ impl DueTimes<'_> {
             }
         }
         account
-    }
-
-    /// Whether a Job of this time may have been there and be gone by now: the controller removes the oldest that are over,
-    /// once there are more than so many of their kind.
-    fn may_be_removed(&self, time: i64) -> bool {
-        let newer = |kind| self.kept.iter().filter(|(kept, succeeded)| *kept > time && *succeeded == kind).count();
-        self.replaces || [true, false].into_iter().any(|kind| newer(kind) >= usize::from(KEPT_JOBS))
     }
 
     fn is_blocked(&self, time: i64) -> bool {
@@ -143,6 +145,12 @@ mod tests {
     fn a_time_with_a_job_and_one_whose_job_may_be_removed_by_now_are_not_missed() {
         let begun = Minutes { known: &[2, 3, 4], last_begun: Some(4), blocked: Vec::new(), kept: &[2, 3, 4] };
         assert_eq!(begun.account(260), Account { missed: Vec::new(), accounted_until: 240, open_until: None });
+    }
+
+    #[test]
+    fn a_time_that_the_controller_says_it_began_is_not_missed_before_its_job_is_seen() {
+        let unseen = Minutes { known: &[], last_begun: Some(1), blocked: Vec::new(), kept: &[] };
+        assert_eq!(unseen.account(61), Account { missed: Vec::new(), accounted_until: 60, open_until: None });
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod status;
 mod sweep;
 mod trigger;
 pub mod uninstall;
+mod unlisted;
 pub mod validate;
 mod watches;
 mod written;

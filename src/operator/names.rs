@@ -32,6 +32,12 @@ pub fn cron_job(schedule: &str) -> String {
     format!("postern-{schedule}")
 }
 
+/// The name that the CronJob controller gives to the Job of a CronJob for a time, in Unix seconds.
+#[must_use]
+pub fn job(cron_job: &str, time: i64) -> String {
+    format!("{cron_job}-{}", time / 60)
+}
+
 /// The name of the Job of a triggered delivery: at most 63 characters. It ends in no Unix minutes, so no scheduled time is
 /// read from it.
 #[must_use]

@@ -21,8 +21,8 @@ pub(super) enum Standing {
     Underway(Option<i64>),
     /// It has ended, and so.
     Ended(DeliveryStatus),
-    /// No sender has begun in time, and none may any more.
-    NeverBegan(DeliveryStatus),
+    /// No sender is at it in time, and none may begin any more.
+    GivenUp(DeliveryStatus),
 }
 
 /// Which delivery a Job makes. Times are Unix seconds.
@@ -53,12 +53,12 @@ pub(super) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
     } else {
         let name = job.name_any();
         let time = scheduled_time_of_job(&name).ok()?;
-        let own = format!("{}-{}", names::cron_job(&schedule.name_any()), time.unix() / 60);
-        if name != own {
+        let id = DeliveryId::of_schedule(&schedule.uid()?, time.unix());
+        let time = i64::try_from(time.unix()).ok()?;
+        if name != names::job(&names::cron_job(&schedule.name_any()), time) {
             return None;
         }
-        let id = DeliveryId::of_schedule(&schedule.uid()?, time.unix());
-        Due { id, time: i64::try_from(time.unix()).ok()?, generation }
+        Due { id, time, generation }
     };
     (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
 }
@@ -93,13 +93,19 @@ pub(super) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standin
     }
     let counts = run.job.status.as_ref().map(|status| (status.active.unwrap_or(0), status.ready.unwrap_or(0)));
     let (active, ready) = counts.unwrap_or_default();
-    // One that was made late has some time all the same.
-    let until = (due.time + deadline).max(made_at(&run.job).unwrap_or_default()) + MARGIN;
-    if ready > 0 || pods.iter().any(|pod| has_begun(pod)) {
+    if ready > 0 || pods.last().is_some_and(|pod| has_begun(pod) && !has_ended(pod)) {
         return Standing::Underway(None);
     }
+    // One that was made late has some time all the same, and so has the job controller after a pod's end.
+    let since = [made_at(&run.job), pods.last().and_then(|pod| ended_at(pod))].into_iter().flatten();
+    let until = since.fold(due.time + deadline, i64::max) + MARGIN;
     if now <= until {
         return Standing::Underway(Some(until));
+    }
+    if let Some(pod) = pods.iter().rev().find(|pod| has_begun(pod)) {
+        // It was lost, and none has taken its place.
+        let word = outcome(pod).map(|outcome| of_outcome(&outcome, due, &run.job, now));
+        return Standing::GivenUp(word.unwrap_or_else(|| ended_silently(pod, due)));
     }
     let why = match pods.last() {
         // There is one, and it hasn't been seen yet.
@@ -109,7 +115,7 @@ pub(super) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standin
         Some(pod) if waits_for_image(pod) => IMAGE_NOT_PULLED,
         Some(_) => POD_NOT_STARTED,
     };
-    Standing::NeverBegan(without_outcome(DeliveryOutcome::NotRun, why, due))
+    Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, why, due))
 }
 
 /// Whether a sender said so, and not the operator, who may have seen too little.
@@ -175,6 +181,10 @@ fn has_begun(pod: &Pod) -> bool {
 /// Whether a container that has ended ever ran: one that could not be started has ended, too.
 fn has_run(terminated: &ContainerStateTerminated) -> bool {
     !matches!(terminated.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
+}
+
+fn ended_at(pod: &Pod) -> Option<i64> {
+    Some(state(pod)?.terminated.as_ref()?.finished_at.as_ref()?.0.as_second())
 }
 
 fn has_ended(pod: &Pod) -> bool {

@@ -29,7 +29,7 @@ fn is_underway(run: &Run, now: i64) -> bool {
 fn never_began(run: &Run) -> String {
     assert!(is_underway(run, 5), "it may still begin");
     match standing_at(run, 6) {
-        Standing::NeverBegan(delivery) => {
+        Standing::GivenUp(delivery) => {
             assert_eq!(delivery.outcome, DeliveryOutcome::NotRun);
             delivery.reason
         }
@@ -146,6 +146,29 @@ fn what_has_not_begun_in_time_never_will_and_says_why() {
     let mut running = waiting("");
     running["containerStatuses"][0]["state"] = json!({"running": {}});
     assert!(is_underway(&run(0, json!({}), vec![running]), 99));
+}
+
+#[test]
+fn a_lost_pod_whose_successor_does_not_begin_in_time_has_the_last_word() {
+    let unscheduled = || json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"}]});
+    let given_up = |run: &Run| {
+        assert!(is_underway(run, 5), "another may still begin");
+        match standing_at(run, 6) {
+            Standing::GivenUp(delivery) => (delivery.outcome, delivery.reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut drained = said(Interrupted, Reason::Interrupted);
+    drained["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
+    let drained = run(0, json!({"active": 1}), vec![drained, unscheduled()]);
+    assert_eq!(given_up(&drained), (DeliveryOutcome::Interrupted, "Interrupted".into()));
+    let silent = || terminated(json!({"exitCode": 137}));
+    let silently = (DeliveryOutcome::Failed, "SenderEndedSilently".into());
+    assert_eq!(given_up(&run(0, json!({"active": 1}), vec![silent(), unscheduled()])), silently);
+    assert_eq!(given_up(&run(0, json!({}), vec![silent()])), silently, "and no other pod could be made");
+    let late = terminated(json!({"exitCode": 137, "finishedAt": minute(6)}));
+    assert!(is_underway(&run(0, json!({}), vec![late.clone()]), 6), "its Job is about to be over");
+    assert!(!is_underway(&run(0, json!({}), vec![late]), 7));
 }
 
 #[test]

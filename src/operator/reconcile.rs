@@ -16,10 +16,12 @@ use super::build::{cron_job, namespace_children, triggered_job};
 use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
 use super::metrics::Metrics;
+use super::names;
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
+use super::unlisted::UNLISTED;
 use super::validate::{Valid, validate};
 use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
@@ -75,9 +77,13 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     if written.is_replaced(&schedule) {
         return Ok(Action::await_change());
     }
+    let namespace = schedule.namespace().unwrap_or_default();
     // What is being deleted is the garbage collector's.
-    if stores.is_ending(&schedule.namespace().unwrap_or_default()) {
+    if stores.is_ending(&namespace) {
         return Ok(Action::await_change());
+    }
+    if stores.unlisted.has(&namespace) {
+        return Ok(Action::requeue(UNLISTED));
     }
     let (now, to) = (Timestamp::now(), Applier { client: client.clone() });
 
@@ -94,7 +100,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // validate: pure, and so is the record of what became of the deliveries
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
-    confirm(&record, &found, &to).await?;
+    confirm(&schedule, &record, &found, &to).await?;
     // build (pure) and apply: writes what differs
     let applied = match &valid {
         Ok(valid) => Box::pin(apply(valid, &record, found, &to, settings)).await,
@@ -126,7 +132,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     // Not before the status says how they ended.
     stores.running.told(&ObjectRef::from_obj(&*schedule), &record.gone);
     for job in &record.given_up {
-        to.delete(&**job).await?;
+        to.delete_unchanged(&**job).await?;
     }
 
     applied.map(|()| wake(&new, &record, now))
@@ -134,13 +140,20 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may
 /// be late. So it is asked once more, before it is told and a Job is given up.
-async fn confirm(record: &Record, found: &Found, to: &Applier) -> Result<(), ReconcileError> {
+async fn confirm(
+    schedule: &WebhookSchedule,
+    record: &Record,
+    found: &Found,
+    to: &Applier,
+) -> Result<(), ReconcileError> {
     let mut is_sure = true;
     for job in &record.given_up {
         is_sure &= to.is_current(&**job).await?;
     }
-    if let Some(cron_job) = found.cron_job.as_ref().filter(|_| record.has_missed) {
-        is_sure &= to.is_current(&**cron_job).await?;
+    if let Some(cron_job) = found.cron_job.as_ref().filter(|_| !record.missed.is_empty()) {
+        let (name, jobs) = (cron_job.name_any(), to.jobs_of(schedule).await?);
+        let was_begun = |time: &i64| jobs.contains(&names::job(&name, *time));
+        is_sure &= to.is_current(&**cron_job).await? && !record.missed.iter().any(was_begun);
     }
     if is_sure { Ok(()) } else { Err(ReconcileError::Doubtful) }
 }
@@ -228,3 +241,7 @@ async fn write_status(
         Err(error) => Err(ReconcileError::Status(error)),
     }
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

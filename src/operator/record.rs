@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::dereference::{Found, Run};
-use super::missed::{Account, DueTimes};
+use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
 use super::trigger::Trigger;
 use super::validate::Valid;
@@ -46,8 +46,8 @@ pub(super) struct Record {
     pub(super) given_up: Vec<Arc<Job>>,
     /// Jobs that are gone and of which it is known how they ended.
     pub(super) gone: Vec<Arc<Job>>,
-    /// Whether a time was missed for which no Job was seen.
-    pub(super) has_missed: bool,
+    /// Times that were missed, in Unix seconds: no Job of theirs was seen.
+    pub(super) missed: Vec<i64>,
 }
 
 /// What became of a schedule's deliveries by `now`.
@@ -56,17 +56,23 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let generation = schedule.metadata.generation;
     let now_seconds = now.as_second();
     let deadline = i64::from(schedule.spec.starting_deadline_seconds);
+    let uid = schedule.uid().unwrap_or_default();
     let runs: Vec<(&Run, Due)> = found.runs.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
+    let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();
 
-    let (mut seen, mut given_up, mut gone, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut seen, mut given_up, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+    let none_of_its = found.runs.iter().filter(|run| run.is_gone && due(&run.job, schedule).is_none());
+    let mut gone: Vec<_> = none_of_its.map(|run| run.job.clone()).collect();
     for (run, due) in &runs {
         match standing(run, due, deadline, now_seconds) {
             Standing::Underway(until) => looks.extend(until),
             Standing::Ended(delivery) => {
-                seen.push(delivery);
+                // It may have ended, and been removed since, while no watch told of it.
+                let is_known = !run.is_gone || !run.pods.is_empty() || !may_be_removed(due.time, &kept);
+                seen.extend(is_known.then_some(delivery));
                 gone.extend(run.is_gone.then(|| run.job.clone()));
             }
-            Standing::NeverBegan(delivery) => {
+            Standing::GivenUp(delivery) => {
                 seen.push(delivery);
                 given_up.push(run.job.clone());
             }
@@ -78,19 +84,22 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let was_paused = old.paused_generation.filter(|_| stays_paused);
     let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none());
     let account = due_at_all.and_then(|valid| {
-        let since = old.accounted_until.as_ref().filter(|_| old.observed_generation == generation)?;
-        Some(due_times(valid, &old, &runs, found.cron_job.as_deref(), since.0.as_second()).account(now_seconds))
+        let since = old.accounted_until.as_ref().filter(|_| old.observed_generation == generation)?.0.as_second();
+        Some(match found.cron_job.as_deref() {
+            Some(cron_job) => due_times(valid, schedule, &runs, kept, cron_job, since).account(now_seconds),
+            // Without it, nothing is known of its Jobs.
+            None => Account { missed: Vec::new(), accounted_until: since, open_until: None },
+        })
     });
     let Account { missed, accounted_until, open_until } =
         account.unwrap_or(Account { missed: Vec::new(), accounted_until: now_seconds, open_until: None });
-    let has_missed = !missed.is_empty();
-    let uid = schedule.uid().unwrap_or_default();
-    seen.extend(missed.into_iter().filter_map(|(time, why)| {
-        let id = DeliveryId::of_schedule(&uid, u64::try_from(time).ok()?);
-        Some(without_outcome(DeliveryOutcome::NotRun, why, &Due { id, time, generation: None }))
+    seen.extend(missed.iter().filter_map(|(time, why)| {
+        let due = Due { id: id_of(&uid, *time)?, time: *time, generation: None };
+        Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 
-    let (recent, new, dropped) = remember(&old, seen, &runs, schedule.spec.history);
+    let has_job = |id: &String| found.cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
+    let (recent, new, dropped) = remember(&old, seen, has_job, schedule.spec.history);
     // What the receiver says of another spec says nothing of this one.
     let asks_to_stop = |last: &DeliveryStatus| {
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
@@ -107,35 +116,50 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         dropped,
         given_up,
         gone,
-        has_missed,
+        missed: missed.into_iter().map(|(time, _)| time).collect(),
     }
+}
+
+/// The id of the delivery that a schedule makes for a time.
+fn id_of(uid: &str, time: i64) -> Option<DeliveryId> {
+    Some(DeliveryId::of_schedule(uid, u64::try_from(time).ok()?))
+}
+
+/// When a run that is over was due, and whether it succeeded.
+fn over((run, due): &(&Run, Due)) -> Option<(i64, bool)> {
+    over_at(&run.job)?;
+    Some((due.time, run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some())))
 }
 
 fn due_times<'a>(
     valid: &'a Valid,
-    old: &WebhookScheduleStatus,
+    schedule: &WebhookSchedule,
     runs: &[(&Run, Due)],
-    cron_job: Option<&CronJob>,
+    kept: Vec<(i64, bool)>,
+    cron_job: &CronJob,
     accounted_until: i64,
 ) -> DueTimes<'a> {
-    let recorded = old.recent_deliveries.iter().filter_map(|delivery| delivery.scheduled_time.as_ref());
-    let last_begun = cron_job.and_then(|cron_job| cron_job.status.as_ref()?.last_schedule_time.as_ref());
-    let scheduled: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).collect();
+    let uid = schedule.uid().unwrap_or_default();
+    let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries).filter_map(|delivery| {
+        let time = delivery.scheduled_time.as_ref()?.0.as_second();
+        // One that was triggered at the very time is another.
+        (id_of(&uid, time)?.as_str() == delivery.id.as_ref()?).then_some(time)
+    });
+    let last_begun = cron_job.status.as_ref().and_then(|status| status.last_schedule_time.as_ref());
+    let scheduled = || runs.iter().filter(|(run, _)| !Trigger::made(&run.job));
     let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;
-    let over = |(run, due): &&(&Run, Due)| {
-        over_at(&run.job)?;
-        let succeeded = run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some());
-        Some((due.time, succeeded))
-    };
     DueTimes {
         expression: &valid.expression,
         zone: &valid.zone,
         deadline: valid.starting_deadline_seconds.into(),
-        accounted_until,
-        known: recorded.map(|time| time.0.as_second()).chain(runs.iter().map(|(_, due)| due.time)).collect(),
+        // Jobs of a CronJob before this one went with it.
+        accounted_until: cron_job
+            .creation_timestamp()
+            .map_or(accounted_until, |made| made.0.as_second().max(accounted_until)),
+        known: recorded.chain(scheduled().map(|(_, due)| due.time)).collect(),
         last_begun: last_begun.map(|time| time.0.as_second()),
-        blocked: scheduled.iter().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
-        kept: scheduled.iter().copied().filter_map(|run| over(&run)).collect(),
+        blocked: scheduled().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
+        kept,
         replaces: valid.concurrency_policy == ConcurrencyPolicy::Replace,
     }
 }
@@ -145,7 +169,7 @@ fn due_times<'a>(
 fn remember(
     old: &WebhookScheduleStatus,
     seen: Vec<DeliveryStatus>,
-    runs: &[(&Run, Due)],
+    has_job: impl Fn(&String) -> bool,
     history: History,
 ) -> (Vec<DeliveryStatus>, Vec<DeliveryStatus>, Vec<String>) {
     let mut all = old.recent_deliveries.clone();
@@ -173,7 +197,6 @@ fn remember(
         *count += 1;
         *count <= most
     });
-    let has_job = |id: &String| runs.iter().any(|(_, due)| due.id.as_str() == id);
     let mut dropped: Vec<_> =
         old.dropped_deliveries.iter().cloned().chain(trimmed.into_iter().filter_map(|delivery| delivery.id)).collect();
     dropped.retain(has_job);

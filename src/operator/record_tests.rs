@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::TRIGGER_ANNOTATION;
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently};
-use crate::operator::testdata::{ended, found, minute, over, run, said, schedule, valid_with};
+use crate::operator::testdata::{cron_job, ended, found, minute, over, run, said, schedule, valid_with};
 
 /// A schedule of every minute, and the status that it would have.
 struct Life {
@@ -28,9 +28,13 @@ impl Life {
     }
 
     fn see(&mut self, now: i64, runs: Vec<Run>) -> Record {
+        self.see_found(now, &found(runs))
+    }
+
+    fn see_found(&mut self, now: i64, found: &Found) -> Record {
         let mut spec = json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45, "concurrencyPolicy": "Forbid"});
         spec.as_object_mut().unwrap().extend(self.spec.as_object().unwrap().clone());
-        let record = record(&self.schedule, &found(runs), Some(&valid_with(spec).unwrap()), minute(now));
+        let record = record(&self.schedule, found, Some(&valid_with(spec).unwrap()), minute(now));
         let status = self.status();
         status.recent_deliveries.clone_from(&record.recent);
         status.dropped_deliveries.clone_from(&record.dropped);
@@ -147,6 +151,75 @@ fn a_time_that_a_run_got_in_the_way_of_is_missed_for_it() {
     }]});
     let record = life.see(4, vec![run(1, json!({}), vec![running])]);
     assert_eq!(reasons(&record.new), ["PreviousStillRunning", "PreviousStillRunning"], "2 and 3");
+}
+
+#[test]
+fn while_the_cron_job_is_not_there_nothing_is_claimed_and_nothing_forgotten() {
+    let mut life = Life::new(json!({}));
+    life.see(0, Vec::new());
+    life.status().dropped_deliveries = vec!["msg_1".into()];
+    let without = Found { cron_job: None, ..found(Vec::new()) };
+    let record = life.see_found(9, &without);
+    assert_eq!((record.new.len(), record.dropped.len()), (0, 1));
+    assert_eq!(record.accounted_until, Some(Time(minute(0))));
+    let mut made_again = cron_job(json!({}));
+    made_again.metadata.creation_timestamp = Some(Time(minute(9)));
+    let record = life.see_found(11, &Found { cron_job: Some(Arc::new(made_again)), ..found(Vec::new()) });
+    assert_eq!(
+        (record.missed, record.dropped.len()),
+        (vec![minute(10).as_second()], 0),
+        "the Jobs of the first are gone"
+    );
+}
+
+#[test]
+fn a_time_that_the_controller_began_is_not_missed_though_its_job_is_not_seen() {
+    let mut life = Life::new(json!({}));
+    life.see(0, Vec::new());
+    let begun = Arc::new(cron_job(json!({"lastScheduleTime": minute(2)})));
+    let record = life.see_found(2, &Found { cron_job: Some(begun), ..found(Vec::new()) });
+    assert_eq!(record.missed, [minute(1).as_second()]);
+    assert_eq!(record.accounted_until, Some(Time(minute(2))));
+}
+
+#[test]
+fn a_delivery_that_was_triggered_at_a_due_time_hides_no_missed_one() {
+    let mut life = Life::new(json!({}));
+    life.see(0, Vec::new());
+    let mut triggered = ended(1, Delivered, Reason::Delivered);
+    let at = minute(1).to_string();
+    let annotations = [("trigger", "now"), ("triggered-at", &at), ("delivery-id", "msg_1")];
+    let annotations = annotations.map(|(name, value)| (format!("postern.dev/{name}"), value.to_owned()));
+    Arc::make_mut(&mut triggered.job).metadata.annotations = Some(annotations.into());
+    life.see(1, vec![copy(&triggered)]);
+    assert_eq!(reasons(&life.see(2, Vec::new()).new), ["DeadlineMissed"], "it is recorded");
+    life.status().recent_deliveries.clear();
+    life.status().accounted_until = Some(Time(minute(0)));
+    assert!(reasons(&life.see(2, vec![triggered]).new).contains(&"DeadlineMissed"), "its Job is there");
+}
+
+#[test]
+fn a_job_that_is_gone_may_have_been_removed_when_as_many_later_ones_are_kept() {
+    let gone = || Run { is_gone: true, ..run(0, json!({}), Vec::new()) };
+    let later = |most| (1..most).map(|due| run(due, failed_at(due), vec![said(Failed, Reason::ReceiverError)]));
+    for (most, told) in [(3, 1), (4, 0)] {
+        let mut life = Life::new(json!({}));
+        let record = life.see(5, std::iter::once(gone()).chain(later(most)).collect());
+        let deleted = record.new.iter().filter(|delivery| delivery.reason == "JobDeleted").count();
+        assert_eq!((deleted, record.gone.len()), (told, 1), "{most}");
+    }
+}
+
+fn failed_at(due: i64) -> Value {
+    json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": minute(due)}]})
+}
+
+#[test]
+fn a_gone_job_that_was_no_delivery_is_forgotten() {
+    let mut by_hand = run(0, json!({}), Vec::new());
+    Arc::make_mut(&mut by_hand.job).metadata.name = Some("by-hand".into());
+    let record = Life::new(json!({})).see(1, vec![Run { is_gone: true, ..by_hand }]);
+    assert_eq!((record.new.len(), record.gone.len()), (0, 1));
 }
 
 #[test]

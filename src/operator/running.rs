@@ -10,6 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
+use super::dereference::is_controlled_by;
 use super::outcomes::is_over;
 use crate::api::WebhookSchedule;
 
@@ -23,11 +24,17 @@ type Jobs = HashMap<ObjectRef<WebhookSchedule>, Vec<Arc<Job>>>;
 pub(super) struct Running(Mutex<Jobs>);
 
 impl Running {
-    /// The Jobs of a schedule that were under way and are gone. `there` are those that are.
-    pub(super) fn gone(&self, schedule: &ObjectRef<WebhookSchedule>, there: &[Arc<Job>]) -> Vec<Arc<Job>> {
+    /// The Jobs of a schedule's CronJob, by its UID, that were under way and are gone. `there` are those that are.
+    pub(super) fn gone(
+        &self,
+        schedule: &ObjectRef<WebhookSchedule>,
+        cron_job: Option<&str>,
+        there: &[Arc<Job>],
+    ) -> Vec<Arc<Job>> {
         let mut all = self.jobs();
         let mut gone = all.remove(schedule).unwrap_or_default();
-        gone.retain(|job| there.iter().all(|other| other.uid() != job.uid()));
+        // A CronJob before this one had the others.
+        gone.retain(|job| is_controlled_by(&**job, cron_job) && there.iter().all(|other| other.uid() != job.uid()));
         let under_way = there.iter().filter(|job| !is_over(job)).chain(&gone);
         let under_way: Vec<_> = under_way.take(MOST).cloned().collect();
         if !under_way.is_empty() {
@@ -63,8 +70,12 @@ mod tests {
     use super::*;
     use crate::operator::testdata::over;
 
+    const CRON_JOB: Option<&str> = Some("1");
+
     fn job(uid: &str, status: &serde_json::Value) -> Arc<Job> {
-        Arc::new(serde_json::from_value(json!({"metadata": {"name": uid, "uid": uid}, "status": status})).unwrap())
+        let owner = json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "", "uid": "1", "controller": true});
+        let metadata = json!({"name": uid, "uid": uid, "ownerReferences": [owner]});
+        Arc::new(serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap())
     }
 
     fn names(jobs: &[Arc<Job>]) -> Vec<String> {
@@ -79,32 +90,40 @@ mod tests {
     fn a_job_that_was_under_way_and_is_gone_is_remembered_until_it_is_told() {
         let (running, x) = (Running::default(), schedule("x"));
         let there = [job("a", &json!({})), job("b", &over()), job("c", &json!({}))];
-        assert_eq!(names(&running.gone(&x, &there)), [""; 0]);
-        assert_eq!(names(&running.gone(&x, &there[2..])), ["a"]);
-        assert_eq!(names(&running.gone(&x, &[])), ["c", "a"]);
+        assert_eq!(names(&running.gone(&x, CRON_JOB, &there)), [""; 0]);
+        assert_eq!(names(&running.gone(&x, CRON_JOB, &there[2..])), ["a"]);
+        assert_eq!(names(&running.gone(&x, CRON_JOB, &[])), ["c", "a"]);
         running.told(&x, &there[..1]);
-        assert_eq!(names(&running.gone(&x, &[])), ["c"]);
-        assert_eq!(names(&running.gone(&schedule("y"), &[])), [""; 0], "another schedule's");
+        assert_eq!(names(&running.gone(&x, CRON_JOB, &[])), ["c"]);
+        assert_eq!(names(&running.gone(&schedule("y"), CRON_JOB, &[])), [""; 0], "another schedule's");
+    }
+
+    #[test]
+    fn the_jobs_of_a_cron_job_that_is_no_more_are_forgotten() {
+        let (running, x) = (Running::default(), schedule("x"));
+        running.gone(&x, CRON_JOB, &[job("a", &json!({}))]);
+        assert_eq!(names(&running.gone(&x, Some("2"), &[])), [""; 0]);
+        assert_eq!(names(&running.gone(&x, CRON_JOB, &[])), [""; 0], "for ever");
     }
 
     #[test]
     fn the_jobs_of_a_schedule_that_is_no_more_are_forgotten() {
         let running = Running::default();
         for name in ["x", "y"] {
-            running.gone(&schedule(name), &[job(name, &json!({}))]);
+            running.gone(&schedule(name), CRON_JOB, &[job(name, &json!({}))]);
         }
         running.sweep("team-b", |_| false);
         running.sweep("team-a", |schedule| schedule.name == "y");
-        assert_eq!(names(&running.gone(&schedule("x"), &[])), [""; 0]);
-        assert_eq!(names(&running.gone(&schedule("y"), &[])), ["y"]);
+        assert_eq!(names(&running.gone(&schedule("x"), CRON_JOB, &[])), [""; 0]);
+        assert_eq!(names(&running.gone(&schedule("y"), CRON_JOB, &[])), ["y"]);
     }
 
     #[test]
     fn no_more_are_remembered_than_a_schedule_can_need() {
         let (running, x) = (Running::default(), schedule("x"));
         for number in 0..100 {
-            running.gone(&x, &[job(&number.to_string(), &json!({}))]);
+            running.gone(&x, CRON_JOB, &[job(&number.to_string(), &json!({}))]);
         }
-        assert_eq!(running.gone(&x, &[]).len(), MOST);
+        assert_eq!(running.gone(&x, CRON_JOB, &[]).len(), MOST);
     }
 }

@@ -17,6 +17,7 @@ use super::apply::{Applier, ApplyError};
 use super::dereference::{Stores, controller_of};
 use super::names::SCHEDULE_LABEL;
 use super::retry::Failures;
+use super::unlisted::UNLISTED;
 use crate::api::WebhookSchedule;
 
 /// What every sweep shares.
@@ -33,18 +34,22 @@ pub(super) async fn sweep(
     broom: Arc<Broom>,
 ) -> Result<Action, ApplyError> {
     let name = namespace.name_any();
-    let here = Some(name.as_str());
     let Broom { client, schedules, stores, failures } = &*broom;
+    if stores.unlisted.has(&name) {
+        return Ok(Action::requeue(UNLISTED));
+    }
     if namespace.metadata.deletion_timestamp.is_none() {
         let applier = Applier { client: client.clone() };
         delete_all(&applier, of(&stores.cron_jobs, &name, is_orphan)).await?;
         delete_all(&applier, of(&stores.jobs, &name, is_orphan)).await?;
-        // The policy outlives the last pod that is under it.
-        let in_use = schedules.find(|schedule| schedule.metadata.namespace.as_deref() == here).is_some()
-            || stores.pods.find(|pod| pod.metadata.namespace.as_deref() == here).is_some();
-        if !in_use {
-            delete_all(&applier, of(&stores.network_policies, &name, |_| true)).await?;
+        let is_in_use = has_any(schedules, &name)
+            || has_any(&stores.cron_jobs, &name)
+            || has_any(&stores.jobs, &name)
+            || has_any(&stores.pods, &name);
+        if !is_in_use {
+            // Without the account no pod can be made, so none is made without the policy.
             delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
+            delete_all(&applier, of(&stores.network_policies, &name, |_| true)).await?;
         }
     }
     stores.running.sweep(&name, |schedule| schedules.get(schedule).is_some());
@@ -66,6 +71,10 @@ pub(super) fn is_orphan(object: &impl ResourceExt) -> bool {
         && controller_of(object).is_none()
 }
 
+fn has_any<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>, namespace: &str) -> bool {
+    store.find(|object| object.meta().namespace.as_deref() == Some(namespace)).is_some()
+}
+
 fn of<K: Resource<DynamicType = ()> + Clone>(
     store: &Store<K>,
     namespace: &str,
@@ -83,3 +92,7 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "sweep_tests.rs"]
+mod tests;

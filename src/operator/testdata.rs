@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -61,7 +62,16 @@ pub(super) fn minute(minute: i64) -> Timestamp {
 
 /// All that exists for a schedule which has made these runs.
 pub(super) fn found(runs: Vec<Run>) -> Found {
-    Found { tier: Ok(Arc::new(tier())), cron_job: None, service_account: None, network_policy: None, runs }
+    let cron_job = Some(Arc::new(cron_job(json!({}))));
+    Found { tier: Ok(Arc::new(tier())), cron_job, service_account: None, network_policy: None, runs }
+}
+
+/// The schedule's CronJob, made an hour before the first minute, with this status.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
+pub(super) fn cron_job(status: Value) -> CronJob {
+    let spec = json!({"schedule": "* * * * *", "jobTemplate": {}});
+    serde_json::from_value(json!({"metadata": {"creationTimestamp": minute(-60)}, "spec": spec, "status": status}))
+        .unwrap()
 }
 
 /// A Job of the schedule that was due at this minute, with this status and pods of these statuses.

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
+use super::unlisted::Unlisted;
 
 /// Objects of a page of a listing: until they are pruned they are held whole.
 const PAGE: u32 = 100;
@@ -31,12 +32,14 @@ pub(super) struct Watches {
     namespaces: Vec<String>,
     metrics: Metrics,
     tasks: JoinSet<()>,
+    /// What could not be listed yet.
+    pub(super) unlisted: Unlisted,
 }
 
 impl Watches {
     /// For the objects of these namespaces, or of all when there are none.
     pub(super) fn new(client: Client, namespaces: Vec<String>, metrics: Metrics) -> Self {
-        Self { client, namespaces, metrics, tasks: JoinSet::new() }
+        Self { client, namespaces, metrics, tasks: JoinSet::new(), unlisted: Unlisted::default() }
     }
 
     /// Watches a kind that no namespace has. `on_touch` is called with each object that is there, changed or deleted,
@@ -95,7 +98,7 @@ impl Watches {
             });
             (namespace, events.boxed())
         });
-        let merged = merge(watches.collect(), store.clone());
+        let merged = merge(watches.collect(), store.clone(), self.unlisted.clone());
         let mut seen = Box::pin(reflector::reflector(writer, merged));
         self.tasks.spawn(async move {
             while let Some(event) = seen.next().await {
@@ -119,19 +122,20 @@ fn config() -> watcher::Config {
 fn merge<K>(
     watches: Vec<(Option<String>, Watch<K>)>,
     cache: Store<K>,
+    unlisted: Unlisted,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
 {
     let listings = watches.iter().map(|(namespace, _)| Listing::new(namespace.clone())).collect();
-    let mut merged = Merged { listings, first: Some(HashMap::new()), cache };
+    let mut merged = Merged { listings, first: Some(HashMap::new()), cache, unlisted };
     let numbered = watches.into_iter().enumerate();
     let all: SelectAll<_> =
         numbered.map(|(index, (_, events))| events.map(move |event| (index, event)).boxed()).collect();
     all.flat_map(move |event| {
         let events = match event {
             (index, Ok(event)) => merged.take(index, event).into_iter().map(Ok).collect(),
-            (index, Err(error)) if is_out_of_reach(&error) => {
+            (index, Err(error)) if is_forbidden(&error) => {
                 merged.do_without(index).into_iter().map(Ok).chain([Err(error)]).collect()
             }
             (_, Err(error)) => vec![Err(error)],
@@ -145,6 +149,7 @@ struct Merged<K: Resource<DynamicType = ()> + 'static> {
     /// What is known while the first listings are under way: the cache is filled once they all are done.
     first: Option<HashMap<ObjectRef<K>, K>>,
     cache: Store<K>,
+    unlisted: Unlisted,
 }
 
 /// The listing of one namespace, or of all.
@@ -167,6 +172,10 @@ impl<K: Resource<DynamicType = ()>> Listing<K> {
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
     fn take(&mut self, index: usize, event: Event<K>) -> Vec<Event<K>> {
         let listing = &mut self.listings[index];
+        if let (Event::InitDone, Some(namespace)) = (&event, &listing.namespace) {
+            // The cache holds all of the listing but what vanished.
+            self.unlisted.remove(namespace, &K::kind(&()));
+        }
         let Some(known) = &mut self.first else {
             return relist(listing, event, &self.cache);
         };
@@ -183,10 +192,13 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
         self.fill()
     }
 
-    /// A namespace that can't be listed, since it or the right to it is gone, holds no other one back.
+    /// A namespace that can't be listed, for want of a right, holds no other one back.
     fn do_without(&mut self, index: usize) -> Vec<Event<K>> {
         let listing = &mut self.listings[index];
-        listing.done |= listing.namespace.is_some();
+        if let Some(namespace) = listing.namespace.as_ref().filter(|_| !listing.done) {
+            self.unlisted.add(namespace, &K::kind(&()));
+            listing.done = true;
+        }
         self.fill()
     }
 
@@ -200,14 +212,14 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
     }
 }
 
-fn is_out_of_reach(error: &watcher::Error) -> bool {
+fn is_forbidden(error: &watcher::Error) -> bool {
     let (watcher::Error::InitialListFailed(source)
     | watcher::Error::WatchStartFailed(source)
     | watcher::Error::WatchFailed(source)) = error
     else {
         return false;
     };
-    matches!(source, kube::Error::Api(status) if matches!(status.code, 403 | 404))
+    matches!(source, kube::Error::Api(status) if status.code == 403)
 }
 
 /// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and

@@ -20,7 +20,7 @@ impl Two {
     fn new() -> Self {
         let (cache, writer) = reflector::store();
         let listings = vec![Listing::new(Some("a".into())), Listing::new(Some("b".into()))];
-        Self { merged: Merged { listings, first: Some(HashMap::new()), cache }, writer }
+        Self { merged: Merged { listings, first: Some(HashMap::new()), cache, unlisted: Unlisted::default() }, writer }
     }
 
     /// What comes out for an event of the first or second namespace.
@@ -102,17 +102,26 @@ fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
         two.writer.apply_watcher_event(&event);
     }
     assert_eq!(two.cached(), ["a/one"]);
+    assert!(two.merged.unlisted.has("b") && !two.merged.unlisted.has("a"), "what it holds isn't known");
     // Once it can be listed, what it holds is there too.
     two.take(1, Event::Init);
     two.take(1, Event::InitApply(object("b", "one")));
+    assert!(two.merged.unlisted.has("b"), "not before its listing is done");
     two.take(1, Event::InitDone);
+    assert!(!two.merged.unlisted.has("b"));
     assert_eq!(two.cached(), ["a/one", "b/one"]);
+    assert!(two.merged.do_without(1).is_empty());
+    assert!(!two.merged.unlisted.has("b"), "what was listed once is known, if not the latest of it");
 }
 
 #[test]
 fn a_whole_cluster_that_cannot_be_listed_is_waited_for() {
     let (cache, _writer) = reflector::store();
-    let mut merged: Merged<ConfigMap> =
-        Merged { listings: vec![Listing::new(None)], first: Some(HashMap::new()), cache };
+    let mut merged: Merged<ConfigMap> = Merged {
+        listings: vec![Listing::new(None)],
+        first: Some(HashMap::new()),
+        cache,
+        unlisted: Unlisted::default(),
+    };
     assert!(merged.do_without(0).is_empty());
 }
