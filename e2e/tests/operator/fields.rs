@@ -5,7 +5,7 @@ use kube::api::PostParams;
 use postern::operator::names::DELIVERY_ANNOTATION;
 use serde_json::{Value, json};
 
-use crate::harness::{Tenant, on_cluster};
+use crate::harness::{Tenant, eventually, on_cluster};
 
 /// What a CronJob's pods are told.
 fn delivery(cron_job: &CronJob) -> Value {
@@ -105,9 +105,13 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
             tenant.change("report", json!({"spec": {field: change}})).await;
             let met = |cron_job: &CronJob| delivery(cron_job).pointer(pointer) == Some(&shown);
             tenant.cron_job("report", &format!("{pointer} to be {shown}"), met).await;
-            let mut schedule = tenant.schedules.get("report").await.unwrap();
-            schedule.spec = before_spec.clone();
-            tenant.schedules.replace("report", &PostParams::default(), &schedule).await.unwrap();
+            // The operator may be writing the status.
+            eventually("the spec to be what it was", async || {
+                let mut schedule = tenant.schedules.get("report").await?;
+                schedule.spec = before_spec.clone();
+                tenant.schedules.replace("report", &PostParams::default(), &schedule).await
+            })
+            .await;
             tenant.cron_job("report", "what it was before", |cron_job| is_as(cron_job, &before)).await;
         }
     });
