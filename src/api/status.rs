@@ -51,6 +51,10 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub paused_generation: Option<i64>,
+    /// Until then the CronJob stays suspended, since the next delivery would come sooner than the tier allows. Absent
+    /// otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Time>,
     /// The keys that sign, and those that signed lately.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]

@@ -9,6 +9,7 @@
 //! one compiled into the program. Tiers, and what a gap is compared with, live with the operator.
 
 mod calendar;
+mod closest;
 mod field;
 mod gap;
 mod hash;
@@ -31,6 +32,7 @@ mod parse_tests;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use closest::closest_usual;
 use field::Fields;
 pub use gap::Tightest;
 pub use next::Upcoming;

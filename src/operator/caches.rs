@@ -1,9 +1,12 @@
 //! What is cached, and what of it sets off a reconcile or a sweep.
 
+use std::sync::Arc;
+
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
@@ -11,6 +14,7 @@ use kube::{Resource, ResourceExt};
 use super::dereference::{Stores, controller_of};
 use super::metrics::Metrics;
 use super::names::SCHEDULE_LABEL;
+use super::quotas::Quotas;
 use super::running::Running;
 use super::sweep::is_orphan;
 use super::watches::Watches;
@@ -57,7 +61,11 @@ impl Queues {
 /// Starts the watches, and returns what they fill.
 pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSchedule>, Stores) {
     let q = queues.clone();
+    let quotas = Arc::new(Quotas::default());
+    let shared = Arc::clone(&quotas);
     let schedules = watches.tenants(move |schedule: &WebhookSchedule, is_deleted| {
+        let take = if is_deleted { Quotas::remove } else { Quotas::note };
+        q.reconcile(take(&shared, schedule, Timestamp::now().as_second()));
         q.reconcile([ObjectRef::from_obj(schedule)]);
         if is_deleted {
             q.sweep(namespace_of(schedule));
@@ -66,8 +74,12 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     let (known, q) = (schedules.clone(), queues.clone());
     let tiers = watches.cluster(move |_: &WebhookTier, _| q.reconcile(in_namespace(&known, None)));
     let (known, q) = (schedules.clone(), queues.clone());
-    let namespaces = watches.cluster(move |namespace: &NamespaceMetadata, _| {
+    let shared = Arc::clone(&quotas);
+    let namespaces = watches.cluster(move |namespace: &NamespaceMetadata, is_deleted| {
         let name = namespace.name_any();
+        if is_deleted {
+            shared.forget(&name);
+        }
         q.reconcile(in_namespace(&known, Some(&name)));
         // What was in it may have been seen before it was.
         q.sweep(Some(&name));
@@ -103,9 +115,18 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.reconcile(in_namespace(&known, policy.metadata.namespace.as_deref()));
         q.sweep(namespace_of(policy));
     });
-    let (running, unlisted) = (Running::default(), watches.unlisted.clone());
-    let stores =
-        Stores { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, running, unlisted };
+    let stores = Stores {
+        tiers,
+        namespaces,
+        cron_jobs,
+        service_accounts,
+        network_policies,
+        jobs,
+        pods,
+        running: Running::default(),
+        quotas,
+        unlisted: watches.unlisted.clone(),
+    };
     (schedules, stores)
 }
 

@@ -40,6 +40,7 @@ pub async fn run(
         ready = join(stores.ready(), schedules.wait_until_ready()) => if ready.0.is_err() || ready.1.is_err() { return },
         () = stop.clone() => return,
     }
+    stores.quotas.listed();
     readiness.caches_filled();
 
     let broom = Broom {

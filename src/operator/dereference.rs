@@ -12,6 +12,7 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::names;
+use super::quotas::{Quotas, Share};
 use super::running::Running;
 use super::unlisted::Unlisted;
 use super::validate::Refusal;
@@ -27,12 +28,15 @@ pub(super) struct Stores {
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
     pub(super) running: Running,
+    pub(super) quotas: Arc<Quotas>,
     pub(super) unlisted: Unlisted,
 }
 
 /// All that exists for one schedule.
 pub(super) struct Found {
     pub(super) tier: Result<Arc<WebhookTier>, Refusal>,
+    /// What it takes of what its tier allows its namespace.
+    pub(super) share: Share,
     pub(super) cron_job: Option<Arc<CronJob>>,
     pub(super) service_account: Option<Arc<ServiceAccount>>,
     pub(super) network_policy: Option<Arc<NetworkPolicy>>,
@@ -71,12 +75,15 @@ impl Stores {
     }
 
     /// Collects what exists for a schedule.
-    pub(super) fn dereference(&self, schedule: &WebhookSchedule) -> Found {
+    pub(super) fn dereference(&self, schedule: &WebhookSchedule, now: i64) -> Found {
         let name = schedule.name_any();
         let namespace = schedule.namespace().unwrap_or_default();
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
+        let tier = self.tier(&namespace);
+        let share = |tier: &Arc<WebhookTier>| self.quotas.share(schedule, (&tier.spec).into(), now);
         Found {
-            tier: self.tier(&namespace),
+            share: tier.as_ref().map(share).unwrap_or_default(),
+            tier,
             runs: cron_job.as_deref().map(|cron_job| self.runs(schedule, cron_job, &namespace)).unwrap_or_default(),
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),

@@ -63,7 +63,8 @@ pub(super) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
     (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
 }
 
-fn made_at(job: &Job) -> Option<i64> {
+/// When a Job was made, in Unix seconds.
+pub(super) fn made_at(job: &Job) -> Option<i64> {
     job.creation_timestamp().map(|made| made.0.as_second())
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let (now, to) = (Timestamp::now(), Applier { client: client.clone() });
 
     // dereference: from the caches
-    let found = stores.dereference(&schedule);
+    let found = stores.dereference(&schedule, now.as_second());
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
         return suspend(&schedule, found, &to).await.map(|()| Action::await_change());
@@ -98,9 +98,10 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     }
     let is_new = found.cron_job.is_none();
     // validate: pure, and so is the record of what became of the deliveries
-    let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, settings));
+    let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, &found.share, settings, now.as_second()));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
     confirm(&schedule, &record, &found, &to).await?;
+    stores.quotas.delivered(&schedule, record.last);
     // build (pure) and apply: writes what differs
     let applied = match &valid {
         Ok(valid) => Box::pin(apply(valid, &record, found, &to, settings)).await,
@@ -108,6 +109,9 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     };
     if is_new && valid.is_ok() && applied.is_ok() {
         written.note_made(&schedule);
+    }
+    if record.trigger.is_some() {
+        stores.quotas.triggered(&schedule, now.as_second());
     }
     // status: one write, if it changed
     let progress = match (&valid, &applied) {

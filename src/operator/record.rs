@@ -13,6 +13,7 @@ use kube::ResourceExt;
 use super::dereference::{Found, Run};
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
+use super::pace::{Made, Pace};
 use super::trigger::Trigger;
 use super::validate::Valid;
 use crate::api::{
@@ -38,8 +39,14 @@ pub(super) struct Record {
     pub(super) open_until: Option<i64>,
     /// The generation whose receiver asked to stop.
     pub(super) paused_generation: Option<i64>,
+    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    pub(super) held_until: Option<i64>,
+    /// When the schedule delivered last.
+    pub(super) last: Option<i64>,
     /// The delivery that is to be made at once.
     pub(super) trigger: Option<Trigger>,
+    /// When the one that is asked for is made, if it is not at once.
+    pub(super) trigger_waits: Option<Made>,
     /// The last one that was asked for, this one included.
     pub(super) last_trigger: Option<TriggerStatus>,
     /// Jobs that may no longer begin.
@@ -79,10 +86,25 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         }
     }
 
-    let trigger = valid.and_then(|_| Trigger::of(schedule, now));
+    let mut pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs));
+    let asked = valid.and_then(|_| Trigger::of(schedule, now));
+    let is_made = |trigger: &Trigger| runs.iter().any(|(_, due)| due.id == trigger.id);
+    let made = asked.as_ref().zip(pace.as_ref()).map(|(trigger, pace)| {
+        if is_made(trigger) { Made::Now } else { pace.triggered(found.share.room_at, now_seconds) }
+    });
+    let trigger = asked.filter(|_| made == Some(Made::Now));
+    if let Some(pace) = pace.as_mut().filter(|_| trigger.is_some()) {
+        pace.last = Some(now_seconds);
+    }
+    let trigger_waits = made.filter(|_| trigger.is_none());
+    let held_until = pace.as_ref().and_then(|pace| {
+        let in_the_way = |at: &i64| pace.is_in_the_way(*at, now_seconds);
+        pace.held_until(now_seconds).or(trigger_waits.and_then(Made::at).filter(in_the_way))
+    });
     let stays_paused = trigger.is_none() && old.paused_generation == generation;
     let was_paused = old.paused_generation.filter(|_| stays_paused);
-    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none());
+    let was_held = old.held_until.is_some();
+    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && !was_held);
     let account = due_at_all.and_then(|valid| {
         let since = old.accounted_until.as_ref().filter(|_| old.observed_generation == generation)?.0.as_second();
         Some(match found.cron_job.as_deref() {
@@ -107,10 +129,13 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let asked_to_stop = recent.first().is_some_and(asks_to_stop);
     Record {
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
-        open_until: looks.into_iter().chain(open_until).min(),
+        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
+        held_until,
+        last: pace.and_then(|pace| pace.last),
         paused_generation: if asked_to_stop { generation } else { was_paused },
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,
+        trigger_waits,
         recent,
         new,
         dropped,

@@ -27,6 +27,8 @@ pub(super) enum Pause {
     Suspended,
     /// The receiver asked to stop (HTTP 410).
     ReceiverGone,
+    /// The next delivery would come too early.
+    Held(Timestamp),
 }
 
 /// Whether the CronJob is to start nothing, and why.
@@ -34,7 +36,8 @@ pub(super) fn pause(valid: &Valid, record: &Record) -> Option<Pause> {
     if valid.suspended {
         return Some(Pause::Suspended);
     }
-    record.paused_generation.map(|_| Pause::ReceiverGone)
+    let held = || record.held_until.and_then(|until| Timestamp::from_second(until).ok());
+    record.paused_generation.map(|_| Pause::ReceiverGone).or_else(|| held().map(Pause::Held))
 }
 
 /// The status after a reconcile.
@@ -57,7 +60,15 @@ pub(super) fn status(
         tier: valid.map(|valid| valid.tier.clone()),
         resolved_schedule: valid.map(|valid| valid.expression.resolved().into()),
         next_delivery_time: match progress {
-            Progress::Applied(valid) if pause(valid, record).is_none() => next(valid, now),
+            Progress::Applied(valid) => match pause(valid, record) {
+                None => next(valid, now),
+                Some(Pause::Held(until)) => Some(Time(until)),
+                Some(Pause::Suspended | Pause::ReceiverGone) => None,
+            },
+            _ => None,
+        },
+        held_until: match valid.and_then(|valid| pause(valid, record)) {
+            Some(Pause::Held(until)) => Some(Time(until)),
             _ => None,
         },
         last_delivery: record.recent.first().cloned(),

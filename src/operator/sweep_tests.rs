@@ -60,6 +60,7 @@ async fn swept(
         jobs: named(jobs),
         pods: named(pods),
         running: Running::default(),
+        quotas: Arc::default(),
         unlisted: Unlisted::default(),
     };
     if unlisted {

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::dereference::{Found, Run};
+use super::quotas::{Quotas, Share};
 use super::settings::Settings;
 use super::validate::{Refusal, Valid, validate};
 use crate::api::{WebhookSchedule, WebhookTier};
@@ -37,7 +38,12 @@ pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
     let mut schedule: Value = read(include_str!("testdata/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));
     let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
-    validate(&schedule, &tier(), &settings())
+    validate(&schedule, &tier(), &share_of(&schedule), &settings(), minute(0).as_second())
+}
+
+/// What a schedule takes that is alone in its namespace.
+pub(super) fn share_of(schedule: &WebhookSchedule) -> Share {
+    Quotas::default().share(schedule, (&tier().spec).into(), minute(0).as_second())
 }
 
 fn merge(target: &mut Value, change: Value) {
@@ -63,7 +69,8 @@ pub(super) fn minute(minute: i64) -> Timestamp {
 /// All that exists for a schedule which has made these runs.
 pub(super) fn found(runs: Vec<Run>) -> Found {
     let cron_job = Some(Arc::new(cron_job(json!({}))));
-    Found { tier: Ok(Arc::new(tier())), cron_job, service_account: None, network_policy: None, runs }
+    let share = Share { room_at: Some(0), ..Share::default() };
+    Found { tier: Ok(Arc::new(tier())), share, cron_job, service_account: None, network_policy: None, runs }
 }
 
 /// The schedule's CronJob, made an hour before the first minute, with this status.

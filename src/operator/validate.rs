@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use ring::digest::{SHA256, digest};
 
+use super::quotas::Share;
 use super::settings::Settings;
 use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
 use crate::cron::{Expression, time_zone};
@@ -15,6 +16,7 @@ use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES};
 use crate::egress::Rules;
 
 mod delivery;
+mod limits;
 mod mounts;
 mod rules;
 
@@ -31,6 +33,8 @@ pub struct Valid {
     pub owner: OwnerReference,
     /// The tier that it is in.
     pub tier: String,
+    /// The tier's smallest gap between two deliveries, in seconds.
+    pub min_interval: i64,
     /// When it is due.
     pub expression: Expression,
     /// The zone that the expression is read in.
@@ -79,6 +83,24 @@ pub enum Refusal {
         /// What is wrong, with the field's path.
         problem: String,
     },
+    /// It fires more often than the tier allows.
+    #[error("spec.schedule: {0}")]
+    IntervalTooShort(String),
+    /// It tries more often than the tier allows.
+    #[error("spec.delivery.attempts: {0}")]
+    TooManyAttempts(String),
+    /// It waits longer than the tier allows.
+    #[error("spec.delivery.timeoutSeconds: {0}")]
+    TimeoutTooLong(String),
+    /// It sends more than the tier allows.
+    #[error("spec.body.inline: {0}")]
+    BodyTooLarge(String),
+    /// The namespace has more schedules than the tier allows, and as many older ones.
+    #[error("{0}")]
+    TooManySchedules(String),
+    /// The namespace's schedules deliver more in an hour than the tier allows, the older ones counted first.
+    #[error("spec.schedule: {0}")]
+    TooManyDeliveries(String),
     /// Something else of the spec is outside its limits.
     #[error("{0}")]
     SpecInvalid(String),
@@ -95,16 +117,29 @@ impl Refusal {
             Refusal::NoDefaultTier => "NoDefaultTier",
             Refusal::SeveralDefaultTiers(_) => "SeveralDefaultTiers",
             Refusal::TierInvalid { .. } => "TierInvalid",
+            Refusal::IntervalTooShort(_) => "IntervalTooShort",
+            Refusal::TooManyAttempts(_) => "TooManyAttempts",
+            Refusal::TimeoutTooLong(_) => "TimeoutTooLong",
+            Refusal::BodyTooLarge(_) => "BodyTooLarge",
+            Refusal::TooManySchedules(_) => "TooManySchedules",
+            Refusal::TooManyDeliveries(_) => "TooManyDeliveries",
             Refusal::SpecInvalid(_) => "SpecInvalid",
         }
     }
 }
 
-/// Judges a schedule with the tier that its namespace is in.
+/// Judges a schedule with the tier that its namespace is in, and with what it takes of the namespace's quotas.
+/// `now` is in Unix seconds.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn validate(schedule: &WebhookSchedule, tier: &WebhookTier, settings: &Settings) -> Result<Valid, Refusal> {
+pub fn validate(
+    schedule: &WebhookSchedule,
+    tier: &WebhookTier,
+    share: &Share,
+    settings: &Settings,
+    now: i64,
+) -> Result<Valid, Refusal> {
     // Without `..`: a new field must be thought of here.
     let WebhookScheduleSpec {
         schedule: expression,
@@ -130,6 +165,7 @@ pub fn validate(schedule: &WebhookSchedule, tier: &WebhookTier, settings: &Setti
         return Err(Refusal::ScheduleInvalid(never.into()));
     }
     let zone = time_zone(zone_name).map_err(|e| Refusal::TimeZoneUnknown(e.to_string()))?;
+    limits::limits(&schedule.spec, &zone, tier, share, now)?;
 
     let identity =
         crate::delivery::Schedule { name: name.clone(), namespace: namespace.clone(), uid: owner.uid.clone() };
@@ -154,6 +190,7 @@ pub fn validate(schedule: &WebhookSchedule, tier: &WebhookTier, settings: &Setti
         generation: schedule.metadata.generation.unwrap_or_default(),
         owner: OwnerReference { block_owner_deletion: None, ..owner },
         tier: tier.metadata.name.clone().unwrap_or_default(),
+        min_interval: i64::try_from(tier.spec.min_interval.as_secs()).unwrap_or(i64::MAX),
         expression,
         zone,
         zone_name: zone_name.clone(),

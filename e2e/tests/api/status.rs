@@ -71,6 +71,7 @@ fn fullest() -> WebhookScheduleStatus {
             time: at("2026-01-01T00:00:00Z"),
         }),
         paused_generation: Some(1),
+        held_until: Some(at("2026-01-01T00:00:00Z")),
         signing_keys: vec![key; 16],
     }
 }

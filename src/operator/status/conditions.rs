@@ -7,10 +7,14 @@ use super::{Pause, Progress, pause};
 use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
 use crate::operator::apply::ApplyError;
+use crate::operator::pace::Made;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
 const SCHEDULED: &str = "Scheduled";
+
+/// The reason why a CronJob starts nothing for a while.
+const HELD: &str = "Held";
 
 /// Every condition, after a reconcile.
 pub(super) fn conditions(
@@ -66,7 +70,18 @@ fn accepted(progress: &Progress<'_>) -> Fact {
 fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
     match progress {
         Progress::Applied(valid) => match pause(valid, record) {
-            None => Fact::new(SCHEDULED, "True", "Scheduled", "the CronJob is in place"),
+            None => {
+                let waits = record.trigger_waits.map(waits).unwrap_or_default();
+                Fact::new(SCHEDULED, "True", "Scheduled", format!("the CronJob is in place{waits}"))
+            }
+            Some(Pause::Held(until)) => {
+                let message = format!(
+                    "until {until} nothing is sent: the next delivery would come sooner than tier {} allows, edits, resumes and \
+                     triggers counted",
+                    valid.tier
+                );
+                Fact::new(SCHEDULED, "False", HELD, message)
+            }
             Some(Pause::Suspended) => {
                 Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
             }
@@ -85,6 +100,21 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
         Progress::Refused(_) => {
             Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
         }
+    }
+}
+
+/// What became of a delivery that was asked for and isn't made yet.
+fn waits(made: Made) -> String {
+    match made {
+        Made::Now => String::new(),
+        Made::At(Some(at)) => {
+            let at = Timestamp::from_second(at).unwrap_or_default();
+            format!("; the delivery that was asked for is made at {at}, since the tier allows no earlier one")
+        }
+        Made::At(None) => "; the delivery that was asked for waits: the schedules of the namespace may take all \
+            deliveries that the tier allows in an hour"
+            .into(),
+        Made::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
     }
 }
 
@@ -131,6 +161,7 @@ fn ready(facts: &[Fact]) -> Fact {
         matches!(fact.kind, "Accepted" | SCHEDULED | "TargetAllowed")
             && fact.status == "False"
             && fact.reason != "Suspended"
+            && fact.reason != HELD
     });
     match wrong {
         None => Fact::new("Ready", "True", "Ready", "the schedule is in force"),

@@ -1,0 +1,179 @@
+//! When the next delivery may be: no sooner after the last than the tier allows, whatever was changed in between. Pure.
+//!
+//! A CronJob that runs keeps the gaps of its expression by itself. It would break them when it is given another expression,
+//! when it is resumed (it makes up for the last time that it missed), and about a delivery that was triggered. Then it stays
+//! suspended, until a due time that is far enough from the last delivery.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use k8s_openapi::api::batch::v1::CronJob;
+use kube::ResourceExt;
+
+use super::dereference::{Found, Run};
+use super::outcomes::{Due, made_at};
+use super::trigger::Trigger;
+use super::validate::Valid;
+use crate::api::{DeliveryOutcome, WebhookSchedule};
+use crate::cron::Expression;
+
+/// What begins so many seconds after its time at the most is taken to be on time.
+pub(super) const PROMPT: i64 = 10;
+/// What begins later than that may fall into the hour of the next, which then was counted in another.
+const HOUR: i64 = 3_600;
+
+/// What is known of a schedule's deliveries. Times are Unix seconds.
+pub(super) struct Pace<'a> {
+    pub(super) expression: &'a Expression,
+    pub(super) zone: &'a TimeZone,
+    /// How late the controller begins a delivery, in seconds.
+    pub(super) deadline: i64,
+    /// The smallest gap that the tier allows, in seconds.
+    pub(super) min_interval: i64,
+    /// The last delivery.
+    pub(super) last: Option<i64>,
+    /// When the first may be.
+    pub(super) not_before: Option<i64>,
+    pub(super) child: Child,
+}
+
+/// What the CronJob does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Child {
+    /// It runs by this expression. What was due since then it may still begin.
+    Runs(i64),
+    /// It is suspended, or has another expression. What was due since then it would make up for.
+    Stands(i64),
+    /// It isn't there.
+    Missing,
+}
+
+/// When a delivery that was asked for is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Now,
+    /// At this time, or once there is room. Until then, it is held against what comes by itself.
+    At(Option<i64>),
+    /// After the one that is about to begin: look again then.
+    After(i64),
+}
+
+impl Made {
+    /// The time that it waits for.
+    pub(super) fn at(self) -> Option<i64> {
+        if let Self::At(at) = self { at } else { None }
+    }
+
+    /// When to look again.
+    pub(super) fn look(self) -> Option<i64> {
+        if let Self::After(time) = self { Some(time) } else { self.at() }
+    }
+}
+
+impl<'a> Pace<'a> {
+    pub(super) fn of(valid: &'a Valid, schedule: &WebhookSchedule, found: &Found, runs: &[(&Run, Due)]) -> Self {
+        Self {
+            expression: &valid.expression,
+            zone: &valid.zone,
+            deadline: valid.starting_deadline_seconds.into(),
+            min_interval: valid.min_interval,
+            last: last(schedule, found.cron_job.as_deref(), runs),
+            not_before: found.share.not_before,
+            child: child(valid, found.cron_job.as_deref()),
+        }
+    }
+
+    /// Until when the CronJob has to stay suspended.
+    pub(super) fn held_until(&self, now: i64) -> Option<i64> {
+        let next = self.next(now)?;
+        let may_start = match (self.child, self.late(now)) {
+            (Child::Runs(_), late) => late.unwrap_or(next) >= self.after_last(),
+            (_, None) => next >= self.earliest(),
+            (_, Some(late)) if now - late <= PROMPT => late >= self.earliest(),
+            (_, Some(_)) => now >= self.earliest() && next >= now + self.min_interval.max(HOUR),
+        };
+        if may_start {
+            return None;
+        }
+        // The time itself is long enough after the last.
+        self.next(now.max(self.earliest() - 1))
+    }
+
+    /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
+    pub(super) fn triggered(&self, room_at: Option<i64>, now: i64) -> Made {
+        let Some(room_at) = room_at else { return Made::At(None) };
+        let at = now.max(self.earliest()).max(room_at);
+        if let Child::Runs(_) = self.child
+            && let Some(coming) = self.late(now).or_else(|| self.next(now))
+            && coming <= now + PROMPT
+            && self.is_too_close(at, coming)
+        {
+            return Made::After(coming + PROMPT);
+        }
+        if at <= now { Made::Now } else { Made::At(Some(at)) }
+    }
+
+    /// Whether a delivery at `at` would be too close to the next that the CronJob starts by itself.
+    pub(super) fn is_in_the_way(&self, at: i64, now: i64) -> bool {
+        self.next(now).is_some_and(|next| self.is_too_close(at, next))
+    }
+
+    fn is_too_close(&self, at: i64, other: i64) -> bool {
+        (at - other).abs() < self.min_interval
+    }
+
+    fn after_last(&self) -> i64 {
+        self.last.map_or(i64::MIN, |last| last + self.min_interval)
+    }
+
+    fn earliest(&self) -> i64 {
+        self.after_last().max(self.not_before.unwrap_or(i64::MIN))
+    }
+
+    /// The last time that was due, has not begun, and still may.
+    fn late(&self, now: i64) -> Option<i64> {
+        let (Child::Runs(since) | Child::Stands(since)) = self.child else { return None };
+        let from = since.max(now - self.deadline).max(self.last.unwrap_or(i64::MIN));
+        self.due_after(from).take_while(|time| *time <= now).last()
+    }
+
+    fn next(&self, after: i64) -> Option<i64> {
+        self.due_after(after).next()
+    }
+
+    fn due_after(&self, time: i64) -> impl Iterator<Item = i64> {
+        let from = Timestamp::from_second(time).ok();
+        from.into_iter().flat_map(|from| self.expression.upcoming(self.zone, from)).map(Timestamp::as_second)
+    }
+}
+
+fn child(valid: &Valid, cron_job: Option<&CronJob>) -> Child {
+    let Some(cron_job) = cron_job else { return Child::Missing };
+    let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
+    let since = last_scheduled(cron_job).map_or(made, |last| last.max(made));
+    let spec = &cron_job.spec;
+    let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
+    if same && spec.suspend != Some(true) { Child::Runs(since) } else { Child::Stands(since) }
+}
+
+fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
+    Some(cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0.as_second())
+}
+
+/// The last delivery, by all that tells of one.
+fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, Due)]) -> Option<i64> {
+    let seen = runs.iter().map(|(run, due)| match made_at(&run.job) {
+        Some(made) if made > due.time + PROMPT && !Trigger::made(&run.job) => made,
+        _ => due.time,
+    });
+    let status = schedule.status.as_ref();
+    let recorded = status.into_iter().flat_map(|status| &status.recent_deliveries);
+    let recorded = recorded.filter(|delivery| delivery.outcome != DeliveryOutcome::NotRun);
+    let recorded = recorded.filter_map(|delivery| delivery.scheduled_time.as_ref());
+    let triggered = status.and_then(|status| status.last_trigger.as_ref()).map(|trigger| &trigger.time);
+    let told = recorded.chain(triggered).map(|time| time.0.as_second());
+    seen.chain(told).chain(cron_job.and_then(last_scheduled)).max()
+}
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod tests;
