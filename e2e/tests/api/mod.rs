@@ -9,5 +9,5 @@ mod references;
 mod schedule;
 mod signing;
 mod status;
-mod submit;
+pub mod submit;
 mod tier;

@@ -36,6 +36,7 @@ metrics:
   tlsSecretName: metrics-tls
   from: [{namespaceSelector: {matchLabels: {team: monitoring}}}, {ipBlock: {cidr: 192.0.2.0/24}}]
 networkPolicy: {apiServer: {cidrs: [192.0.2.10/32], ports: [6443]}}
+admissionPolicies: {enabled: false}
 tiers: {premium: {allowedHosts: ['*.example.com'], allowedPorts: [8443], allowedCIDRs: [10.1.0.0/28]}}
 ";
 
@@ -67,6 +68,7 @@ fn a_wrong_value_is_refused_and_named() {
         ("metrics.from[0].podSelectors.a=b", "at '/metrics/from/0': additional properties 'podSelectors' not allowed"),
         ("clusterCIDRs={10.0.0.1}", "at '/clusterCIDRs/0'"),
         ("watchNamespaces={Team}", "at '/watchNamespaces/0'"),
+        ("admissionPolicies.enabled=yes", "at '/admissionPolicies/enabled': got string, want boolean"),
         ("tiers.free.minIntervall=5m", "at '/tiers/free': additional properties 'minIntervall' not allowed"),
     ] {
         let refusal = template(&["--set", set]).unwrap_err();
@@ -107,6 +109,25 @@ fn those_who_may_reach_the_metrics_can_be_named_and_the_kubelet_reaches_the_prob
         let policy = &objects["NetworkPolicy postern-system postern-operator"];
         assert_eq!(policy["spec"]["ingress"], json!([probes, metrics]));
     }
+}
+
+#[test]
+fn the_admission_policies_are_there_unless_switched_off() {
+    let mut objects = chart(&[]);
+    let policies: Vec<String> = objects.keys().filter(|key| key.contains("Admission")).cloned().collect();
+    let expected = [
+        "ValidatingAdmissionPolicy  postern-tier-label",
+        "ValidatingAdmissionPolicy  postern-tier-rules",
+        "ValidatingAdmissionPolicyBinding  postern-tier-label",
+        "ValidatingAdmissionPolicyBinding  postern-tier-rules",
+    ];
+    assert_eq!(policies, expected);
+    // They go when the operator does.
+    let operator = kustomize("operator");
+    assert!(expected.iter().all(|policy| operator.contains_key(*policy)), "{:?}", operator.keys());
+
+    objects.retain(|key, _| !expected.contains(&key.as_str()));
+    assert_eq!(chart(&["--set", "admissionPolicies.enabled=false"]), objects);
 }
 
 #[test]

@@ -2,5 +2,5 @@
 
 mod chart;
 mod kustomize;
-mod objects;
+pub mod objects;
 mod rbac;

@@ -43,7 +43,11 @@ fn tenants_keep_apart(admin: &Admin) {
         ("delete whs --namespace team-a", true, false),
         ("update whs --subresource=status --namespace team-a", false, false),
         ("get secrets --namespace team-a", true, false),
+        ("list whs --all-namespaces", false, false),
+        ("get webhooktiers", false, false),
         ("create webhooktiers", false, false),
+        ("update webhooktiers", false, false),
+        ("update webhooktiers --subresource=status", false, false),
         ("patch namespaces", false, false),
         ("get leases --namespace postern-system", false, false),
     ] {

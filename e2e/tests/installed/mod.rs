@@ -68,7 +68,8 @@ impl Admin {
     fn left(&self) -> Vec<String> {
         let kinds = "all,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets";
         let own = self.does(&format!("kubectl get {kinds} --namespace postern-system --output name"));
-        let whole = self.does("kubectl get clusterroles,clusterrolebindings --output name");
+        let kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+        let whole = self.does(&format!("kubectl get {kinds} --output name"));
         let kubernetes = |name: &str| name.ends_with("/default") || name.ends_with("/kube-root-ca.crt");
         let ours = whole.lines().filter(|name| name.contains("postern"));
         own.lines().filter(|name| !kubernetes(name)).chain(ours).map(String::from).collect()

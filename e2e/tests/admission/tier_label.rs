@@ -1,0 +1,123 @@
+//! Who may put a namespace in a tier, where tenants may edit their Namespace.
+
+use hyper::Request;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::DeleteParams;
+use postern::api::TIER_LABEL;
+use serde_json::{Value, json};
+
+use super::{make, words};
+use crate::harness::{Cluster, eventually};
+
+const WORDS: &str = "only those who may update webhooktiers.postern.dev may set, change or remove the label \
+    postern.dev/tier: ask an admin of the cluster to do it";
+
+/// May do all to namespaces, and everything to tiers but update them.
+const TENANT: &str = "alice";
+/// May do the same, and update tiers. Nobody's rights are those of the cluster's admin, whom RBAC lets do anything.
+const ADMIN: &str = "carol";
+
+/// The ways to write a Namespace.
+const WAYS: [&str; 3] = ["", "/status", "/finalize"];
+
+pub(super) async fn all(cluster: &Cluster) {
+    make(cluster, &[namespace("unlabelled", None), namespace("labelled", Some("premium"))]);
+    make(cluster, &[role(TENANT, &["get", "create", "patch", "delete"]), role(ADMIN, &["update"])].concat());
+    for user in [TENANT, ADMIN] {
+        let write = async || cluster.replace(user, "", namespace("unlabelled", None)).await;
+        eventually("the user's rights to be seen", write).await;
+    }
+    for way in WAYS {
+        no_tenant_can_set_change_or_remove_the_label_and_an_admin_can(cluster, way).await;
+        a_tenant_can_write_whatever_else_there_is(cluster, way).await;
+    }
+    a_tenant_can_make_a_namespace_in_the_default_tier_alone(cluster).await;
+    a_labelled_namespace_can_be_deleted(cluster).await;
+}
+
+fn namespace(name: &str, tier: Option<&str>) -> Value {
+    let labels = tier.map(|tier| json!({TIER_LABEL: tier}));
+    json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels},
+        "spec": {"finalizers": ["kubernetes"]},
+    })
+}
+
+/// A user's rights to all namespaces, and these to tiers.
+fn role(user: &str, tiers: &[&str]) -> Vec<Value> {
+    let (group, resources) = ("rbac.authorization.k8s.io", WAYS.map(|way| format!("namespaces{way}")));
+    vec![
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": {"name": user},
+            "rules": [
+                {"apiGroups": [""], "resources": resources, "verbs": ["get", "create", "update", "patch", "delete"]},
+                {"apiGroups": ["postern.dev"], "resources": ["webhooktiers"], "verbs": tiers},
+            ],
+        }),
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": user},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": user},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        }),
+    ]
+}
+
+impl Cluster {
+    /// What the API server would make of a Namespace that a user writes that way, or why it refuses.
+    async fn replace(&self, user: &str, way: &str, namespace: Value) -> Result<Value, String> {
+        let url = format!("/api/v1/namespaces/{}{way}", namespace["metadata"]["name"].as_str().unwrap());
+        self.dry_run(Request::put(url + "?dryRun=All"), user, namespace).await
+    }
+
+    async fn create(&self, user: &str, namespace: Value) -> Result<Value, String> {
+        self.dry_run(Request::post("/api/v1/namespaces?dryRun=All"), user, namespace).await
+    }
+
+    async fn dry_run(&self, to: hyper::http::request::Builder, user: &str, namespace: Value) -> Result<Value, String> {
+        let request = to.header("Impersonate-User", user).header("Content-Type", "application/json");
+        let request = request.body(namespace.to_string().into_bytes()).unwrap();
+        self.client.request(request).await.map_err(words)
+    }
+}
+
+async fn no_tenant_can_set_change_or_remove_the_label_and_an_admin_can(cluster: &Cluster, way: &str) {
+    for (name, tier) in [
+        ("unlabelled", Some("premium")),
+        ("unlabelled", Some("")),
+        ("labelled", Some("unlimited")),
+        ("labelled", Some("")),
+        ("labelled", None),
+    ] {
+        let refusal = cluster.replace(TENANT, way, namespace(name, tier)).await;
+        assert_eq!(refusal.unwrap_err(), WORDS, "{name}{way} to {tier:?}");
+        let stored = cluster.replace(ADMIN, way, namespace(name, tier)).await.unwrap();
+        assert_eq!(stored["metadata"]["labels"][TIER_LABEL].as_str(), tier, "{name}{way}");
+    }
+}
+
+async fn a_tenant_can_write_whatever_else_there_is(cluster: &Cluster, way: &str) {
+    for (name, tier) in [("unlabelled", None), ("labelled", Some("premium"))] {
+        let mut changed = namespace(name, tier);
+        changed["metadata"]["labels"]["owner"] = json!("alice");
+        let stored = cluster.replace(TENANT, way, changed).await.unwrap();
+        assert_eq!(stored["metadata"]["labels"]["owner"], "alice", "{name}{way}");
+    }
+}
+
+async fn a_tenant_can_make_a_namespace_in_the_default_tier_alone(cluster: &Cluster) {
+    for tier in ["premium", ""] {
+        assert_eq!(cluster.create(TENANT, namespace("new", Some(tier))).await.unwrap_err(), WORDS, "{tier:?}");
+        cluster.create(ADMIN, namespace("new", Some(tier))).await.unwrap();
+    }
+    cluster.create(TENANT, namespace("new", None)).await.unwrap();
+}
+
+async fn a_labelled_namespace_can_be_deleted(cluster: &Cluster) {
+    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+    namespaces.delete("labelled", &DeleteParams::default()).await.unwrap();
+    eventually("the namespace to be gone", async || {
+        namespaces.get_opt("labelled").await.unwrap().map_or(Ok(()), |left| Err(left.status))
+    })
+    .await;
+}
