@@ -77,6 +77,7 @@ impl Tenant {
     pub async fn make_tier(&self, change: Value) {
         let mut spec = json!({
             "minInterval": "1m", "maxSchedules": 100, "maxDeliveriesPerHour": 6000,
+            "maxAttempts": 20, "maxTimeoutSeconds": 60,
             "allowedCIDRs": ["203.0.113.0/24", "198.51.100.0/24"],
         });
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -85,6 +86,13 @@ impl Tenant {
         });
         let tiers: Api<WebhookTier> = Api::all(self.cluster.client.clone());
         tiers.patch(&self.namespace, &PatchParams::apply("e2e").force(), &Patch::Apply(&tier)).await.unwrap();
+    }
+
+    /// Changes some fields of the namespace's tier.
+    pub async fn change_tier(&self, change: Value) {
+        let tiers: Api<WebhookTier> = Api::all(self.cluster.client.clone());
+        let change = Patch::Merge(json!({"spec": change}));
+        tiers.patch(&self.namespace, &PatchParams::default(), &change).await.unwrap();
     }
 
     /// Names the tier of the namespace.

@@ -6,4 +6,5 @@ mod fields;
 mod never_ran;
 mod overlaps;
 mod restarts;
+mod tiers;
 mod triggers;

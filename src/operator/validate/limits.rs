@@ -66,7 +66,7 @@ pub(super) fn limits(
     }
     if share.older_per_hour + max_per_hour > *max_deliveries_per_hour {
         return Err(Refusal::TooManyDeliveries(format!(
-            "up to {max_per_hour} deliveries in an hour, beside up to {} of older schedules of this namespace; tier {tier} \
+            "deliveries in an hour: up to {max_per_hour} here, and up to {} by older schedules of this namespace; tier {tier} \
              allows {max_deliveries_per_hour} together: choose fewer here or there, or ask your admin",
             share.older_per_hour
         )));

@@ -122,7 +122,7 @@ fn deliveries_of_an_hour_are_added_up_from_the_oldest() {
         limit(5),
         refused(
             "TooManyDeliveries",
-            "spec.schedule: up to 2 deliveries in an hour, beside up to 4 of older schedules of this namespace; tier free \
+            "spec.schedule: deliveries in an hour: up to 2 here, and up to 4 by older schedules of this namespace; tier free \
              allows 5 together: choose fewer here or there, or ask your admin"
         )
     );
