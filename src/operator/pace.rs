@@ -70,7 +70,13 @@ impl Made {
 }
 
 impl<'a> Pace<'a> {
-    pub(super) fn of(valid: &'a Valid, schedule: &WebhookSchedule, found: &Found, runs: &[(&Run, Due)]) -> Self {
+    pub(super) fn of(
+        valid: &'a Valid,
+        schedule: &WebhookSchedule,
+        found: &Found,
+        runs: &[(&Run, Due)],
+        now: i64,
+    ) -> Self {
         Self {
             expression: &valid.expression,
             zone: &valid.zone,
@@ -78,7 +84,7 @@ impl<'a> Pace<'a> {
             min_interval: valid.min_interval,
             last: last(schedule, found.cron_job.as_deref(), runs),
             not_before: found.share.not_before,
-            child: child(valid, found.cron_job.as_deref()),
+            child: child(valid, schedule, found.cron_job.as_deref(), now),
         }
     }
 
@@ -146,13 +152,16 @@ impl<'a> Pace<'a> {
     }
 }
 
-fn child(valid: &Valid, cron_job: Option<&CronJob>) -> Child {
+fn child(valid: &Valid, schedule: &WebhookSchedule, cron_job: Option<&CronJob>, now: i64) -> Child {
     let Some(cron_job) = cron_job else { return Child::Missing };
     let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
     let since = last_scheduled(cron_job).map_or(made, |last| last.max(made));
     let spec = &cron_job.spec;
     let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
-    if same && spec.suspend != Some(true) { Child::Runs(since) } else { Child::Stands(since) }
+    // One that is held and runs was resumed by somebody else.
+    let held_until = schedule.status.as_ref().and_then(|status| status.held_until.as_ref());
+    let is_held = held_until.is_some_and(|until| until.0.as_second() > now);
+    if same && spec.suspend != Some(true) && !is_held { Child::Runs(since) } else { Child::Stands(since) }
 }
 
 fn last_scheduled(cron_job: &CronJob) -> Option<i64> {

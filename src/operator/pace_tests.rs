@@ -1,7 +1,10 @@
 //! When a CronJob is held, until when, and when a delivery that was asked for is made.
 
+use serde_json::json;
+
 use super::*;
 use crate::cron::time_zone;
+use crate::operator::testdata::{minute, schedule, valid_with};
 
 /// Seconds of a minute of the day.
 fn at(hour: i64, minute: i64) -> i64 {
@@ -126,4 +129,21 @@ fn what_is_due_too_close_to_a_trigger_is_in_its_way() {
     assert!(in_the_way(at(9, 46)));
     assert!(in_the_way(at(10, 14)));
     assert!(!in_the_way(at(10, 15)), "it passes before");
+}
+
+#[test]
+fn a_cron_job_that_is_held_stays_so_whoever_resumes_it() {
+    let (mut schedule, valid) = (schedule(), valid_with(json!({})).unwrap());
+    let spec = json!({"schedule": valid.expression.resolved(), "timeZone": valid.zone_name, "jobTemplate": {}});
+    let cron_job: CronJob =
+        serde_json::from_value(json!({"metadata": {"creationTimestamp": minute(0)}, "spec": spec})).unwrap();
+    let now = |minutes| minute(minutes).as_second();
+    assert_eq!(child(&valid, &schedule, Some(&cron_job), now(1)), Child::Runs(now(0)));
+    schedule.status = serde_json::from_value(json!({"heldUntil": minute(5)})).unwrap();
+    assert_eq!(child(&valid, &schedule, Some(&cron_job), now(4)), Child::Stands(now(0)));
+    assert_eq!(
+        child(&valid, &schedule, Some(&cron_job), now(5)),
+        Child::Runs(now(0)),
+        "the status could not be written"
+    );
 }

@@ -86,7 +86,7 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         }
     }
 
-    let mut pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs));
+    let mut pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs, now_seconds));
     let asked = valid.and_then(|_| Trigger::of(schedule, now));
     let is_made = |trigger: &Trigger| runs.iter().any(|(_, due)| due.id == trigger.id);
     let made = asked.as_ref().zip(pace.as_ref()).map(|(trigger, pace)| {
