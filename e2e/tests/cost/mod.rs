@@ -110,7 +110,11 @@ impl Costed {
         };
         let time = |request: &Request| request.answered.parse::<Timestamp>().unwrap();
         let passed = time(last).duration_since(time(first)).as_secs() / PACE;
-        assert!(i64::try_from(writes.len()).unwrap() <= passed + 2, "{passed}: {writes:#?}");
+        assert!(
+            i64::try_from(writes.len()).unwrap() <= passed + 2,
+            "{} writes, with time for {passed} after the first",
+            writes.len()
+        );
     }
 
     /// All that the operator ever asked for was allowed, and none of it was about Secrets.
