@@ -56,7 +56,9 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
         // The log costs nobody anything but this client.
         let mut line = String::new();
         while log.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
-            if line.contains(OPERATOR) && line.contains(r#""subresource":"status""#) && line.contains(r#""code":200"#) {
+            let is_status =
+                [OPERATOR, r#""resource":"webhookschedules""#, r#""subresource":"status""#, r#""code":200"#];
+            if is_status.iter().all(|part| line.contains(part)) {
                 let event: serde_json::Value = serde_json::from_str(&line).unwrap();
                 last = event["stageTimestamp"].as_str().unwrap().parse().unwrap();
                 written += 1;

@@ -19,3 +19,4 @@ mod sender_inward;
 mod sender_pod;
 mod sender_receivers;
 mod sender_resolving;
+mod tier_status;

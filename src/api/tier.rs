@@ -91,10 +91,10 @@ pub struct WebhookTierStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
-    /// How many namespaces with schedules are in the tier.
+    /// How many namespaces with schedules are in the tier. An operator that works in some namespaces only counts these alone.
     #[schemars(range(min = 0))]
     pub namespaces: u32,
-    /// How many schedules are in the tier.
+    /// How many schedules are in the tier, of the same namespaces.
     #[schemars(range(min = 0))]
     pub schedules: u32,
 }

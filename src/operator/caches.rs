@@ -1,4 +1,4 @@
-//! What is cached, and what of it sets off a reconcile or a sweep.
+//! What is cached, and what of it sets off a reconcile, a sweep or a look at a tier.
 
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
 use super::dereference::{Stores, controller_of};
+use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
 use super::names::SCHEDULE_LABEL;
 use super::quotas::Quotas;
@@ -28,6 +30,7 @@ pub(super) type NamespaceMetadata = PartialObjectMeta<Namespace>;
 pub(super) struct Queues {
     schedules: UnboundedSender<ObjectRef<WebhookSchedule>>,
     namespaces: UnboundedSender<ObjectRef<NamespaceMetadata>>,
+    tiers: UnboundedSender<ObjectRef<WebhookTier>>,
     metrics: Metrics,
 }
 
@@ -35,12 +38,16 @@ pub(super) struct Queues {
 pub(super) struct ToDo {
     pub(super) schedules: UnboundedReceiver<ObjectRef<WebhookSchedule>>,
     pub(super) namespaces: UnboundedReceiver<ObjectRef<NamespaceMetadata>>,
+    pub(super) tiers: UnboundedReceiver<ObjectRef<WebhookTier>>,
 }
 
 impl Queues {
     pub(super) fn new(metrics: Metrics) -> (Self, ToDo) {
-        let ((schedules, some), (namespaces, others)) = (unbounded(), unbounded());
-        (Self { schedules, namespaces, metrics }, ToDo { schedules: some, namespaces: others })
+        let (schedules, schedules_to_do) = unbounded();
+        let (namespaces, namespaces_to_do) = unbounded();
+        let (tiers, tiers_to_do) = unbounded();
+        let todo = ToDo { schedules: schedules_to_do, namespaces: namespaces_to_do, tiers: tiers_to_do };
+        (Self { schedules, namespaces, tiers, metrics }, todo)
     }
 
     fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
@@ -56,33 +63,50 @@ impl Queues {
             let _ = self.namespaces.unbounded_send(ObjectRef::new(namespace));
         }
     }
+
+    fn look(&self, tiers: impl IntoIterator<Item = String>) {
+        for tier in tiers {
+            let _ = self.tiers.unbounded_send(ObjectRef::new(&tier));
+        }
+    }
 }
 
 /// Starts the watches, and returns what they fill.
 pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSchedule>, Stores) {
-    let q = queues.clone();
+    let (tiers, namespaces) = (Writer::default(), Writer::default());
+    let membership = Membership { tiers: tiers.as_reader(), namespaces: namespaces.as_reader() };
     let quotas = Arc::new(Quotas::default());
-    let shared = Arc::clone(&quotas);
-    let schedules = watches.tenants(move |schedule: &WebhookSchedule, is_deleted| {
-        let take = if is_deleted { Quotas::remove } else { Quotas::note };
+    let (of, shared, q) = (membership.clone(), Arc::clone(&quotas), queues.clone());
+    let schedules = watches.tenants(move |schedule: &WebhookSchedule, change| {
+        let take = if change.is_deleted() { Quotas::remove } else { Quotas::note };
         q.reconcile(take(&shared, schedule, Timestamp::now().as_second()));
         q.reconcile([ObjectRef::from_obj(schedule)]);
-        if is_deleted {
+        if change.before().is_none() {
+            q.look(of.tiers_by_schedule(namespace_of(schedule).unwrap_or_default()));
+        }
+        if change.is_deleted() {
             q.sweep(namespace_of(schedule));
         }
     });
-    let (known, q) = (schedules.clone(), queues.clone());
-    let tiers = watches.cluster(move |_: &WebhookTier, _| q.reconcile(in_namespace(&known, None)));
-    let (known, q) = (schedules.clone(), queues.clone());
+    let (known, of, q) = (schedules.clone(), membership.clone(), queues.clone());
+    watches.cluster(tiers, move |tier: &WebhookTier, change| {
+        q.reconcile(refs(&of.concerned(tier, &change, &known)));
+        q.look(of.tiers_by_tier(tier, &change));
+    });
+    let (known, of, q) = (schedules.clone(), membership.clone(), queues.clone());
     let shared = Arc::clone(&quotas);
-    let namespaces = watches.cluster(move |namespace: &NamespaceMetadata, is_deleted| {
+    watches.cluster(namespaces, move |namespace: &NamespaceMetadata, change| {
+        if !is_news(namespace, &change) {
+            return;
+        }
         let name = namespace.name_any();
-        if is_deleted {
+        if change.is_deleted() {
             shared.forget(&name);
         }
         q.reconcile(in_namespace(&known, Some(&name)));
         // What was in it may have been seen before it was.
         q.sweep(Some(&name));
+        q.look(of.tiers_by_namespace(namespace, &change));
     });
     let q = queues.clone();
     let cron_jobs = watches.ours(move |cron_job: &CronJob, is_deleted| {
@@ -116,8 +140,7 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.sweep(namespace_of(policy));
     });
     let stores = Stores {
-        tiers,
-        namespaces,
+        membership,
         cron_jobs,
         service_accounts,
         network_policies,
@@ -146,9 +169,11 @@ fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
     Some(ObjectRef::new(name).within(&child.namespace()?))
 }
 
-/// The schedules of a namespace, or all.
+/// The schedules of a namespace.
 fn in_namespace(schedules: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
-    let these =
-        schedules.state_filter(|schedule| namespace.is_none() || schedule.metadata.namespace.as_deref() == namespace);
-    these.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
+    refs(&schedules.state_filter(|schedule| schedule.metadata.namespace.as_deref() == namespace))
+}
+
+fn refs(schedules: &[Arc<WebhookSchedule>]) -> Vec<ObjectRef<WebhookSchedule>> {
+    schedules.iter().map(|schedule| ObjectRef::from_obj(&**schedule)).collect()
 }

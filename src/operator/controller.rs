@@ -1,9 +1,9 @@
-//! The two controllers: of schedules, and of what belongs to none.
+//! The three controllers: of schedules, of what belongs to none, and of the status of tiers.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::{FutureExt as _, join};
+use futures::future::{FutureExt as _, join, join3};
 use futures::stream::{self, StreamExt as _};
 use kube::Client;
 use kube::runtime::controller::{self, Action, Config, Controller};
@@ -18,6 +18,7 @@ use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry::Failures;
 use super::settings::Settings;
 use super::sweep::{Broom, on_error as on_sweep_error, sweep};
+use super::tiers::{self, Census};
 use super::watches::Watches;
 use super::written::Written;
 use crate::api::WebhookSchedule;
@@ -49,11 +50,30 @@ pub async fn run(
         stores: stores.clone(),
         failures: Failures::default(),
     };
-    let sweeping = Controller::for_stream(stream::pending(), stores.namespaces.clone())
+    let sweeping = Controller::for_stream(stream::pending(), stores.membership.namespaces.clone())
         .graceful_shutdown_on(stop.clone())
         .reconcile_on(todo.namespaces)
         .run(sweep, on_sweep_error, Arc::new(broom))
         .for_each(|_| std::future::ready(()));
+
+    let census = Arc::new(Census {
+        client: client.clone(),
+        settings: settings.clone(),
+        schedules: schedules.clone(),
+        stores: stores.clone(),
+        failures: Failures::default(),
+        written: tiers::Written::default(),
+    });
+    let counting = Controller::for_stream(stream::pending(), stores.membership.tiers.clone())
+        .graceful_shutdown_on(stop.clone())
+        .reconcile_on(todo.tiers)
+        .run(tiers::look, tiers::on_error, census.clone())
+        .for_each(move |result| {
+            if let Err(controller::Error::ObjectNotFound(tier)) = result {
+                census.forget(&tier.name);
+            }
+            std::future::ready(())
+        });
 
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let config = Config::default().concurrency(settings.concurrency);
@@ -87,7 +107,7 @@ pub async fn run(
             }
             std::future::ready(())
         });
-    join(reconciling, sweeping).await;
+    join3(reconciling, sweeping, counting).await;
 }
 
 async fn measured(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
-use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use super::membership::Membership;
 use super::names;
 use super::quotas::{Quotas, Share};
 use super::running::Running;
 use super::unlisted::Unlisted;
 use super::validate::Refusal;
-use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
+use crate::api::{WebhookSchedule, WebhookTier};
 
 /// The operator's caches. Of what is not Postern's it holds namespaces' labels and tiers.
 pub(super) struct Stores {
-    pub(super) tiers: Store<WebhookTier>,
-    pub(super) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(super) membership: Membership,
     pub(super) cron_jobs: Store<CronJob>,
     pub(super) service_accounts: Store<ServiceAccount>,
     pub(super) network_policies: Store<NetworkPolicy>,
@@ -58,9 +58,9 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { tiers, namespaces, cron_jobs, service_accounts, network_policies, jobs, pods, .. } = self;
-        tiers.wait_until_ready().await?;
-        namespaces.wait_until_ready().await?;
+        let Self { membership, cron_jobs, service_accounts, network_policies, jobs, pods, .. } = self;
+        membership.tiers.wait_until_ready().await?;
+        membership.namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
         service_accounts.wait_until_ready().await?;
         network_policies.wait_until_ready().await?;
@@ -70,7 +70,7 @@ impl Stores {
 
     /// Whether a namespace is being deleted: nothing can be made in it any more.
     pub(super) fn is_ending(&self, namespace: &str) -> bool {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        let namespace = self.membership.namespaces.get(&ObjectRef::new(namespace));
         namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     }
 
@@ -79,7 +79,7 @@ impl Stores {
         let name = schedule.name_any();
         let namespace = schedule.namespace().unwrap_or_default();
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
-        let tier = self.tier(&namespace);
+        let tier = self.membership.tier(&namespace);
         let share = |tier: &Arc<WebhookTier>| self.quotas.share(schedule, (&tier.spec).into(), now);
         Found {
             share: tier.as_ref().map(share).unwrap_or_default(),
@@ -88,22 +88,6 @@ impl Stores {
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
-        }
-    }
-
-    fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, Refusal> {
-        let labelled = self.namespaces.get(&ObjectRef::new(namespace));
-        if let Some(name) = labelled.and_then(|namespace| namespace.labels().get(TIER_LABEL).cloned()) {
-            return self.tiers.get(&ObjectRef::new(&name)).ok_or(Refusal::TierNotFound(name));
-        }
-        let mut defaults = self.tiers.state_filter(|tier| tier.spec.default);
-        match defaults.len() {
-            0 | 1 => defaults.pop().ok_or(Refusal::NoDefaultTier),
-            _ => {
-                let mut names: Vec<_> = defaults.iter().map(|tier| tier.name_any()).collect();
-                names.sort();
-                Err(Refusal::SeveralDefaultTiers(names.join(", ")))
-            }
         }
     }
 

@@ -3,28 +3,14 @@
 use std::hash::Hash;
 use std::sync::Mutex;
 
-use kube::runtime::reflector;
-use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::operator::fake_api;
+use crate::operator::membership::Membership;
 use crate::operator::running::Running;
-use crate::operator::testdata::schedule;
+use crate::operator::testdata::{schedule, store};
 use crate::operator::unlisted::Unlisted;
-
-/// A cache that holds these objects.
-fn store<K>(objects: Vec<K>) -> Store<K>
-where
-    K: Resource<DynamicType: Hash + Eq + Default + Clone> + Clone + 'static,
-{
-    // A cache whose writer is gone answers all the same.
-    let (store, mut writer) = reflector::store();
-    for object in objects {
-        writer.apply_watcher_event(&Event::Apply(object));
-    }
-    store
-}
 
 /// A cache that holds objects of these names in the namespace.
 fn named<K>(names: &[&str]) -> Store<K>
@@ -52,8 +38,7 @@ async fn swept(
         (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     });
     let stores = Stores {
-        tiers: store(Vec::new()),
-        namespaces: store(Vec::new()),
+        membership: Membership { tiers: store(Vec::new()), namespaces: store(Vec::new()) },
         cron_jobs: named(cron_jobs),
         service_accounts: named(&["postern-sender"]),
         network_policies: named(&["postern-sender"]),

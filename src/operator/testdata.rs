@@ -1,9 +1,14 @@
 //! The schedule, tier and settings that the tests of the pure steps start from, as users write them.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource;
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::dereference::{Found, Run};
@@ -27,6 +32,18 @@ pub(super) fn tier() -> WebhookTier {
 
 pub(super) fn schedule() -> WebhookSchedule {
     read(include_str!("testdata/schedule.yaml"))
+}
+
+/// A cache that holds these objects. It answers although its writer is gone.
+pub(super) fn store<K>(objects: Vec<K>) -> Store<K>
+where
+    K: Resource<DynamicType: Hash + Eq + Default + Clone> + Clone + 'static,
+{
+    let mut writer = Writer::default();
+    for object in objects {
+        writer.apply_watcher_event(&Event::Apply(object));
+    }
+    writer.as_reader()
 }
 
 /// What the first sender of [`minute`] 0 says it started at.

@@ -202,6 +202,14 @@ pub fn validate(
     })
 }
 
+/// What in a tier can't be read, with the field's path.
+pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
+    rules::rules(tier, settings).err().map(|refusal| match refusal {
+        Refusal::TierInvalid { problem, .. } => problem,
+        other => other.to_string(),
+    })
+}
+
 /// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
 fn offset(uid: &str, spread: u32) -> u32 {
     let hash = digest(&SHA256, format!("postern.dev/offset\n{uid}").as_bytes());

@@ -4,11 +4,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use kube::{Api, Client, Resource};
@@ -22,6 +24,31 @@ use super::unlisted::Unlisted;
 
 /// Objects of a page of a listing: until they are pruned they are held whole.
 const PAGE: u32 = 100;
+
+/// What became of an object.
+pub(super) enum Change<K> {
+    /// It is there, and wasn't known.
+    Added,
+    /// It was this before.
+    From(Arc<K>),
+    /// It is no more.
+    Deleted,
+}
+
+impl<K> Change<K> {
+    /// What it was before, if it was there and is still.
+    pub(super) fn before(&self) -> Option<&K> {
+        match self {
+            Self::From(before) => Some(before),
+            Self::Added | Self::Deleted => None,
+        }
+    }
+
+    /// Whether it is no more.
+    pub(super) fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted)
+    }
+}
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
@@ -42,32 +69,32 @@ impl Watches {
         Self { client, namespaces, metrics, tasks: JoinSet::new(), unlisted: Unlisted::default() }
     }
 
-    /// Watches a kind that no namespace has. `on_touch` is called with each object that is there, changed or deleted,
-    /// and whether it was deleted.
-    pub(super) fn cluster<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
+    /// Watches a kind that no namespace has, into a cache. `on_touch` is called with each object that is there, changed or
+    /// deleted, once the cache says so, and with what became of it.
+    pub(super) fn cluster<K>(&mut self, cache: Writer<K>, on_touch: impl Fn(&K, Change<K>) + Send + 'static)
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(vec![Api::all(self.client.clone())], &config(), on_touch)
+        self.start(cache, vec![Api::all(self.client.clone())], &config(), on_touch);
     }
 
     /// Watches what tenants write.
-    pub(super) fn tenants<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
+    pub(super) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Store<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(self.apis(), &config(), on_touch)
+        self.start(Writer::default(), self.apis(), &config(), on_touch)
     }
 
-    /// Watches what carries Postern's label.
+    /// Watches what carries Postern's label. `on_touch` is told whether the object was deleted.
     pub(super) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-        self.start(self.apis(), &ours, on_touch)
+        self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
     }
 
     fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
@@ -79,14 +106,15 @@ impl Watches {
 
     fn start<K>(
         &mut self,
+        mut writer: Writer<K>,
         apis: Vec<Api<K>>,
         config: &watcher::Config,
-        on_touch: impl Fn(&K, bool) + Send + 'static,
+        on_touch: impl Fn(&K, Change<K>) + Send + 'static,
     ) -> Store<K>
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let (store, writer) = reflector::store();
+        let store = writer.as_reader();
         let watches = apis.into_iter().map(|api| {
             let namespace = api.namespace().map(str::to_owned);
             let (kind, metrics) = (K::kind(&()), self.metrics.clone());
@@ -98,19 +126,35 @@ impl Watches {
             });
             (namespace, events.boxed())
         });
-        let merged = merge(watches.collect(), store.clone(), self.unlisted.clone());
-        let mut seen = Box::pin(reflector::reflector(writer, merged));
+        let mut merged = Box::pin(merge(watches.collect(), store.clone(), self.unlisted.clone()));
         self.tasks.spawn(async move {
-            while let Some(event) = seen.next().await {
-                match event {
-                    Ok(Event::Apply(object) | Event::InitApply(object)) => on_touch(&object, false),
-                    Ok(Event::Delete(object)) => on_touch(&object, true),
-                    // What failed was logged, and the watch goes on.
-                    Ok(Event::Init | Event::InitDone) | Err(_) => {}
+            while let Some(event) = merged.next().await {
+                // What failed was logged, and the watch goes on.
+                if let Ok(event) = event {
+                    keep(event, &mut writer, &on_touch);
                 }
             }
         });
         store
+    }
+}
+
+/// Brings an event into the cache, and tells of it.
+fn keep<K>(event: Event<K>, cache: &mut Writer<K>, on_touch: &impl Fn(&K, Change<K>))
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let before = match &event {
+        Event::Apply(object) | Event::InitApply(object) => cache.as_reader().get(&ObjectRef::from_obj(object)),
+        Event::Delete(_) | Event::Init | Event::InitDone => None,
+    };
+    cache.apply_watcher_event(&event);
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            on_touch(&object, before.map_or(Change::Added, Change::From));
+        }
+        Event::Delete(object) => on_touch(&object, Change::Deleted),
+        Event::Init | Event::InitDone => {}
     }
 }
 

@@ -6,6 +6,7 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{WebhookSchedule, WebhookTier};
@@ -15,6 +16,8 @@ use crate::harness::{
     Cluster, LEADS, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on, usual_settings,
 };
 
+/// The least seconds between two writes of a tier's status.
+const PACE: i64 = 2;
 /// Long after Kubernetes and the operator have done what they do after a change.
 const IDLE_SECONDS: u64 = 20;
 
@@ -22,6 +25,7 @@ const IDLE_SECONDS: u64 = 20;
 struct Costed {
     cluster: Cluster,
     schedules: Api<WebhookSchedule>,
+    tiers: Api<WebhookTier>,
     _operator: OperatorProcess,
 }
 
@@ -35,13 +39,14 @@ fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Costed) 
             "spec": {"default": true, "minInterval": "1m", "maxSchedules": 1000, "maxDeliveriesPerHour": 6000},
         }))
         .unwrap();
-        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
+        let tiers = Api::all(cluster.client.clone());
+        tiers.create(&PostParams::default(), &tier).await.unwrap();
         let kubeconfig = cluster.operator_kubeconfig().await;
         let program = Path::new(env!("CARGO_BIN_EXE_postern"));
         let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
         operator.is(LEADS).await;
         let schedules = Api::namespaced(cluster.client.clone(), &namespace);
-        test(Costed { cluster, schedules, _operator: operator }).await;
+        test(Costed { cluster, schedules, tiers, _operator: operator }).await;
     });
 }
 
@@ -69,6 +74,12 @@ impl Costed {
         // What was changed last is told last: an operator that has dealt with it has heard of all before.
         self.make("last").await;
         self.all_ready().await;
+        eventually("the tier to count all schedules", async || {
+            let all = self.schedules.list(&ListParams::default()).await.unwrap().items.len();
+            let counted = self.tiers.get("default").await.unwrap().status.unwrap_or_default().schedules;
+            if usize::try_from(counted) == Ok(all) { Ok(()) } else { Err((counted, all)) }
+        })
+        .await;
     }
 
     async fn all_ready(&self) {
@@ -82,11 +93,28 @@ impl Costed {
     }
 
     /// The operator's writes since then for single schedules, refused ones too: not what leads, what people read, and what
-    /// a namespace has once.
+    /// a namespace or a tier has once.
     fn writes(&self, since: usize) -> Vec<Request> {
-        let not_counted = ["leases", "events", "serviceaccounts", "networkpolicies"];
+        let not_counted = ["leases", "events", "serviceaccounts", "networkpolicies", "webhooktiers/status"];
         let all = self.cluster.requests_of(OPERATOR, since).into_iter();
         all.filter(|request| request.writes() && !not_counted.contains(&request.resource.as_str())).collect()
+    }
+
+    /// The tier's status was written since then, and at its pace however many schedules came: one write for each time that
+    /// passed, one at the beginning, and one since the log's clock is not the operator's.
+    fn assert_tier_was_written_at_its_pace(&self, since: usize) {
+        let all = self.cluster.requests_of(OPERATOR, since);
+        let writes: Vec<_> = all.iter().filter(|it| it.writes() && it.resource == "webhooktiers/status").collect();
+        let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
+            panic!("it was not written");
+        };
+        let time = |request: &Request| request.answered.parse::<Timestamp>().unwrap();
+        let passed = time(last).duration_since(time(first)).as_secs() / PACE;
+        assert!(
+            i64::try_from(writes.len()).unwrap() <= passed + 2,
+            "{} writes, with time for {passed} after the first",
+            writes.len()
+        );
     }
 
     /// All that the operator ever asked for was allowed, and none of it was about Secrets.
@@ -134,6 +162,7 @@ fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for() {
             assert!(matches!(of_it.len(), 1..=2), "{name}: {of_it:#?}");
         }
         assert!(writes.len() <= 2 * 21, "{:#?}", counted(&writes));
+        costed.assert_tier_was_written_at_its_pace(since);
         costed.assert_modest();
     });
 }
@@ -155,6 +184,7 @@ fn at_rest_nothing_is_written_or_listed() {
         // Two for each schedule, what came late included.
         let writes = costed.writes(0);
         assert!(writes.len() <= 2 * 201, "{:#?}", counted(&writes));
+        costed.assert_tier_was_written_at_its_pace(0);
         costed.assert_modest();
     });
 }

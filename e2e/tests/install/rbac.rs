@@ -69,6 +69,7 @@ fn with_watched_namespaces_only_what_no_role_can_give_is_given_for_the_whole_clu
         "authorization.k8s.io/subjectaccessreviews create",
         "postern.dev/webhooktiers list",
         "postern.dev/webhooktiers watch",
+        "postern.dev/webhooktiers/status update",
     ];
     assert_eq!(cluster, expected.map(String::from).into());
 

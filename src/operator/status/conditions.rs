@@ -1,12 +1,13 @@
 //! The conditions of a schedule, as kstatus has them: `kubectl wait` and Argo CD look at `Ready`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
 use super::{Pause, Progress, pause};
 use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
 use crate::operator::apply::ApplyError;
+use crate::operator::fact::Fact;
 use crate::operator::pace::Made;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
@@ -29,33 +30,6 @@ pub(super) fn conditions(
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
-}
-
-/// A condition before it is compared with the one that stands.
-struct Fact {
-    kind: &'static str,
-    status: &'static str,
-    reason: String,
-    message: String,
-}
-
-impl Fact {
-    fn new(kind: &'static str, status: &'static str, reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, status, reason: reason.into(), message: message.into() }
-    }
-
-    /// The time of the last transition is that of the last change of the condition's status.
-    fn condition(self, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
-        let unchanged = old.iter().find(|old| old.type_ == self.kind && old.status == self.status);
-        Condition {
-            type_: self.kind.into(),
-            status: self.status.into(),
-            reason: self.reason,
-            message: self.message,
-            observed_generation: generation,
-            last_transition_time: unchanged.map_or(Time(now), |old| old.last_transition_time.clone()),
-        }
-    }
 }
 
 fn accepted(progress: &Progress<'_>) -> Fact {

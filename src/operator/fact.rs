@@ -1,0 +1,36 @@
+//! A fact about an object, and the condition that it becomes, as kstatus has them.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+/// A condition before it is compared with the one that stands.
+pub(super) struct Fact {
+    pub(super) kind: &'static str,
+    pub(super) status: &'static str,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+impl Fact {
+    pub(super) fn new(
+        kind: &'static str,
+        status: &'static str,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, status, reason: reason.into(), message: message.into() }
+    }
+
+    /// The time of the last transition is that of the last change of the condition's status.
+    pub(super) fn condition(self, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
+        let unchanged = old.iter().find(|old| old.type_ == self.kind && old.status == self.status);
+        Condition {
+            type_: self.kind.into(),
+            status: self.status.into(),
+            reason: self.reason,
+            message: self.message,
+            observed_generation: generation,
+            last_transition_time: unchanged.map_or(Time(now), |old| old.last_transition_time.clone()),
+        }
+    }
+}
