@@ -52,4 +52,4 @@ mod testdata;
 pub use controller::run as run_controllers;
 pub use crd_check::CrdError;
 pub use leader::LeaseLost;
-pub use readiness::Readiness;
+pub use readiness::{Readiness, Step};

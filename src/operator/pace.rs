@@ -82,7 +82,8 @@ impl<'a> Pace<'a> {
             zone: &valid.zone,
             deadline: valid.starting_deadline_seconds.into(),
             min_interval: valid.min_interval,
-            last: last(schedule, found.cron_job.as_deref(), runs),
+            // Caches may not show yet what was triggered a moment ago.
+            last: last(schedule, found.cron_job.as_deref(), runs).max(found.share.last),
             not_before: found.share.not_before,
             child: child(valid, schedule, found.cron_job.as_deref(), now),
         }

@@ -29,6 +29,8 @@ pub struct Share {
     pub older_per_hour: u32,
     /// How close its own deliveries get; `None` when its expression can't be read or never fires.
     pub tightest: Option<Tightest>,
+    /// Its last delivery that this operator knows of.
+    pub last: Option<i64>,
     /// When its first delivery may be, at the earliest.
     pub not_before: Option<i64>,
     /// When the namespace has room in its hour for one delivery more; `None` when the schedules take all of it.
@@ -93,6 +95,7 @@ impl Quotas {
 
     /// Notes that a delivery was triggered.
     pub(super) fn triggered(&self, schedule: &WebhookSchedule, now: i64) {
+        self.delivered(schedule, Some(now));
         self.with(schedule, |namespace| {
             namespace.given_up.push((1, now + HOUR));
             Vec::new()
@@ -103,7 +106,7 @@ impl Quotas {
     pub(super) fn delivered(&self, schedule: &WebhookSchedule, last: Option<i64>) {
         self.with(schedule, |namespace| {
             if let Some(member) = namespace.schedules.get_mut(&Age::of(schedule)) {
-                member.last = last;
+                member.last = member.last.max(last);
             }
             Vec::new()
         });
@@ -245,7 +248,7 @@ impl Namespace {
             self.settle(now);
         }
         let Some(member) = self.schedules.get(age) else { return Share::default() };
-        let (rank, older_per_hour) = member.place;
+        let ((rank, older_per_hour), last) = (member.place, member.last);
         let not_before = match member.flow {
             Flow::Since(_) => None,
             Flow::Waits(after) => {
@@ -254,7 +257,7 @@ impl Namespace {
             }
         };
         let room_at = self.room_at(1, limits, now);
-        let share = Share { rank, older_per_hour, tightest: member.tightest, not_before, room_at };
+        let share = Share { rank, older_per_hour, tightest: member.tightest, last, not_before, room_at };
         if let Some(Member { flow: flow @ Flow::Waits(_), takes: 1.., .. }) = self.schedules.get_mut(age)
             && not_before.is_none()
         {

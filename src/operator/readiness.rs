@@ -10,7 +10,7 @@ pub struct Readiness(Arc<AtomicU8>);
 /// The steps, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Step {
+pub enum Step {
     /// The API server has not been heard of, or its CRDs are too old.
     Starting,
     /// Another process leads.
@@ -37,7 +37,9 @@ impl Readiness {
         self.reach(Step::Leading);
     }
 
-    pub(super) fn step(&self) -> Step {
+    /// The step that was reached last.
+    #[must_use]
+    pub fn step(&self) -> Step {
         match self.0.load(Ordering::Relaxed) {
             0 => Step::Starting,
             1 => Step::Standby,

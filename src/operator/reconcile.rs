@@ -26,6 +26,8 @@ use super::validate::{Valid, validate};
 use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
+/// The wait for a time that has come already.
+const SOON: Duration = Duration::from_secs(1);
 /// How long a watch may take to tell of a CronJob that was made, before it is looked for again.
 const LATE: Duration = Duration::from_secs(1);
 
@@ -110,7 +112,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     if is_new && valid.is_ok() && applied.is_ok() {
         written.note_made(&schedule);
     }
-    if record.trigger.is_some() {
+    if record.trigger.is_some() && applied.is_ok() {
         stores.quotas.triggered(&schedule, now.as_second());
     }
     // status: one write, if it changed
@@ -167,10 +169,9 @@ async fn confirm(
 fn wake(status: &WebhookScheduleStatus, record: &Record, now: Timestamp) -> Action {
     let due = status.next_delivery_time.as_ref().map(|next| next.0);
     let times = due.into_iter().map(Timestamp::as_second).chain(record.open_until);
-    let seconds = times.map(|time| time - now.as_second()).min();
-    seconds.map_or_else(Action::await_change, |seconds| {
-        Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or_default() + 1))
-    })
+    let Some(first) = times.min() else { return Action::await_change() };
+    let wait = u64::try_from(first.saturating_mul(1_000).saturating_sub(now.as_millisecond())).unwrap_or_default();
+    Action::requeue(if wait == 0 { SOON } else { Duration::from_millis(wait) })
 }
 
 async fn apply(

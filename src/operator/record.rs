@@ -86,27 +86,30 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         }
     }
 
-    let mut pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs, now_seconds));
+    let pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs, now_seconds));
     let asked = valid.and_then(|_| Trigger::of(schedule, now));
     let is_made = |trigger: &Trigger| runs.iter().any(|(_, due)| due.id == trigger.id);
     let made = asked.as_ref().zip(pace.as_ref()).map(|(trigger, pace)| {
         if is_made(trigger) { Made::Now } else { pace.triggered(found.share.room_at, now_seconds) }
     });
     let trigger = asked.filter(|_| made == Some(Made::Now));
-    if let Some(pace) = pace.as_mut().filter(|_| trigger.is_some()) {
-        pace.last = Some(now_seconds);
-    }
     let trigger_waits = made.filter(|_| trigger.is_none());
-    let held_until = pace.as_ref().and_then(|pace| {
+    let last = pace.as_ref().and_then(|pace| pace.last);
+    let held_until = pace.and_then(|pace| {
         let in_the_way = |at: &i64| pace.is_in_the_way(*at, now_seconds);
-        pace.held_until(now_seconds).or(trigger_waits.and_then(Made::at).filter(in_the_way))
+        let before_it = trigger_waits.and_then(Made::at).filter(in_the_way);
+        Pace { last: trigger.as_ref().map_or(last, |_| Some(now_seconds)), ..pace }
+            .held_until(now_seconds)
+            .or(before_it)
     });
     let stays_paused = trigger.is_none() && old.paused_generation == generation;
     let was_paused = old.paused_generation.filter(|_| stays_paused);
-    let was_held = old.held_until.is_some();
-    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && !was_held);
+    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && held_until.is_none());
     let account = due_at_all.and_then(|valid| {
-        let since = old.accounted_until.as_ref().filter(|_| old.observed_generation == generation)?.0.as_second();
+        // It was held until a due time.
+        let released = old.held_until.as_ref().map(|until| until.0.as_second() - 1);
+        let since = released.or_else(|| Some(old.accounted_until.as_ref()?.0.as_second()));
+        let since = since.filter(|_| old.observed_generation == generation)?;
         Some(match found.cron_job.as_deref() {
             Some(cron_job) => due_times(valid, schedule, &runs, kept, cron_job, since).account(now_seconds),
             // Without it, nothing is known of its Jobs.
@@ -131,7 +134,7 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
         open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
         held_until,
-        last: pace.and_then(|pace| pace.last),
+        last,
         paused_generation: if asked_to_stop { generation } else { was_paused },
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,

@@ -5,14 +5,15 @@ use std::thread::JoinHandle;
 
 use postern::operator::metrics::Metrics;
 use postern::operator::settings::Settings;
-use postern::operator::{self, Readiness};
+use postern::operator::{self, Readiness, Step};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Cluster, Network};
+use super::{Cluster, Network, eventually};
 
 /// An operator in a thread of its own, in the node's network.
 pub struct Operator {
+    readiness: Readiness,
     stop: Option<oneshot::Sender<()>>,
     kill: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -31,15 +32,26 @@ impl Operator {
         let (stop, stopped) = oneshot::channel::<()>();
         let (kill, killed) = oneshot::channel::<()>();
         let dir = cluster.dir.clone();
+        let readiness = Readiness::default();
+        let ready = readiness.clone();
         let thread = Network::of_node(cluster.pid).spawn(move || async move {
             let client = super::cluster::client(&dir, "admin").await;
             let stop = async { stopped.await.unwrap_or_default() };
             tokio::select! {
-                () = operator::run_controllers(client, settings, Metrics::new(), Readiness::default(), stop) => {}
+                () = operator::run_controllers(client, settings, Metrics::new(), ready, stop) => {}
                 _ = killed => {}
             }
         });
-        Self { stop: Some(stop), kill: Some(kill), thread: Some(thread) }
+        Self { readiness, stop: Some(stop), kill: Some(kill), thread: Some(thread) }
+    }
+
+    /// Waits until it knows the cluster: what is made from then on is new to it.
+    pub async fn knows_the_cluster(&self) {
+        eventually("the operator's caches", async || match self.readiness.step() {
+            Step::Leading => Ok(()),
+            other => Err(other),
+        })
+        .await;
     }
 
     /// Tells it to end, and waits until it has.

@@ -56,6 +56,7 @@ impl Tenant {
         tenant.make_tier(json!({})).await;
         tenant.set_tier(&tenant.namespace).await;
         tenant.start_operator();
+        tenant.operator.as_ref().unwrap().knows_the_cluster().await;
         tenant
     }
 
