@@ -4,9 +4,9 @@
 //! when it is resumed (it makes up for the last time that it missed), and about a delivery that was triggered. Then it stays
 //! suspended, until a due time that is far enough from the last delivery.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::dereference::{Found, Run};
@@ -85,7 +85,7 @@ impl<'a> Pace<'a> {
             // Caches may not show yet what was triggered a moment ago.
             last: last(schedule, found.cron_job.as_deref(), runs).max(found.share.last),
             not_before: found.share.not_before,
-            child: child(valid, schedule, found.cron_job.as_deref(), now),
+            child: child(valid, schedule, found.cron_job.as_deref(), runs, now),
         }
     }
 
@@ -136,10 +136,10 @@ impl<'a> Pace<'a> {
         self.after_last().max(self.not_before.unwrap_or(i64::MIN))
     }
 
-    /// The last time that was due, has not begun, and still may.
+    /// The last time that was due, has not begun, and still may: the controller knows nothing of what was triggered.
     fn late(&self, now: i64) -> Option<i64> {
         let (Child::Runs(since) | Child::Stands(since)) = self.child else { return None };
-        let from = since.max(now - self.deadline).max(self.last.unwrap_or(i64::MIN));
+        let from = since.max(now - self.deadline);
         self.due_after(from).take_while(|time| *time <= now).last()
     }
 
@@ -148,15 +148,67 @@ impl<'a> Pace<'a> {
     }
 
     fn due_after(&self, time: i64) -> impl Iterator<Item = i64> {
-        let from = Timestamp::from_second(time).ok();
-        from.into_iter().flat_map(|from| self.expression.upcoming(self.zone, from)).map(Timestamp::as_second)
+        let from = jiff::Timestamp::from_second(time).ok();
+        from.into_iter().flat_map(|from| self.expression.upcoming(self.zone, from)).map(jiff::Timestamp::as_second)
     }
 }
 
-fn child(valid: &Valid, schedule: &WebhookSchedule, cron_job: Option<&CronJob>, now: i64) -> Child {
+/// What is to come of a schedule, by the pace that it may have.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Its last delivery.
+    pub(super) last: Option<i64>,
+    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    pub(super) held_until: Option<i64>,
+    /// The delivery that is to be made at once.
+    pub(super) trigger: Option<Trigger>,
+    /// When the one that is asked for is made, if it is not at once.
+    pub(super) trigger_waits: Option<Made>,
+}
+
+/// Plans a schedule's next deliveries.
+pub(super) fn plan(
+    valid: &Valid,
+    schedule: &WebhookSchedule,
+    found: &Found,
+    runs: &[(&Run, Due)],
+    now: Timestamp,
+) -> Plan {
+    let seconds = now.as_second();
+    let pace = Pace::of(valid, schedule, found, runs, seconds);
+    let last = pace.last;
+    let Some(asked) = Trigger::of(schedule, now) else {
+        return Plan { last, held_until: pace.held_until(seconds), ..Plan::default() };
+    };
+    // Its Job is there, and the status could not be written.
+    if runs.iter().any(|(_, due)| due.id == asked.id) {
+        return Plan { last, held_until: pace.held_until(seconds), trigger: Some(asked), trigger_waits: None };
+    }
+    match pace.triggered(found.share.room_at, seconds) {
+        Made::Now => {
+            let then = Pace { last: Some(seconds), ..pace };
+            Plan { last, held_until: then.held_until(seconds), trigger: Some(asked), trigger_waits: None }
+        }
+        waits => {
+            let in_the_way = |at: &i64| pace.is_in_the_way(*at, seconds);
+            let held_until = pace.held_until(seconds).or_else(|| waits.at().filter(in_the_way));
+            Plan { last, held_until, trigger: None, trigger_waits: Some(waits) }
+        }
+    }
+}
+
+fn child(
+    valid: &Valid,
+    schedule: &WebhookSchedule,
+    cron_job: Option<&CronJob>,
+    runs: &[(&Run, Due)],
+    now: i64,
+) -> Child {
     let Some(cron_job) = cron_job else { return Child::Missing };
     let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
-    let since = last_scheduled(cron_job).map_or(made, |last| last.max(made));
+    // Its Job may be seen before its status is.
+    let begun = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).map(|(_, due)| due.time);
+    let since = begun.chain(last_scheduled(cron_job)).fold(made, i64::max);
     let spec = &cron_job.spec;
     let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
     // One that is held and runs was resumed by somebody else.

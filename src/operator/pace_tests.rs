@@ -138,12 +138,20 @@ fn a_cron_job_that_is_held_stays_so_whoever_resumes_it() {
     let cron_job: CronJob =
         serde_json::from_value(json!({"metadata": {"creationTimestamp": minute(0)}, "spec": spec})).unwrap();
     let now = |minutes| minute(minutes).as_second();
-    assert_eq!(child(&valid, &schedule, Some(&cron_job), now(1)), Child::Runs(now(0)));
+    assert_eq!(child(&valid, &schedule, Some(&cron_job), &[], now(1)), Child::Runs(now(0)));
     schedule.status = serde_json::from_value(json!({"heldUntil": minute(5)})).unwrap();
-    assert_eq!(child(&valid, &schedule, Some(&cron_job), now(4)), Child::Stands(now(0)));
+    assert_eq!(child(&valid, &schedule, Some(&cron_job), &[], now(4)), Child::Stands(now(0)));
     assert_eq!(
-        child(&valid, &schedule, Some(&cron_job), now(5)),
+        child(&valid, &schedule, Some(&cron_job), &[], now(5)),
         Child::Runs(now(0)),
         "the status could not be written"
     );
+}
+
+#[test]
+fn after_a_trigger_in_its_place_a_due_time_is_not_made_up_for() {
+    // 9:15 was due while a trigger of 9:15 was made.
+    let case = Case { last: Some(at(9, 15)), ..Case::new("*/15 * * * *", Child::Stands(at(9, 0))) };
+    assert_eq!(case.held_until(at(9, 15) + 2), Some(at(9, 30)));
+    assert_eq!(case.held_until(at(9, 30)), None);
 }

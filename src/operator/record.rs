@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::dereference::{Found, Run};
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
-use super::pace::{Made, Pace};
+use super::pace::{Made, Plan, plan};
 use super::trigger::Trigger;
 use super::validate::Valid;
 use crate::api::{
@@ -86,22 +86,8 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         }
     }
 
-    let pace = valid.map(|valid| Pace::of(valid, schedule, found, &runs, now_seconds));
-    let asked = valid.and_then(|_| Trigger::of(schedule, now));
-    let is_made = |trigger: &Trigger| runs.iter().any(|(_, due)| due.id == trigger.id);
-    let made = asked.as_ref().zip(pace.as_ref()).map(|(trigger, pace)| {
-        if is_made(trigger) { Made::Now } else { pace.triggered(found.share.room_at, now_seconds) }
-    });
-    let trigger = asked.filter(|_| made == Some(Made::Now));
-    let trigger_waits = made.filter(|_| trigger.is_none());
-    let last = pace.as_ref().and_then(|pace| pace.last);
-    let held_until = pace.and_then(|pace| {
-        let in_the_way = |at: &i64| pace.is_in_the_way(*at, now_seconds);
-        let before_it = trigger_waits.and_then(Made::at).filter(in_the_way);
-        Pace { last: trigger.as_ref().map_or(last, |_| Some(now_seconds)), ..pace }
-            .held_until(now_seconds)
-            .or(before_it)
-    });
+    let plan = valid.map(|valid| plan(valid, schedule, found, &runs, now)).unwrap_or_default();
+    let Plan { last, held_until, trigger, trigger_waits } = plan;
     let stays_paused = trigger.is_none() && old.paused_generation == generation;
     let was_paused = old.paused_generation.filter(|_| stays_paused);
     let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && held_until.is_none());
@@ -167,12 +153,8 @@ fn due_times<'a>(
     cron_job: &CronJob,
     accounted_until: i64,
 ) -> DueTimes<'a> {
-    let uid = schedule.uid().unwrap_or_default();
-    let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries).filter_map(|delivery| {
-        let time = delivery.scheduled_time.as_ref()?.0.as_second();
-        // One that was triggered at the very time is another.
-        (id_of(&uid, time)?.as_str() == delivery.id.as_ref()?).then_some(time)
-    });
+    let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
+    let recorded = recorded.filter_map(|delivery| Some(delivery.scheduled_time.as_ref()?.0.as_second()));
     let last_begun = cron_job.status.as_ref().and_then(|status| status.last_schedule_time.as_ref());
     let scheduled = || runs.iter().filter(|(run, _)| !Trigger::made(&run.job));
     let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;

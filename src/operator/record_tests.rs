@@ -183,22 +183,6 @@ fn a_time_that_the_controller_began_is_not_missed_though_its_job_is_not_seen() {
 }
 
 #[test]
-fn a_delivery_that_was_triggered_at_a_due_time_hides_no_missed_one() {
-    let mut life = Life::new(json!({}));
-    life.see(0, Vec::new());
-    let mut triggered = ended(1, Delivered, Reason::Delivered);
-    let at = minute(1).to_string();
-    let annotations = [("trigger", "now"), ("triggered-at", &at), ("delivery-id", "msg_1")];
-    let annotations = annotations.map(|(name, value)| (format!("postern.dev/{name}"), value.to_owned()));
-    Arc::make_mut(&mut triggered.job).metadata.annotations = Some(annotations.into());
-    life.see(1, vec![copy(&triggered)]);
-    assert_eq!(reasons(&life.see(2, Vec::new()).new), ["DeadlineMissed"], "it is recorded");
-    life.status().recent_deliveries.clear();
-    life.status().accounted_until = Some(Time(minute(0)));
-    assert!(reasons(&life.see(2, vec![triggered]).new).contains(&"DeadlineMissed"), "its Job is there");
-}
-
-#[test]
 fn a_job_that_is_gone_may_have_been_removed_when_as_many_later_ones_are_kept() {
     let gone = || Run { is_gone: true, ..run(0, json!({}), Vec::new()) };
     let later = |most| (1..most).map(|due| run(due, failed_at(due), vec![said(Failed, Reason::ReceiverError)]));
