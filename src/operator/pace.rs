@@ -31,6 +31,8 @@ pub(super) struct Pace<'a> {
     pub(super) min_interval: i64,
     /// The last delivery.
     pub(super) last: Option<i64>,
+    /// The last one that was triggered.
+    pub(super) last_triggered: Option<i64>,
     /// When the first may be.
     pub(super) not_before: Option<i64>,
     pub(super) child: Child,
@@ -77,13 +79,15 @@ impl<'a> Pace<'a> {
         runs: &[(&Run, Due)],
         now: i64,
     ) -> Self {
+        // Caches may not show yet what was triggered a moment ago.
+        let last_triggered = last_triggered(schedule, runs).max(found.share.last_triggered);
         Self {
             expression: &valid.expression,
             zone: &valid.zone,
             deadline: valid.starting_deadline_seconds.into(),
             min_interval: valid.min_interval,
-            // Caches may not show yet what was triggered a moment ago.
-            last: last(schedule, found.cron_job.as_deref(), runs).max(found.share.last),
+            last: last(schedule, found.cron_job.as_deref(), runs).max(last_triggered),
+            last_triggered,
             not_before: found.share.not_before,
             child: child(valid, schedule, found.cron_job.as_deref(), runs, now),
         }
@@ -93,7 +97,8 @@ impl<'a> Pace<'a> {
     pub(super) fn held_until(&self, now: i64) -> Option<i64> {
         let next = self.next(now)?;
         let may_start = match (self.child, self.late(now)) {
-            (Child::Runs(_), late) => late.unwrap_or(next) >= self.after_last(),
+            // However late the controller is, it keeps the gaps between due times; only a trigger can get in between.
+            (Child::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
             (_, None) => next >= self.earliest(),
             (_, Some(late)) if now - late <= PROMPT => late >= self.earliest(),
             (_, Some(_)) => now >= self.earliest() && next >= now + self.min_interval.max(HOUR),
@@ -114,7 +119,7 @@ impl<'a> Pace<'a> {
             && coming <= now + PROMPT
             && self.is_too_close(at, coming)
         {
-            return Made::After(coming + PROMPT);
+            return Made::After(coming.max(now) + PROMPT);
         }
         if at <= now { Made::Now } else { Made::At(Some(at)) }
     }
@@ -128,12 +133,12 @@ impl<'a> Pace<'a> {
         (at - other).abs() < self.min_interval
     }
 
-    fn after_last(&self) -> i64 {
-        self.last.map_or(i64::MIN, |last| last + self.min_interval)
+    fn after(&self, delivery: Option<i64>) -> i64 {
+        delivery.map_or(i64::MIN, |time| time + self.min_interval)
     }
 
     fn earliest(&self) -> i64 {
-        self.after_last().max(self.not_before.unwrap_or(i64::MIN))
+        self.after(self.last).max(self.not_before.unwrap_or(i64::MIN))
     }
 
     /// The last time that was due, has not begun, and still may: the controller knows nothing of what was triggered.
@@ -186,7 +191,7 @@ pub(super) fn plan(
     }
     match pace.triggered(found.share.room_at, seconds) {
         Made::Now => {
-            let then = Pace { last: Some(seconds), ..pace };
+            let then = Pace { last: Some(seconds), last_triggered: Some(seconds), ..pace };
             Plan { last, held_until: then.held_until(seconds), trigger: Some(asked), trigger_waits: None }
         }
         waits => {
@@ -224,16 +229,21 @@ fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
 /// The last delivery, by all that tells of one.
 fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, Due)]) -> Option<i64> {
     let seen = runs.iter().map(|(run, due)| match made_at(&run.job) {
-        Some(made) if made > due.time + PROMPT && !Trigger::made(&run.job) => made,
+        Some(made) if made > due.time + PROMPT => made,
         _ => due.time,
     });
     let status = schedule.status.as_ref();
     let recorded = status.into_iter().flat_map(|status| &status.recent_deliveries);
     let recorded = recorded.filter(|delivery| delivery.outcome != DeliveryOutcome::NotRun);
     let recorded = recorded.filter_map(|delivery| delivery.scheduled_time.as_ref());
-    let triggered = status.and_then(|status| status.last_trigger.as_ref()).map(|trigger| &trigger.time);
-    let told = recorded.chain(triggered).map(|time| time.0.as_second());
-    seen.chain(told).chain(cron_job.and_then(last_scheduled)).max()
+    seen.chain(recorded.map(|time| time.0.as_second())).chain(cron_job.and_then(last_scheduled)).max()
+}
+
+fn last_triggered(schedule: &WebhookSchedule, runs: &[(&Run, Due)]) -> Option<i64> {
+    let told = schedule.status.as_ref().and_then(|status| status.last_trigger.as_ref());
+    let told = told.map(|trigger| trigger.time.0.as_second());
+    let seen = runs.iter().filter(|(run, _)| Trigger::made(&run.job)).map(|(_, due)| due.time);
+    seen.chain(told).max()
 }
 
 #[cfg(test)]

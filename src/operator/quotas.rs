@@ -29,8 +29,8 @@ pub struct Share {
     pub older_per_hour: u32,
     /// How close its own deliveries get; `None` when its expression can't be read or never fires.
     pub tightest: Option<Tightest>,
-    /// Its last delivery that this operator knows of.
-    pub last: Option<i64>,
+    /// Its last delivery that this operator triggered.
+    pub last_triggered: Option<i64>,
     /// When its first delivery may be, at the earliest.
     pub not_before: Option<i64>,
     /// When the namespace has room in its hour for one delivery more; `None` when the schedules take all of it.
@@ -95,9 +95,12 @@ impl Quotas {
 
     /// Notes that a delivery was triggered.
     pub(super) fn triggered(&self, schedule: &WebhookSchedule, now: i64) {
-        self.delivered(schedule, Some(now));
         self.with(schedule, |namespace| {
             namespace.given_up.push((1, now + HOUR));
+            if let Some(member) = namespace.schedules.get_mut(&Age::of(schedule)) {
+                member.last = member.last.max(Some(now));
+                member.last_triggered = Some(now);
+            }
             Vec::new()
         });
     }
@@ -171,6 +174,8 @@ struct Member {
     flow: Flow,
     /// When it delivered last.
     last: Option<i64>,
+    /// When it was triggered last.
+    last_triggered: Option<i64>,
 }
 
 /// Whether a schedule may deliver by its expression.
@@ -227,7 +232,10 @@ impl Namespace {
                 false if schedule.status.is_none() => Flow::Waits(Some(now)),
                 false => Flow::Since(now - HOUR),
             };
-            self.schedules.insert(age, Member { name, asked, tightest, takes: 0, place: (0, 0), flow, last: None });
+            self.schedules.insert(
+                age,
+                Member { name, asked, tightest, takes: 0, place: (0, 0), flow, last: None, last_triggered: None },
+            );
         }
         self.settle(now)
     }
@@ -248,7 +256,7 @@ impl Namespace {
             self.settle(now);
         }
         let Some(member) = self.schedules.get(age) else { return Share::default() };
-        let ((rank, older_per_hour), last) = (member.place, member.last);
+        let ((rank, older_per_hour), last_triggered) = (member.place, member.last_triggered);
         let not_before = match member.flow {
             Flow::Since(_) => None,
             Flow::Waits(after) => {
@@ -257,7 +265,7 @@ impl Namespace {
             }
         };
         let room_at = self.room_at(1, limits, now);
-        let share = Share { rank, older_per_hour, tightest: member.tightest, last, not_before, room_at };
+        let share = Share { rank, older_per_hour, tightest: member.tightest, last_triggered, not_before, room_at };
         if let Some(Member { flow: flow @ Flow::Waits(_), takes: 1.., .. }) = self.schedules.get_mut(age)
             && not_before.is_none()
         {

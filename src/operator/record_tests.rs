@@ -305,6 +305,6 @@ fn a_trigger_that_no_cache_shows_yet_counts() {
     let mut life = Life::new(json!({"schedule": "0 * * * *"}));
     life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "again".into())].into());
     let mut found = found(Vec::new());
-    found.share.last = Some(minute(0).as_second());
+    found.share.last_triggered = Some(minute(0).as_second());
     assert_eq!(life.see_found(0, &found).trigger_waits, Some(Made::At(Some(minute(1).as_second()))));
 }
