@@ -5,37 +5,38 @@ use jiff::tz::TimeZone;
 
 use super::Expression;
 
-/// From close to far, as people write them.
-const USUAL: [&str; 22] = [
-    "* * * * *",
-    "*/2 * * * *",
-    "*/3 * * * *",
-    "*/4 * * * *",
-    "*/5 * * * *",
-    "*/6 * * * *",
-    "*/10 * * * *",
-    "*/12 * * * *",
-    "*/15 * * * *",
-    "*/20 * * * *",
-    "*/30 * * * *",
-    "0 * * * *",
-    "0 */2 * * *",
-    "0 */3 * * *",
-    "0 */4 * * *",
-    "0 */6 * * *",
-    "0 */8 * * *",
-    "0 */12 * * *",
-    "0 0 * * *",
-    "0 0 * * 0",
-    "0 0 1 * *",
-    "0 0 1 1 *",
+/// As people write them, from close to far, with the seconds between two where no clock is changed.
+const USUAL: [(&str, u64); 22] = [
+    ("* * * * *", 60),
+    ("*/2 * * * *", 120),
+    ("*/3 * * * *", 180),
+    ("*/4 * * * *", 240),
+    ("*/5 * * * *", 300),
+    ("*/6 * * * *", 360),
+    ("*/10 * * * *", 600),
+    ("*/12 * * * *", 720),
+    ("*/15 * * * *", 900),
+    ("*/20 * * * *", 1_200),
+    ("*/30 * * * *", 1_800),
+    ("0 * * * *", 3_600),
+    ("0 */2 * * *", 7_200),
+    ("0 */3 * * *", 10_800),
+    ("0 */4 * * *", 14_400),
+    ("0 */6 * * *", 21_600),
+    ("0 */8 * * *", 28_800),
+    ("0 */12 * * *", 43_200),
+    ("0 0 * * *", 86_400),
+    ("0 0 * * 0", 604_800),
+    ("0 0 1 * *", 2_419_200),
+    ("0 0 1 1 *", 31_536_000),
 ];
 
 /// The first of the usual schedules whose deliveries never come closer than so many seconds in `zone`, from `from` on.
 /// `None` when even a yearly one does.
 #[must_use]
 pub fn closest_usual(min_gap_seconds: u64, zone: &TimeZone, from: Timestamp) -> Option<&'static str> {
-    USUAL.into_iter().find(|text| {
+    let far_enough = USUAL.into_iter().filter(|(_, gap)| *gap >= min_gap_seconds);
+    far_enough.map(|(text, _)| text).find(|text| {
         let tightest = Expression::parse(text, None).ok().and_then(|expression| expression.tightest(zone, from));
         tightest.is_some_and(|tightest| tightest.min_gap_seconds >= min_gap_seconds)
     })
@@ -62,6 +63,15 @@ mod tests {
         assert_eq!(closest(901, "UTC"), Some("*/20 * * * *"));
         assert_eq!(closest(86_400, "UTC"), Some("0 0 * * *"));
         assert_eq!(closest(366 * 86_400, "UTC"), None);
+    }
+
+    #[test]
+    fn knows_the_gap_of_each_where_no_clock_is_changed() {
+        let zone = time_zone("UTC").unwrap();
+        for (text, gap) in USUAL {
+            let tightest = Expression::parse(text, None).unwrap().tightest(&zone, Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(tightest.min_gap_seconds, gap, "{text}");
+        }
     }
 
     #[test]

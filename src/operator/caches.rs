@@ -110,9 +110,12 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     });
     let q = queues.clone();
     let cron_jobs = watches.ours(move |cron_job: &CronJob, is_deleted| {
-        q.reconcile(owner_of(cron_job));
         if is_deleted || is_orphan(cron_job) {
             q.sweep(namespace_of(cron_job));
+        }
+        // An orphan is in the way until it is deleted.
+        if is_deleted || !is_orphan(cron_job) {
+            q.reconcile(owner_of(cron_job).into_iter().chain(schedule_of(cron_job)));
         }
     });
     let q = queues.clone();

@@ -74,21 +74,24 @@ impl Stores {
         namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     }
 
-    /// Collects what exists for a schedule.
-    pub(super) fn dereference(&self, schedule: &WebhookSchedule, now: i64) -> Found {
+    /// Collects what exists for a schedule; `None` while it is just becoming known.
+    pub(super) fn dereference(&self, schedule: &WebhookSchedule, now: i64) -> Option<Found> {
         let name = schedule.name_any();
         let namespace = schedule.namespace().unwrap_or_default();
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
         let tier = self.membership.tier(&namespace);
-        let share = |tier: &Arc<WebhookTier>| self.quotas.share(schedule, (&tier.spec).into(), now);
-        Found {
-            share: tier.as_ref().map(share).unwrap_or_default(),
+        let share = match &tier {
+            Ok(tier) => self.quotas.share(schedule, (&tier.spec).into(), now)?,
+            Err(_) => Share::default(),
+        };
+        Some(Found {
+            share,
             tier,
             runs: cron_job.as_deref().map(|cron_job| self.runs(schedule, cron_job, &namespace)).unwrap_or_default(),
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
-        }
+        })
     }
 
     fn runs(&self, schedule: &WebhookSchedule, cron_job: &CronJob, namespace: &str) -> Vec<Run> {

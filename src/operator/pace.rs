@@ -13,11 +13,14 @@ use super::dereference::{Found, Run};
 use super::outcomes::{Due, made_at};
 use super::trigger::Trigger;
 use super::validate::Valid;
-use crate::api::{DeliveryOutcome, WebhookSchedule};
+use crate::api::{DeliveryOutcome, WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Expression;
+use crate::delivery;
 
-/// What begins so many seconds after its time at the most is taken to be on time.
+/// What begins so many seconds after its time is taken to be on time in every tier.
 pub(super) const PROMPT: i64 = 10;
+/// The same, where a tenth of the smallest gap is more, at the most.
+const MOST_PROMPT: i64 = 300;
 /// What begins later than that may fall into the hour of the next, which then was counted in another.
 const HOUR: i64 = 3_600;
 
@@ -35,6 +38,10 @@ pub(super) struct Pace<'a> {
     pub(super) last_triggered: Option<i64>,
     /// When the first may be.
     pub(super) not_before: Option<i64>,
+    /// Until when it was held.
+    pub(super) held_until: Option<i64>,
+    /// Seconds after its due time at which a regular one begins.
+    pub(super) spread: i64,
     pub(super) child: Child,
 }
 
@@ -89,6 +96,11 @@ impl<'a> Pace<'a> {
             last: last(schedule, found.cron_job.as_deref(), runs).max(last_triggered),
             last_triggered,
             not_before: found.share.not_before,
+            held_until: schedule.status.as_ref().and_then(held_until),
+            spread: match &valid.delivery.run {
+                delivery::Run::Scheduled(timing) => timing.offset_seconds.into(),
+                delivery::Run::Triggered(_) => 0,
+            },
             child: child(valid, schedule, found.cron_job.as_deref(), runs, now),
         }
     }
@@ -100,7 +112,9 @@ impl<'a> Pace<'a> {
             // However late the controller is, it keeps the gaps between due times; only a trigger can get in between.
             (Child::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
             (_, None) => next >= self.earliest(),
-            (_, Some(late)) if now - late <= PROMPT => late >= self.earliest(),
+            (_, Some(late)) if now - late <= self.prompt() => late >= self.earliest(),
+            // This one was held until then, and so is not another.
+            (_, late) if late == self.held_until => next >= now + self.min_interval,
             (_, Some(_)) => now >= self.earliest() && next >= now + self.min_interval.max(HOUR),
         };
         if may_start {
@@ -113,13 +127,14 @@ impl<'a> Pace<'a> {
     /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
     pub(super) fn triggered(&self, room_at: Option<i64>, now: i64) -> Made {
         let Some(room_at) = room_at else { return Made::At(None) };
-        let at = now.max(self.earliest()).max(room_at);
+        // The last regular one began its spread later, and this one begins at once.
+        let at = now.max(self.earliest() + self.spread).max(room_at);
         if let Child::Runs(_) = self.child
-            && let Some(coming) = self.late(now).or_else(|| self.next(now))
+            && let Some(coming) = self.late(now).filter(|late| *late > now - PROMPT).or_else(|| self.next(now))
             && coming <= now + PROMPT
             && self.is_too_close(at, coming)
         {
-            return Made::After(coming.max(now) + PROMPT);
+            return Made::After(coming + PROMPT);
         }
         if at <= now { Made::Now } else { Made::At(Some(at)) }
     }
@@ -131,6 +146,11 @@ impl<'a> Pace<'a> {
 
     fn is_too_close(&self, at: i64, other: i64) -> bool {
         (at - other).abs() < self.min_interval
+    }
+
+    /// How late one may begin and count as on time.
+    fn prompt(&self) -> i64 {
+        (self.min_interval / 10).clamp(PROMPT, MOST_PROMPT)
     }
 
     fn after(&self, delivery: Option<i64>) -> i64 {
@@ -217,9 +237,12 @@ fn child(
     let spec = &cron_job.spec;
     let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
     // One that is held and runs was resumed by somebody else.
-    let held_until = schedule.status.as_ref().and_then(|status| status.held_until.as_ref());
-    let is_held = held_until.is_some_and(|until| until.0.as_second() > now);
+    let is_held = schedule.status.as_ref().and_then(held_until).is_some_and(|until| until > now);
     if same && spec.suspend != Some(true) && !is_held { Child::Runs(since) } else { Child::Stands(since) }
+}
+
+fn held_until(status: &WebhookScheduleStatus) -> Option<i64> {
+    Some(status.held_until.as_ref()?.0.as_second())
 }
 
 fn last_scheduled(cron_job: &CronJob) -> Option<i64> {

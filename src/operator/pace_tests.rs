@@ -18,17 +18,28 @@ struct Case {
     last: Option<i64>,
     last_triggered: Option<i64>,
     not_before: Option<i64>,
+    held_until: Option<i64>,
+    spread: i64,
     child: Child,
 }
 
 impl Case {
     fn new(schedule: &'static str, child: Child) -> Self {
-        Self { schedule, deadline: 300, last: None, last_triggered: None, not_before: None, child }
+        Self {
+            schedule,
+            deadline: 300,
+            last: None,
+            last_triggered: None,
+            not_before: None,
+            held_until: None,
+            spread: 0,
+            child,
+        }
     }
 
     fn ask<T>(&self, question: impl Fn(&Pace<'_>) -> T) -> T {
         let expression = Expression::parse(self.schedule, None).unwrap();
-        let Case { schedule: _, deadline, last, last_triggered, not_before, child } = *self;
+        let Case { schedule: _, deadline, last, last_triggered, not_before, held_until, spread, child } = *self;
         let zone = time_zone("UTC").unwrap();
         question(&Pace {
             expression: &expression,
@@ -38,6 +49,8 @@ impl Case {
             last,
             last_triggered,
             not_before,
+            held_until,
+            spread,
             child,
         })
     }
@@ -81,7 +94,8 @@ fn an_edit_does_not_make_up_for_a_time_that_the_new_expression_had() {
     let case = Case { last: Some(at(9, 0)), ..Case::new("*/15 * * * *", Child::Stands(at(9, 0))) };
     assert_eq!(case.held_until(at(9, 32)), Some(at(9, 45)));
     assert_eq!(case.held_until(at(9, 45) + 1), None, "it is due just now");
-    assert_eq!(case.held_until(at(9, 45) + PROMPT + 1), Some(at(10, 0)));
+    assert_eq!(case.held_until(at(9, 45) + 90), None, "a tenth of the gap is on time");
+    assert_eq!(case.held_until(at(9, 45) + 91), Some(at(10, 0)));
     assert_eq!(Case { deadline: 60, ..case }.held_until(at(9, 32)), None, "its deadline has passed");
 }
 
@@ -90,7 +104,7 @@ fn what_was_missed_while_it_was_suspended_is_made_up_for_when_no_other_follows_w
     let daily = Case { deadline: 7_200, last: Some(at(-15, 0)), ..Case::new("0 9 * * *", Child::Stands(at(-15, 0))) };
     assert_eq!(daily.held_until(at(10, 30)), None);
     let hourly = Case { deadline: 7_200, last: Some(at(8, 0)), ..Case::new("0 * * * *", Child::Stands(at(8, 0))) };
-    assert_eq!(hourly.held_until(at(9, 1)), Some(at(10, 0)));
+    assert_eq!(hourly.held_until(at(9, 2)), Some(at(10, 0)));
 }
 
 #[test]
@@ -126,7 +140,9 @@ fn a_trigger_waits_for_room_in_the_hour() {
 fn a_trigger_lets_one_pass_that_can_no_longer_be_held() {
     let case = Case { last: Some(at(8, 0)), ..Case::new("0 * * * *", Child::Runs(at(8, 0))) };
     assert_eq!(case.triggered(at(9, 0) - PROMPT), Made::After(at(9, 0) + PROMPT));
-    assert_eq!(case.triggered(at(9, 0) + 1), Made::After(at(9, 0) + 1 + PROMPT), "its Job isn't seen yet");
+    assert_eq!(case.triggered(at(9, 0) + 1), Made::After(at(9, 0) + PROMPT), "its Job isn't seen yet");
+    let blocked = Case { deadline: 7_200, ..case };
+    assert_eq!(blocked.triggered(at(9, 20)), Made::Now, "9:00 waits for the run of 8:00, and is held");
     assert_eq!(case.triggered(at(9, 0) - PROMPT - 1), Made::Now, "it is held for this one");
     let suspended = Case { child: Child::Stands(at(8, 0)), ..case };
     assert_eq!(suspended.triggered(at(9, 0) - 1), Made::Now);
@@ -165,4 +181,19 @@ fn after_a_trigger_in_its_place_a_due_time_is_not_made_up_for() {
     let case = Case { last: Some(at(9, 15)), ..Case::new("*/15 * * * *", Child::Stands(at(9, 0))) };
     assert_eq!(case.held_until(at(9, 15) + 2), Some(at(9, 30)));
     assert_eq!(case.held_until(at(9, 30)), None);
+}
+
+#[test]
+fn one_that_was_held_until_its_time_is_made_later_too_when_the_next_is_far_enough() {
+    // The operator was away at 10:00.
+    let case =
+        Case { last: Some(at(8, 50)), held_until: Some(at(10, 0)), ..Case::new("0 * * * *", Child::Stands(at(8, 0))) };
+    assert_eq!(case.held_until(at(10, 4)), None);
+    assert_eq!(Case { held_until: None, ..case }.held_until(at(10, 4)), Some(at(11, 0)));
+}
+
+#[test]
+fn a_trigger_keeps_the_gap_after_the_second_at_which_a_regular_delivery_began() {
+    let case = Case { last: Some(at(9, 0)), spread: 10, ..Case::new("0 * * * *", Child::Runs(at(9, 0))) };
+    assert_eq!(case.triggered(at(9, 15)), Made::At(Some(at(9, 15) + 10)));
 }

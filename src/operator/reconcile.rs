@@ -17,6 +17,7 @@ use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
 use super::metrics::Metrics;
 use super::names;
+use super::pace::Made;
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::settings::Settings;
@@ -90,7 +91,9 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let (now, to) = (Timestamp::now(), Applier { client: client.clone() });
 
     // dereference: from the caches
-    let found = stores.dereference(&schedule, now.as_second());
+    let Some(found) = stores.dereference(&schedule, now.as_second()) else {
+        return Ok(Action::requeue(SOON));
+    };
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
         return suspend(&schedule, found, &to).await.map(|()| Action::await_change());
@@ -103,7 +106,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, &found.share, settings, now.as_second()));
     let record = record(&schedule, &found, valid.as_ref().ok(), now);
     confirm(&schedule, &record, &found, &to).await?;
-    stores.quotas.delivered(&schedule, record.last);
+    stores.quotas.delivered(&schedule, record.last, record.trigger_waits == Some(Made::At(None)));
     // build (pure) and apply: writes what differs
     let applied = match &valid {
         Ok(valid) => Box::pin(apply(valid, &record, found, &to, settings)).await,

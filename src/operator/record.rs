@@ -62,7 +62,9 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let old = schedule.status.clone().unwrap_or_default();
     let generation = schedule.metadata.generation;
     let now_seconds = now.as_second();
-    let deadline = i64::from(schedule.spec.starting_deadline_seconds);
+    // What waits longer than for the next one would begin together with it.
+    let gap = found.share.tightest.and_then(|tightest| i64::try_from(tightest.min_gap_seconds).ok());
+    let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
     let uid = schedule.uid().unwrap_or_default();
     let runs: Vec<(&Run, Due)> = found.runs.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
     let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();

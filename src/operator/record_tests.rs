@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::TRIGGER_ANNOTATION;
+use crate::delivery;
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently};
 use crate::operator::testdata::{cron_job, ended, found, minute, over, run, said, schedule, valid_with};
 
@@ -34,7 +35,11 @@ impl Life {
     fn see_found(&mut self, now: i64, found: &Found) -> Record {
         let mut spec = json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45, "concurrencyPolicy": "Forbid"});
         spec.as_object_mut().unwrap().extend(self.spec.as_object().unwrap().clone());
-        let record = record(&self.schedule, found, Some(&valid_with(spec).unwrap()), minute(now));
+        let mut valid = valid_with(spec).unwrap();
+        if let delivery::Run::Scheduled(timing) = &mut valid.delivery.run {
+            timing.offset_seconds = 0;
+        }
+        let record = record(&self.schedule, found, Some(&valid), minute(now));
         let status = self.status();
         status.recent_deliveries.clone_from(&record.recent);
         status.dropped_deliveries.clone_from(&record.dropped);

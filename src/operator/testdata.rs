@@ -60,7 +60,9 @@ pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
 
 /// What a schedule takes that is alone in its namespace.
 pub(super) fn share_of(schedule: &WebhookSchedule) -> Share {
-    Quotas::default().share(schedule, (&tier().spec).into(), minute(0).as_second())
+    let (quotas, now) = (Quotas::default(), minute(0).as_second());
+    quotas.note(schedule, now);
+    quotas.share(schedule, (&tier().spec).into(), now).unwrap()
 }
 
 fn merge(target: &mut Value, change: Value) {

@@ -87,8 +87,10 @@ fn a_schedule_cost_two_writes(admin: &Admin) {
         let of_it = requests.iter().filter(|request| request.is_write() && request.resource == resource);
         of_it.filter(|request| matches!(&*request.name, "report" | "postern-report")).count()
     };
-    // Beside the first status there is one for each trigger and one for each delivery.
-    assert_eq!((about_children("cronjobs"), about_children("webhookschedules/status")), (1, 5));
+    // Beside the first status there is one for each trigger and one for each delivery, and one more if the second trigger came
+    // within the tier's smallest gap, and had to wait.
+    let written = (about_children("cronjobs"), about_children("webhookschedules/status"));
+    assert!(matches!(written, (1, 5 | 6)), "{written:?}");
 }
 
 async fn an_upgrade_reaches_the_children(admin: &Admin) {

@@ -112,15 +112,14 @@ fn over_a_quota_the_oldest_keep_working_and_the_next_follows_when_one_goes() {
         tenant.condition("first", "Ready", "True", "Ready").await;
         tenant.condition("second", "Ready", "True", "Ready").await;
         let message = format!(
-            "by age this is schedule number 3 of its namespace, and tier {namespace} allows 2: delete an older one, or ask your \
-             admin"
+            "tier {namespace} allows 2 schedules in a namespace, and there are as many older ones: delete one, or ask your admin"
         );
         assert_eq!(tenant.condition("third", "Ready", "False", "TooManySchedules").await, message);
 
         tenant.change_tier(json!({"maxSchedules": 3})).await;
         let message = format!(
-            "spec.schedule: deliveries in an hour: up to 1 here, and up to 3 by older schedules of this namespace; tier \
-             {namespace} allows 3 together: choose fewer here or there, or ask your admin"
+            "spec.schedule: up to 1 deliveries in an hour; tier {namespace} allows 3 to all schedules of the namespace together, \
+             and older ones leave less: choose fewer here or there, or ask your admin"
         );
         assert_eq!(tenant.condition("third", "Ready", "False", "TooManyDeliveries").await, message);
         tenant.schedules.delete("first", &DeleteParams::default()).await.unwrap();

@@ -50,8 +50,8 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
             }
             Some(Pause::Held(until)) => {
                 let message = format!(
-                    "until {until} nothing is sent: the next delivery would come sooner than tier {} allows, edits, resumes and \
-                     triggers counted",
+                    "until {until} nothing is sent: minInterval or maxDeliveriesPerHour of tier {} allows no delivery sooner, with \
+                     what was edited, resumed, deleted or triggered counted",
                     valid.tier
                 );
                 Fact::new(SCHEDULED, "False", HELD, message)

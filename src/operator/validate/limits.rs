@@ -59,16 +59,14 @@ pub(super) fn limits(
     }
     if share.rank > *max_schedules {
         return Err(Refusal::TooManySchedules(format!(
-            "by age this is schedule number {} of its namespace, and tier {tier} allows {max_schedules}: delete an older one, \
-             or ask your admin",
-            share.rank
+            "tier {tier} allows {max_schedules} schedules in a namespace, and there are as many older ones: delete one, or ask \
+             your admin"
         )));
     }
     if share.older_per_hour + max_per_hour > *max_deliveries_per_hour {
         return Err(Refusal::TooManyDeliveries(format!(
-            "deliveries in an hour: up to {max_per_hour} here, and up to {} by older schedules of this namespace; tier {tier} \
-             allows {max_deliveries_per_hour} together: choose fewer here or there, or ask your admin",
-            share.older_per_hour
+            "up to {max_per_hour} deliveries in an hour; tier {tier} allows {max_deliveries_per_hour} to all schedules of the \
+             namespace together, and older ones leave less: choose fewer here or there, or ask your admin"
         )));
     }
     Ok(())

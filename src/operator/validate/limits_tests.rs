@@ -29,7 +29,8 @@ fn judge(spec: serde_json::Value, tier: serde_json::Value, older: &[&str]) -> Re
         other.spec.schedule = (*expression).into();
         quotas.note(&other, NOW);
     }
-    let share = quotas.share(&schedule, (&allowed.spec).into(), NOW);
+    quotas.note(&schedule, NOW);
+    let share = quotas.share(&schedule, (&allowed.spec).into(), NOW).unwrap();
     let zone = crate::cron::time_zone(&schedule.spec.time_zone).unwrap();
     let refuse = |refusal: Refusal| (refusal.reason(), refusal.to_string());
     limits(&schedule.spec, &zone, &allowed, &share, NOW).map_err(refuse)
@@ -106,7 +107,7 @@ fn schedules_are_counted_by_age() {
         limit(2),
         refused(
             "TooManySchedules",
-            "by age this is schedule number 3 of its namespace, and tier free allows 2: delete an older one, or ask your admin"
+            "tier free allows 2 schedules in a namespace, and there are as many older ones: delete one, or ask your admin"
         )
     );
     assert_eq!(judge(json!({}), json!({"maxSchedules": 0}), &[]).unwrap_err().0, "TooManySchedules");
@@ -122,8 +123,8 @@ fn deliveries_of_an_hour_are_added_up_from_the_oldest() {
         limit(5),
         refused(
             "TooManyDeliveries",
-            "spec.schedule: deliveries in an hour: up to 2 here, and up to 4 by older schedules of this namespace; tier free \
-             allows 5 together: choose fewer here or there, or ask your admin"
+            "spec.schedule: up to 2 deliveries in an hour; tier free allows 5 to all schedules of the namespace together, and \
+             older ones leave less: choose fewer here or there, or ask your admin"
         )
     );
 }

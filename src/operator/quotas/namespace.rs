@@ -1,0 +1,270 @@
+//! The schedules of one namespace, and what they take together. Pure.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::{Age, Asked, HOUR, Limits, Share};
+use crate::api::WebhookSchedule;
+use crate::cron::Tightest;
+
+#[derive(Default)]
+pub(super) struct Namespace {
+    schedules: BTreeMap<Age, Member>,
+    limits: Option<Limits>,
+    /// What all of them may deliver in an hour.
+    regular: u32,
+    given_up: Vec<GivenUp>,
+    /// When one that was deleted delivered last.
+    deleted_last: Option<i64>,
+}
+
+/// Deliveries that stay taken for a while.
+struct GivenUp {
+    by: Age,
+    count: u32,
+    until: i64,
+}
+
+struct Member {
+    name: String,
+    asked: Asked,
+    tightest: Option<Tightest>,
+    /// Whether the quotas have a place for it.
+    fits: bool,
+    /// What it may deliver in an hour: nothing while it is outside its tier.
+    takes: u32,
+    /// Its place by age, and what older ones take.
+    place: (u32, u32),
+    begins: Begins,
+    /// When it delivered last.
+    last: Option<i64>,
+    /// When it was triggered last.
+    last_triggered: Option<i64>,
+    /// Whether a delivery that was triggered waits for room.
+    wants_room: bool,
+}
+
+/// Whether a schedule may deliver by its expression.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begins {
+    /// It has to wait for room.
+    Waits {
+        /// It has to keep the smallest gap after what others delivered until then.
+        after: Option<i64>,
+        /// It was held until then.
+        until: Option<i64>,
+    },
+    /// It may, since then.
+    Since(i64),
+}
+
+impl Begins {
+    /// Of a schedule that was there when the operator began, who knows of nothing that was deleted before.
+    pub(super) fn found(schedule: &WebhookSchedule, now: i64) -> Self {
+        let status = schedule.status.as_ref();
+        let is_accepted = status.is_some_and(|status| {
+            status.conditions.iter().any(|condition| condition.type_ == "Accepted" && condition.status == "True")
+        });
+        match status.and_then(|status| status.held_until.as_ref()) {
+            _ if !is_accepted => Self::Waits { after: Some(now), until: None },
+            Some(until) => Self::Waits { after: None, until: Some(until.0.as_second()) },
+            None => Self::Since(now - HOUR),
+        }
+    }
+
+    fn after(self) -> Option<i64> {
+        if let Self::Waits { after, .. } = self { after } else { None }
+    }
+}
+
+impl Member {
+    /// How many deliveries it may have made in the hour before `now`, and when it may have made the last.
+    fn used(&self, uid: &str, now: i64) -> (u32, Option<i64>) {
+        let Begins::Since(since) = self.begins else { return (0, self.last) };
+        let since = since.max(now - HOUR);
+        let due = self.asked.due(uid, since, now);
+        let last = self.last.max(due.last().copied());
+        // One that was late may have been due longer ago.
+        let count = u32::try_from(due.len()).unwrap_or(u32::MAX).max((last > Some(since)).into());
+        (count, last)
+    }
+}
+
+impl Namespace {
+    /// Whether it has a schedule with this expression.
+    pub(super) fn knows(&self, age: &Age, asked: &Asked) -> bool {
+        self.schedules.get(age).is_some_and(|member| member.asked == *asked)
+    }
+
+    /// Takes a schedule as it is now, and returns those whom this concerns.
+    pub(super) fn note(
+        &mut self,
+        age: Age,
+        name: &str,
+        asked: Asked,
+        tightest: Option<Tightest>,
+        begins: Option<Begins>,
+        now: i64,
+    ) -> Vec<String> {
+        // A watch that was interrupted shows another of that name, and no deletion.
+        let same_name = self.schedules.iter().find(|(other, member)| **other != age && member.name == name);
+        if let Some(gone) = same_name.map(|(other, _)| other.clone()) {
+            self.remove(&gone, now);
+        }
+        self.give_up(&age, now);
+        let deleted_last = self.deleted_last;
+        if let Some(member) = self.schedules.get_mut(&age) {
+            // One that had no part in anything is as good as new.
+            let others = deleted_last.filter(|_| member.takes == 0);
+            member.begins = Begins::Waits { after: member.begins.after().max(others), until: None };
+            (member.asked, member.tightest, member.takes) = (asked, tightest, 0);
+        } else {
+            let member = Member {
+                name: name.into(),
+                asked,
+                tightest,
+                fits: false,
+                takes: 0,
+                place: (0, 0),
+                begins: begins.unwrap_or(Begins::Waits { after: deleted_last, until: None }),
+                last: None,
+                last_triggered: None,
+                wants_room: false,
+            };
+            self.schedules.insert(age, member);
+        }
+        self.settle(now)
+    }
+
+    /// Takes a schedule away, and returns those whom this concerns.
+    pub(super) fn remove(&mut self, age: &Age, now: i64) -> Vec<String> {
+        let last = self.give_up(age, now);
+        if self.schedules.remove(age).is_none() {
+            return Vec::new();
+        }
+        self.deleted_last = self.deleted_last.max(last);
+        self.settle(now)
+    }
+
+    /// What a schedule takes that is one of the namespace's.
+    pub(super) fn share(&mut self, age: &Age, limits: Limits, now: i64) -> Share {
+        if self.limits != Some(limits) {
+            self.limits = Some(limits);
+            self.settle(now);
+        }
+        let Some(member) = self.schedules.get(age) else { return Share::default() };
+        let not_before = match member.begins {
+            Begins::Since(_) => None,
+            Begins::Waits { after, until } => {
+                let after = after.map(|last| last.saturating_add(limits.min_interval));
+                after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
+            }
+        };
+        // One that keeps the gap makes no more than it takes, however many are triggered.
+        let room_at = if member.is_paced(limits) { Some(now) } else { self.room_at(1, limits, now) };
+        let share = Share {
+            rank: member.place.0,
+            older_per_hour: member.place.1,
+            tightest: member.tightest,
+            last_triggered: member.last_triggered,
+            not_before,
+            room_at,
+        };
+        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., .. }) = self.schedules.get_mut(age)
+            && not_before.is_none()
+        {
+            *begins = Begins::Since(now);
+        }
+        share
+    }
+
+    /// Notes that a delivery was triggered.
+    pub(super) fn triggered(&mut self, age: &Age, now: i64) {
+        self.given_up.push(GivenUp { by: age.clone(), count: 1, until: now + HOUR });
+        if let Some(member) = self.schedules.get_mut(age) {
+            member.last = member.last.max(Some(now));
+            member.last_triggered = Some(now);
+        }
+    }
+
+    /// Notes when a schedule delivered last, and whether it waits for room for one that is triggered.
+    pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool) {
+        if let Some(member) = self.schedules.get_mut(age) {
+            member.last = member.last.max(last);
+            member.wants_room = wants_room;
+        }
+    }
+
+    /// Keeps what a schedule used, which now has no part of its own any more; returns when it delivered last.
+    fn give_up(&mut self, age: &Age, now: i64) -> Option<i64> {
+        let (count, last) = self.schedules.get(age)?.used(&age.uid, now);
+        self.given_up.extend(last.map(|last| GivenUp { by: age.clone(), count, until: last + HOUR }));
+        last
+    }
+
+    /// When there is room for so many more in the hour.
+    fn room_at(&self, more: u32, limits: Limits, now: i64) -> Option<i64> {
+        let room = limits.max_per_hour.checked_sub(self.regular)?.checked_sub(more)?;
+        let counts = |given_up: &&GivenUp| {
+            // Before and after, one that keeps the gap makes no more than it takes.
+            let is_paced = self.schedules.get(&given_up.by).is_some_and(|member| member.is_paced(limits));
+            given_up.until > now && !is_paced
+        };
+        let mut given_up: Vec<_> = self.given_up.iter().filter(counts).collect();
+        given_up.sort_by_key(|given_up| Reverse(given_up.until));
+        let mut taken = 0_u32;
+        // Those that end last are still there when the others have ended.
+        let first_too_many = given_up.iter().find(|given_up| {
+            taken = taken.saturating_add(given_up.count);
+            taken > room
+        });
+        Some(first_too_many.map_or(now, |given_up| given_up.until))
+    }
+
+    /// Goes through all of them, the oldest first, and returns those who find a place or lose it, and those who want room.
+    fn settle(&mut self, now: i64) -> Vec<String> {
+        self.given_up.retain(|given_up| given_up.count > 0 && given_up.until > now);
+        let Some(limits) = self.limits else { return Vec::new() };
+        let (mut rank, mut sum) = (0, 0);
+        let mut changed = Vec::new();
+        for (age, member) in &mut self.schedules {
+            rank += 1;
+            let own = member.own(limits);
+            let fits = rank <= limits.max_schedules && own <= limits.max_per_hour.saturating_sub(sum);
+            let takes = if fits { own } else { 0 };
+            if takes < member.takes {
+                let (count, last) = member.used(&age.uid, now);
+                self.given_up.extend(last.map(|last| GivenUp { by: age.clone(), count, until: last + HOUR }));
+                member.begins = Begins::Waits { after: None, until: None };
+            }
+            if let Begins::Waits { after, .. } = &mut member.begins
+                && fits
+                && !member.fits
+            {
+                // It may take the place of one that was deleted.
+                *after = (*after).max(self.deleted_last);
+            }
+            if fits != member.fits || std::mem::take(&mut member.wants_room) {
+                changed.push(member.name.clone());
+            }
+            (member.place, member.takes, member.fits) = ((rank, sum), takes, fits);
+            sum += takes;
+        }
+        self.regular = sum;
+        changed
+    }
+}
+
+impl Member {
+    /// The most that its expression delivers in an hour, if the tier allows its gap.
+    fn own(&self, limits: Limits) -> u32 {
+        let keeps_gap =
+            |tightest: &Tightest| i64::try_from(tightest.min_gap_seconds).is_ok_and(|gap| gap >= limits.min_interval);
+        self.tightest.filter(keeps_gap).map_or(0, |tightest| tightest.max_per_hour)
+    }
+
+    /// Whether deliveries that keep the tier's gap can't be more in an hour than it takes.
+    fn is_paced(&self, limits: Limits) -> bool {
+        i64::from(self.takes).saturating_mul(limits.min_interval) >= HOUR
+    }
+}
