@@ -76,6 +76,11 @@ impl Tenant {
 
     /// Makes the namespace's tier, or changes it: all that isn't public in it is the cluster's internet.
     pub async fn make_tier(&self, change: Value) {
+        self.make_tier_named(&self.namespace, change).await;
+    }
+
+    /// Makes another tier, or changes it.
+    pub async fn make_tier_named(&self, name: &str, change: Value) {
         let mut spec = json!({
             "minInterval": "1m", "maxSchedules": 100, "maxDeliveriesPerHour": 6000,
             "maxAttempts": 20, "maxTimeoutSeconds": 60,
@@ -83,10 +88,10 @@ impl Tenant {
         });
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let tier = json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": self.namespace}, "spec": spec,
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": name}, "spec": spec,
         });
         let tiers: Api<WebhookTier> = Api::all(self.cluster.client.clone());
-        tiers.patch(&self.namespace, &PatchParams::apply("e2e").force(), &Patch::Apply(&tier)).await.unwrap();
+        tiers.patch(name, &PatchParams::apply("e2e").force(), &Patch::Apply(&tier)).await.unwrap();
     }
 
     /// Changes some fields of the namespace's tier.

@@ -156,7 +156,7 @@ fn a_flood_of_triggers_comes_to_one_delivery_in_each_interval() {
 }
 
 #[test]
-fn moving_the_minute_resuming_and_making_anew_deliver_no_sooner() {
+fn moving_the_minute_and_making_anew_deliver_no_sooner() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
@@ -189,20 +189,45 @@ fn moving_the_minute_resuming_and_making_anew_deliver_no_sooner() {
         .await;
         tenant.make_schedule_with("anew", json!({"schedule": hourly_at(last / 60 + 5)})).await;
         assert_eq!(held_until(&tenant, "anew").await, (last / 60 + 5) * 60 + 3_600);
+    });
+}
 
-        // It is suspended while it is due, and resumed.
+#[test]
+fn a_resumed_schedule_makes_up_for_nothing_that_is_close_to_its_next_delivery() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace).await;
+        let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         let due = now() / 60 + 1;
         let asleep = json!({"schedule": hourly_at(due), "suspend": true, "startingDeadlineSeconds": 3_600});
-        tenant.make_schedule_with("resumed", asleep).await;
-        tenant.condition("resumed", "Scheduled", "False", "Suspended").await;
+        tenant.make_schedule_with("report", asleep).await;
+        tenant.condition("report", "Scheduled", "False", "Suspended").await;
+        // More than the ten seconds that count as on time.
         let missed = due * 60 + 15;
         while now() < missed {
             tokio::time::sleep(Duration::from_secs(missed - now())).await;
         }
-        tenant.change("resumed", json!({"spec": {"suspend": false}})).await;
-        assert_eq!(held_until(&tenant, "resumed").await, due * 60 + 3_600);
-        let jobs = tenant.jobs().list(&ListParams::default()).await.unwrap().items;
-        assert!(jobs.is_empty(), "the one that was triggered went with its schedule: {jobs:?}");
+        tenant.change("report", json!({"spec": {"suspend": false}})).await;
+        assert_eq!(held_until(&tenant, "report").await, due * 60 + 3_600);
+        assert!(tenant.jobs().list(&ListParams::default()).await.unwrap().items.is_empty());
+    });
+}
+
+#[test]
+fn a_namespace_follows_its_label_at_once() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace.clone()).await;
+        tenant.make_schedule_with("report", json!({"schedule": "*/15 * * * *"})).await;
+        tenant.condition("report", "Ready", "True", "Ready").await;
+        let strict = format!("{namespace}-strict");
+        tenant.make_tier_named(&strict, json!({"minInterval": "1h"})).await;
+        tenant.set_tier(&strict).await;
+        let message = tenant.condition("report", "Accepted", "False", "IntervalTooShort").await;
+        assert!(message.contains(&format!("tier {strict} allows 3600 s; the closest allowed: 0 * * * *")), "{message}");
+        tenant.cron_job("report", "a pause", |cron_job| cron_job.spec.suspend == Some(true)).await;
+        tenant.set_tier("no-such-tier").await;
+        tenant.condition("report", "Accepted", "False", "TierNotFound").await;
+        tenant.set_tier(&namespace).await;
+        tenant.condition("report", "Ready", "True", "Ready").await;
     });
 }
 
