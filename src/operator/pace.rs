@@ -121,7 +121,7 @@ impl<'a> Pace<'a> {
             return None;
         }
         // The time itself is long enough after the last.
-        self.next(now.max(self.earliest() - 1))
+        self.next(now.max(self.earliest().saturating_sub(1)))
     }
 
     /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
@@ -154,7 +154,7 @@ impl<'a> Pace<'a> {
     }
 
     fn after(&self, delivery: Option<i64>) -> i64 {
-        delivery.map_or(i64::MIN, |time| time + self.min_interval)
+        delivery.map_or(i64::MIN, |time| time.saturating_add(self.min_interval))
     }
 
     fn earliest(&self) -> i64 {

@@ -103,6 +103,8 @@ fn an_edit_does_not_make_up_for_a_time_that_the_new_expression_had() {
 fn what_was_missed_while_it_was_suspended_is_made_up_for_when_no_other_follows_within_the_hour() {
     let daily = Case { deadline: 7_200, last: Some(at(-15, 0)), ..Case::new("0 9 * * *", Child::Stands(at(-15, 0))) };
     assert_eq!(daily.held_until(at(10, 30)), None);
+    let never_yet = Case { deadline: 7_200, ..Case::new("0 * * * *", Child::Stands(at(8, 30))) };
+    assert_eq!(never_yet.held_until(at(9, 2)), Some(at(10, 0)));
     let hourly = Case { deadline: 7_200, last: Some(at(8, 0)), ..Case::new("0 * * * *", Child::Stands(at(8, 0))) };
     assert_eq!(hourly.held_until(at(9, 2)), Some(at(10, 0)));
 }
