@@ -80,7 +80,9 @@ pub async fn run(
         });
 
     let slots = Slots::new(settings.preflight.concurrency);
-    checks_under_way(&stores, &schedules).iter().for_each(|schedule| slots.hold(schedule));
+    for schedule in checks_under_way(&stores, &schedules) {
+        slots.hold(&schedule);
+    }
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let config = Config::default().concurrency(settings.concurrency);
     let context = Arc::new(Context {

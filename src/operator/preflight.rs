@@ -77,8 +77,9 @@ impl Check {
         let before = last.map(|last| last.time.0.to_string()).unwrap_or_default();
         let (uid, asked) = (schedule.uid()?, value.as_deref().unwrap_or_default());
         let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{asked}", generation.unwrap_or_default());
-        let hash: String = digest(&SHA256, of.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { job: names::check_job(&schedule.name_any(), &hash), value })
+        let hash = digest(&SHA256, of.as_bytes());
+        let hash = hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+        Some(Self { job: names::check_job(&schedule.name_any(), hash), value })
     }
 }
 

@@ -78,13 +78,13 @@ fn each_new_value_asks_again_and_one_that_comes_back_too() {
     let mut life = Life::new();
     life.checked(Checked, Reason::Allowed);
     let mut names = Vec::new();
-    for value in ["one", "two", "one"] {
+    for (count, value) in (1..).zip(["one", "two", "one"]) {
         life.annotate(value);
         names.push(life.due().job);
         assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
         assert_eq!(life.look(&[]).stage, Stage::Nothing);
         // So that the next one is later.
-        life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(names.len() as i64));
+        life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
     }
     names.sort();
     names.dedup();
