@@ -56,7 +56,7 @@ pub(super) struct Look {
     pub(super) until: Option<i64>,
     /// The Job of one that could not begin in time.
     pub(super) given_up: Option<Arc<Job>>,
-    /// Jobs under way that nobody asks for any more.
+    /// Jobs under way that nobody asks for, or that can't begin and are in the way of one.
     pub(super) obsolete: Vec<Arc<Job>>,
 }
 
@@ -112,31 +112,43 @@ pub(super) fn look(
     valid: Option<&Valid>,
     now: Timestamp,
 ) -> Look {
-    let asked = valid.filter(|valid| valid.checked_first).and_then(|_| Check::of(schedule, recent));
-    let is_its = |run: &&Run| asked.as_ref().is_some_and(|check| run.job.name_any() == check.job);
-    let others = runs.iter().filter(|run| !is_its(run) && !is_over(&run.job));
     let mut look = Look {
         stage: Stage::Nothing,
         checked: schedule.status.as_ref().and_then(|status| status.checked.clone()),
         until: None,
         given_up: None,
-        obsolete: others.map(|run| run.job.clone()).collect(),
+        obsolete: Vec::new(),
     };
-    let Some(run) = runs.iter().find(is_its) else {
-        look.stage = asked.map_or(Stage::Nothing, Stage::Due);
+    let asked = valid.filter(|valid| valid.checked_first).and_then(|_| Check::of(schedule, recent));
+    let (own, others): (Vec<_>, Vec<_>) =
+        runs.iter().partition(|run| asked.as_ref().is_some_and(|check| run.job.name_any() == check.job));
+    let mut earlier = others.into_iter().filter(|run| !is_over(&run.job));
+    let Some(asked) = asked else {
+        look.obsolete.extend(earlier.map(|run| run.job.clone()));
+        return look;
+    };
+    // However often somebody asks, one of a schedule is made after the other.
+    let Some(run) = own.first().copied().or_else(|| earlier.next()) else {
+        look.stage = Stage::Due(asked);
         return look;
     };
     let seconds = now.as_second();
-    let made = made_at(&run.job).unwrap_or(seconds);
+    let time = made_at(&run.job).unwrap_or(seconds);
     // What a check is said to come to is told like a delivery; of its id nothing is kept.
-    let due = Due { id: DeliveryId::of_schedule("", 0), time: made, generation: schedule.metadata.generation };
+    let due = Due { id: DeliveryId::of_schedule("", 0), time, generation: schedule.metadata.generation };
+    look.stage = Stage::UnderWay;
     match standing(run, &due, BEGINS_WITHIN, seconds) {
-        Standing::Underway(until) => (look.stage, look.until) = (Stage::UnderWay, until),
-        // Only then is it the next one's turn, and nothing of this one is left to be ended.
-        Standing::Ended(_) if !is_over(&run.job) => look.stage = Stage::UnderWay,
-        Standing::Ended(told) => look.checked = Some(result(schedule, asked, told, look.checked, now)),
+        Standing::Underway(until) => look.until = until,
+        // Only when it is over is it the next one's turn.
+        Standing::Ended(_) if !is_over(&run.job) => {}
+        Standing::GivenUp(_) if own.is_empty() => look.obsolete.push(run.job.clone()),
+        Standing::Ended(told) => {
+            look.checked = Some(result(schedule, asked, told, look.checked, now));
+            look.stage = Stage::Nothing;
+        }
         Standing::GivenUp(told) => {
             look.checked = Some(result(schedule, asked, told, look.checked, now));
+            look.stage = Stage::Nothing;
             look.given_up = Some(run.job.clone());
         }
     }
@@ -146,7 +158,7 @@ pub(super) fn look(
 /// What a check came to, after `last`.
 fn result(
     schedule: &WebhookSchedule,
-    asked: Option<Check>,
+    asked: Check,
     told: DeliveryStatus,
     last: Option<CheckStatus>,
     now: Timestamp,
@@ -161,7 +173,7 @@ fn result(
     };
     CheckStatus {
         generation: schedule.metadata.generation.unwrap_or_default(),
-        value: asked.and_then(|check| check.value).or_else(|| last.and_then(|last| last.value)),
+        value: asked.value.or_else(|| last.and_then(|last| last.value)),
         time: told.started_at.unwrap_or(Time(now)),
         result,
         reason: told.reason,

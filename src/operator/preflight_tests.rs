@@ -179,17 +179,30 @@ fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
 }
 
 #[test]
+fn however_often_somebody_asks_one_is_made_after_the_other() {
+    let mut life = Life::new();
+    let first = life.due().job;
+    life.annotate("again");
+    let look = life.look(&[named(&first, json!({}), Vec::new())]);
+    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    assert!(look.obsolete.is_empty() && look.until.is_some());
+    let stuck = life.look_at(3, &[named(&first, json!({}), Vec::new())]);
+    assert_eq!((stuck.stage, stuck.obsolete.len()), (Stage::UnderWay, 1), "it is in the way");
+    // What it came to was not asked.
+    let over = life.look(&[named(&first, over(), vec![said(Checked, Reason::Allowed)])]);
+    assert!(matches!(over.stage, Stage::Due(check) if check.job != first));
+    assert_eq!(over.checked, None);
+}
+
+#[test]
 fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
     let mut life = Life::new();
     let job = life.due().job;
-    life.schedule.metadata.generation = Some(2);
-    let old = || named(&job, json!({}), Vec::new());
-    let look = life.look(&[old()]);
-    assert!(matches!(look.stage, Stage::Due(_)));
-    assert_eq!(look.obsolete.iter().map(|job| job.name_any()).collect::<Vec<_>>(), [&*job]);
-    assert!(life.look(&[named(&job, over(), Vec::new())]).obsolete.is_empty());
-    let refused = super::look(&life.schedule, &[old()], &[], None, minute(0));
-    assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, 1), "it is not accepted");
+    for (status, ended) in [(json!({}), 1), (over(), 0)] {
+        let run = named(&job, status, Vec::new());
+        let refused = super::look(&life.schedule, &[run], &[], None, minute(0));
+        assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
+    }
 }
 
 #[test]
