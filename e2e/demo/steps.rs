@@ -140,6 +140,7 @@ pub fn refuse_to_go_inward(alice: &Person) -> Result<(), String> {
     chapter("9. Alice aims a schedule at the cluster's own API server");
     alice.does("kubectl create secret generic inward-hook --from-literal=url=https://10.96.0.1/api/v1/secrets")?;
     alice.does("kubectl apply -f e2e/demo/inward.yaml")?;
+    say("It is checked before anything is sent:");
     alice.does("kubectl wait whs/inward --for=condition=TargetAllowed=False --timeout=90s")?;
     let reason = alice.conditions_of("inward", r#"[?(@.type=="TargetAllowed")]"#)?;
     if reason.starts_with("TargetAllowed=False AddressInternal: ") {

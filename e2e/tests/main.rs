@@ -15,6 +15,7 @@ mod install;
 mod installed;
 mod operator;
 mod operator_process;
+mod sender_checking;
 mod sender_inward;
 mod sender_pod;
 mod sender_receivers;

@@ -27,7 +27,10 @@ pub use duration::{Duration, ParseDurationError};
 pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecret};
 pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
 pub use signing::{ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing};
-pub use status::{DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus, WebhookScheduleStatus};
+pub use status::{
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus,
+    WebhookScheduleStatus,
+};
 pub use target::{Header, Method, Target, Tls};
 pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
 
@@ -38,5 +41,8 @@ pub const GROUP: &str = "postern.dev";
 pub const TRIGGER_ANNOTATION: &str = "postern.dev/trigger";
 /// The longest value of [`TRIGGER_ANNOTATION`].
 pub const MAX_TRIGGER_CHARS: usize = 128;
+/// The annotation of a schedule that asks for a check of what a delivery would be refused for, whenever it gets a value that
+/// it didn't have; as long as that of [`TRIGGER_ANNOTATION`].
+pub const CHECK_ANNOTATION: &str = "postern.dev/check";
 /// The label by which a namespace names its tier.
 pub const TIER_LABEL: &str = "postern.dev/tier";

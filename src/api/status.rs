@@ -46,6 +46,9 @@ pub struct WebhookScheduleStatus {
     /// The last delivery that was asked for with the annotation postern.dev/trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_trigger: Option<TriggerStatus>,
+    /// The last check: what a delivery by the spec would be refused for, found out without sending one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<CheckStatus>,
     /// The metadata.generation whose receiver asked to stop (HTTP 410). Nothing is sent until the spec is changed or a
     /// delivery is triggered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,53 @@ pub struct TriggerStatus {
     pub id: String,
     /// When it was asked for.
     pub time: Time,
+}
+
+/// A check of what a delivery would be refused for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckStatus {
+    /// The metadata.generation of the spec that was checked.
+    #[schemars(range(min = 0))]
+    pub generation: i64,
+    /// The last value of the annotation postern.dev/check that was checked for. The same value again asks for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub value: Option<String>,
+    /// When the check began, or when it was given up.
+    pub time: Time,
+    /// Allowed: a delivery would be sent. Refused: it would not. Unknown: the check could not be made.
+    pub result: CheckResult,
+    /// Why, in one word; the reasons and what to do about each are in the documentation.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Z][A-Za-z0-9]*$"))]
+    pub reason: String,
+    /// What to do about it, when the reason doesn't say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub detail: Option<String>,
+    /// Where a delivery would go, without what is secret in a URL: https://host/...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 280))]
+    pub target: Option<String>,
+    /// The fingerprints of the keys that would sign it, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 8),
+        inner(length(max = 64)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    pub key_fingerprints: Vec<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum CheckResult {
+    /// A delivery would be sent.
+    Allowed,
+    /// It would not be.
+    Refused,
+    /// The check could not be made.
+    Unknown,
 }
 
 /// One delivery that ended, or that never began.

@@ -1,4 +1,4 @@
-//! What the `CronJob`s run: one delivery.
+//! What the `CronJob`s run: one delivery, or the check of one.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ const BROKEN: u8 = 1;
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Deliver(args)) => deliver(&args).unwrap_or_else(|error| {
+        Ok(Command::Run(args)) => run(&args).unwrap_or_else(|error| {
             eprintln!("postern-sender: {}", error.kind());
             ExitCode::from(BROKEN)
         }),
@@ -30,10 +30,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn deliver(args: &sender::Args) -> std::io::Result<ExitCode> {
+fn run(args: &sender::Args) -> std::io::Result<ExitCode> {
     sender::log_to_stderr();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(sender::run(&args.root))?;
+    let outcome = runtime.block_on(sender::run(&args.root, args.purpose))?;
     sender::report(&outcome, args.termination_log.as_deref())?;
     Ok(ExitCode::from(outcome.outcome.exit_code()))
 }

@@ -25,23 +25,26 @@ pub enum OutcomeClass {
     Failed,
     /// The sender was told to stop. Exit code 13.
     Interrupted,
+    /// It was to be judged and not sent, and it would be sent. Exit code 0.
+    Checked,
 }
 
 impl OutcomeClass {
     /// Every class.
-    pub const ALL: [OutcomeClass; 5] = [
+    pub const ALL: [OutcomeClass; 6] = [
         OutcomeClass::Delivered,
         OutcomeClass::Refused,
         OutcomeClass::FailedPermanently,
         OutcomeClass::Failed,
         OutcomeClass::Interrupted,
+        OutcomeClass::Checked,
     ];
 
     /// The sender's exit code. A usage error is 2, and no outcome is written.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            OutcomeClass::Delivered => 0,
+            OutcomeClass::Delivered | OutcomeClass::Checked => 0,
             OutcomeClass::Refused => 10,
             OutcomeClass::FailedPermanently => 11,
             OutcomeClass::Failed => 12,
@@ -95,10 +98,10 @@ pub struct Timings {
 pub struct Outcome {
     /// At most [`Outcome::VERSION`].
     pub version: u32,
-    /// Absent when the delivery was refused before its id was known.
+    /// Absent when the delivery was refused before its id was known, and when it was only to be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<DeliveryId>,
-    /// Absent when the delivery was refused before its scheduled time was known.
+    /// Absent when the delivery was refused before its scheduled time was known, and when it was only to be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<Timestamp>,
     /// When the sender started.

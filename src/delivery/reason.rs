@@ -33,6 +33,8 @@ macro_rules! reasons {
 reasons! {
     /// The receiver answered 2xx.
     Delivered,
+    /// It was only judged, and nothing would keep it from being sent.
+    Allowed,
 
     /// The URL's scheme is not https.
     SchemeNotHttps,

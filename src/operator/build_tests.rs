@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::egress::{Rules, registry};
 use crate::operator::names;
+use crate::operator::preflight::Check;
 use crate::operator::testdata::{settings, valid_with};
 use crate::operator::trigger::Trigger;
 use crate::signing::DeliveryId;
@@ -78,6 +79,27 @@ fn a_triggered_job_is_what_the_cron_job_would_make_but_for_its_name_and_what_the
     let scheduled = r#""run":{"scheduled":{"startingDeadlineSeconds":120,"offsetSeconds":4}}"#;
     *delivery = delivery.replace(&told, scheduled);
     assert_eq!(*made, expected);
+}
+
+#[test]
+fn a_check_is_what_the_cron_job_would_run_but_for_the_word_that_nothing_is_sent() {
+    let valid = valid_with(json!({})).unwrap();
+    let check = Check { job: names::check_job(&"a".repeat(44), u64::MAX), value: Some("now".into()) };
+    let mut job = check_job(&valid, &check, &settings()).unwrap();
+
+    assert_eq!(job.metadata.name.as_ref().unwrap().len(), 63);
+    assert!(crate::delivery::scheduled_time_of_job(&check.job).is_err(), "no delivery is read from it");
+    let owner = &job.metadata.owner_references.as_ref().unwrap()[0];
+    assert_eq!((&*owner.kind, &owner.uid, owner.controller), ("WebhookSchedule", &valid.owner.uid, Some(true)));
+    assert_eq!(job.metadata.annotations.as_ref().unwrap()["postern.dev/check"], "now");
+
+    let cron_job = cron_job(&valid, false, &settings()).unwrap();
+    assert_eq!(job.metadata.labels, cron_job.metadata.labels);
+    let made = job.spec.as_mut().unwrap();
+    assert_eq!(made.ttl_seconds_after_finished.take(), Some(120));
+    let args = made.template.spec.as_mut().unwrap().containers[0].args.take();
+    assert_eq!(args, Some(vec!["--check".to_owned()]));
+    assert_eq!(*made, cron_job.spec.job_template.spec.unwrap());
 }
 
 /// The blocks that a policy lets through, less those that it takes out again.

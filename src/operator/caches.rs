@@ -50,7 +50,7 @@ impl Queues {
         (Self { schedules, namespaces, tiers, metrics }, todo)
     }
 
-    fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
+    pub(super) fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
         for schedule in schedules {
             self.metrics.wanted(&schedule);
             // Who no longer listens is on its way out.

@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use futures::future::{FutureExt as _, join, join3};
 use futures::stream::{self, StreamExt as _};
-use kube::Client;
+use k8s_openapi::api::batch::v1::Job;
 use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::caches::{Queues, caches};
+use super::dereference::{Stores, controller_of};
 use super::metrics::Metrics;
 use super::names::MANAGER;
+use super::outcomes::is_over;
+use super::preflight::{Slots, is_check};
 use super::readiness::Readiness;
 use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry::Failures;
@@ -75,6 +79,10 @@ pub async fn run(
             std::future::ready(())
         });
 
+    let slots = Slots::new(settings.preflight.concurrency);
+    for schedule in checks_under_way(&stores, &schedules) {
+        slots.hold(&schedule);
+    }
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let config = Config::default().concurrency(settings.concurrency);
     let context = Arc::new(Context {
@@ -85,6 +93,8 @@ pub async fn run(
         metrics: metrics.clone(),
         failures: Failures::default(),
         written: Written::default(),
+        slots,
+        queues,
     });
     let known_to = Arc::clone(&context);
     let reconciling = Controller::for_stream(stream::pending(), schedules)
@@ -100,6 +110,7 @@ pub async fn run(
                     let namespace = schedule.namespace.unwrap_or_default();
                     let schedule = ObjectRef::new(&schedule.name).within(&namespace);
                     metrics.begun(&schedule);
+                    known_to.needs_no_check(&schedule);
                     known_to.written.forget(&schedule);
                     known_to.failures.forget(&name_of(&schedule));
                 }
@@ -108,6 +119,17 @@ pub async fn run(
             std::future::ready(())
         });
     join3(reconciling, sweeping, counting).await;
+}
+
+/// The schedules whose checks an operator before this one began.
+fn checks_under_way(stores: &Stores, schedules: &Store<WebhookSchedule>) -> Vec<ObjectRef<WebhookSchedule>> {
+    let jobs = stores.jobs.state_filter(|job| is_check(job) && !is_over(job));
+    let of = |job: &Arc<Job>| {
+        let owner = controller_of(&**job).filter(|owner| owner.kind == WebhookSchedule::kind(&()))?;
+        let schedule = ObjectRef::new(&owner.name).within(&job.namespace()?);
+        schedules.get(&schedule).filter(|known| known.uid().as_ref() == Some(&owner.uid)).map(|_| schedule)
+    };
+    jobs.iter().filter_map(of).collect()
 }
 
 async fn measured(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {

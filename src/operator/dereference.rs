@@ -13,6 +13,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::membership::Membership;
 use super::names;
+use super::preflight::is_check;
 use super::quotas::{Quotas, Share};
 use super::running::Running;
 use super::unlisted::Unlisted;
@@ -40,11 +41,13 @@ pub(super) struct Found {
     pub(super) cron_job: Option<Arc<CronJob>>,
     pub(super) service_account: Option<Arc<ServiceAccount>>,
     pub(super) network_policy: Option<Arc<NetworkPolicy>>,
-    /// What the schedule's Jobs have come to.
+    /// What the CronJob's Jobs have come to: deliveries.
     pub(super) runs: Vec<Run>,
+    /// What the schedule's own Jobs have come to: checks.
+    pub(super) checks: Vec<Run>,
 }
 
-/// A Job of the schedule's CronJob and its pods, by the chain of owners' UIDs: what only has the labels is not among them.
+/// A Job of the schedule or of its CronJob and its pods, by the chain of owners' UIDs: what only has the labels is not among them.
 pub(super) struct Run {
     pub(super) job: Arc<Job>,
     /// It was deleted before it was over.
@@ -80,6 +83,7 @@ impl Stores {
         let namespace = schedule.namespace().unwrap_or_default();
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
         let tier = self.membership.tier(&namespace);
+        let (runs, checks) = self.runs(schedule, cron_job.as_deref(), &namespace);
         let share = match &tier {
             Ok(tier) => self.quotas.share(schedule, (&tier.spec).into(), now)?,
             Err(_) => Share::default(),
@@ -87,17 +91,19 @@ impl Stores {
         Some(Found {
             share,
             tier,
-            runs: cron_job.as_deref().map(|cron_job| self.runs(schedule, cron_job, &namespace)).unwrap_or_default(),
+            runs,
+            checks,
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
         })
     }
 
-    fn runs(&self, schedule: &WebhookSchedule, cron_job: &CronJob, namespace: &str) -> Vec<Run> {
-        if !is_controlled_by(cron_job, schedule.uid().as_deref()) {
-            return Vec::new();
-        }
+    /// What the Jobs of a schedule's CronJob, and its own, have come to.
+    fn runs(&self, schedule: &WebhookSchedule, cron_job: Option<&CronJob>, namespace: &str) -> (Vec<Run>, Vec<Run>) {
+        let uid = schedule.uid();
+        let cron_job = cron_job.filter(|cron_job| is_controlled_by(*cron_job, uid.as_deref()));
+        let cron_job = cron_job.and_then(ResourceExt::uid);
         let name = schedule.name_any();
         // The objects of all schedules are looked through: most are told apart by these alone.
         let labelled = |object: &ObjectMeta| {
@@ -105,16 +111,21 @@ impl Stores {
             object.namespace.as_deref() == Some(namespace)
                 && labels.and_then(|labels| labels.get(names::SCHEDULE_LABEL)) == Some(&name)
         };
-        let cron_job = cron_job.uid();
-        let jobs = self.jobs.state_filter(|job| labelled(&job.metadata) && is_controlled_by(job, cron_job.as_deref()));
+        let all = self.jobs.state_filter(|job| labelled(&job.metadata));
+        let of = |owner: Option<&str>| all.iter().filter(|job| is_controlled_by(&***job, owner)).cloned().collect();
+        let (jobs, mut checks): (Vec<_>, Vec<_>) = (of(cron_job.as_deref()), of(uid.as_deref()));
+        checks.retain(|job| is_check(job));
         let pods = self.pods.state_filter(|pod| labelled(&pod.metadata));
-        let gone = self.running.gone(&ObjectRef::from_obj(schedule), cron_job.as_deref(), &jobs);
+        // Without its CronJob, nothing is known of what it ran.
+        let gone = cron_job.as_deref().map(|uid| self.running.gone(&ObjectRef::from_obj(schedule), Some(uid), &jobs));
+        let gone = gone.unwrap_or_default();
         let run = |(job, is_gone): (Arc<Job>, bool)| {
             let uid = job.uid();
             let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
             Run { pods: own.cloned().collect(), job, is_gone }
         };
-        jobs.into_iter().map(|job| (job, false)).chain(gone.into_iter().map(|job| (job, true))).map(run).collect()
+        let runs = jobs.into_iter().map(|job| (job, false)).chain(gone.into_iter().map(|job| (job, true)));
+        (runs.map(run).collect(), checks.into_iter().map(|job| run((job, false))).collect())
     }
 }
 

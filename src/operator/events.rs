@@ -1,4 +1,4 @@
-//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger. Pure but for the last function.
+//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger, a check that found something. Pure but for the last function.
 //!
 //! The recorder folds Events of one reason about one schedule into one, which counts.
 
@@ -7,7 +7,7 @@ use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
 use super::record::Record;
-use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
+use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
 
 /// What is to be told once `new` stands in the status.
 pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
@@ -24,6 +24,12 @@ pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
         && accepted(&old).is_none_or(|old| (&old.reason, &old.message) != (&refusal.reason, &refusal.message))
     {
         events.push(event(EventType::Warning, "Validate", &refusal.reason, refusal.message));
+    }
+    if old.checked != new.checked
+        && let Some(CheckStatus { result: CheckResult::Refused, reason, detail, .. }) = &new.checked
+    {
+        let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
+        events.push(event(EventType::Warning, "Check", reason, format!("a delivery would not be sent: {detail}")));
     }
     if old.last_trigger != new.last_trigger
         && let Some(trigger) = &new.last_trigger
@@ -117,6 +123,27 @@ mod tests {
         assert_eq!(told_of(Some(failed.clone()), vec![delivered.clone(), delivered.clone()]), [recovered]);
         assert_eq!(told_of(None, vec![failed, delivered.clone()])[1..], [recovered]);
         assert_eq!(told_of(Some(delivered.clone()), vec![delivered]), [""; 0]);
+    }
+
+    #[test]
+    fn a_check_that_found_something_is_told_once() {
+        let checked = |result: &str, time: i64| -> WebhookScheduleStatus {
+            let time = Timestamp::from_second(time).unwrap();
+            let checked = json!({"generation": 1, "time": time, "result": result, "reason": "X", "detail": "do this"});
+            serde_json::from_value(json!({"checked": checked})).unwrap()
+        };
+        let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
+            let schedule = WebhookSchedule { status: Some(old), ..schedule() };
+            let found = crate::operator::testdata::found(Vec::new());
+            let record = super::super::record::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
+            events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
+        };
+        let refused = ["Warning X a delivery would not be sent: do this"];
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Refused", 0)), refused);
+        assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 0)), [""; 0]);
+        assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 1)), refused, "it was asked for");
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Allowed", 0)), [""; 0]);
     }
 
     #[test]

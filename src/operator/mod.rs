@@ -25,6 +25,7 @@ mod missed;
 pub mod names;
 mod outcomes;
 mod pace;
+pub mod preflight;
 pub mod process;
 mod prune;
 pub mod quotas;

@@ -46,7 +46,15 @@ pub fn triggered_job(schedule: &str, id: &DeliveryId) -> String {
     format!("{}-t{digits}", cron_job(schedule))
 }
 
-/// The labels of a schedule's CronJob, its Jobs and its pods.
+/// The name of the Job of a check, by the hash that tells it from others: at most 63 characters. It ends in no Unix minutes
+/// either.
+#[must_use]
+pub fn check_job(schedule: &str, hash: u64) -> String {
+    // As many digits as that of a triggered delivery has.
+    format!("{}-c{:09x}", cron_job(schedule), hash >> 28)
+}
+
+/// The labels of a schedule's CronJob, its Jobs and their pods.
 #[must_use]
 pub fn labels(schedule: &str) -> BTreeMap<String, String> {
     let mut labels = sender_labels();

@@ -223,6 +223,8 @@ fn of_outcome(outcome: &Outcome, due: &Due, job: &Job, now: i64) -> DeliveryStat
             OutcomeClass::FailedPermanently => DeliveryOutcome::FailedPermanently,
             OutcomeClass::Failed => DeliveryOutcome::Failed,
             OutcomeClass::Interrupted => DeliveryOutcome::Interrupted,
+            // What was only judged was not sent.
+            OutcomeClass::Checked => DeliveryOutcome::NotRun,
         },
         reason: outcome.reason.as_str().into(),
         detail: (!outcome.detail.is_empty()).then(|| outcome.detail.clone()),

@@ -7,7 +7,7 @@ use kube::core::PartialObjectMeta;
 use kube::{Resource, ResourceExt};
 
 use super::names::{DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
-use crate::api::{TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
+use crate::api::{CHECK_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
 
 /// A kind that is cached.
 pub(super) trait Prune: Resource<DynamicType = ()> {
@@ -68,7 +68,13 @@ impl Prune for NetworkPolicy {
 
 impl Prune for Job {
     fn prune(&mut self) {
-        let needed = [TRIGGER_ANNOTATION, TRIGGERED_AT_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION];
+        let needed = [
+            TRIGGER_ANNOTATION,
+            TRIGGERED_AT_ANNOTATION,
+            DELIVERY_ID_ANNOTATION,
+            GENERATION_ANNOTATION,
+            CHECK_ANNOTATION,
+        ];
         self.metadata.managed_fields = None;
         self.annotations_mut().retain(|name, _| needed.contains(&name.as_str()));
         if let Some(spec) = &mut self.spec {
@@ -97,7 +103,7 @@ mod tests {
         let template = json!({"metadata": {"annotations": {"postern.dev/delivery": large}}});
         let managed = json!([{"manager": "m", "fieldsV1": {"f:spec": {}}}]);
         let mut job: Job = serde_json::from_value(json!({
-            "metadata": {"annotations": {TRIGGER_ANNOTATION: "now", "other": large}, "managedFields": managed},
+            "metadata": {"annotations": {TRIGGER_ANNOTATION: "now", CHECK_ANNOTATION: "", "other": large}, "managedFields": managed},
             "spec": {"template": template},
         }))
         .unwrap();
@@ -111,6 +117,7 @@ mod tests {
         pod.prune();
         assert!(json!([job, pod]).to_string().len() < 300);
         assert_eq!(job.annotations()[TRIGGER_ANNOTATION], "now");
+        assert!(job.annotations().contains_key(CHECK_ANNOTATION));
         assert!(pod.status.is_some());
     }
 

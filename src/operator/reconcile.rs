@@ -1,4 +1,4 @@
-//! The pipeline: `dereference → validate → build → apply → status`.
+//! The pipeline: `dereference → validate → build → apply → check → status`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,14 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
-use super::build::{cron_job, namespace_children, triggered_job};
+use super::build::{check_job, cron_job, namespace_children, triggered_job};
+use super::caches::Queues;
 use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
 use super::metrics::Metrics;
 use super::names;
 use super::pace::Made;
+use super::preflight::{Slots, Stage};
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::settings::Settings;
@@ -41,6 +43,15 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) failures: Failures,
     pub(super) written: Written,
+    pub(super) slots: Slots,
+    pub(super) queues: Queues,
+}
+
+impl Context {
+    /// Lets the next schedule have its check, if this one kept it from that.
+    pub(super) fn needs_no_check(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.queues.reconcile(self.slots.free(schedule));
+    }
 }
 
 /// Why a reconcile has to be tried again.
@@ -75,7 +86,7 @@ impl ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, failures: _, written } = &*context;
+    let Context { client, settings, stores, recorder, metrics, failures: _, written, slots: _, queues: _ } = &*context;
     // The watch is about to tell of what this operator wrote last.
     if written.is_replaced(&schedule) {
         return Ok(Action::await_change());
@@ -83,6 +94,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     let namespace = schedule.namespace().unwrap_or_default();
     // What is being deleted is the garbage collector's.
     if stores.is_ending(&namespace) {
+        context.needs_no_check(&ObjectRef::from_obj(&*schedule));
         return Ok(Action::await_change());
     }
     if stores.unlisted.has(&namespace) {
@@ -96,6 +108,7 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     };
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
+        context.needs_no_check(&ObjectRef::from_obj(&*schedule));
         return suspend(&schedule, found, &to).await.map(|()| Action::await_change());
     }
     if written.is_late(&schedule, found.cron_job.as_deref()) {
@@ -118,6 +131,8 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
     if record.trigger.is_some() && applied.is_ok() {
         stores.quotas.triggered(&schedule, now.as_second());
     }
+    // check: one Job, when it is its turn
+    let checking = check(&schedule, valid.as_ref().ok().filter(|_| applied.is_ok()), &record, &to, &context).await;
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),
@@ -144,7 +159,46 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
         to.delete_unchanged(&**job).await?;
     }
 
-    applied.map(|()| wake(&new, &record, now))
+    let late = checking? == Checking::Late;
+    applied.map(|()| if late { Action::requeue(LATE) } else { wake(&new, &record, now) })
+}
+
+/// Whether the Job of a check that was made is not seen yet.
+#[derive(PartialEq, Eq)]
+enum Checking {
+    Late,
+    AsSeen,
+}
+
+/// Has a delivery judged before it is due, when it is the schedule's turn; and ends what is judged in vain. `valid` is a
+/// schedule whose children are in place: no pod is made without its policy.
+async fn check(
+    schedule: &WebhookSchedule,
+    valid: Option<&Valid>,
+    record: &Record,
+    to: &Applier,
+    context: &Context,
+) -> Result<Checking, ReconcileError> {
+    let known = ObjectRef::from_obj(schedule);
+    let mut checking = Checking::AsSeen;
+    match (&record.check.stage, valid) {
+        (Stage::Due(_), Some(_)) if context.slots.is_late(&known) => checking = Checking::Late,
+        // Whoever is done tells when it is its turn.
+        (Stage::Due(_), Some(_)) if !context.slots.take(&known) => {}
+        (Stage::Due(check), Some(valid)) => match to.start(&check_job(valid, check, &context.settings)?).await {
+            Ok(()) => context.slots.note_made(&known),
+            Err(error) => {
+                context.needs_no_check(&known);
+                return Err(error.into());
+            }
+        },
+        (Stage::UnderWay, _) => context.slots.hold(&known),
+        (Stage::Due(_) | Stage::Nothing, _) => context.needs_no_check(&known),
+    }
+    for job in &record.check.obsolete {
+        to.delete(&**job).await?;
+    }
+    Ok(checking)
 }
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may

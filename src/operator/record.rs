@@ -14,6 +14,7 @@ use super::dereference::{Found, Run};
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
 use super::pace::{Made, Plan, plan};
+use super::preflight::{Look, look};
 use super::trigger::Trigger;
 use super::validate::Valid;
 use crate::api::{
@@ -49,6 +50,8 @@ pub(super) struct Record {
     pub(super) trigger_waits: Option<Made>,
     /// The last one that was asked for, this one included.
     pub(super) last_trigger: Option<TriggerStatus>,
+    /// How its checks stand.
+    pub(super) check: Look,
     /// Jobs that may no longer begin.
     pub(super) given_up: Vec<Arc<Job>>,
     /// Jobs that are gone and of which it is known how they ended.
@@ -113,6 +116,8 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
 
     let has_job = |id: &String| found.cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
     let (recent, new, dropped) = remember(&old, seen, has_job, schedule.spec.history);
+    let check = look(schedule, &found.checks, &recent, valid, now);
+    given_up.extend(check.given_up.clone());
     // What the receiver says of another spec says nothing of this one.
     let asks_to_stop = |last: &DeliveryStatus| {
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
@@ -120,13 +125,19 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let asked_to_stop = recent.first().is_some_and(asks_to_stop);
     Record {
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
-        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
+        open_until: looks
+            .into_iter()
+            .chain(open_until)
+            .chain(check.until)
+            .chain(trigger_waits.and_then(Made::look))
+            .min(),
         held_until,
         last,
         paused_generation: if asked_to_stop { generation } else { was_paused },
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,
         trigger_waits,
+        check,
         recent,
         new,
         dropped,

@@ -44,6 +44,9 @@ pub struct Settings {
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
+    /// What is found out before a first delivery is due.
+    #[serde(default)]
+    pub preflight: PreflightSettings,
     /// Where the kubelet asks how the operator is.
     #[serde(default)]
     pub health: HealthSettings,
@@ -70,6 +73,9 @@ pub enum SettingsError {
     /// Nothing would ever be reconciled.
     #[error("concurrency: it is 0; the least is 1")]
     Concurrency,
+    /// No check would ever be made.
+    #[error("preflight.concurrency: it is 0; the least is 1. To have no checks, set preflight.enabled to false")]
+    PreflightConcurrency,
     /// The API server would keep it in other words.
     #[error("{field}: {problem}")]
     Quantity {
@@ -110,12 +116,31 @@ impl Settings {
         if settings.concurrency == 0 {
             return Err(SettingsError::Concurrency);
         }
+        if settings.preflight.concurrency == 0 {
+            return Err(SettingsError::PreflightConcurrency);
+        }
         quantity::canonicalize(&mut settings.sender.resources).map_err(|(field, problem)| SettingsError::Quantity {
             field: format!("sender.resources.{field}"),
             problem,
         })?;
         process::check(&settings.health, &settings.metrics, &settings.lease)?;
         Ok(settings)
+    }
+}
+
+/// The checks of new specs, each by a pod like a delivery's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PreflightSettings {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// How many are under way at the same time: 1 or more. Default: 10.
+    pub concurrency: u16,
+}
+
+impl Default for PreflightSettings {
+    fn default() -> Self {
+        Self { enabled: true, concurrency: 10 }
     }
 }
 
@@ -191,6 +216,10 @@ mod tests {
             ),
             ("nameServers: [10.0.0.1]\nspreadSeconds: 60", "spreadSeconds: 60 is not from 0 to 59"),
             ("nameServers: [10.0.0.1]\nconcurrency: 0", "concurrency: it is 0; the least is 1"),
+            (
+                "nameServers: [10.0.0.1]\npreflight: {concurrency: 0}",
+                "preflight.concurrency: it is 0; the least is 1. To have no checks, set preflight.enabled to false",
+            ),
             (
                 "nameServers: [10.0.0.1]\nhealth: {address: '0.0.0.0:8443'}",
                 "metrics.address: 0.0.0.0:8443 is health.address too; give one of them another port",

@@ -76,6 +76,7 @@ pub(super) fn status(
         dropped_deliveries: record.dropped.clone(),
         accounted_until: record.accounted_until.clone(),
         last_trigger: if made { record.last_trigger.clone() } else { old.last_trigger },
+        checked: record.check.checked.clone(),
         paused_generation: record.paused_generation,
         signing_keys: old.signing_keys,
     }

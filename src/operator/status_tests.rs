@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::{CheckResult, CheckStatus};
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
 use crate::delivery::Reason;
 use crate::operator::dereference::Run;
@@ -96,6 +97,47 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
         assert_eq!(condition.message, "what to do");
     }
+}
+
+/// What a check of this generation came to, which began at this minute.
+fn checked(generation: i64, result: CheckResult, at: i64) -> CheckStatus {
+    let (generation, value, time) = (generation, None, Time(minute(at)));
+    let (reason, detail) = ("ReferenceMissing".into(), Some("add it".into()));
+    CheckStatus { generation, value, time, result, reason, detail, target: None, key_fingerprints: Vec::new() }
+}
+
+#[test]
+fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_way_round() {
+    let mut life = Life::new();
+    let told = |life: &mut Life, runs, checked: Option<CheckStatus>| {
+        life.schedule.status.get_or_insert_default().checked = checked;
+        let allowed = condition(life.see(runs), "TargetAllowed").clone();
+        (allowed.status, allowed.reason, allowed.message)
+    };
+    let fact = |status: &str, reason: &str, message: &str| (status.into(), reason.into(), message.into());
+    let delivered = || vec![ended(5, Delivered, Reason::Delivered)];
+    let by_delivery = fact("True", "Allowed", "the last delivery was not refused");
+
+    assert_eq!(told(&mut life, Vec::new(), None).1, "Checking");
+    assert_eq!(told(&mut life, Vec::new(), Some(checked(0, CheckResult::Refused, 0))).1, "Checking", "an older spec");
+    let refused = fact("False", "ReferenceMissing", "add it");
+    assert_eq!(told(&mut life, Vec::new(), Some(checked(1, CheckResult::Refused, 0))), refused);
+    let unknown = told(&mut life, Vec::new(), Some(checked(1, CheckResult::Unknown, 0)));
+    assert_eq!(unknown, fact("Unknown", "ReferenceMissing", "the check could not be made: add it"));
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 0))), by_delivery);
+    // On demand, after the delivery.
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 6))), refused);
+    assert_eq!(condition(life.schedule.status.as_ref().unwrap(), "Ready").reason, "ReferenceMissing");
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Allowed, 6))).0, "True");
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Unknown, 6))), by_delivery);
+}
+
+#[test]
+fn a_name_that_was_not_resolved_says_nothing_of_where_it_leads() {
+    let mut life = Life::new();
+    life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
+    let status = life.see(vec![ended(1, Failed, Reason::NameNotResolved)]);
+    assert_eq!(condition(status, "TargetAllowed").reason, "AddressInternal");
 }
 
 #[test]

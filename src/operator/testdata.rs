@@ -89,7 +89,15 @@ pub(super) fn minute(minute: i64) -> Timestamp {
 pub(super) fn found(runs: Vec<Run>) -> Found {
     let cron_job = Some(Arc::new(cron_job(json!({}))));
     let share = Share { room_at: Some(0), ..Share::default() };
-    Found { tier: Ok(Arc::new(tier())), share, cron_job, service_account: None, network_policy: None, runs }
+    Found {
+        tier: Ok(Arc::new(tier())),
+        share,
+        cron_job,
+        service_account: None,
+        network_policy: None,
+        runs,
+        checks: Vec::new(),
+    }
 }
 
 /// The schedule's CronJob, made an hour before the first minute, with this status.

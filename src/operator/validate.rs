@@ -41,6 +41,8 @@ pub struct Valid {
     pub zone: TimeZone,
     /// The zone's name, as the tenant wrote it.
     pub zone_name: String,
+    /// Whether each new spec is checked before its first delivery is due.
+    pub checked_first: bool,
     /// Whether the tenant paused it.
     pub suspended: bool,
     /// What happens when two deliveries would overlap.
@@ -194,6 +196,7 @@ pub fn validate(
         expression,
         zone,
         zone_name: zone_name.clone(),
+        checked_first: settings.preflight.enabled,
         suspended: *suspend,
         concurrency_policy: *concurrency_policy,
         starting_deadline_seconds: *starting_deadline_seconds,

@@ -9,17 +9,28 @@ const DEFAULT_ROOT: &str = "/postern";
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Make a delivery.
-    Deliver(Args),
+    /// Make a delivery, or judge it.
+    Run(Args),
     /// `--version`.
     Version,
     /// `--help`.
     Help,
 }
 
+/// What is to become of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is sent.
+    Deliver,
+    /// It is judged by all that would keep it from being sent, and no connection is opened.
+    Check,
+}
+
 /// How to make a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
+    /// Whether to send it.
+    pub purpose: Purpose,
     /// The folder with `delivery.json` and the mounted files.
     pub root: PathBuf,
     /// Where to write the outcome, besides standard output; `None` for where Kubernetes looks for it.
@@ -42,27 +53,29 @@ impl Command {
     pub const HELP: &str = "\
 Makes one delivery and says what happened, as one line of JSON.
 
-Usage: postern-sender [--root DIR] [--termination-log FILE]
+Usage: postern-sender [--check] [--root DIR] [--termination-log FILE]
 
+  --check                  judge all that would keep the delivery from being sent, and send nothing
   --root DIR               the folder with delivery.json and the mounted files [default: /postern]
   --termination-log FILE   where to write the outcome too [default: /dev/termination-log, if it exists]
   --version                print the version
   --help                   print this
 
 Environment: POSTERN_LOG=off|error|warn|info|debug|trace (default info), on standard error.
-Exit codes: 0 delivered, 2 usage, 10 refused, 11 failed permanently, 12 failed, 13 interrupted.";
+Exit codes: 0 delivered (or, with --check, nothing in the way), 2 usage, 10 refused, 11 failed permanently, 12 failed, 13 interrupted.";
 
     /// Reads the arguments, less the program's name.
     ///
     /// # Errors
     /// When an argument is unknown or lacks its value.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-        let mut args = Args { root: DEFAULT_ROOT.into(), termination_log: None };
+        let mut args = Args { purpose: Purpose::Deliver, root: DEFAULT_ROOT.into(), termination_log: None };
         let mut arguments = arguments.into_iter().enumerate();
         while let Some((at, argument)) = arguments.next() {
             let mut value =
                 |name| arguments.next().map(|(_, value)| value.into()).ok_or(UsageError::ValueMissing(name));
             match argument.to_str() {
+                Some("--check") => args.purpose = Purpose::Check,
                 Some("--root") => args.root = value("--root")?,
                 Some("--termination-log") => {
                     args.termination_log = Some(value("--termination-log")?);
@@ -72,7 +85,7 @@ Exit codes: 0 delivered, 2 usage, 10 refused, 11 failed permanently, 12 failed, 
                 _ => return Err(UsageError::Unknown(at + 1)),
             }
         }
-        Ok(Command::Deliver(args))
+        Ok(Command::Run(args))
     }
 }
 
@@ -86,14 +99,15 @@ mod tests {
 
     #[test]
     fn defaults_to_the_pods_folder() {
-        let args = Args { root: "/postern".into(), termination_log: None };
-        assert_eq!(parse(&[]), Ok(Command::Deliver(args)));
+        let args = |purpose| Args { purpose, root: "/postern".into(), termination_log: None };
+        assert_eq!(parse(&[]), Ok(Command::Run(args(Purpose::Deliver))));
+        assert_eq!(parse(&["--check"]), Ok(Command::Run(args(Purpose::Check))));
     }
 
     #[test]
     fn takes_a_folder_and_a_file() {
-        let args = Args { root: "here".into(), termination_log: Some("log".into()) };
-        assert_eq!(parse(&["--root", "here", "--termination-log", "log"]), Ok(Command::Deliver(args)));
+        let args = Args { purpose: Purpose::Deliver, root: "here".into(), termination_log: Some("log".into()) };
+        assert_eq!(parse(&["--root", "here", "--termination-log", "log"]), Ok(Command::Run(args)));
         assert_eq!(parse(&["--version"]), Ok(Command::Version));
         assert_eq!(parse(&["--help"]), Ok(Command::Help));
     }

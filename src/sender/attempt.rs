@@ -1,4 +1,5 @@
-//! One attempt: look the name up and judge its addresses, connect to one of them, send, and judge the answer.
+//! One attempt: look the name up and judge its addresses, connect to one of them, send, and judge the answer. A check ends
+//! where this would connect.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use super::failure::{Failure, judge_status, reason_of_exchange, reason_of_tls};
 use super::prepare::Prepared;
 use super::retry_after::retry_after;
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
-use crate::egress;
+use crate::egress::{self, Checked};
 
 /// What is known of an attempt, also when it is cut short.
 #[derive(Default)]
@@ -53,20 +54,32 @@ pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant,
     (judge_status(head.status, after), Some(exchange.rest_of(body)))
 }
 
+/// As much of an attempt as comes before its connection.
+pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Trace) -> Result<(), Failure> {
+    let aimed = timeout_at(deadline, aim(prepared, trace)).await;
+    aimed.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))).map(drop)
+}
+
+/// Where to connect, and as whom the receiver has to prove itself.
+async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Vec<Checked>, ServerName<'static>), Failure> {
+    let mut clock = Instant::now();
+    let addresses = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
+    trace.timings.dns_ms = Some(lap(&mut clock));
+    let name = ServerName::try_from(prepared.target.server_name())
+        .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
+    Ok((addresses, name))
+}
+
 type Answer = (Exchange, hyper::Response<hyper::body::Incoming>);
 
 async fn request(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Result<Answer, Failure> {
+    let (addresses, name) = aim(prepared, trace).await?;
     let mut clock = Instant::now();
-
-    let addresses = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
-    trace.timings.dns_ms = Some(lap(&mut clock));
 
     let (stream, family) = connect(&addresses, deadline).await.map_err(Failure::of_transport)?;
     trace.address_family = Some(family);
     trace.timings.connect_ms = Some(lap(&mut clock));
 
-    let name = ServerName::try_from(prepared.target.server_name())
-        .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
     let stream =
         prepared.tls.connect(name, stream).await.map_err(|error| Failure::of_transport(reason_of_tls(&error)))?;
     trace.timings.tls_ms = Some(lap(&mut clock));

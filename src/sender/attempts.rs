@@ -5,14 +5,15 @@ use std::time::Duration;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::Instant;
 
-use super::attempt::{Trace, attempt, milliseconds};
+use super::args::Purpose;
+use super::attempt::{Trace, attempt, check, milliseconds};
 use super::backoff::{backoff, wait};
 use super::failure::{Failure, Next};
 use super::prepare::Prepared;
 use crate::delivery::{Attempt, Outcome, OutcomeClass, Reason};
 
 /// Tries until it is done or the deadline has passed, and writes into the outcome what happened.
-pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Outcome) {
+pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant, outcome: &mut Outcome) {
     let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
     // It may have been due after the deadline.
     if Instant::now() >= deadline {
@@ -22,9 +23,17 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
         let started = Instant::now();
         let mut trace = Trace::default();
         let until = deadline.min(started + timeout);
-        let (result, rest) = attempt(prepared, number, until, &mut trace).await;
-        record(outcome, &trace, started.elapsed(), &result);
-        let retry = settle(prepared, number, result, outcome);
+        let (result, rest) = match purpose {
+            Purpose::Deliver => attempt(prepared, number, until, &mut trace).await,
+            Purpose::Check => (check(prepared, until, &mut trace).await, None),
+        };
+        record(
+            outcome,
+            &trace,
+            started.elapsed(),
+            result.as_ref().map_or_else(|failure| failure.reason, |()| success(purpose).1),
+        );
+        let retry = settle(prepared, purpose, number, result, outcome);
         // Only now, since whoever stops the sender meanwhile shall be told of the receiver's answer.
         if let Some(rest) = rest {
             rest.read_a_little(deadline).await;
@@ -46,14 +55,21 @@ pub(super) async fn run(prepared: &Prepared, deadline: Instant, outcome: &mut Ou
 /// receiver asks for.
 fn settle(
     prepared: &Prepared,
+    purpose: Purpose,
     number: u32,
     result: Result<(), Failure>,
     outcome: &mut Outcome,
 ) -> Option<(Failure, Option<Duration>)> {
     let id = &prepared.blueprint.id;
     let Err(failure) = result else {
-        tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
-        outcome.conclude(OutcomeClass::Delivered, Reason::Delivered, String::new());
+        match purpose {
+            Purpose::Deliver => {
+                tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
+            }
+            Purpose::Check => tracing::info!(attempt = number, "checked, and not sent"),
+        }
+        let (class, reason) = success(purpose);
+        outcome.conclude(class, reason, String::new());
         return None;
     };
     let reason = failure.reason;
@@ -67,9 +83,16 @@ fn settle(
     }
 }
 
-fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, result: &Result<(), Failure>) {
+/// What an attempt comes to that has nothing against it.
+fn success(purpose: Purpose) -> (OutcomeClass, Reason) {
+    match purpose {
+        Purpose::Deliver => (OutcomeClass::Delivered, Reason::Delivered),
+        Purpose::Check => (OutcomeClass::Checked, Reason::Allowed),
+    }
+}
+
+fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, reason: Reason) {
     let Trace { status, address_family, timings } = trace;
-    let reason = result.as_ref().map_or_else(|failure| failure.reason, |()| Reason::Delivered);
     let http_status = status.map(|status| status.as_u16());
     outcome.attempts.push(Attempt { duration_ms: milliseconds(duration), reason, http_status });
     outcome.attempt_count += 1;

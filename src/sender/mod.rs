@@ -1,7 +1,7 @@
 //! One delivery, from the files of the pod to its outcome.
 //!
-//! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. Where a
-//! request may go is `egress`'s business, and how it is signed `signing`'s; nothing here knows of Kubernetes.
+//! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. A check goes
+//! the same way, up to where an attempt would connect. Where a request may go is `egress`'s business, and how it is signed `signing`'s; nothing here knows of Kubernetes.
 //!
 //! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't
 //! be printed, and every message is built from what isn't one.
@@ -31,21 +31,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::field::display;
 
-use crate::delivery::{Outcome, OutcomeClass, Timestamp};
+use crate::delivery::{Delivery, Outcome, OutcomeClass, Timestamp};
 use files::Root;
 use occasion::Occasion;
 use prepare::Prepared;
 use refusal::Refusal;
 
-pub use args::{Args, Command, UsageError};
+pub use args::{Args, Command, Purpose, UsageError};
 pub use log::install as log_to_stderr;
 pub use report::report;
 
-/// Makes one delivery of the folder `root` and says what happened. SIGTERM and SIGINT end it at once.
+/// However long a name isn't resolved, a check has ended by then: somebody waits for it.
+const CHECKED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Makes one delivery of the folder `root`, or judges it, and says what happened. SIGTERM and SIGINT end it at once.
 ///
 /// # Errors
 /// When the system lets no signal handler be installed.
-pub async fn run(root: &Path) -> std::io::Result<Outcome> {
+pub async fn run(root: &Path, purpose: Purpose) -> std::io::Result<Outcome> {
     let mut stop = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let root = Root::new(root);
     let mut outcome = Outcome::begun(Timestamp::of(SystemTime::now()));
@@ -54,7 +57,7 @@ pub async fn run(root: &Path) -> std::io::Result<Outcome> {
         () = told_to_stop(&mut stop) => {
             stop_delivering(&outcome);
         }
-        () = deliver(&root, &mut outcome) => {}
+        () = deliver(&root, purpose, &mut outcome) => {}
     }
     Ok(outcome)
 }
@@ -65,8 +68,12 @@ fn stop_delivering(outcome: &Outcome) {
     tracing::warn!(delivery = id, %reason, "told to stop");
 }
 
-async fn deliver(root: &Root, outcome: &mut Outcome) {
-    if let Err(Refusal { reason, detail }) = try_to_deliver(root, outcome).await {
+async fn deliver(root: &Root, purpose: Purpose, outcome: &mut Outcome) {
+    let result = match purpose {
+        Purpose::Deliver => try_to_deliver(root, outcome).await,
+        Purpose::Check => check(root, outcome).await,
+    };
+    if let Err(Refusal { reason, detail }) = result {
         tracing::error!(delivery = outcome.id.as_ref().map(display), %reason, detail, "refused");
         outcome.conclude(OutcomeClass::Refused, reason, detail);
     }
@@ -83,13 +90,27 @@ async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusa
     let due = started + occasion.due_in(SystemTime::now());
     let deadline = started + Duration::from_secs(delivery.retries.total_deadline_seconds.into());
 
+    let prepared = prepare(delivery, occasion, root, outcome)?;
+    tokio::time::sleep_until(due.min(deadline)).await;
+    attempts::run(&prepared, Purpose::Deliver, deadline, outcome).await;
+    Ok(())
+}
+
+/// Not being a delivery, it has no id and no time, and may be made at any.
+async fn check(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
+    let deadline = Instant::now() + CHECKED_WITHIN;
+    let delivery = root.delivery()?;
+    let occasion = Occasion::of_check(&delivery, outcome.started_at);
+    let prepared = prepare(delivery, occasion, root, outcome)?;
+    attempts::run(&prepared, Purpose::Check, deadline, outcome).await;
+    Ok(())
+}
+
+fn prepare(delivery: Delivery, occasion: Occasion, root: &Root, outcome: &mut Outcome) -> Result<Prepared, Refusal> {
     let prepared = Prepared::new(delivery, occasion, root, outcome.started_at)?;
     outcome.target = Some(prepared.target.masked());
     outcome.key_fingerprints = prepared.fingerprints();
-
-    tokio::time::sleep_until(due.min(deadline)).await;
-    attempts::run(&prepared, deadline, outcome).await;
-    Ok(())
+    Ok(prepared)
 }
 
 async fn told_to_stop([terminate, interrupt]: &mut [Signal; 2]) {

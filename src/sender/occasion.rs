@@ -29,6 +29,12 @@ impl Occasion {
         }
     }
 
+    /// That of a check: now, whatever the Job's name says.
+    pub(super) fn of_check(delivery: &Delivery, now: Timestamp) -> Occasion {
+        let id = DeliveryId::of_schedule(&delivery.schedule.uid, now.unix());
+        Occasion { id, scheduled_time: now, offset: Duration::ZERO }
+    }
+
     /// How long until it is due: the scheduled time and the offset within the minute.
     pub(super) fn due_in(&self, now: SystemTime) -> Duration {
         let due = UNIX_EPOCH + Duration::from_secs(self.scheduled_time.unix()) + self.offset;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its helpers can't go on")]
 
 mod canaries;
+mod checking;
 mod delivering;
 mod hostile_receivers;
 mod refusing;

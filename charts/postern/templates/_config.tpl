@@ -19,6 +19,7 @@ nameServers: {{ toJson .Values.nameServers }}
 nameServerPods: {{ toJson .Values.nameServerPods }}
 spreadSeconds: {{ .Values.spreadSeconds }}
 concurrency: {{ .Values.concurrency }}
+preflight: {{ toJson .Values.preflight }}
 health: {address: "0.0.0.0:8081"}
 metrics:
   address: "0.0.0.0:8443"

@@ -4,7 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use postern::api::{
-    DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus,
+    WebhookSchedule, WebhookScheduleStatus,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +71,16 @@ fn fullest() -> WebhookScheduleStatus {
             id: format!("msg_{}", "f".repeat(64)),
             time: at("2026-01-01T00:00:00Z"),
         }),
+        checked: Some(CheckStatus {
+            generation: 1,
+            value: Some("v".repeat(128)),
+            time: at("2026-01-01T00:00:00Z"),
+            result: CheckResult::Refused,
+            reason: "CertificateUnknownIssuer".into(),
+            detail: Some("d".repeat(512)),
+            target: Some("https://hooks.example.com/...".into()),
+            key_fingerprints: vec!["sha256:9f86d081".into(); 8],
+        }),
         paused_generation: Some(1),
         held_until: Some(at("2026-01-01T00:00:00Z")),
         signing_keys: vec![key; 16],
@@ -125,6 +136,7 @@ fn refuse_a_status_that_grows_without_bound() {
                 json!("v".repeat(129)),
                 "status.lastTrigger.value: Too long: may not be more than 128 bytes",
             ),
+            ("/status/checked/result", json!("Splendid"), "status.checked.result: Unsupported value: \"Splendid\""),
             ("/status/conditions/0/reason", json!(""), "status.conditions[0].reason: Invalid value: \"\""),
         ] {
             let said = set(pointer, value).await;

@@ -72,6 +72,8 @@ pub fn usual_settings() -> Value {
     json!({
         "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
         "spreadSeconds": 0,
+        // Its own tests switch it on.
+        "preflight": {"enabled": false},
         "nameServers": ["10.96.0.10"],
         "nameServerPods": [{
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},

@@ -30,6 +30,8 @@ pub struct Delivery {
     /// The Secret's keys; without any there is no Secret.
     pub secret: BTreeMap<&'static str, String>,
     ca_bundle: String,
+    /// The sender's arguments.
+    args: Vec<&'static str>,
 }
 
 /// A delivery under way.
@@ -82,6 +84,7 @@ impl Delivery {
             }),
             secret: [("url", format!("https://{host_and_port}/hook?token={URL_CANARY}"))].into(),
             ca_bundle: certificates.ca_pem.clone(),
+            args: Vec::new(),
         }
     }
 
@@ -90,6 +93,12 @@ impl Delivery {
         let block: IpNet = ip.parse::<IpAddr>().unwrap().into();
         let allowed = self.json["egress"]["allowedCIDRs"].as_array_mut().unwrap();
         allowed.push(json!(block));
+        self
+    }
+
+    /// The same, judged and not sent.
+    pub fn checked(mut self) -> Self {
+        self.args.push("--check");
         self
     }
 
@@ -123,7 +132,7 @@ impl Delivery {
         Api::namespaced(client.clone(), namespace).create(&post, &config_map).await.unwrap();
         let packets = Packets::watch(&format!("{namespace}-{name}"));
         let pods = Api::namespaced(client.clone(), namespace);
-        pods.create(&post, &pod(name, &self.json)).await.unwrap();
+        pods.create(&post, &pod(name, &self.json, &self.args)).await.unwrap();
         let mut canaries: Vec<_> = self.secret.into_values().collect();
         canaries.push(URL_CANARY.into());
         Running { pods, name, target: self.target, packets, canaries }
@@ -207,7 +216,7 @@ fn secret_file(name: &str, path: &str, key: &str) -> Value {
     json!({"path": path, "from": {"secret": {"name": name, "key": key}}})
 }
 
-fn pod(name: &str, delivery: &Value) -> PodObject {
+fn pod(name: &str, delivery: &Value, args: &[&str]) -> PodObject {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let pod = json!({
         "metadata": {
@@ -237,6 +246,7 @@ fn pod(name: &str, delivery: &Value) -> PodObject {
                 "name": "sender",
                 "image": "postern.dev/e2e/postern-sender:latest",
                 "imagePullPolicy": "Never",
+                "args": args,
                 "terminationMessagePolicy": "File",
                 "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}, "limits": {"cpu": "200m", "memory": "32Mi"}},
                 "securityContext": {

@@ -11,7 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Resource as _, ResourceExt};
 use postern::api::{
-    DeliveryStatus, TIER_LABEL, TRIGGER_ANNOTATION, WebhookSchedule, WebhookScheduleStatus, WebhookTier,
+    CHECK_ANNOTATION, DeliveryStatus, TIER_LABEL, TRIGGER_ANNOTATION, WebhookSchedule, WebhookScheduleStatus,
+    WebhookTier,
 };
 use postern::operator::names;
 use serde_json::{Value, json};
@@ -179,6 +180,11 @@ impl Tenant {
     /// Asks for a delivery at once.
     pub async fn trigger(&self, schedule: &str, value: &str) {
         self.change(schedule, json!({"metadata": {"annotations": {TRIGGER_ANNOTATION: value}}})).await;
+    }
+
+    /// Asks for a check.
+    pub async fn ask_for_check(&self, schedule: &str, value: &str) {
+        self.change(schedule, json!({"metadata": {"annotations": {CHECK_ANNOTATION: value}}})).await;
     }
 
     /// Waits until the CronJob of a schedule is as `what` says.

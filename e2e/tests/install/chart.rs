@@ -32,6 +32,7 @@ nameServers: [169.254.20.10, 'fd00::a']
 nameServerPods: []
 spreadSeconds: 59
 concurrency: 1
+preflight: {enabled: false, concurrency: 3}
 metrics:
   tlsSecretName: metrics-tls
   from: [{namespaceSelector: {matchLabels: {team: monitoring}}}, {ipBlock: {cidr: 192.0.2.0/24}}]
@@ -64,6 +65,8 @@ fn a_wrong_value_is_refused_and_named() {
         ("sender.image.digest=latest", "at '/sender/image/digest'"),
         ("spreadSeconds=60", "at '/spreadSeconds': maximum: got 60, want 59"),
         ("concurrency=0", "at '/concurrency': minimum: got 0, want 1"),
+        ("preflight.concurrency=0", "at '/preflight/concurrency': minimum: got 0, want 1"),
+        ("preflight.on=true", "at '/preflight': additional properties 'on' not allowed"),
         ("logLevel=loud", "at '/logLevel'"),
         ("metrics.from[0].podSelectors.a=b", "at '/metrics/from/0': additional properties 'podSelectors' not allowed"),
         ("clusterCIDRs={10.0.0.1}", "at '/clusterCIDRs/0'"),
@@ -93,6 +96,7 @@ fn the_operator_can_read_the_configuration_that_it_is_given() {
     assert_eq!(settings.sender.priority_class_name.as_deref(), Some("senders"));
     assert_eq!(settings.name_servers.len(), 2);
     assert_eq!(settings.spread_seconds, 59);
+    assert_eq!((settings.preflight.enabled, settings.preflight.concurrency), (false, 3));
 }
 
 #[test]

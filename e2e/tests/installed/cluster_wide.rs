@@ -3,7 +3,7 @@
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
-use super::{Admin, on_own_cluster};
+use super::{Admin, Request, on_own_cluster};
 use crate::harness::{KEY, eventually};
 
 #[test]
@@ -15,6 +15,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         let receiver = admin.receiver();
         admin.schedules("alice", "team-a", &receiver);
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=Ready --timeout=2m");
+        admin.does("kubectl wait whs/report --namespace team-a --for=condition=TargetAllowed --timeout=2m");
 
         tenants_keep_apart(&admin);
         admin.delivers("alice", "team-a", "first").await;
@@ -25,7 +26,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         for request in requests {
             Webhook::new(KEY).unwrap().verify(&request.body, &request.header_map()).unwrap();
         }
-        a_schedule_cost_two_writes(&admin);
+        a_schedule_cost_two_writes_and_its_check_two(&admin);
         an_upgrade_reaches_the_children(&admin).await;
         admin.finds_the_operator_innocent();
 
@@ -81,16 +82,19 @@ async fn another_leads_when_the_leader_is_killed(admin: &Admin) {
     .await;
 }
 
-fn a_schedule_cost_two_writes(admin: &Admin) {
+fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
     let requests = admin.requests_of_the_operator();
     let about_children = |resource: &str| {
         let of_it = requests.iter().filter(|request| request.is_write() && request.resource == resource);
         of_it.filter(|request| matches!(&*request.name, "report" | "postern-report")).count()
     };
-    // Beside the first status there is one for each trigger and one for each delivery, and one more if the second trigger came
-    // within the tier's smallest gap, and had to wait.
+    // Beside the first status there is one for the check, one for each trigger and one for each delivery, and one more if the
+    // second trigger came within the tier's smallest gap, and had to wait.
     let written = (about_children("cronjobs"), about_children("webhookschedules/status"));
-    assert!(matches!(written, (1, 5 | 6)), "{written:?}");
+    assert!(matches!(written, (1, 6 | 7)), "{written:?}");
+    let of_check = |request: &&Request| request.name.starts_with("postern-report-c");
+    let checks: Vec<_> = requests.iter().filter(of_check).collect();
+    assert!(matches!(checks[..], [made] if made.verb == "create" && made.resource == "jobs"), "{checks:?}");
 }
 
 async fn an_upgrade_reaches_the_children(admin: &Admin) {

@@ -5,6 +5,7 @@ mod deliveries;
 mod fields;
 mod never_ran;
 mod overlaps;
+mod preflight;
 mod restarts;
 mod tiers;
 mod triggers;

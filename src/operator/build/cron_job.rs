@@ -91,11 +91,11 @@ pub fn triggered_job(
 }
 
 /// So that what a delivery comes to is known to be about the spec that it was made by.
-fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
+pub(super) fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
     BTreeMap::from([(names::GENERATION_ANNOTATION.into(), valid.generation.to_string())])
 }
 
-fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
+pub(super) fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
     Ok(JobSpec {
         backoff_limit: Some(LOST_PODS),
         completion_mode: Some("NonIndexed".into()),

@@ -4,15 +4,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
 use super::{Pause, Progress, pause};
-use crate::api::{DeliveryOutcome, DeliveryStatus, WebhookSchedule};
-use crate::delivery::Reason;
+use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::operator::apply::ApplyError;
 use crate::operator::fact::Fact;
 use crate::operator::pace::Made;
+use crate::operator::preflight::{Look, Stage, judged};
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
 const SCHEDULED: &str = "Scheduled";
+
+/// The condition that says whether a delivery would be refused.
+const TARGET_ALLOWED: &str = "TargetAllowed";
 
 /// The reason why a CronJob starts nothing for a while.
 const HELD: &str = "Held";
@@ -25,7 +28,7 @@ pub(super) fn conditions(
     now: Timestamp,
 ) -> Vec<Condition> {
     let recent = &record.recent;
-    let allowed = target_allowed(recent, schedule.metadata.generation);
+    let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
     let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, healthy(recent)];
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
@@ -95,23 +98,37 @@ fn waits(made: Made) -> String {
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
-/// Refusals for lateness and the like, which say nothing of the target.
-const NOT_OF_THE_TARGET: [Reason; 3] =
-    [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid];
-
-/// By the last delivery of this very spec that came so far.
-fn target_allowed(recent: &[DeliveryStatus], generation: Option<i64>) -> Fact {
-    let is_judged = |delivery: &&DeliveryStatus| {
-        let refused = delivery.outcome == DeliveryOutcome::Refused
-            && !NOT_OF_THE_TARGET.iter().any(|reason| reason.as_str() == delivery.reason);
-        delivery.generation == generation && (refused || delivery.attempts > 0)
+/// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
+fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
+    let fact = |status, reason: &str, message: &str| Fact::new(TARGET_ALLOWED, status, reason, message);
+    let delivery = judged(recent, generation);
+    let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == generation);
+    // A check that could not be made says nothing against what is known.
+    let is_later = |checked: &&CheckStatus| {
+        delivery.is_none_or(|delivery| {
+            let began = delivery.started_at.as_ref().or(delivery.scheduled_time.as_ref());
+            checked.result != CheckResult::Unknown && began < Some(&checked.time)
+        })
     };
-    match recent.iter().find(is_judged) {
-        None => Fact::new("TargetAllowed", "Unknown", "NotTried", "no delivery has been made by this spec yet"),
+    if let Some(CheckStatus { result, reason, detail, .. }) = checked.filter(is_later) {
+        let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
+        return match result {
+            CheckResult::Allowed => {
+                fact("True", reason, "a delivery was checked and not sent: it would not be refused")
+            }
+            CheckResult::Refused => fact("False", reason, detail),
+            CheckResult::Unknown => fact("Unknown", reason, &format!("the check could not be made: {detail}")),
+        };
+    }
+    match delivery {
         Some(last) if last.outcome == DeliveryOutcome::Refused => {
-            Fact::new("TargetAllowed", "False", last.reason.clone(), last.detail.clone().unwrap_or_default())
+            fact("False", &last.reason, last.detail.as_deref().unwrap_or_default())
         }
-        Some(_) => Fact::new("TargetAllowed", "True", "Allowed", "the last delivery was not refused"),
+        Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
+        None if check.stage != Stage::Nothing => {
+            fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
+        }
+        None => fact("Unknown", "NotTried", "no delivery has been made by this spec yet"),
     }
 }
 
@@ -132,7 +149,7 @@ fn healthy(recent: &[DeliveryStatus]) -> Fact {
 /// Ready is what `kubectl wait` and Argo CD look at: whether the schedule does what its spec says. A paused one does.
 fn ready(facts: &[Fact]) -> Fact {
     let wrong = facts.iter().find(|fact| {
-        matches!(fact.kind, "Accepted" | SCHEDULED | "TargetAllowed")
+        matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)
             && fact.status == "False"
             && fact.reason != "Suspended"
             && fact.reason != HELD

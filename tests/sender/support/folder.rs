@@ -87,6 +87,10 @@ impl Folder {
     }
 
     pub(crate) fn spawn(&self) -> Child {
+        self.spawn_with(&[])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Child {
         self.write("delivery.json", self.delivery.to_string());
         Command::new(env!("CARGO_BIN_EXE_postern-sender"))
             .env_clear()
@@ -97,6 +101,7 @@ impl Folder {
             .arg(self.dir.path())
             .arg("--termination-log")
             .arg(self.path("termination-log"))
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -106,6 +111,11 @@ impl Folder {
     /// Runs the sender and holds what it wrote against its own rules.
     pub(crate) fn run(&self) -> Ran {
         self.ran(self.spawn())
+    }
+
+    /// The same with `--check`.
+    pub(crate) fn check(&self) -> Ran {
+        self.ran(self.spawn_with(&["--check"]))
     }
 
     pub(crate) fn ran(&self, child: Child) -> Ran {

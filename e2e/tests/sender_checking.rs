@@ -1,0 +1,63 @@
+//! A check asks the DNS and nobody else: not a SYN goes to the target, allowed or not.
+
+use postern::delivery::OutcomeClass::{Checked, Delivered, Failed, Refused};
+use serde_json::json;
+
+use crate::harness::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
+
+const DNS: &str = "udp 10.96.0.10:53";
+const PUBLIC: &str = "203.0.113.10";
+const METADATA: &str = "169.254.169.254";
+
+#[test]
+fn what_would_be_delivered_is_allowed_and_nothing_is_sent() {
+    on_cluster(|cluster, namespace| async move {
+        let host = format!("hooks.{namespace}.example");
+        let receiver = cluster.receiver(PUBLIC, Certificates::good(&host), Receiver::by_turns([OK]));
+        let port = receiver.port;
+        cluster.set_dns(&host, &[DnsAnswer::addresses([PUBLIC])]);
+
+        let to = |name| Delivery::to(name, &host, port, &receiver.certificates);
+        let checked = to("checked").checked().run(&cluster, &namespace).await;
+        checked.assert(Checked, "Allowed", &[DNS]);
+        assert!(receiver.requests().is_empty());
+
+        let delivered = to("delivered").run(&cluster, &namespace).await;
+        delivered.assert(Delivered, "Delivered", &[DNS, &format!("tcp {PUBLIC}:{port}")]);
+    });
+}
+
+#[test]
+fn a_name_that_leads_inward_is_refused_by_the_check_too() {
+    on_cluster(|cluster, namespace| async move {
+        let host = format!("inward.{namespace}.example");
+        cluster.set_dns(&host, &[DnsAnswer::addresses([PUBLIC, METADATA])]);
+        let delivery = Delivery::to("inward", &host, 443, &Certificates::good(&host)).checked();
+        let checked = delivery.run(&cluster, &namespace).await;
+        checked.assert(Refused, "AddressInternal", &[DNS]);
+        assert!(checked.outcome.detail.contains(METADATA), "{checked:?}");
+    });
+}
+
+#[test]
+fn a_name_that_appears_between_two_look_ups_is_allowed_and_one_that_never_does_is_not() {
+    on_cluster(|cluster, namespace| async move {
+        let late = format!("late.{namespace}.example");
+        cluster.set_dns(
+            &late,
+            &[DnsAnswer::rcode("SERVFAIL"), DnsAnswer::rcode("SERVFAIL"), DnsAnswer::addresses([PUBLIC])],
+        );
+        let never = format!("never.{namespace}.example");
+        let certificates = Certificates::good(&late);
+        let to = |name, host: &str| {
+            let mut delivery = Delivery::to(name, host, 443, &certificates).checked();
+            delivery.json["retries"]["attempts"] = json!(2);
+            delivery
+        };
+        let (late, never) =
+            tokio::join!(to("late", &late).run(&cluster, &namespace), to("never", &never).run(&cluster, &namespace));
+        late.assert(Checked, "Allowed", &[DNS]);
+        never.assert(Failed, "NameNotResolved", &[DNS]);
+        assert_eq!(never.attempts(), ["NameNotResolved"; 2]);
+    });
+}

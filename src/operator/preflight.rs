@@ -1,0 +1,188 @@
+//! Whether a delivery would be sent, found out before the first is due: what is asked for, and what came of it. Pure.
+//!
+//! A Job runs the sender with `--check`, once for each spec and whenever somebody asks. The Job is the schedule's own and not
+//! its CronJob's, which would count it among the deliveries: keep fewer of them, and begin none while it runs.
+
+mod slots;
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use ring::digest::{SHA256, digest};
+
+use super::dereference::Run;
+use super::names;
+use super::outcomes::{Due, Standing, is_over, is_said, made_at, standing};
+use super::trigger::shown;
+use super::validate::Valid;
+use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
+use crate::delivery::Reason;
+use crate::signing::DeliveryId;
+
+pub(super) use slots::Slots;
+
+/// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
+const BEGINS_WITHIN: i64 = 120;
+
+/// A check that is asked for and has not come to a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The name of its Job.
+    pub job: String,
+    /// What is asked, as the annotation `postern.dev/check` has it.
+    pub value: Option<String>,
+}
+
+/// How the check that is asked for stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// None is asked for, or it has come to a result.
+    Nothing,
+    /// It is to be made.
+    Due(Check),
+    /// It is being made.
+    UnderWay,
+}
+
+/// What is to be done about a schedule's checks, and what they came to.
+pub(super) struct Look {
+    pub(super) stage: Stage,
+    /// What the last one came to.
+    pub(super) checked: Option<CheckStatus>,
+    /// When to look again, if nothing happens before.
+    pub(super) until: Option<i64>,
+    /// The Job of one that could not begin in time.
+    pub(super) given_up: Option<Arc<Job>>,
+    /// Jobs under way that nobody asks for, or that can't begin and are in the way of one.
+    pub(super) obsolete: Vec<Arc<Job>>,
+}
+
+impl Check {
+    /// What is asked for that status has no result of: about a new spec, unless a delivery by it told as much already; and
+    /// for a new value of the annotation.
+    fn of(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<Self> {
+        let generation = schedule.metadata.generation;
+        let value = schedule.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
+        let value = value.filter(|value| !value.is_empty());
+        let last = schedule.status.as_ref().and_then(|status| status.checked.as_ref());
+        let is_asked = value.is_some() && last.and_then(|last| last.value.as_ref()) != value.as_ref();
+        let is_new = last.map(|last| last.generation) != generation && judged(recent, generation).is_none();
+        if !is_asked && !is_new {
+            return None;
+        }
+        // The same however often it is tried to make it, and another when a value comes back.
+        let before = last.map(|last| last.time.0.to_string()).unwrap_or_default();
+        let (uid, asked) = (schedule.uid()?, value.as_deref().unwrap_or_default());
+        let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{asked}", generation.unwrap_or_default());
+        let hash = digest(&SHA256, of.as_bytes());
+        let hash = hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+        Some(Self { job: names::check_job(&schedule.name_any(), hash), value })
+    }
+}
+
+/// The last delivery by the spec of this generation that tells whether one may be sent.
+pub(super) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Option<&DeliveryStatus> {
+    /// For lateness and the like, which say nothing of the target.
+    const NOT_OF_THE_TARGET: [Reason; 3] =
+        [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid];
+    recent.iter().filter(|delivery| delivery.generation == generation).find(|delivery| {
+        let reason = Reason::from_name(&delivery.reason);
+        if delivery.outcome == DeliveryOutcome::Refused {
+            !NOT_OF_THE_TARGET.contains(&reason)
+        } else {
+            // Where it would have gone is not known when its name was not resolved.
+            delivery.attempts > 0 && reason != Reason::NameNotResolved
+        }
+    })
+}
+
+/// Whether a Job was made for a check.
+pub(super) fn is_check(job: &Job) -> bool {
+    job.annotations().contains_key(CHECK_ANNOTATION)
+}
+
+/// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first.
+pub(super) fn look(
+    schedule: &WebhookSchedule,
+    runs: &[Run],
+    recent: &[DeliveryStatus],
+    valid: Option<&Valid>,
+    now: Timestamp,
+) -> Look {
+    let mut look = Look {
+        stage: Stage::Nothing,
+        checked: schedule.status.as_ref().and_then(|status| status.checked.clone()),
+        until: None,
+        given_up: None,
+        obsolete: Vec::new(),
+    };
+    let asked = valid.filter(|valid| valid.checked_first).and_then(|_| Check::of(schedule, recent));
+    let (own, others): (Vec<_>, Vec<_>) =
+        runs.iter().partition(|run| asked.as_ref().is_some_and(|check| run.job.name_any() == check.job));
+    let mut earlier = others.into_iter().filter(|run| !is_over(&run.job));
+    let Some(asked) = asked else {
+        look.obsolete.extend(earlier.map(|run| run.job.clone()));
+        return look;
+    };
+    // However often somebody asks, one of a schedule is made after the other.
+    let Some(run) = own.first().copied().or_else(|| earlier.next()) else {
+        look.stage = Stage::Due(asked);
+        return look;
+    };
+    let seconds = now.as_second();
+    let time = made_at(&run.job).unwrap_or(seconds);
+    // What a check is said to come to is told like a delivery; of its id nothing is kept.
+    let due = Due { id: DeliveryId::of_schedule("", 0), time, generation: schedule.metadata.generation };
+    look.stage = Stage::UnderWay;
+    match standing(run, &due, BEGINS_WITHIN, seconds) {
+        Standing::Underway(until) => look.until = until,
+        // Only when it is over is it the next one's turn.
+        Standing::Ended(_) if !is_over(&run.job) => {}
+        Standing::GivenUp(_) if own.is_empty() => look.obsolete.push(run.job.clone()),
+        Standing::Ended(told) => {
+            look.checked = Some(result(schedule, asked, told, look.checked, now));
+            look.stage = Stage::Nothing;
+        }
+        Standing::GivenUp(told) => {
+            look.checked = Some(result(schedule, asked, told, look.checked, now));
+            look.stage = Stage::Nothing;
+            look.given_up = Some(run.job.clone());
+        }
+    }
+    look
+}
+
+/// What a check came to, after `last`.
+fn result(
+    schedule: &WebhookSchedule,
+    asked: Check,
+    told: DeliveryStatus,
+    last: Option<CheckStatus>,
+    now: Timestamp,
+) -> CheckStatus {
+    let result = match told.outcome {
+        // A sender says so of what it was only to judge.
+        DeliveryOutcome::NotRun if told.reason == Reason::Allowed.as_str() => CheckResult::Allowed,
+        DeliveryOutcome::Refused | DeliveryOutcome::FailedPermanently | DeliveryOutcome::Failed if is_said(&told) => {
+            CheckResult::Refused
+        }
+        _ => CheckResult::Unknown,
+    };
+    CheckStatus {
+        generation: schedule.metadata.generation.unwrap_or_default(),
+        value: asked.value.or_else(|| last.and_then(|last| last.value)),
+        time: told.started_at.unwrap_or(Time(now)),
+        result,
+        reason: told.reason,
+        detail: told.detail,
+        target: told.target,
+        key_fingerprints: told.key_fingerprints,
+    }
+}
+
+#[cfg(test)]
+#[path = "preflight_tests.rs"]
+mod tests;

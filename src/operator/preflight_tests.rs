@@ -1,0 +1,214 @@
+//! What is checked, when, and what it comes to.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::delivery::OutcomeClass::{self, Checked, Failed, Interrupted, Refused};
+use crate::operator::testdata::{ended, minute, over, run, said, schedule, terminated, valid_with};
+
+/// A schedule whose checks are looked at, one after the other.
+struct Life {
+    schedule: WebhookSchedule,
+    recent: Vec<DeliveryStatus>,
+}
+
+impl Life {
+    fn new() -> Self {
+        Self { schedule: schedule(), recent: Vec::new() }
+    }
+
+    fn annotate(&mut self, value: &str) {
+        self.schedule.metadata.annotations = Some([(CHECK_ANNOTATION.into(), value.into())].into());
+    }
+
+    fn look(&mut self, runs: &[Run]) -> Look {
+        self.look_at(0, runs)
+    }
+
+    /// Looks this many minutes after the first Jobs were made, and writes the status.
+    fn look_at(&mut self, now: i64, runs: &[Run]) -> Look {
+        let valid = valid_with(json!({})).unwrap();
+        let look = look(&self.schedule, runs, &self.recent, Some(&valid), minute(now));
+        self.schedule.status.get_or_insert_default().checked.clone_from(&look.checked);
+        look
+    }
+
+    /// The check that is due now.
+    fn due(&mut self) -> Check {
+        match self.look(&[]).stage {
+            Stage::Due(check) => check,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What it comes to when its sender says this.
+    fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
+        let job = self.due().job;
+        let look = self.look(&[named(&job, over(), vec![said(class, reason)])]);
+        assert_eq!(look.stage, Stage::Nothing);
+        look.checked.unwrap()
+    }
+}
+
+/// A check's run, begun at the first minute.
+fn named(name: &str, job: Value, pods: Vec<Value>) -> Run {
+    let mut run = run(0, job, pods);
+    Arc::make_mut(&mut run.job).metadata.name = Some(name.into());
+    run
+}
+
+#[test]
+fn a_new_spec_is_checked_once_and_a_changed_one_again() {
+    let mut life = Life::new();
+    let first = life.due();
+    assert_eq!(life.due(), first, "the same however often it is tried");
+    assert!(first.job.starts_with("postern-nightly-report-c"), "{first:?}");
+    let checked = life.checked(Checked, Reason::Allowed);
+    assert_eq!((checked.generation, checked.result, checked.value), (1, CheckResult::Allowed, None));
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+
+    life.schedule.metadata.generation = Some(2);
+    assert_ne!(life.due().job, first.job);
+    assert_eq!(life.checked(Refused, Reason::AddressInternal).generation, 2);
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn each_new_value_asks_again_and_one_that_comes_back_too() {
+    let mut life = Life::new();
+    life.checked(Checked, Reason::Allowed);
+    let mut names = Vec::new();
+    for (count, value) in (1..).zip(["one", "two", "one"]) {
+        life.annotate(value);
+        names.push(life.due().job);
+        assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
+        assert_eq!(life.look(&[]).stage, Stage::Nothing);
+        // So that the next one is later.
+        life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "no Job that is still there is taken for another's");
+    life.annotate("");
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn the_value_that_was_asked_for_stays_asked_for_by_a_later_spec() {
+    let mut life = Life::new();
+    life.annotate("one");
+    life.checked(Checked, Reason::Allowed);
+    life.schedule.metadata.annotations = None;
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some("one"));
+    life.annotate("one");
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
+    let mut life = Life::new();
+    let told = |class, reason| {
+        let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
+        let found = crate::operator::testdata::found(vec![ended(0, class, reason)]);
+        super::super::record::record(&schedule(), &found, Some(&valid), minute(0)).recent
+    };
+    for (class, reason, is_judged) in [
+        (OutcomeClass::Delivered, Reason::Delivered, true),
+        (Failed, Reason::ReceiverError, true),
+        (Refused, Reason::AddressInternal, true),
+        (Refused, Reason::StartingDeadlineExceeded, false),
+        (Failed, Reason::NameNotResolved, false),
+    ] {
+        life.recent = told(class, reason);
+        assert_eq!(life.look(&[]).stage == Stage::Nothing, is_judged, "{reason}");
+    }
+    life.recent = told(OutcomeClass::Delivered, Reason::Delivered);
+    life.annotate("now");
+    life.due();
+    life.schedule.metadata.annotations = None;
+    life.schedule.metadata.generation = Some(2);
+    life.due();
+}
+
+#[test]
+fn says_what_a_check_came_to() {
+    for (class, reason, result) in [
+        (Checked, Reason::Allowed, CheckResult::Allowed),
+        (Refused, Reason::ReferenceMissing, CheckResult::Refused),
+        (Failed, Reason::NameNotResolved, CheckResult::Refused),
+        (Interrupted, Reason::Interrupted, CheckResult::Unknown),
+        (OutcomeClass::Delivered, Reason::Allowed, CheckResult::Unknown),
+    ] {
+        let checked = Life::new().checked(class, reason);
+        assert_eq!((checked.result, &*checked.reason), (result, reason.as_str()));
+        assert_eq!(checked.detail.as_deref(), Some("what to do"));
+    }
+    let mut life = Life::new();
+    let job = life.due().job;
+    let silent = terminated(json!({"exitCode": 2, "reason": "Error"}));
+    let checked = life.look(&[named(&job, over(), vec![silent])]).checked.unwrap();
+    assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "SenderEndedSilently"));
+}
+
+#[test]
+fn what_its_sender_says_counts_once_its_job_is_over() {
+    let mut life = Life::new();
+    let job = life.due().job;
+    let look = life.look(&[named(&job, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    life.look(&[named(&job, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
+}
+
+#[test]
+fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
+    let mut life = Life::new();
+    let job = life.due().job;
+    let runs = [named(&job, json!({}), Vec::new())];
+    let waits = life.look_at(2, &runs);
+    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(2).as_second() + 10)));
+    assert!(waits.checked.is_none() && waits.given_up.is_none());
+    let over = life.look_at(3, &runs);
+    assert_eq!(over.given_up.unwrap().name_any(), job);
+    let checked = over.checked.unwrap();
+    assert_eq!(
+        (checked.result, &*checked.reason, checked.time),
+        (CheckResult::Unknown, "PodNotCreated", Time(minute(3)))
+    );
+    assert_eq!(life.look_at(3, &[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn however_often_somebody_asks_one_is_made_after_the_other() {
+    let mut life = Life::new();
+    let first = life.due().job;
+    life.annotate("again");
+    let look = life.look(&[named(&first, json!({}), Vec::new())]);
+    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    assert!(look.obsolete.is_empty() && look.until.is_some());
+    let stuck = life.look_at(3, &[named(&first, json!({}), Vec::new())]);
+    assert_eq!((stuck.stage, stuck.obsolete.len()), (Stage::UnderWay, 1), "it is in the way");
+    // What it came to was not asked.
+    let over = life.look(&[named(&first, over(), vec![said(Checked, Reason::Allowed)])]);
+    assert!(matches!(over.stage, Stage::Due(check) if check.job != first));
+    assert_eq!(over.checked, None);
+}
+
+#[test]
+fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
+    let mut life = Life::new();
+    let job = life.due().job;
+    for (status, ended) in [(json!({}), 1), (over(), 0)] {
+        let run = named(&job, status, Vec::new());
+        let refused = super::look(&life.schedule, &[run], &[], None, minute(0));
+        assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
+    }
+}
+
+#[test]
+fn nothing_is_checked_where_checks_are_switched_off() {
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let mut life = Life::new();
+    life.annotate("now");
+    assert_eq!(super::look(&life.schedule, &[], &[], Some(&valid), minute(0)).stage, Stage::Nothing);
+}
