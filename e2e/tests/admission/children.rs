@@ -25,7 +25,7 @@ pub(super) struct Children {
     pub network_policy: Value,
 }
 
-/// Has an operator make the children of a schedule and one triggered Job, and ends it.
+/// Has an operator make the children of two schedules, one of which is triggered, and ends it.
 pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
     let kubeconfig = cluster.operator_kubeconfig().await;
     let mut settings = usual_settings();
@@ -40,17 +40,20 @@ pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
             "spec": {"default": true, "minInterval": "1m", "maxSchedules": 9, "maxDeliveriesPerHour": 600},
         })],
     );
-    let Draft(schedule) = Draft::schedule()
-        .with("metadata", json!({"name": "report", "annotations": {"postern.dev/trigger": "1"}}))
-        .with("spec.schedule", json!("* * * * *"));
     let schedules = format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules");
-    ALICE.create(cluster, &schedules, &schedule).await.unwrap();
+    for (name, schedule) in [("report", "* * * * *"), ("now", "@yearly")] {
+        let metadata =
+            json!({"name": name, "annotations": {"postern.dev/trigger": if name == "now" { "1" } else { "" }}});
+        let Draft(schedule) = Draft::schedule().with("metadata", metadata).with("spec.schedule", json!(schedule));
+        ALICE.create(cluster, &schedules, &schedule).await.unwrap();
+    }
     eventually("the triggered delivery in the status", async || {
-        let status = get(cluster, "whs/report")["status"].take();
+        let status = get(cluster, "whs/now")["status"].take();
         let recent = status["recentDeliveries"].as_array().cloned().unwrap_or_default();
         if recent.iter().any(|delivery| delivery["id"] == status["lastTrigger"]["id"]) { Ok(()) } else { Err(status) }
     })
     .await;
+    eventually("the other schedule's CronJob", async || try_get(cluster, "cronjob/postern-report")).await;
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
     Children {
@@ -114,7 +117,7 @@ impl Children {
 }
 
 /// The name of the pod of a Job that runs.
-pub(super) async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
+async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
     eventually("a pod of the Job to run", async || {
         let selector = format!("batch.kubernetes.io/job-name={job}");
         let command = ["kubectl", "get", "pods", "--namespace", TEAM, "-l", &selector, "--output", "json"];

@@ -37,8 +37,8 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     its_pods_are_those_of_senders(cluster, children).await;
     an_older_template_may_stay_as_it_is(cluster, children).await;
     it_touches_nothing_of_a_tenant(cluster, children).await;
-    its_secrets_are_signing_keys_of_schedules(cluster).await;
-    it_can_have_no_secret_shown(cluster).await;
+    its_secrets_are_signing_keys_of_schedules(cluster, children).await;
+    it_can_have_no_secret_shown(cluster, children).await;
     it_writes_nothing_else(cluster).await;
 }
 
@@ -151,13 +151,17 @@ async fn it_touches_nothing_of_a_tenant(cluster: &Cluster, children: &Children) 
         let one = format!("{path}/postern-theirs{DRY}");
         let label = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "postern"}}});
         assert_eq!(refused_by(POLICY, POSTERN.patch(cluster, &one, &label).await), LABELLED, "{path}");
-        assert_eq!(refused_by(POLICY, POSTERN.delete(cluster, &one, &json!({})).await), LABELLED, "{path}");
+        assert_eq!(
+            refused_by(POLICY, POSTERN.try_delete(cluster, &format!("{path}/postern-theirs")).await),
+            LABELLED,
+            "{path}"
+        );
 
         let name = child["metadata"]["name"].as_str().unwrap();
         let unlabel = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}});
         let own = format!("{path}/{name}{DRY}");
         assert_eq!(refused_by(POLICY, POSTERN.patch(cluster, &own, &unlabel).await), LABELLED, "{path}");
-        POSTERN.delete(cluster, &own, &json!({"propagationPolicy": "Background"})).await.unwrap();
+        POSTERN.try_delete(cluster, &format!("{path}/{name}")).await.unwrap();
         let all =
             POSTERN.delete(cluster, &format!("{path}?labelSelector=app.kubernetes.io/managed-by"), &json!({})).await;
         assert_eq!(refused_by(POLICY, all), ONE_BY_ONE, "{path}");
@@ -172,20 +176,21 @@ async fn it_touches_nothing_of_a_tenant(cluster: &Cluster, children: &Children) 
     }
 }
 
-/// A signing key as the operator makes it.
-fn key(name: &str) -> Value {
-    let owner = json!({
-        "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "name": "report", "uid": "0", "controller": true,
-    });
+/// A signing key of the schedule, as the operator makes it.
+fn key(name: &str, children: &Children) -> Value {
+    let owners = &children.cron_job["metadata"]["ownerReferences"];
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": "postern.dev/signing-key", "immutable": true,
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "postern"}, "ownerReferences": [owner]},
+        "metadata": {
+            "name": name, "namespace": TEAM, "labels": {"app.kubernetes.io/managed-by": "postern"},
+            "ownerReferences": owners,
+        },
         "stringData": {"key": "a canary"},
     })
 }
 
-async fn its_secrets_are_signing_keys_of_schedules(cluster: &Cluster) {
-    POSTERN.create(cluster, &format!("{SECRETS}{DRY}"), &key("report-1")).await.unwrap();
+async fn its_secrets_are_signing_keys_of_schedules(cluster: &Cluster, children: &Children) {
+    POSTERN.create(cluster, &format!("{SECRETS}{DRY}"), &key("report-1", children)).await.unwrap();
     let tokens = json!("kubernetes.io/service-account-token");
     for (pointer, value, words) in [
         ("/type", json!("Opaque"), KEYS_ALONE),
@@ -197,7 +202,7 @@ async fn its_secrets_are_signing_keys_of_schedules(cluster: &Cluster) {
         ("/metadata/ownerReferences/0/apiVersion", json!("other.dev/v1"), OWNED),
         ("/metadata/ownerReferences/0/controller", json!(false), OWNED),
     ] {
-        let mut secret = key("report-1");
+        let mut secret = key("report-1", children);
         set(&mut secret, pointer, value.clone());
         if pointer == "/type" {
             secret["metadata"]["annotations"] = json!({"kubernetes.io/service-account.name": "default"});
@@ -207,18 +212,18 @@ async fn its_secrets_are_signing_keys_of_schedules(cluster: &Cluster) {
     }
 }
 
-async fn it_can_have_no_secret_shown(cluster: &Cluster) {
-    let mut theirs = key("theirs");
+async fn it_can_have_no_secret_shown(cluster: &Cluster, children: &Children) {
+    let mut theirs = key("theirs", children);
     theirs["type"] = json!("Opaque");
-    let mut held = key("held");
+    let mut held = key("held", children);
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
-    let mut unlabelled = key("unlabelled");
+    let mut unlabelled = key("unlabelled", children);
     unlabelled["metadata"]["labels"] = json!({});
     for secret in [&mut theirs, &mut held, &mut unlabelled] {
         secret["metadata"]["ownerReferences"] = json!([]);
     }
     make(cluster, &[theirs, held, unlabelled]);
-    POSTERN.create(cluster, SECRETS, &key("report-1")).await.unwrap();
+    POSTERN.create(cluster, SECRETS, &key("report-1", children)).await.unwrap();
 
     let one = |name: &str| format!("{SECRETS}/{name}");
     let foreground = json!({"propagationPolicy": "Foreground"});
@@ -230,7 +235,6 @@ async fn it_can_have_no_secret_shown(cluster: &Cluster) {
         (one("report-1"), json!({"propagationPolicy": "Orphan"}), NO_ECHO),
         (one("report-1"), json!({"orphanDependents": true}), NO_ECHO),
         (one("report-1"), json!({"dryRun": ["All"]}), NO_ECHO),
-        (one("report-1") + DRY, json!({}), NO_ECHO),
         (SECRETS.into(), json!({}), ONE_BY_ONE),
     ] {
         let refusal = refused_by(POLICY, POSTERN.delete(cluster, &path, &options).await);

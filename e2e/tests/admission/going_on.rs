@@ -5,7 +5,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use super::children::{Children, JOBS, PODS, running_pod_of, try_get};
+use super::children::{Children, JOBS, PODS, try_get};
 use super::people::{As, DRAINER, POSTERN, TEAM};
 use crate::harness::{Cluster, eventually};
 
@@ -49,8 +49,8 @@ async fn nodes_can_be_drained(cluster: &Cluster, children: &Children) {
         && kubectl uncordon $node";
     cluster.run(&["sh", "-c", drain], "").unwrap();
     is_gone(cluster, &format!("pod/{pod}")).await;
-    // The Job makes another, which an autoscaler evicts.
-    let pod = running_pod_of(cluster, "postern-report-drained").await;
+    // As an autoscaler does it.
+    let pod = children.running(cluster, "postern-report-evicted").await;
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": TEAM}});
     DRAINER.create(cluster, &format!("{PODS}/{pod}/eviction"), &eviction).await.unwrap();
     is_gone(cluster, &format!("pod/{pod}")).await;

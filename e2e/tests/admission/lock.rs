@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, JOBS, PODS, anew, get, set};
-use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, refused_by};
+use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
 use crate::harness::Cluster;
 
 const CHILDREN: &str = "postern-lock-children";
@@ -31,7 +31,7 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
     let own = json!({"metadata": {"annotations": {"a": "b"}}});
     let suspend = json!({"spec": {"suspend": true}});
     for (path, changes) in [
-        (format!("{CRON_JOBS}/postern-report"), vec![suspend.clone(), label(&Value::Null), own.clone()]),
+        (format!("{CRON_JOBS}/postern-report"), vec![suspend.clone(), label(&Value::Null), own]),
         (format!("{JOBS}/postern-report-held"), vec![suspend, label(&json!("alice"))]),
         (pod.clone(), vec![label(&Value::Null), json!({"spec": {"activeDeadlineSeconds": 1}})]),
         (account.into(), vec![json!({"imagePullSecrets": [{"name": "mine"}]}), label(&Value::Null)]),
@@ -42,7 +42,7 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
             assert_eq!(refused_by(CHILDREN, change(ALICE).await), WORDS, "{path}");
             change(CAROL).await.unwrap();
         }
-        let delete = async |who: As| who.delete(cluster, &format!("{path}{DRY}"), &json!({})).await;
+        let delete = async |who: As| who.try_delete(cluster, &path).await;
         assert_eq!(refused_by(CHILDREN, delete(ALICE).await), WORDS, "{path}");
         delete(CAROL).await.unwrap();
         // What is written as it was, as when its encryption at rest is renewed, is no change.
@@ -50,7 +50,7 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
         let as_it_is = get(cluster, name);
         ALICE.replace(cluster, &format!("{path}{DRY}"), &as_it_is).await.unwrap();
     }
-    refused_by(CHILDREN, ALICE.delete(cluster, &format!("{CRON_JOBS}{DRY}"), &json!({})).await);
+    refused_by(CHILDREN, ALICE.try_delete(cluster, CRON_JOBS).await);
     let debugger = json!({"spec": {"ephemeralContainers": [{"name": "d", "image": super::children::IMAGE}]}});
     refused_by(CHILDREN, ALICE.patch(cluster, &format!("{pod}/ephemeralcontainers{DRY}"), &debugger).await);
     let more = json!({"spec": {"containers": [{"name": "sender", "resources": {"limits": {"cpu": "300m"}}}]}});
@@ -193,11 +193,9 @@ async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
             async |who: As, pod: &str| who.create(cluster, &format!("{PODS}/{pod}/{connection}"), &json!({})).await;
         let words = what(&format!("{} of {pod}", connection.split('?').next().unwrap()));
         assert_eq!(refused_by(NAMES, connect(ALICE, pod).await), words);
-        // What comes of it without an upgrade of the connection, or without a server in the pod, is no policy's doing.
-        for (who, pod) in [(CAROL, pod), (ALICE, "mine")] {
-            let refusal = connect(who, pod).await.unwrap_err();
-            assert!(!refusal.contains("ValidatingAdmissionPolicy"), "{connection} {}: {refusal}", who.user);
-        }
+        // There is no such pod, and else there is no upgrade of the connection: both are no policy's doing.
+        let refusals = [connect(ALICE, "mine").await.unwrap_err(), connect(CAROL, "postern-x").await.unwrap_err()];
+        assert!(refusals.iter().all(|refusal| !refusal.contains("ValidatingAdmissionPolicy")), "{refusals:?}");
     }
     let evict = async |who: As| who.create(cluster, &format!("{PODS}/{pod}/eviction{DRY}"), &eviction(pod)).await;
     assert_eq!(refused_by(NAMES, evict(ALICE).await), what(&format!("eviction of {pod}")));
@@ -222,21 +220,26 @@ macro_rules! controller {
 
 /// What the controllers of this cluster do by themselves, `going_on` shows; this is who may do what else.
 async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children: &Children, pod: &str) {
-    let manager = As { user: "system:kube-controller-manager", groups: &["system:masters"] };
+    let manager = As { user: "system:kube-controller-manager", groups: &[] };
     let node = cluster.run(&["kubectl", "get", "nodes", "--output", "jsonpath={.items[0].metadata.name}"], "").unwrap();
     let kubelet = As { user: format!("system:node:{node}").leak(), groups: &["system:nodes"] };
-    let (job, pods, jobs) =
-        (format!("{JOBS}/postern-report-held{DRY}"), format!("{PODS}{DRY}"), format!("{JOBS}{DRY}"));
-    let pod = format!("{PODS}/{pod}{DRY}");
+    let (pods, pod) = (format!("{PODS}{DRY}"), format!("{PODS}/{pod}"));
+    let (jobs, job) = (format!("{JOBS}{DRY}"), format!("{JOBS}/postern-report-held"));
     let annotate = json!({"metadata": {"annotations": {"a": "b"}}});
+    // Of these, only some clusters give them the rights that they have here; of the last, nobody should be misled by its name.
+    let taints = controller!("taint-eviction-controller");
+    let namesake = As { user: "system:serviceaccount:team:job-controller", groups: &[] };
+    for who in [manager, taints, namesake] {
+        may_do_all_in_the_namespace(cluster, who).await;
+    }
 
     for who in [controller!("job-controller"), manager] {
         who.create(cluster, &pods, &children.pod("postern-x")).await.unwrap();
-        who.patch(cluster, &pod, &annotate).await.unwrap();
+        who.patch(cluster, &format!("{pod}{DRY}"), &annotate).await.unwrap();
     }
     for who in [controller!("cronjob-controller"), manager, POSTERN] {
         who.create(cluster, &jobs, &children.job("postern-x")).await.unwrap();
-        who.delete(cluster, &job, &json!({})).await.unwrap();
+        who.try_delete(cluster, &job).await.unwrap();
     }
     for who in [
         controller!("job-controller"),
@@ -244,15 +247,15 @@ async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children
         controller!("node-controller"),
         controller!("pod-garbage-collector"),
         controller!("generic-garbage-collector"),
-        controller!("taint-eviction-controller"),
+        taints,
         As { user: "system:kube-scheduler", groups: &[] },
         kubelet,
         manager,
     ] {
-        who.delete(cluster, &pod, &json!({})).await.unwrap_or_else(|refusal| panic!("{}: {refusal}", who.user));
+        who.try_delete(cluster, &pod).await.unwrap_or_else(|refusal| panic!("{}: {refusal}", who.user));
     }
-    controller!("ttl-after-finished-controller").delete(cluster, &job, &json!({})).await.unwrap();
-    controller!("generic-garbage-collector").patch(cluster, &job, &annotate).await.unwrap();
+    controller!("ttl-after-finished-controller").try_delete(cluster, &job).await.unwrap();
+    controller!("generic-garbage-collector").patch(cluster, &format!("{job}{DRY}"), &annotate).await.unwrap();
 
     for who in [
         controller!("replicaset-controller"),
@@ -260,16 +263,8 @@ async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children
         controller!("replication-controller"),
     ] {
         refused_by(CHILDREN, who.create(cluster, &pods, &children.pod("postern-x")).await);
-        refused_by(CHILDREN, who.delete(cluster, &pod, &json!({})).await);
+        refused_by(CHILDREN, who.try_delete(cluster, &pod).await);
     }
-    refused_by(CHILDREN, controller!("cronjob-controller").delete(cluster, &pod, &json!({})).await);
-    // An account of that name elsewhere is nobody's controller.
-    let namesake = As { user: "system:serviceaccount:team:job-controller", groups: &["system:serviceaccounts:team"] };
-    let role = ["kubectl", "create", "rolebinding", "namesake", "--clusterrole=cluster-admin", "--namespace=team"];
-    cluster.run(&[&role[..], &["--serviceaccount=team:job-controller"]].concat(), "").unwrap();
-    super::eventually("the rights to be seen", async || {
-        cluster.run(&["kubectl", "auth", "can-i", "create", "pods", "--namespace=team", "--as", namesake.user], "")
-    })
-    .await;
+    refused_by(CHILDREN, controller!("cronjob-controller").try_delete(cluster, &pod).await);
     refused_by(CHILDREN, namesake.create(cluster, &pods, &children.pod("postern-x")).await);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{make, said};
 use crate::harness::{Cluster, OPERATOR, eventually};
 
-/// Added to a path, it keeps the API server from storing what it lets through.
+/// Added to a path, it keeps the API server from storing what it lets through. Deletions say so in their options.
 pub(super) const DRY: &str = "?dryRun=All";
 /// The namespace of the tenants.
 pub(super) const TEAM: &str = "team";
@@ -50,6 +50,11 @@ impl As {
     /// Changes an object of a kind that knows no other patch.
     pub async fn merge(self, cluster: &Cluster, path: &str, change: &Value) -> Answer {
         self.send(cluster, Request::patch(path).header("Content-Type", "application/merge-patch+json"), change).await
+    }
+
+    /// Finds out whether an object could be deleted.
+    pub async fn try_delete(self, cluster: &Cluster, path: &str) -> Answer {
+        self.delete(cluster, path, &json!({"dryRun": ["All"]})).await
     }
 
     pub async fn delete(self, cluster: &Cluster, path: &str, options: &Value) -> Answer {
@@ -104,6 +109,14 @@ pub(super) async fn admit(cluster: &Cluster) {
         let question = [&may[..], question, &["--as", user]].concat();
         eventually("the rights to be seen", async || cluster.run(&question, "")).await;
     }
+}
+
+/// Gives somebody every right in the namespace of the tenants.
+pub(super) async fn may_do_all_in_the_namespace(cluster: &Cluster, who: As) {
+    let name = who.user.replace(':', "-") + "-s-own";
+    make(cluster, &[binding("RoleBinding", &name, who.user)]);
+    let question = ["kubectl", "auth", "can-i", "create", "pods", "--namespace", TEAM, "--as", who.user];
+    eventually("the rights to be seen", async || cluster.run(&question, "")).await;
 }
 
 fn role(name: &str, group: &str, resource: &str, verb: &str) -> Value {
