@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, JOBS, anew, set};
 use super::make;
-use super::people::{DRY, POSTERN, TEAM, refused_by};
+use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
 use crate::harness::Cluster;
 
 const POLICY: &str = "postern-confine-operator";
@@ -243,6 +243,8 @@ async fn it_can_have_no_secret_shown(cluster: &Cluster, children: &Children) {
             "{path} {options}: {refusal}"
         );
     }
+    let let_go = json!({"metadata": {"finalizers": null}});
+    CAROL.patch(cluster, &one("held"), &let_go).await.unwrap();
     let change = json!({"metadata": {"annotations": {"a": "b"}}});
     assert_eq!(refused_by(POLICY, POSTERN.patch(cluster, &one("report-1"), &change).await), KEYS_ALONE);
     let answer = POSTERN.delete(cluster, &one("report-1"), &json!({"propagationPolicy": "Background"})).await.unwrap();
