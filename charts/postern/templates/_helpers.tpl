@@ -71,3 +71,8 @@ terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
   - {name: config, mountPath: /etc/postern, readOnly: true}
 {{- end }}
+
+{{/* The operator, as the API server knows it. */}}
+{{- define "postern.username" -}}
+system:serviceaccount:{{ .Release.Namespace }}:postern-operator
+{{- end }}

@@ -1,6 +1,13 @@
 //! The admission policies as the chart makes them. They act on all of a cluster, as does a tier that is the default, so they
 //! have one of their own.
 
+mod children;
+mod confine_operator;
+mod going_on;
+mod lock;
+mod no_orphans;
+mod people;
+mod readable_secrets;
 mod tier_label;
 mod tier_rules;
 
@@ -13,26 +20,37 @@ use crate::harness::{Cluster, Own, eventually, install_own_crds, on};
 use crate::install::objects::chart;
 
 #[test]
-fn schedules_are_held_to_their_tier_and_namespaces_to_theirs() {
+fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
     let own = Own::new("admission");
-    own.up();
+    own.up_with_node();
     on(own.name.clone(), |cluster, namespace| async move {
         install_own_crds(&cluster).await;
         install_policies(&cluster).await;
         tier_rules::all(&cluster, &namespace).await;
         // The API server that acts on the one policy knows the other, which was made before it.
         tier_label::all(&cluster).await;
+
+        people::admit(&cluster).await;
+        readable_secrets::all(&cluster).await;
+        no_orphans::all(&cluster).await;
+        let children = children::made_by_an_operator(&cluster).await;
+        confine_operator::all(&cluster, &children).await;
+        lock::all(&cluster, &children).await;
+        going_on::all(&cluster, &children).await;
     });
 }
 
 async fn install_policies(cluster: &Cluster) {
-    let policies = chart(&[]).into_values().filter(|object| object["kind"].as_str().unwrap().contains("Admission"));
+    let (repository, tag) = children::IMAGE.split_once(':').unwrap();
+    let image = [format!("sender.image.repository={repository}"), format!("sender.image.tag={tag}")];
+    let objects = chart(&["--set", &image[0], "--set", &image[1]]);
+    let policies = objects.into_values().filter(|object| object["kind"].as_str().unwrap().contains("Admission"));
     make(cluster, &policies.collect::<Vec<_>>());
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
     // The API server compares what the expressions name with the fields that there are, and tells of it here alone.
     eventually("the policies to be checked", async || {
         let all = policies.list(&ListParams::default()).await.unwrap().items;
-        assert_eq!(all.len(), 2);
+        assert_eq!(all.len(), 7);
         let checked = |policy: &ValidatingAdmissionPolicy| policy.status.as_ref()?.type_checking.clone();
         let checked: Vec<_> = all.iter().filter_map(checked).collect();
         assert!(checked.iter().all(|check| check.expression_warnings.is_none()), "{checked:?}");

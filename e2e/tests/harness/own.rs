@@ -21,10 +21,15 @@ impl Own {
 
     /// Starts all of it, and loads Postern's images.
     pub fn up_with_images(&self) {
-        succeed(&self.command(&["up"]).output().unwrap());
+        self.up_with_node();
         for image in ["e2e/images/postern", "e2e/images/postern-sender"] {
             succeed(&self.command(&["image", image]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap());
         }
+    }
+
+    /// Starts all of it.
+    pub fn up_with_node(&self) {
+        succeed(&self.command(&["up"]).output().unwrap());
     }
 
     /// Starts a control plane, without a node, and returns what was printed.

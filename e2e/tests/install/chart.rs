@@ -119,18 +119,25 @@ fn those_who_may_reach_the_metrics_can_be_named_and_the_kubelet_reaches_the_prob
 fn the_admission_policies_are_there_unless_switched_off() {
     let mut objects = chart(&[]);
     let policies: Vec<String> = objects.keys().filter(|key| key.contains("Admission")).cloned().collect();
-    let expected = [
-        "ValidatingAdmissionPolicy  postern-tier-label",
-        "ValidatingAdmissionPolicy  postern-tier-rules",
-        "ValidatingAdmissionPolicyBinding  postern-tier-label",
-        "ValidatingAdmissionPolicyBinding  postern-tier-rules",
+    let names = [
+        "confine-operator",
+        "lock-children",
+        "lock-names",
+        "no-orphans",
+        "readable-secrets",
+        "tier-label",
+        "tier-rules",
     ];
+    let expected: Vec<String> = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+        .iter()
+        .flat_map(|kind| names.map(|name| format!("{kind}  postern-{name}")))
+        .collect();
     assert_eq!(policies, expected);
     // They go when the operator does.
     let operator = kustomize("operator");
-    assert!(expected.iter().all(|policy| operator.contains_key(*policy)), "{:?}", operator.keys());
+    assert!(expected.iter().all(|policy| operator.contains_key(policy)), "{:?}", operator.keys());
 
-    objects.retain(|key, _| !expected.contains(&key.as_str()));
+    objects.retain(|key, _| !expected.contains(key));
     assert_eq!(chart(&["--set", "admissionPolicies.enabled=false"]), objects);
 }
 

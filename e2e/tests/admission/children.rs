@@ -1,0 +1,143 @@
+//! The children of a schedule as an operator really makes them, with its own rights, under all policies.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::make;
+use super::people::{ALICE, POSTERN, TEAM};
+use crate::api::submit::Draft;
+use crate::harness::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
+
+/// What stands for the sender here: with the argument `wait` it runs until it is told to end, and without it ends at once.
+pub(super) const IMAGE: &str = "postern.dev/e2e/toolbox:latest";
+
+pub(super) const CRON_JOBS: &str = "/apis/batch/v1/namespaces/team/cronjobs";
+pub(super) const JOBS: &str = "/apis/batch/v1/namespaces/team/jobs";
+pub(super) const PODS: &str = "/api/v1/namespaces/team/pods";
+
+/// What the operator made.
+pub(super) struct Children {
+    /// The CronJob of the schedule `report`, which is due every minute.
+    pub cron_job: Value,
+    pub service_account: Value,
+    pub network_policy: Value,
+}
+
+/// Has an operator make the children of two schedules, one of which is triggered, and ends it.
+pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
+    let kubeconfig = cluster.operator_kubeconfig().await;
+    let mut settings = usual_settings();
+    settings["sender"]["image"] = json!(IMAGE);
+    let program = Path::new(env!("CARGO_BIN_EXE_postern"));
+    let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "postern-operator-0", &settings);
+    operator.is(LEADS).await;
+    make(
+        cluster,
+        &[json!({
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "minutely"},
+            "spec": {"default": true, "minInterval": "1m", "maxSchedules": 9, "maxDeliveriesPerHour": 600},
+        })],
+    );
+    let schedules = format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules");
+    for (name, schedule) in [("report", "* * * * *"), ("now", "@yearly")] {
+        let metadata =
+            json!({"name": name, "annotations": {"postern.dev/trigger": if name == "now" { "1" } else { "" }}});
+        let Draft(schedule) = Draft::schedule().with("metadata", metadata).with("spec.schedule", json!(schedule));
+        ALICE.create(cluster, &schedules, &schedule).await.unwrap();
+    }
+    eventually("the triggered delivery in the status", async || {
+        let status = get(cluster, "whs/now")["status"].take();
+        let recent = status["recentDeliveries"].as_array().cloned().unwrap_or_default();
+        if recent.iter().any(|delivery| delivery["id"] == status["lastTrigger"]["id"]) { Ok(()) } else { Err(status) }
+    })
+    .await;
+    eventually("the other schedule's CronJob", async || try_get(cluster, "cronjob/postern-report")).await;
+    let (ended, log) = operator.end_with_log(Signal::TERM).await;
+    assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
+    Children {
+        cron_job: get(cluster, "cronjob/postern-report"),
+        service_account: get(cluster, "serviceaccount/postern-sender"),
+        network_policy: get(cluster, "networkpolicy/postern-sender"),
+    }
+}
+
+/// An object of the namespace of the tenants.
+pub(super) fn get(cluster: &Cluster, what: &str) -> Value {
+    try_get(cluster, what).unwrap()
+}
+
+pub(super) fn try_get(cluster: &Cluster, what: &str) -> Result<Value, String> {
+    let found = cluster.run(&["kubectl", "get", what, "--namespace", TEAM, "--output", "json"], "")?;
+    Ok(serde_json::from_str(&found).unwrap())
+}
+
+/// An object as somebody would make it anew, by another name.
+pub(super) fn anew(object: &Value, name: &str) -> Value {
+    let mut new = object.clone();
+    new.as_object_mut().unwrap().remove("status");
+    let metadata = &object["metadata"];
+    new["metadata"] = json!({
+        "name": name, "namespace": TEAM, "labels": metadata["labels"], "ownerReferences": metadata["ownerReferences"],
+    });
+    new
+}
+
+impl Children {
+    /// A Job of the CronJob, by this name.
+    pub fn job(&self, name: &str) -> Value {
+        let template = &self.cron_job["spec"]["jobTemplate"];
+        let metadata = &self.cron_job["metadata"];
+        let owner = json!({
+            "apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": metadata["uid"], "controller": true,
+        });
+        json!({
+            "apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"],
+            "metadata": {"name": name, "labels": template["metadata"]["labels"], "ownerReferences": [owner]},
+        })
+    }
+
+    /// The pod of such a Job.
+    pub fn pod(&self, name: &str) -> Value {
+        let template = self.cron_job["spec"]["jobTemplate"]["spec"]["template"].clone();
+        json!({
+            "apiVersion": "v1", "kind": "Pod", "spec": template["spec"],
+            "metadata": {"name": name, "labels": template["metadata"]["labels"]},
+        })
+    }
+
+    /// Has the operator's account start a Job whose sender goes on, and returns the name of its pod once it runs.
+    pub async fn running(&self, cluster: &Cluster, name: &str) -> String {
+        let mut job = self.job(name);
+        job["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["wait"]);
+        POSTERN.create(cluster, JOBS, &job).await.unwrap();
+        running_pod_of(cluster, name).await
+    }
+}
+
+/// The name of the pod of a Job that runs.
+async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
+    eventually("a pod of the Job to run", async || {
+        let selector = format!("batch.kubernetes.io/job-name={job}");
+        let command = ["kubectl", "get", "pods", "--namespace", TEAM, "-l", &selector, "--output", "json"];
+        let pods: Value = serde_json::from_str(&cluster.run(&command, "").unwrap()).unwrap();
+        let all = pods["items"].as_array().unwrap();
+        let runs = all
+            .iter()
+            .find(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null());
+        runs.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).ok_or_else(|| pods.to_string())
+    })
+    .await
+}
+
+/// Sets the value at a pointer, whose parent exists.
+pub(super) fn set(object: &mut Value, pointer: &str, value: Value) {
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    let parent = object.pointer_mut(parent).unwrap_or_else(|| panic!("nothing at {pointer}"));
+    let field = field.replace("~1", "/");
+    match parent {
+        Value::Array(items) => items.push(value),
+        _ => parent[field] = value,
+    }
+}
