@@ -11,6 +11,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
 
 use super::caches::{Queues, caches};
+use super::keys::Unmade;
 use super::metrics::Metrics;
 use super::names::MANAGER;
 use super::readiness::Readiness;
@@ -85,6 +86,7 @@ pub async fn run(
         metrics: metrics.clone(),
         failures: Failures::default(),
         written: Written::default(),
+        unmade: Unmade::default(),
     });
     let known_to = Arc::clone(&context);
     let reconciling = Controller::for_stream(stream::pending(), schedules)
@@ -100,7 +102,9 @@ pub async fn run(
                     let namespace = schedule.namespace.unwrap_or_default();
                     let schedule = ObjectRef::new(&schedule.name).within(&namespace);
                     metrics.begun(&schedule);
+                    metrics.key_signs(&schedule, None);
                     known_to.written.forget(&schedule);
+                    known_to.unmade.forget(&schedule);
                     known_to.failures.forget(&name_of(&schedule));
                 }
                 Err(error) => tracing::warn!(%error, "reconcile failed"),

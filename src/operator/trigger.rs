@@ -51,6 +51,6 @@ impl Trigger {
 }
 
 /// An annotation may hold much; values that are alike in their first characters ask for the same.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     value.chars().take(MAX_TRIGGER_CHARS).collect()
 }
