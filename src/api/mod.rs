@@ -28,8 +28,8 @@ pub use reference::{ConfigMapOrSecretKey, KeyRef, ObjectRef, SecretKey, TlsSecre
 pub use schedule::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec};
 pub use signing::{ClassicOptions, ClassicPayload, ManagedKeyType, ManagedKeys, Scheme, Signing};
 pub use status::{
-    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus,
-    WebhookScheduleStatus,
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, RotationStatus, SigningKeyStatus,
+    TriggerStatus, WebhookScheduleStatus,
 };
 pub use target::{Header, Method, Target, Tls};
 pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
@@ -44,5 +44,10 @@ pub const MAX_TRIGGER_CHARS: usize = 128;
 /// The annotation of a schedule that asks for a check of what a delivery would be refused for, whenever it gets a value that
 /// it didn't have; as long as that of [`TRIGGER_ANNOTATION`].
 pub const CHECK_ANNOTATION: &str = "postern.dev/check";
+/// The annotation of a schedule that asks for a new managed key, whenever it gets a value that it didn't have: 1 to
+/// [`MAX_TRIGGER_CHARS`] characters. A value that begins with [`REVOKE`] ends the old keys at once.
+pub const ROTATE_ANNOTATION: &str = "postern.dev/rotate-keys";
+/// How a value of [`ROTATE_ANNOTATION`] begins after which no old key signs any more.
+pub const REVOKE: &str = "revoke";
 /// The label by which a namespace names its tier.
 pub const TIER_LABEL: &str = "postern.dev/tier";

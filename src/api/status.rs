@@ -58,10 +58,25 @@ pub struct WebhookScheduleStatus {
     /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Time>,
-    /// The keys that sign, and those that signed lately.
+    /// The keys that Postern made for this schedule, the newest first: those that sign, and those whose Secrets are not
+    /// deleted yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub signing_keys: Vec<SigningKeyStatus>,
+    /// The last value of the annotation postern.dev/rotate-keys that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_rotation: Option<RotationStatus>,
+}
+
+/// A rotation that was asked for with the annotation `postern.dev/rotate-keys`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationStatus {
+    /// The annotation's value. The same value again asks for nothing.
+    #[schemars(length(min = 1, max = 128))]
+    pub value: String,
+    /// When the new key was made.
+    pub time: Time,
 }
 
 /// A delivery that was asked for with the annotation `postern.dev/trigger`.
@@ -204,7 +219,8 @@ pub struct SigningKeyStatus {
     /// sha256: and the first 8 hex digits of a hash of the key.
     #[schemars(length(min = 1, max = 64))]
     pub fingerprint: String,
-    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one.
+    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one. Retired: signs no
+    /// more since retiresAt; its Secret is deleted once no delivery that began before needs it.
     pub state: KeyState,
     /// The Secret that holds it, when Postern made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,7 +233,7 @@ pub struct SigningKeyStatus {
     /// When Postern made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Time>,
-    /// When it stops signing.
+    /// When it stops signing, or stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<Time>,
 }
@@ -231,4 +247,6 @@ pub enum KeyState {
     Active,
     /// Signs for a while yet.
     Retiring,
+    /// Signs no more, and its Secret is still there.
+    Retired,
 }

@@ -48,6 +48,15 @@ pub enum ApplyError {
         /// The object's name.
         name: String,
     },
+    /// No signing key could be made.
+    #[error(
+        "no signing key could be made: {why}; it is tried again: if it goes on, look for a quota or an admission webhook \
+         that keeps Secrets from being made"
+    )]
+    KeyNotMade {
+        /// What was in the way; nothing of the key.
+        why: String,
+    },
     /// The API server refused or didn't answer.
     #[error("{kind} {name}: {source}")]
     Api {
@@ -212,7 +221,8 @@ impl Applier {
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
 
-fn by_postern() -> PostParams {
+/// As whom the operator writes.
+pub(super) fn by_postern() -> PostParams {
     PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
 }
 

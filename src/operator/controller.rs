@@ -13,6 +13,7 @@ use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::caches::{Queues, caches};
 use super::dereference::{Stores, controller_of};
+use super::keys::Unmade;
 use super::metrics::Metrics;
 use super::names::MANAGER;
 use super::outcomes::is_over;
@@ -95,6 +96,7 @@ pub async fn run(
         written: Written::default(),
         slots,
         queues,
+        unmade: Unmade::default(),
     });
     let known_to = Arc::clone(&context);
     let reconciling = Controller::for_stream(stream::pending(), schedules)
@@ -111,7 +113,9 @@ pub async fn run(
                     let schedule = ObjectRef::new(&schedule.name).within(&namespace);
                     metrics.begun(&schedule);
                     known_to.needs_no_check(&schedule);
+                    metrics.key_signs(&schedule, None);
                     known_to.written.forget(&schedule);
+                    known_to.unmade.forget(&schedule);
                     known_to.failures.forget(&name_of(&schedule));
                 }
                 Err(error) => tracing::warn!(%error, "reconcile failed"),

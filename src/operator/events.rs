@@ -1,4 +1,5 @@
-//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger, a check that found something. Pure but for the last function.
+//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger, a key, a check that found
+//! something. Pure but for the last function.
 //!
 //! The recorder folds Events of one reason about one schedule into one, which counts.
 
@@ -6,8 +7,13 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
+use super::apply::ApplyError;
+use super::keys::Cause;
 use super::record::Record;
-use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
+use super::status::KEY_NOT_MADE;
+use crate::api::{
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, WebhookSchedule, WebhookScheduleStatus,
+};
 
 /// What is to be told once `new` stands in the status.
 pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
@@ -38,6 +44,27 @@ pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
         events.push(event(EventType::Normal, "Trigger", "Triggered", note));
     }
     events
+}
+
+/// What is to be told once the status shows a new key, as the newest.
+pub(super) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Event> {
+    let key = new.signing_keys.first()?;
+    let name = key.secret_name.as_deref().unwrap_or_default();
+    let others = new.signing_keys.iter().filter(|key| key.state == KeyState::Retiring);
+    let last_of_others = others.filter_map(|key| key.retires_at.clone()).max();
+    let (reason, then) = match (cause, last_of_others) {
+        (Cause::First, _) => ("KeyCreated", "it signs from now on".into()),
+        (Cause::Revoked, _) => ("KeyRevoked", "it signs from now on, and no older key does".into()),
+        (_, Some(until)) => ("KeyRotated", format!("it signs from now on, and those before it until {}", until.0)),
+        (_, None) => ("KeyRotated", "it signs from now on".into()),
+    };
+    let note = format!("the signing key {} was made and is in Secret {name}; {then}", key.fingerprint);
+    Some(event(EventType::Normal, "RotateKeys", reason, note))
+}
+
+/// What is to be told when a key could not be made.
+pub(super) fn key_not_made(error: &ApplyError) -> Event {
+    event(EventType::Warning, "RotateKeys", KEY_NOT_MADE, error.to_string())
 }
 
 fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Event> {

@@ -23,6 +23,10 @@ pub const GENERATION_ANNOTATION: &str = "postern.dev/generation";
 pub const TRIGGERED_AT_ANNOTATION: &str = "postern.dev/triggered-at";
 /// The annotation of a triggered Job that says its delivery's id.
 pub const DELIVERY_ID_ANNOTATION: &str = "postern.dev/delivery-id";
+/// The type of a Secret that holds a signing key which Postern made.
+pub const SIGNING_KEY_TYPE: &str = "postern.dev/signing-key";
+/// Where in such a Secret the key is, as `postern keygen` writes it.
+pub const SIGNING_KEY: &str = "key";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 
@@ -52,6 +56,20 @@ pub fn triggered_job(schedule: &str, id: &DeliveryId) -> String {
 pub fn check_job(schedule: &str, hash: u64) -> String {
     // As many digits as that of a triggered delivery has.
     format!("{}-c{:09x}", cron_job(schedule), hash >> 28)
+}
+
+/// The name of the Secret of a signing key: at most 63 characters, with an end of 9.
+#[must_use]
+pub fn signing_key(schedule: &str, end: &str) -> String {
+    format!("{}-k{end}", cron_job(schedule))
+}
+
+/// The labels of such a Secret. It is no sender's: no policy is to select it.
+#[must_use]
+pub fn key_labels(schedule: &str) -> BTreeMap<String, String> {
+    let mut labels = common_labels();
+    labels.insert(SCHEDULE_LABEL.into(), schedule.into());
+    labels
 }
 
 /// The labels of a schedule's CronJob, its Jobs and their pods.

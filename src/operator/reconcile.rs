@@ -1,27 +1,30 @@
 //! The pipeline: `dereference → validate → build → apply → check → status`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
-use super::build::{check_job, cron_job, namespace_children, triggered_job};
+use super::build::{cron_job, namespace_children, triggered_job};
 use super::caches::Queues;
+use super::checking::{Checking, check};
 use super::dereference::{Found, Stores, is_controlled_by};
 use super::events::{events, publish};
+use super::keys::{self, Keeper, Unmade};
 use super::metrics::Metrics;
 use super::names;
 use super::pace::Made;
-use super::preflight::{Slots, Stage};
+use super::preflight::Slots;
 use super::record::{Record, record};
 use super::retry::Failures;
+use super::saved::{Saved, write_status};
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
 use super::unlisted::UNLISTED;
@@ -45,6 +48,7 @@ pub(super) struct Context {
     pub(super) written: Written,
     pub(super) slots: Slots,
     pub(super) queues: Queues,
+    pub(super) unmade: Unmade,
 }
 
 impl Context {
@@ -77,6 +81,7 @@ impl ReconcileError {
         match self {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
             Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::Doubtful => "Outdated",
+            Self::Apply(ApplyError::KeyNotMade { .. }) => "KeyNotMade",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
@@ -86,53 +91,76 @@ impl ReconcileError {
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, failures: _, written, slots: _, queues: _ } = &*context;
+    Box::pin(reconcile_at(&schedule, &context, Timestamp::now())).await
+}
+
+/// The same, at a time.
+pub(super) async fn reconcile_at(
+    schedule: &WebhookSchedule,
+    context: &Context,
+    now: Timestamp,
+) -> Result<Action, ReconcileError> {
+    let Context { client, settings, stores, recorder, metrics, written, unmade, .. } = context;
     // The watch is about to tell of what this operator wrote last.
-    if written.is_replaced(&schedule) {
+    if written.is_replaced(schedule) {
         return Ok(Action::await_change());
     }
     let namespace = schedule.namespace().unwrap_or_default();
     // What is being deleted is the garbage collector's.
     if stores.is_ending(&namespace) {
-        context.needs_no_check(&ObjectRef::from_obj(&*schedule));
+        context.needs_no_check(&ObjectRef::from_obj(schedule));
         return Ok(Action::await_change());
     }
     if stores.unlisted.has(&namespace) {
         return Ok(Action::requeue(UNLISTED));
     }
-    let (now, to) = (Timestamp::now(), Applier { client: client.clone() });
+    let to = Applier { client: client.clone() };
 
     // dereference: from the caches
-    let Some(found) = stores.dereference(&schedule, now.as_second()) else {
+    let Some(found) = stores.dereference(schedule, now.as_second()) else {
         return Ok(Action::requeue(SOON));
     };
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
-        context.needs_no_check(&ObjectRef::from_obj(&*schedule));
-        return suspend(&schedule, found, &to).await.map(|()| Action::await_change());
+        context.needs_no_check(&ObjectRef::from_obj(schedule));
+        return suspend(schedule, found, &to).await.map(|()| Action::await_change());
     }
-    if written.is_late(&schedule, found.cron_job.as_deref()) {
+    if written.is_late(schedule, found.cron_job.as_deref()) {
         return Ok(Action::requeue(LATE));
     }
     let is_new = found.cron_job.is_none();
     // validate: pure, and so is the record of what became of the deliveries
-    let valid = found.tier.clone().and_then(|tier| validate(&schedule, &tier, &found.share, settings, now.as_second()));
-    let record = record(&schedule, &found, valid.as_ref().ok(), now);
-    confirm(&schedule, &record, &found, &to).await?;
-    stores.quotas.delivered(&schedule, record.last, record.trigger_waits == Some(Made::At(None)));
+    let judge = |schedule: &WebhookSchedule| {
+        found.tier.clone().and_then(|tier| validate(schedule, &tier, &found.share, settings, now.as_second()))
+    };
+    let valid = judge(&keys::hoped(schedule, now));
+    // keys: a new one, if one is due, before what needs it; and the schedule as it is then
+    let keeper = Keeper { client, written, unmade, recorder };
+    let Some((keyed, mut no_key)) = keeper.keep(schedule, valid.is_ok(), now).await.map_err(ReconcileError::Status)?
+    else {
+        return Ok(Action::await_change());
+    };
+    let schedule = &*keyed;
+    let valid = if matches!(keyed, Cow::Owned(_)) { judge(&keys::hoped(schedule, now)) } else { valid };
+    let record = record(schedule, &found, valid.as_ref().ok(), now);
+    confirm(schedule, &record, &found, &to).await?;
+    stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
     // build (pure) and apply: writes what differs
-    let applied = match &valid {
-        Ok(valid) => Box::pin(apply(valid, &record, found, &to, settings)).await,
-        Err(_) => Box::pin(suspend(&schedule, found, &to)).await,
+    let unkeyed = (!keys::can_sign(schedule, now)).then(|| no_key.take().unwrap_or_else(keys::no_room));
+    let applied = match (&valid, unkeyed) {
+        (Ok(valid), None) => Box::pin(apply(valid, &record, found, &to, settings)).await,
+        (Ok(_), Some(error)) => Box::pin(suspend(schedule, found, &to)).await.and(Err(error.into())),
+        (Err(_), _) => Box::pin(suspend(schedule, found, &to)).await,
     };
     if is_new && valid.is_ok() && applied.is_ok() {
-        written.note_made(&schedule);
+        written.note_made(schedule);
     }
     if record.trigger.is_some() && applied.is_ok() {
-        stores.quotas.triggered(&schedule, now.as_second());
+        stores.quotas.triggered(schedule, now.as_second());
     }
     // check: one Job, when it is its turn
-    let checking = check(&schedule, valid.as_ref().ok().filter(|_| applied.is_ok()), &record, &to, &context).await;
+    let to_check = valid.as_ref().ok().filter(|_| applied.is_ok());
+    let checking = Box::pin(check(schedule, to_check, &record, &to, context)).await;
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),
@@ -143,62 +171,36 @@ pub(super) async fn reconcile(schedule: Arc<WebhookSchedule>, context: Arc<Conte
         (Ok(_), Err(_)) => return applied.map(|()| Action::await_change()),
         (Err(refusal), _) => Progress::Refused(refusal),
     };
-    let new = status(&schedule, &progress, &record, now);
-    let saved = write_status(&schedule, &new, client, written).await?;
+    let mut new = status(schedule, &progress, &record, now);
+    if matches!(progress, Progress::Applied(_)) {
+        new.signing_keys = keys::settled(schedule, now);
+    }
+    let deleted = keeper.delete(schedule, keys::unused(schedule, now)).await;
+    let is_deleted = |name: &String| deleted.as_ref().is_ok_and(|deleted| deleted.contains(name));
+    new.signing_keys.retain(|key| !key.secret_name.as_ref().is_some_and(is_deleted));
+    metrics.key_signs(&ObjectRef::from_obj(schedule), keys::active_since(&new.signing_keys));
+    let saved = write_status(schedule, &new, client, written).await.map_err(ReconcileError::Status)?;
     if saved == Saved::Not {
         // It was changed or deleted since: what it is now has another reconcile coming.
         return applied.map(|()| Action::await_change());
     }
     if saved == Saved::New {
         record.new.iter().for_each(|delivery| metrics.delivered(delivery));
-        publish(recorder, &schedule, events(&schedule, &record, &new)).await;
+        publish(recorder, schedule, events(schedule, &record, &new)).await;
     }
     // Not before the status says how they ended.
-    stores.running.told(&ObjectRef::from_obj(&*schedule), &record.gone);
+    stores.running.told(&ObjectRef::from_obj(schedule), &record.gone);
     for job in &record.given_up {
         to.delete_unchanged(&**job).await?;
     }
 
     let late = checking? == Checking::Late;
-    applied.map(|()| if late { Action::requeue(LATE) } else { wake(&new, &record, now) })
-}
-
-/// Whether the Job of a check that was made is not seen yet.
-#[derive(PartialEq, Eq)]
-enum Checking {
-    Late,
-    AsSeen,
-}
-
-/// Has a delivery judged before it is due, when it is the schedule's turn; and ends what is judged in vain. `valid` is a
-/// schedule whose children are in place: no pod is made without its policy.
-async fn check(
-    schedule: &WebhookSchedule,
-    valid: Option<&Valid>,
-    record: &Record,
-    to: &Applier,
-    context: &Context,
-) -> Result<Checking, ReconcileError> {
-    let known = ObjectRef::from_obj(schedule);
-    let mut checking = Checking::AsSeen;
-    match (&record.check.stage, valid) {
-        (Stage::Due(_), Some(_)) if context.slots.is_late(&known) => checking = Checking::Late,
-        // Whoever is done tells when it is its turn.
-        (Stage::Due(_), Some(_)) if !context.slots.take(&known) => {}
-        (Stage::Due(check), Some(valid)) => match to.start(&check_job(valid, check, &context.settings)?).await {
-            Ok(()) => context.slots.note_made(&known),
-            Err(error) => {
-                context.needs_no_check(&known);
-                return Err(error.into());
-            }
-        },
-        (Stage::UnderWay, _) => context.slots.hold(&known),
-        (Stage::Due(_) | Stage::Nothing, _) => context.needs_no_check(&known),
-    }
-    for job in &record.check.obsolete {
-        to.delete(&**job).await?;
-    }
-    Ok(checking)
+    applied?;
+    deleted?;
+    // It goes on with the keys that it has, and this is tried again.
+    no_key.map_or(Ok(()), Err)?;
+    let look = keys::look(schedule, &new.signing_keys, now);
+    Ok(if late { Action::requeue(LATE) } else { wake(&new, &record, look, now) })
 }
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may
@@ -221,11 +223,11 @@ async fn confirm(
     if is_sure { Ok(()) } else { Err(ReconcileError::Doubtful) }
 }
 
-/// The next look, when nothing happens before: once the delivery that the status announces is due, or one that is due now
-/// is missed.
-fn wake(status: &WebhookScheduleStatus, record: &Record, now: Timestamp) -> Action {
+/// The next look, when nothing happens before: once the delivery that the status announces is due, one that is due now is
+/// missed, or there is something to do about the keys.
+fn wake(status: &WebhookScheduleStatus, record: &Record, keys: Option<i64>, now: Timestamp) -> Action {
     let due = status.next_delivery_time.as_ref().map(|next| next.0);
-    let times = due.into_iter().map(Timestamp::as_second).chain(record.open_until);
+    let times = due.into_iter().map(Timestamp::as_second).chain(record.open_until).chain(keys);
     let Some(first) = times.min() else { return Action::await_change() };
     let wait = u64::try_from(first.saturating_mul(1_000).saturating_sub(now.as_millisecond())).unwrap_or_default();
     Action::requeue(if wait == 0 { SOON } else { Duration::from_millis(wait) })
@@ -261,47 +263,6 @@ async fn suspend(schedule: &WebhookSchedule, found: Found, to: &Applier) -> Resu
     paused.spec.suspend = Some(true);
     to.cron_job(paused, Some(cron_job)).await?;
     Ok(())
-}
-
-/// What came of writing a status.
-#[derive(PartialEq, Eq)]
-enum Saved {
-    /// It says something new.
-    New,
-    /// It says that already.
-    Same,
-    /// The schedule isn't what it was.
-    Not,
-}
-
-async fn write_status(
-    schedule: &WebhookSchedule,
-    new: &WebhookScheduleStatus,
-    client: &Client,
-    written: &Written,
-) -> Result<Saved, ReconcileError> {
-    let old = schedule.status.as_ref();
-    // How far the deliveries are accounted for is worth no write of its own.
-    let same = old.is_some_and(|old| {
-        let accounted_until = old.accounted_until.clone();
-        old.accounted_until.is_some() == new.accounted_until.is_some()
-            && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
-    });
-    if same {
-        return Ok(Saved::Same);
-    }
-    let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
-    let mut whole = schedule.clone();
-    whole.status = Some(new.clone());
-    let name = schedule.name_any();
-    match api.replace_status(&name, &PostParams::default(), &whole).await {
-        Ok(by) => {
-            written.note(schedule, &by);
-            Ok(Saved::New)
-        }
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Saved::Not),
-        Err(error) => Err(ReconcileError::Status(error)),
-    }
 }
 
 #[cfg(test)]

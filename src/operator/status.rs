@@ -2,6 +2,8 @@
 
 mod conditions;
 
+pub(super) use conditions::KEY_NOT_MADE;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
@@ -78,7 +80,8 @@ pub(super) fn status(
         last_trigger: if made { record.last_trigger.clone() } else { old.last_trigger },
         checked: record.check.checked.clone(),
         paused_generation: record.paused_generation,
-        signing_keys: old.signing_keys,
+        signing_keys: old.signing_keys, // what becomes of them is up to `keys`
+        last_rotation: old.last_rotation,
     }
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use ring::digest::{SHA256, digest};
 
+use super::keys;
 use super::quotas::Share;
 use super::settings::Settings;
 use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
@@ -19,6 +20,9 @@ mod delivery;
 mod limits;
 mod mounts;
 mod rules;
+
+const HOUR: u64 = 3_600;
+const YEAR: u64 = 8_760 * HOUR;
 
 /// A schedule of which every part means something.
 #[derive(Debug, Clone)]
@@ -176,7 +180,8 @@ pub fn validate(
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
     };
     let rules: Rules = rules::rules(tier, settings)?;
-    let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, options };
+    let managed_keys = managed_keys(schedule, now)?;
+    let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, managed_keys, options };
     let (delivery, mounts) = delivery::delivery(asked, rules, tier)?;
     delivery.validate().map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
     let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
@@ -203,6 +208,20 @@ pub fn validate(
         delivery,
         mounts,
     })
+}
+
+/// The Secrets of the keys that Postern made, the newest first. Their bounds are the CRD's, which may have been another when
+/// the schedule was stored.
+fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Refusal> {
+    let Some(managed) = &schedule.spec.signing.managed else { return Ok(Vec::new()) };
+    if !(HOUR..=YEAR).contains(&managed.rotate_every.as_secs()) {
+        return Err(Refusal::SpecInvalid("spec.signing.managed.rotateEvery: must be from 1h to 8760h".into()));
+    }
+    if managed.overlap >= managed.rotate_every {
+        let problem = "spec.signing.managed.overlap: must be shorter than rotateEvery, so that at most two keys sign";
+        return Err(Refusal::SpecInvalid(problem.into()));
+    }
+    Ok(keys::that_sign(schedule, now))
 }
 
 /// What in a tier can't be read, with the field's path.

@@ -12,10 +12,10 @@ use kube::runtime::reflector::ObjectRef;
 
 use crate::api::WebhookSchedule;
 
-/// The versions of schedules that were replaced last, and the schedules whose CronJobs were made.
+/// The versions of schedules that were replaced, one reconcile's in order, and the schedules whose CronJobs were made.
 #[derive(Default)]
 pub(super) struct Written {
-    replaced: Mutex<HashMap<ObjectRef<WebhookSchedule>, String>>,
+    replaced: Mutex<HashMap<ObjectRef<WebhookSchedule>, Vec<String>>>,
     made: Mutex<HashSet<ObjectRef<WebhookSchedule>>>,
 }
 
@@ -25,7 +25,7 @@ impl Written {
         if let Some(version) =
             replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version())
         {
-            lock(&self.replaced).insert(ObjectRef::from_obj(replaced), version);
+            lock(&self.replaced).entry(ObjectRef::from_obj(replaced)).or_default().push(version);
         }
     }
 
@@ -33,11 +33,13 @@ impl Written {
     pub(super) fn is_replaced(&self, cached: &WebhookSchedule) -> bool {
         let mut replaced = lock(&self.replaced);
         let schedule = ObjectRef::from_obj(cached);
-        let same = replaced.get(&schedule).is_some_and(|version| cached.resource_version().as_ref() == Some(version));
-        if !same {
+        let is_among =
+            |versions: &Vec<String>| cached.resource_version().is_some_and(|cached| versions.contains(&cached));
+        let is_replaced = replaced.get(&schedule).is_some_and(is_among);
+        if !is_replaced {
             replaced.remove(&schedule);
         }
-        same
+        is_replaced
     }
 
     /// Forgets a schedule that is no more.
@@ -82,6 +84,17 @@ mod tests {
         assert!(written.is_replaced(&version("1")), "however often it is looked at");
         assert!(!written.is_replaced(&version("3")), "somebody else wrote too");
         assert!(!written.is_replaced(&version("1")), "it is forgotten");
+    }
+
+    #[test]
+    fn of_several_writes_in_a_row_only_the_last_is_news() {
+        let written = Written::default();
+        written.note(&version("1"), &version("2"));
+        written.note(&version("2"), &version("3"));
+        for replaced in ["1", "2"] {
+            assert!(written.is_replaced(&version(replaced)));
+        }
+        assert!(!written.is_replaced(&version("3")));
     }
 
     #[test]

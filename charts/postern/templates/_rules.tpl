@@ -1,4 +1,5 @@
-{{/* What the operator may do to schedules and their children. No verb on Secrets is among it. */}}
+{{/* What the operator may do to schedules and their children. It makes Secrets, of signing keys, and deletes them; no verb
+by which it could read one is among it. */}}
 {{- define "postern.rules.namespaced" -}}
 - apiGroups: [postern.dev]
   resources: [webhookschedules]
@@ -18,6 +19,9 @@
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [get, list, watch, create, update, delete]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, update, delete]

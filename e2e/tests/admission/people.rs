@@ -43,7 +43,7 @@ impl As {
 
     /// Changes an object by a strategic merge patch.
     pub async fn patch(self, cluster: &Cluster, path: &str, change: &Value) -> Answer {
-        let patch = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
+        let request = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
         self.send(cluster, patch, change).await
     }
 

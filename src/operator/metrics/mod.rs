@@ -5,6 +5,7 @@
 
 mod access;
 mod certificate;
+mod keys;
 mod labels;
 mod queue;
 pub(super) mod scrape;
@@ -28,6 +29,7 @@ use prometheus_client::registry::Registry;
 use crate::api::{DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
 use crate::operator::missed::MARGIN;
+use keys::Keys;
 use queue::Queue;
 
 /// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
@@ -61,6 +63,7 @@ struct Counted {
     reconcile_duration: Histogram,
     watch_restarts: Family<[(&'static str, Cow<'static, str>); 1], Counter>,
     queue: Queue,
+    keys: Arc<Keys>,
     leader: Gauge,
 }
 
@@ -74,7 +77,7 @@ impl Metrics {
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
-        let queue = Queue::default();
+        let (queue, keys) = (Queue::default(), Arc::<Keys>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
@@ -84,6 +87,7 @@ impl Metrics {
         registry.register("reconcile_duration_seconds", "How long a reconcile took", reconcile_duration.clone());
         registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
         registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
+        registry.register_collector(Box::new(Arc::clone(&keys)));
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
@@ -96,6 +100,7 @@ impl Metrics {
             reconcile_duration,
             watch_restarts,
             queue,
+            keys,
             leader,
         }))
     }
@@ -133,6 +138,11 @@ impl Metrics {
     /// A reconcile of this schedule has begun, or the schedule is gone: it waits no longer.
     pub fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.0.queue.begun(schedule);
+    }
+
+    /// Since when the newest key that Postern made for this schedule signs, in Unix seconds; `None` when there is none.
+    pub fn key_signs(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
+        self.0.keys.sign(schedule, since);
     }
 
     /// Whether this process leads.

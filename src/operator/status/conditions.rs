@@ -17,6 +17,9 @@ const SCHEDULED: &str = "Scheduled";
 /// The condition that says whether a delivery would be refused.
 const TARGET_ALLOWED: &str = "TargetAllowed";
 
+/// The reason why a CronJob starts nothing as long as there is no key to sign with; and of the Event that says so.
+pub(in crate::operator) const KEY_NOT_MADE: &str = "KeyNotMade";
+
 /// The reason why a CronJob starts nothing for a while.
 const HELD: &str = "Held";
 
@@ -66,6 +69,9 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
         },
         Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
             Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
+        }
+        Progress::Blocked(_, error @ ApplyError::KeyNotMade { .. }) => {
+            Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
         }
         Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
             Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())

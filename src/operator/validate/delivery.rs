@@ -8,6 +8,7 @@ use crate::delivery::{
     Signing, Tls, ValueSource,
 };
 use crate::egress::Rules;
+use crate::operator::names;
 use crate::signing::{ClassicOptions, Payload};
 
 /// The parts of a spec that a delivery is made of.
@@ -17,6 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) target: &'a api::Target,
     pub(super) body: Option<&'a api::Body>,
     pub(super) signing: &'a api::Signing,
+    /// The Secrets of the keys that Postern made.
+    pub(super) managed_keys: Vec<String>,
     pub(super) options: &'a DeliveryOptions,
 }
 
@@ -26,7 +29,7 @@ pub(super) fn delivery(
     rules: Rules,
     tier: &WebhookTier,
 ) -> Result<(Delivery, Vec<FileRef>), Refusal> {
-    let Asked { identity, timing, target, body, signing, options } = asked;
+    let Asked { identity, timing, target, body, signing, managed_keys, options } = asked;
     let mut mounts = Mounts::default();
     let delivery = Delivery {
         version: Delivery::VERSION,
@@ -36,7 +39,7 @@ pub(super) fn delivery(
         method: method(target.method),
         headers: headers(&target.headers, &mut mounts)?,
         body: body.map(|body| self::body(body, &mut mounts)).transpose()?,
-        signing: self::signing(signing, &mut mounts)?,
+        signing: self::signing(signing, managed_keys, &mut mounts),
         tls: tls(target.tls.as_ref(), &mut mounts)?,
         retries: retries(options),
         egress: rules,
@@ -84,20 +87,19 @@ fn body(body: &api::Body, mounts: &mut Mounts) -> Result<Body, Refusal> {
     Ok(Body { content_type: content_type.clone(), source })
 }
 
-fn signing(signing: &api::Signing, mounts: &mut Mounts) -> Result<Option<Signing>, Refusal> {
+fn signing(signing: &api::Signing, managed_keys: Vec<String>, mounts: &mut Mounts) -> Option<Signing> {
     let api::Signing { scheme, keys_from, managed, classic } = signing;
     let scheme = match scheme {
-        api::Scheme::None => return Ok(None),
+        api::Scheme::None => return None,
         api::Scheme::StandardWebhooks => Scheme::StandardWebhooks,
         api::Scheme::HmacSha256Hex => Scheme::HmacSha256Hex,
         api::Scheme::HmacSha256Base64 => Scheme::HmacSha256Base64,
     };
-    if managed.is_some() {
-        let problem = "spec.signing.managed: this version doesn't make keys yet: name your own in keysFrom";
-        return Err(Refusal::SpecInvalid(problem.into()));
-    }
-    let keys = keys_from.iter().enumerate();
-    let keys = keys.map(|(index, key)| mounts.secret(format!("keys/{index}"), &key.secret_key_ref)).collect();
+    let keys: Vec<api::KeyRef> = match managed {
+        Some(_) => managed_keys.into_iter().map(|name| api::KeyRef { name, key: names::SIGNING_KEY.into() }).collect(),
+        None => keys_from.iter().map(|key| key.secret_key_ref.clone()).collect(),
+    };
+    let keys = keys.iter().enumerate().map(|(index, key)| mounts.secret(format!("keys/{index}"), key)).collect();
     let classic = classic.as_ref().map(|api::ClassicOptions { header, prefix, payload }| ClassicOptions {
         header: header.clone(),
         prefix: prefix.clone(),
@@ -106,7 +108,7 @@ fn signing(signing: &api::Signing, mounts: &mut Mounts) -> Result<Option<Signing
             ClassicPayload::TimestampBody => Payload::TimestampBody,
         },
     });
-    Ok(Some(Signing { scheme, keys, classic }))
+    Some(Signing { scheme, keys, classic })
 }
 
 fn tls(tls: Option<&api::Tls>, mounts: &mut Mounts) -> Result<Tls, Refusal> {

@@ -1,0 +1,255 @@
+//! The signing keys that Postern makes for a schedule, and when each begins and ends. Pure but for `keeper`, which makes and
+//! deletes the Secrets.
+//!
+//! The operator can't read a Secret, so all that is known of a key stands in the status:
+//!
+//! - `Pending` before its Secret is made. Whoever finds one that is `Pending` can't know whether the Secret is there, and the
+//!   key itself is lost; so it never signs, and another key is made by another name.
+//! - `Active` once its Secret is there for sure, and before the CronJob mounts it.
+//! - `Retiring` while it signs beside a newer one.
+//! - `Retired` once no CronJob mounts it. Its Secret is deleted [`SETTLED`] later, when no delivery that runs has it mounted.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::apply::ApplyError;
+use super::names;
+use super::trigger::shown;
+use crate::api::{
+    KeyState, ManagedKeyType, ManagedKeys, REVOKE, ROTATE_ANNOTATION, RotationStatus, SigningKeyStatus,
+    WebhookSchedule, WebhookScheduleStatus,
+};
+use crate::delivery::MAX_KEYS;
+
+mod keeper;
+mod key;
+
+pub(super) use keeper::{Keeper, Unmade};
+
+/// How long after its last use, in seconds, a Secret may still be wanted by what the operator can't see yet: a Job that the
+/// CronJob controller makes from what the CronJob was, or a request of an operator before this one. The API server ends
+/// requests after a minute.
+const SETTLED: i64 = 60;
+/// As many keys as the status holds.
+const MOST: usize = 16;
+/// So many of them are kept free of what is only asked for, so that a revocation never waits for room.
+const ROOM_TO_REVOKE: usize = 4;
+
+/// Why a key is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// None signs.
+    First,
+    /// The one that signs has its age, or is of another type than the spec says.
+    Due,
+    /// Somebody asked for it.
+    Asked,
+    /// Somebody asked for it, and that no older key signs any more.
+    Revoked,
+}
+
+/// A key that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) cause: Cause,
+    pub(super) key_type: ManagedKeyType,
+    /// How long the one before signs beside it.
+    overlap: SignedDuration,
+    /// The annotation's value, which is followed by this.
+    asked: Option<String>,
+}
+
+/// The key that a schedule is to get now.
+pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wanted> {
+    let managed = schedule.spec.signing.managed.as_ref()?;
+    let ManagedKeys { key_type, rotate_every: _, overlap } = *managed;
+    let status = schedule.status.as_ref();
+    let followed = status.and_then(|status| status.last_rotation.as_ref()).map(|rotation| rotation.value.as_str());
+    let value = schedule.annotations().get(ROTATE_ANNOTATION).map(|value| shown(value));
+    let asked = value.filter(|value| !value.is_empty() && followed != Some(value));
+    let keys = keys_of(schedule);
+    let cause = match (active(keys), &asked) {
+        (_, Some(value)) if value.starts_with(REVOKE) && signing(keys, now).next().is_some() => Cause::Revoked,
+        (None, _) => Cause::First,
+        (Some(_), Some(_)) => Cause::Asked,
+        (Some(key), None) => {
+            let is_due = made_at(key) + seconds(managed.rotate_every) <= now.as_second();
+            (is_due || type_of(key) != key_type).then_some(Cause::Due)?
+        }
+    };
+    let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
+    let has_room = keys.len() < most;
+    has_room.then(|| Wanted { cause, key_type, overlap: SignedDuration::from_secs(seconds(overlap)), asked })
+}
+
+/// The Secrets of the keys that sign now, the newest first.
+pub(super) fn that_sign(schedule: &WebhookSchedule, now: i64) -> Vec<String> {
+    let now = Timestamp::from_second(now).unwrap_or_default();
+    signing(keys_of(schedule), now).filter_map(|key| key.secret_name.clone()).collect()
+}
+
+/// Whether nothing is sent without a signature that is to have one.
+pub(super) fn can_sign(schedule: &WebhookSchedule, now: Timestamp) -> bool {
+    schedule.spec.signing.managed.is_none() || signing(keys_of(schedule), now).next().is_some()
+}
+
+/// Why there is no key that signs, when none was even tried to be made.
+pub(super) fn no_room() -> ApplyError {
+    ApplyError::KeyNotMade { why: format!("{MOST} older ones wait for their Secrets to be deleted") }
+}
+
+/// The schedule as it is once it has a key that signs: to be judged before one is made.
+pub(super) fn hoped(schedule: &WebhookSchedule, now: Timestamp) -> Cow<'_, WebhookSchedule> {
+    if can_sign(schedule, now) {
+        return Cow::Borrowed(schedule);
+    }
+    let mut hoped = schedule.clone();
+    hoped.status.get_or_insert_default().signing_keys = vec![SigningKeyStatus {
+        fingerprint: String::new(),
+        state: KeyState::Active,
+        secret_name: Some(names::signing_key(&schedule.name_any(), "")),
+        public_key: None,
+        created_at: None,
+        retires_at: None,
+    }];
+    Cow::Owned(hoped)
+}
+
+/// What is said of the keys before a new one is made.
+fn begun(keys: &[SigningKeyStatus], new: SigningKeyStatus, cause: Cause, now: Timestamp) -> Vec<SigningKeyStatus> {
+    let before = keys.iter().map(|key| match key.state {
+        KeyState::Pending => ended(key, KeyState::Retired, now),
+        KeyState::Active | KeyState::Retiring if cause == Cause::Revoked => until(key, now),
+        _ => key.clone(),
+    });
+    std::iter::once(new).chain(before).collect()
+}
+
+/// What is said of the keys once the Secret of the newest is there, and of what was asked for.
+fn made(status: &WebhookScheduleStatus, wanted: &Wanted, now: Timestamp) -> WebhookScheduleStatus {
+    let overlap = now.checked_add(wanted.overlap).unwrap_or(now);
+    let mut sign = 0;
+    let one = |(index, key): (usize, &SigningKeyStatus)| {
+        let key = match key.state {
+            KeyState::Pending if index == 0 => SigningKeyStatus { state: KeyState::Active, ..key.clone() },
+            KeyState::Active => until(key, overlap),
+            _ => key.clone(),
+        };
+        sign += usize::from(signs(&key, now));
+        // The oldest end early, when more are asked for than may sign.
+        if sign > MAX_KEYS && signs(&key, now) { until(&key, now) } else { key }
+    };
+    let signing_keys = status.signing_keys.iter().enumerate().map(one).collect();
+    let followed = wanted.asked.clone().map(|value| RotationStatus { value, time: Time(now) });
+    let last_rotation = followed.or_else(|| status.last_rotation.clone());
+    WebhookScheduleStatus { signing_keys, last_rotation, ..status.clone() }
+}
+
+/// What is said of the keys when the newest could not be made: nothing, when its Secret is not there for sure.
+fn unmade(keys: &[SigningKeyStatus], maybe_there: bool, now: Timestamp) -> Vec<SigningKeyStatus> {
+    let one = |key: &SigningKeyStatus| match key.state {
+        KeyState::Pending => maybe_there.then(|| ended(key, KeyState::Retired, now)),
+        _ => Some(key.clone()),
+    };
+    keys.iter().filter_map(one).collect()
+}
+
+/// What is said of the keys of a schedule whose CronJob mounts those that sign, and no others.
+pub(super) fn settled(schedule: &WebhookSchedule, now: Timestamp) -> Vec<SigningKeyStatus> {
+    let now = whole_seconds(now);
+    let is_managed = schedule.spec.signing.managed.is_some();
+    let one = |key: &SigningKeyStatus| match key.state {
+        KeyState::Retired => key.clone(),
+        KeyState::Active | KeyState::Retiring if is_managed && signs(key, now) => key.clone(),
+        KeyState::Pending if is_managed => key.clone(),
+        _ => ended(key, KeyState::Retired, now),
+    };
+    keys_of(schedule).iter().map(one).collect()
+}
+
+/// The Secrets that nothing unseen can want any more.
+pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
+    let keys = keys_of(schedule).iter();
+    let unused = keys.filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
+    unused.filter_map(|key| key.secret_name.clone()).collect()
+}
+
+/// When there is something to do about the keys next, in Unix seconds.
+pub(super) fn look(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: Timestamp) -> Option<i64> {
+    let managed = schedule.spec.signing.managed.as_ref();
+    let one = |key: &SigningKeyStatus| match key.state {
+        KeyState::Active => managed.map(|managed| made_at(key) + seconds(managed.rotate_every)),
+        KeyState::Retiring => key.retires_at.as_ref().map(|at| at.0.as_second()),
+        KeyState::Retired => settles_at(key),
+        KeyState::Pending => None,
+    };
+    // What was to be done and was not waits for something else: for room, or for a delivery that needs a Secret.
+    keys.iter().filter_map(one).filter(|at| *at > now.as_second()).min()
+}
+
+/// When the key that signs first was made.
+pub(super) fn active_since(keys: &[SigningKeyStatus]) -> Option<i64> {
+    active(keys).map(made_at)
+}
+
+fn keys_of(schedule: &WebhookSchedule) -> &[SigningKeyStatus] {
+    schedule.status.as_ref().map(|status| &*status.signing_keys).unwrap_or_default()
+}
+
+fn active(keys: &[SigningKeyStatus]) -> Option<&SigningKeyStatus> {
+    keys.iter().find(|key| key.state == KeyState::Active)
+}
+
+fn signing(keys: &[SigningKeyStatus], now: Timestamp) -> impl Iterator<Item = &SigningKeyStatus> {
+    keys.iter().filter(move |key| signs(key, now))
+}
+
+fn signs(key: &SigningKeyStatus, now: Timestamp) -> bool {
+    match key.state {
+        KeyState::Active => true,
+        KeyState::Retiring => key.retires_at.as_ref().is_some_and(|at| at.0 > now),
+        KeyState::Pending | KeyState::Retired => false,
+    }
+}
+
+/// Has a key sign no longer than to this time.
+fn until(key: &SigningKeyStatus, time: Timestamp) -> SigningKeyStatus {
+    let time = key.retires_at.as_ref().map_or(time, |at| at.0.min(time));
+    ended(key, KeyState::Retiring, time)
+}
+
+fn ended(key: &SigningKeyStatus, state: KeyState, time: Timestamp) -> SigningKeyStatus {
+    SigningKeyStatus { state, retires_at: Some(Time(time)), ..key.clone() }
+}
+
+/// When the Secret of a retired key may be deleted, in Unix seconds.
+fn settles_at(key: &SigningKeyStatus) -> Option<i64> {
+    let since = key.retires_at.as_ref().filter(|_| key.state == KeyState::Retired)?;
+    Some(since.0.as_second() + SETTLED)
+}
+
+fn made_at(key: &SigningKeyStatus) -> i64 {
+    key.created_at.as_ref().map_or(0, |at| at.0.as_second())
+}
+
+fn type_of(key: &SigningKeyStatus) -> ManagedKeyType {
+    if key.public_key.is_some() { ManagedKeyType::V1a } else { ManagedKeyType::V1 }
+}
+
+fn seconds(duration: crate::api::Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// As precise as the API server keeps it.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+#[cfg(test)]
+#[path = "keys/keys_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+mod crash_tests;

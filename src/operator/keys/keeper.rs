@@ -1,0 +1,212 @@
+//! Makes the Secrets of signing keys, and deletes those that nothing uses any more. Nothing here asks for what one holds: the
+//! API server is told to answer with metadata alone.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use hyper::header::{ACCEPT, HeaderValue};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{PodTemplateSpec, Secret};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, ListParams, Request};
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Client, Resource, ResourceExt};
+use ring::rand::SystemRandom;
+
+use super::key::NewKey;
+use super::{Wanted, begun, made, unmade, wanted, whole_seconds};
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::operator::apply::{ApplyError, by_postern};
+use crate::operator::events::{key_made, key_not_made, publish};
+use crate::operator::names::SCHEDULE_LABEL;
+use crate::operator::outcomes::is_over;
+use crate::operator::saved::replace_status;
+use crate::operator::written::Written;
+
+/// What a Secret is answered with: not what it holds.
+const METADATA_ALONE: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+/// The least time between two tries for one schedule, in seconds, when the first failed: each writes its status, and that
+/// sets off a reconcile.
+const PAUSE: i64 = 30;
+
+/// Until when no key is tried to be made, since the last try failed.
+#[derive(Default)]
+pub(in crate::operator) struct Unmade(Mutex<HashMap<ObjectRef<WebhookSchedule>, (i64, String)>>);
+
+impl Unmade {
+    fn note(&self, schedule: &WebhookSchedule, until: i64, why: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(ObjectRef::from_obj(schedule), (until, why));
+    }
+
+    fn why(&self, schedule: &WebhookSchedule, now: i64) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&ObjectRef::from_obj(schedule)).filter(|(until, _)| now < *until).map(|(_, why)| why.clone())
+    }
+
+    /// It was made, or the schedule is no more.
+    pub(in crate::operator) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(schedule);
+    }
+}
+
+/// A schedule as it is now, and why it has not got the key that it was to get.
+type Kept<'a> = (Cow<'a, WebhookSchedule>, Option<ApplyError>);
+
+/// Writes to the API server as the operator.
+pub(in crate::operator) struct Keeper<'a> {
+    pub(in crate::operator) client: &'a Client,
+    pub(in crate::operator) written: &'a Written,
+    pub(in crate::operator) unmade: &'a Unmade,
+    pub(in crate::operator) recorder: &'a Recorder,
+}
+
+impl Keeper<'_> {
+    /// Makes the key that a schedule is to get now, if it is to get one and is accepted. `None` when the schedule isn't what
+    /// it was: another reconcile is coming.
+    ///
+    /// # Errors
+    /// When the status can't be written. What was begun is found there by the next try.
+    pub(in crate::operator) async fn keep<'a>(
+        &self,
+        schedule: &'a WebhookSchedule,
+        is_accepted: bool,
+        now: Timestamp,
+    ) -> Result<Option<Kept<'a>>, kube::Error> {
+        let Some(wanted) = wanted(schedule, now).filter(|_| is_accepted) else {
+            return Ok(Some((Cow::Borrowed(schedule), None)));
+        };
+        if let Some(why) = self.unmade.why(schedule, now.as_second()) {
+            return Ok(Some((Cow::Borrowed(schedule), Some(ApplyError::KeyNotMade { why }))));
+        }
+        let Some((made, why)) = self.make(schedule, &wanted, whole_seconds(now)).await? else { return Ok(None) };
+        let error = why.map(|why| ApplyError::KeyNotMade { why });
+        let event = match &error {
+            Some(error) => Some(key_not_made(error)),
+            None => made.status.as_ref().and_then(|status| key_made(wanted.cause, status)),
+        };
+        publish(self.recorder, &made, event.into_iter().collect()).await;
+        Ok(Some((Cow::Owned(made), error)))
+    }
+
+    /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory between the
+    /// first and the second, and nowhere else. Returns the schedule, and what was in the way.
+    async fn make(
+        &self,
+        schedule: &WebhookSchedule,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<Option<(WebhookSchedule, Option<String>)>, kube::Error> {
+        let failed = |schedule: &WebhookSchedule, why: String| {
+            self.unmade.note(schedule, now.as_second() + PAUSE, why.clone());
+            Some(why)
+        };
+        let Some(key) = NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new()) else {
+            return Ok(Some((schedule.clone(), failed(schedule, "the system has no randomness to give".into()))));
+        };
+        let mut status = schedule.status.clone().unwrap_or_default();
+        status.signing_keys = begun(&status.signing_keys, key.status(now), wanted.cause, now);
+        let Some(schedule) = self.say(schedule, &status).await? else { return Ok(None) };
+
+        let (status, why) = match self.create(&schedule, key).await {
+            Ok(()) => (made(&status, wanted, now), None),
+            Err(NotThere { maybe_there, why }) => {
+                let signing_keys = unmade(&status.signing_keys, maybe_there, now);
+                (WebhookScheduleStatus { signing_keys, ..status }, failed(&schedule, why))
+            }
+        };
+        if why.is_none() {
+            self.unmade.forget(&ObjectRef::from_obj(&schedule));
+        }
+        Ok(self.say(&schedule, &status).await?.map(|schedule| (schedule, why)))
+    }
+
+    /// Deletes those of a schedule's Secrets that no delivery under way has mounted, and returns their names.
+    ///
+    /// # Errors
+    /// When the Jobs can't be listed, or a Secret can't be deleted.
+    pub(in crate::operator) async fn delete(
+        &self,
+        schedule: &WebhookSchedule,
+        mut unused: Vec<String>,
+    ) -> Result<Vec<String>, ApplyError> {
+        if unused.is_empty() {
+            return Ok(unused);
+        }
+        let mounted = self.mounted(schedule).await?;
+        unused.retain(|name| !mounted.contains(name));
+        for name in &unused {
+            let failed = |source| ApplyError::Api { kind: "Secret".into(), name: name.clone(), source };
+            let request = Request::new(url(schedule)).delete(name, &DeleteParams::background());
+            let mut request = request.map_err(|error| failed(kube::Error::BuildRequest(error)))?;
+            request.headers_mut().insert(ACCEPT, METADATA_ALONE);
+            match self.client.request_text(request).await {
+                Ok(_) => {}
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(source) => return Err(failed(source)),
+            }
+        }
+        Ok(unused)
+    }
+
+    /// What the schedule is once its status says this; `None` when it was changed or deleted since.
+    async fn say(
+        &self,
+        schedule: &WebhookSchedule,
+        status: &WebhookScheduleStatus,
+    ) -> Result<Option<WebhookSchedule>, kube::Error> {
+        replace_status(schedule, status, self.client, self.written).await
+    }
+
+    async fn create(&self, schedule: &WebhookSchedule, key: NewKey) -> Result<(), NotThere> {
+        let unsent = |_| NotThere { maybe_there: false, why: "the Secret can't be written as JSON".into() };
+        let body = key.secret(schedule).map_err(unsent)?;
+        let request = Request::new(url(schedule)).create(&by_postern(), body);
+        let mut request =
+            request.map_err(|_| NotThere { maybe_there: false, why: "the request can't be written".into() })?;
+        request.headers_mut().insert(ACCEPT, METADATA_ALONE);
+        // Of an answer nothing but its code is told on: an admission webhook may have put the whole Secret into it.
+        match self.client.request_text(request).await {
+            Ok(_) => Ok(()),
+            // By 409, the name is another's.
+            Err(kube::Error::Api(status)) if (400..500).contains(&status.code) && status.code != 408 => {
+                let why = format!("the API server answered {} to its Secret", status.code);
+                Err(NotThere { maybe_there: false, why })
+            }
+            Err(_) => {
+                Err(NotThere { maybe_there: true, why: "the API server didn't say what became of its Secret".into() })
+            }
+        }
+    }
+
+    /// The Secrets that the deliveries under way have mounted, whatever a cache shows.
+    async fn mounted(&self, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
+        let name = schedule.name_any();
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
+        let theirs = ListParams::default().labels(&format!("{SCHEDULE_LABEL}={name}"));
+        let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
+        let jobs = api.list(&theirs).await.map_err(failed)?;
+        let under_way = jobs.items.into_iter().filter(|job| !is_over(job));
+        Ok(under_way.filter_map(|job| Some(job.spec?.template)).flat_map(secrets_of).collect())
+    }
+}
+
+/// A Secret that was not made, as far as is known.
+struct NotThere {
+    maybe_there: bool,
+    why: String,
+}
+
+/// The Secrets that a pod mounts as the sender's folder.
+fn secrets_of(template: PodTemplateSpec) -> impl Iterator<Item = String> {
+    let volumes = template.spec.and_then(|spec| spec.volumes).into_iter().flatten();
+    let sources = volumes.filter_map(|volume| volume.projected?.sources).flatten();
+    sources.filter_map(|source| Some(source.secret?.name))
+}
+
+fn url(schedule: &WebhookSchedule) -> String {
+    Secret::url_path(&(), Some(&schedule.namespace().unwrap_or_default()))
+}

@@ -1,0 +1,84 @@
+//! One key: how it is made, the Secret that holds it, and what the status says of it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use ring::rand::SecureRandom;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::api::{KeyState, ManagedKeyType, SigningKeyStatus, WebhookSchedule};
+use crate::operator::names;
+use crate::signing::SigningKey;
+
+/// The letters and digits of names, 32 of them: none is taken for another.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// As many as the longest name of a schedule leaves room for: 45 bits, so that no name comes twice.
+const SUFFIX: usize = 9;
+
+/// A key that no Secret holds yet.
+pub(super) struct NewKey {
+    pub(super) name: String,
+    text: Zeroizing<String>,
+    fingerprint: String,
+    public_key: Option<String>,
+}
+
+impl NewKey {
+    /// Makes a key of this type, and a name for it. `None` when the system has no randomness to give.
+    pub(super) fn generate(schedule: &str, key_type: ManagedKeyType, random: &dyn SecureRandom) -> Option<Self> {
+        let text = match key_type {
+            ManagedKeyType::V1 => SigningKey::generate_hmac(random),
+            ManagedKeyType::V1a => SigningKey::generate_ed25519(random),
+        };
+        let text = text.ok()?;
+        let key = SigningKey::parse(text.as_bytes()).ok()?;
+        let public_key = match &key {
+            SigningKey::Hmac(_) => None,
+            SigningKey::Ed25519(key) => Some(key.public().to_string()),
+        };
+        let mut bytes = [0; SUFFIX];
+        random.fill(&mut bytes).ok()?;
+        let suffix: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+        let name = names::signing_key(schedule, &suffix);
+        Some(Self { name, fingerprint: key.fingerprint().to_string(), public_key, text })
+    }
+
+    /// What the status says of it before its Secret is made.
+    pub(super) fn status(&self, now: Timestamp) -> SigningKeyStatus {
+        SigningKeyStatus {
+            fingerprint: self.fingerprint.clone(),
+            state: KeyState::Pending,
+            secret_name: Some(self.name.clone()),
+            public_key: self.public_key.clone(),
+            created_at: Some(Time(now)),
+            retires_at: None,
+        }
+    }
+
+    /// The Secret, as the API server takes it. What a connection does with a copy is out of reach.
+    pub(super) fn secret(self, schedule: &WebhookSchedule) -> serde_json::Result<Vec<u8>> {
+        let owner = schedule.controller_owner_ref(&());
+        let data = ByteString(self.text.as_bytes().to_vec());
+        let mut secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(self.name),
+                namespace: schedule.namespace(),
+                labels: Some(names::key_labels(&schedule.name_any())),
+                owner_references: owner.map(|owner| vec![OwnerReference { block_owner_deletion: None, ..owner }]),
+                ..ObjectMeta::default()
+            },
+            type_: Some(names::SIGNING_KEY_TYPE.into()),
+            immutable: Some(true),
+            data: Some(BTreeMap::from([(names::SIGNING_KEY.into(), data)])),
+            string_data: None,
+        };
+        let json = serde_json::to_vec(&secret);
+        secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|data| data.0.zeroize());
+        json
+    }
+}
