@@ -174,6 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_key_is_told_with_what_becomes_of_those_before_it_and_with_no_key() {
+        let key = |name: &str, state: &str, until: Option<&str>| json!({"fingerprint": format!("sha256:{name}"), "secretName": name, "state": state, "retiresAt": until});
+        let until = Some("2027-01-15T08:00:00Z");
+        let keys = json!({"signingKeys": [key("b", "Active", None), key("a", "Retiring", until)]});
+        let status: WebhookScheduleStatus = serde_json::from_value(keys).unwrap();
+        let told = |cause| {
+            let event = key_made(cause, &status).unwrap();
+            format!("{} {}", event.reason, event.note.unwrap())
+        };
+        let made = "the signing key sha256:b was made and is in Secret b; it signs from now on";
+        assert_eq!(told(Cause::First), format!("KeyCreated {made}"));
+        let then = "and those before it until 2027-01-15T08:00:00Z";
+        assert_eq!(told(Cause::Due), format!("KeyRotated {made}, {then}"));
+        assert_eq!(told(Cause::Revoked), format!("KeyRevoked {made}, and no older key does"));
+    }
+
+    #[test]
     fn a_refusal_is_told_once_and_so_is_a_trigger() {
         let refused = |message: &str| -> WebhookScheduleStatus {
             serde_json::from_value(json!({

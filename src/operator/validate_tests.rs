@@ -90,6 +90,16 @@ fn an_offset_spreads_over_all_the_seconds_that_it_may_and_no_spread_is_none() {
 }
 
 #[test]
+fn refuses_a_rotation_that_an_older_crd_let_in() {
+    let managed = |managed: serde_json::Value| refusal(json!({"signing": {"keysFrom": null, "managed": managed}})).1;
+    assert_eq!(managed(json!({"rotateEvery": "59m"})), "spec.signing.managed.rotateEvery: must be from 1h to 8760h");
+    assert_eq!(
+        managed(json!({"rotateEvery": "1h", "overlap": "1h"})),
+        "spec.signing.managed.overlap: must be shorter than rotateEvery, so that at most two keys sign"
+    );
+}
+
+#[test]
 fn leaves_the_delivery_without_what_was_left_out() {
     let change = json!({"target": {"headers": null, "tls": null}, "body": null, "signing": {"scheme": "None", "keysFrom": null}});
     let valid = valid_with(change).unwrap();

@@ -44,7 +44,7 @@ impl As {
     /// Changes an object by a strategic merge patch.
     pub async fn patch(self, cluster: &Cluster, path: &str, change: &Value) -> Answer {
         let request = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
-        self.send(cluster, patch, change).await
+        self.send(cluster, request, change).await
     }
 
     /// Changes an object of a kind that knows no other patch.

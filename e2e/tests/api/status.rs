@@ -4,8 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use postern::api::{
-    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, SigningKeyStatus, TriggerStatus,
-    WebhookSchedule, WebhookScheduleStatus,
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, RotationStatus, SigningKeyStatus,
+    TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use serde_json::{Value, json};
 
@@ -84,6 +84,7 @@ fn fullest() -> WebhookScheduleStatus {
         paused_generation: Some(1),
         held_until: Some(at("2026-01-01T00:00:00Z")),
         signing_keys: vec![key; 16],
+        last_rotation: Some(RotationStatus { value: "v".repeat(128), time: at("2026-01-01T00:00:00Z") }),
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ListParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use postern::api::{WebhookSchedule, WebhookTier};
-use serde_json::json;
+use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
+use serde_json::{Value, json};
 
 use crate::harness::{
     Cluster, LEADS, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on, usual_settings,
@@ -53,12 +53,17 @@ fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Costed) 
 impl Costed {
     /// Makes a schedule that isn't due for weeks.
     async fn make(&self, name: &str) {
+        let key = json!({"secretKeyRef": {"name": "hook", "key": "key"}});
+        self.make_signed(name, json!({"keysFrom": [key]})).await;
+    }
+
+    async fn make_signed(&self, name: &str, signing: Value) {
         let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
         let schedule: WebhookSchedule = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name},
             "spec": {
                 "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
-                "signing": {"keysFrom": [from("key")]},
+                "signing": signing,
             },
         }))
         .unwrap();
@@ -117,15 +122,16 @@ impl Costed {
         );
     }
 
-    /// All that the operator ever asked for was allowed, and none of it was about Secrets.
-    fn assert_modest(&self) {
+    /// All that the operator ever asked for was allowed, and none of it was about Secrets but these verbs.
+    fn assert_modest(&self, verbs: &[&str]) {
         let all = self.cluster.requests_of(OPERATOR, 0);
         assert!(
             all.iter().any(|request| request.verb == "watch" && request.resource == "pods"),
             "it is not in the log"
         );
         for request in &all {
-            assert_ne!(request.resource.split('/').next(), Some("secrets"), "{request}");
+            let is_of_secrets = request.resource.split('/').next() == Some("secrets");
+            assert!(!is_of_secrets || verbs.contains(&request.verb.as_str()), "{request}");
             assert!(!matches!(request.code, 401 | 403), "{request}");
         }
     }
@@ -163,7 +169,7 @@ fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for() {
         }
         assert!(writes.len() <= 2 * 21, "{:#?}", counted(&writes));
         costed.assert_tier_was_written_at_its_pace(since);
-        costed.assert_modest();
+        costed.assert_modest(&[]);
     });
 }
 
@@ -185,6 +191,40 @@ fn at_rest_nothing_is_written_or_listed() {
         let writes = costed.writes(0);
         assert!(writes.len() <= 2 * 201, "{:#?}", counted(&writes));
         costed.assert_tier_was_written_at_its_pace(0);
-        costed.assert_modest();
+        costed.assert_modest(&[]);
+    });
+}
+
+#[test]
+fn a_managed_key_costs_three_writes_more_and_secrets_are_made_and_deleted_and_nothing_else() {
+    on_own_cluster("cost-of-keys", |costed| async move {
+        costed.make("first").await;
+        costed.all_ready().await;
+        let since = costed.cluster.audited();
+        costed.make_signed("signed", json!({"managed": {}})).await;
+        costed.all_ready().await;
+        let writes = costed.writes(since);
+        let expected = ["create cronjobs 201", "create secrets 201", "update webhookschedules/status 200"];
+        assert_eq!(
+            counted(&writes).into_iter().collect::<Vec<_>>(),
+            expected.map(String::from).into_iter().zip([1, 1, 3]).collect::<Vec<_>>()
+        );
+
+        let keys = async || costed.schedules.get("signed").await.unwrap().status.unwrap().signing_keys;
+        let old = keys().await.remove(0).secret_name.unwrap();
+        let revoke = json!({"metadata": {"annotations": {ROTATE_ANNOTATION: "revoke"}}});
+        costed.schedules.patch("signed", &PatchParams::default(), &Patch::Merge(revoke)).await.unwrap();
+        eventually("the old key to be gone", async || {
+            let keys = keys().await;
+            let is_gone = keys.iter().all(|key| key.secret_name.as_ref() != Some(&old));
+            if is_gone { Ok(()) } else { Err(keys) }
+        })
+        .await;
+        let all = costed.cluster.requests_of(OPERATOR, 0).into_iter().filter(|request| request.resource == "secrets");
+        let new = keys().await.remove(0).secret_name.unwrap();
+        let expected =
+            [("create", &old), ("create", &new), ("delete", &old)].map(|(verb, name)| (verb.to_owned(), name.clone()));
+        assert_eq!(all.map(|request| (request.verb, request.name)).collect::<Vec<_>>(), expected);
+        costed.assert_modest(&["create", "delete"]);
     });
 }

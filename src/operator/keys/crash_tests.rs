@@ -34,6 +34,8 @@ struct World {
     jobs: Vec<Value>,
     /// Secrets that the API server refuses to make.
     refuses_secrets: bool,
+    /// Secrets are made, and nobody is told.
+    loses_answers: bool,
     writes: usize,
     /// The operator dies at this write, and whether that is done.
     cut: Option<(usize, bool)>,
@@ -53,6 +55,7 @@ impl World {
             secrets: BTreeMap::new(),
             jobs: Vec::new(),
             refuses_secrets: false,
+            loses_answers: false,
             writes: 0,
             cut: None,
             is_dead: false,
@@ -86,7 +89,7 @@ impl World {
                 assert!(self.said(&name), "a Secret before its status");
                 let was = self.secrets.insert(name, body);
                 assert_eq!(was, None, "a name that is used twice");
-                (201, json!({"metadata": {}}))
+                (if self.loses_answers { 504 } else { 201 }, json!({"metadata": {}}))
             }
             ("DELETE", name, "secrets") => {
                 assert_eq!(asked.body, json!({"propagationPolicy": "Background"}));
@@ -388,6 +391,21 @@ async fn without_a_key_nothing_is_sent_and_a_rotation_that_fails_goes_on_with_th
     life.run().await;
     let suspended = life.world(|world| world.cron_job.as_ref().unwrap()["spec"]["suspend"].clone());
     assert_eq!(suspended, true, "a key that was revoked signs nothing more");
+}
+
+#[tokio::test]
+async fn a_secret_of_which_the_answer_was_lost_signs_nothing_and_goes() {
+    let mut life = Life::with_a_key().await;
+    let old = life.key();
+    life.world(|world| world.loses_answers = true);
+    life.ask("now");
+    life.run().await;
+    assert_eq!(life.world(|world| (world.secrets.len(), world.mounted())), (2, BTreeSet::from([old.clone()])));
+    life.world(|world| world.loses_answers = false);
+    life.wait(SETTLED);
+    life.run().await;
+    assert!(life.world(|world| world.is_whole()));
+    assert_eq!(life.world(|world| (world.secrets.len(), world.mounted().len())), (2, 2), "the old one and a third");
 }
 
 #[tokio::test]

@@ -124,6 +124,23 @@ fn a_schedule_waits_once_however_often_it_is_wanted() {
 }
 
 #[test]
+fn the_age_of_the_oldest_key_that_signs_is_told_as_long_as_one_does() {
+    let metrics = Metrics::new();
+    let schedule = |name: &str| ObjectRef::<WebhookSchedule>::new(name).within("team-a");
+    let age = || -> i64 {
+        let line = lines(&metrics, "postern_signing_key_age_seconds ").remove(0);
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert_eq!(age(), 0);
+    let now = k8s_openapi::jiff::Timestamp::now().as_second();
+    metrics.key_signs(&schedule("a"), Some(now - 1_000_000));
+    metrics.key_signs(&schedule("b"), Some(now + 1_000_000));
+    assert!(age() >= 1_000_000);
+    metrics.key_signs(&schedule("a"), None);
+    assert_eq!(age(), 0, "by a clock that is behind");
+}
+
+#[test]
 fn who_leads_and_what_runs_is_told_before_anything_happens() {
     let metrics = Metrics::new();
     assert_eq!(lines(&metrics, "postern_leader"), ["postern_leader 0"]);
