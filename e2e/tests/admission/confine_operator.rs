@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::children::{CRON_JOBS, Children, JOBS, anew, set};
+use super::children::{CRON_JOBS, Children, IMAGE, JOBS, anew, set};
 use super::make;
 use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
 use crate::harness::Cluster;
@@ -56,7 +56,7 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
         ("/spec/hostPID", json!(true), POD),
         ("/spec/hostIPC", json!(true), POD),
         ("/spec/nodeName", json!("node"), POD),
-        ("/spec/initContainers", json!([{"name": "first", "image": super::children::IMAGE}]), POD),
+        ("/spec/initContainers", json!([{"name": "first", "image": IMAGE}]), POD),
         ("/spec/runtimeClassName", json!("other"), POD),
         ("/spec/hostAliases", json!([{"ip": "10.0.0.1", "hostnames": ["hooks.example.com"]}]), POD),
         ("/spec/serviceAccountName", json!("default"), ACCOUNT),
@@ -69,7 +69,7 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
         ("/spec/securityContext/seccompProfile", json!({"type": "Unconfined"}), POD_RESTRICTED),
         ("/spec/securityContext/supplementalGroups", json!([0]), POD_RESTRICTED),
         ("/spec/securityContext", Value::Null, POD_RESTRICTED),
-        ("/spec/containers/-", json!({"name": "second", "image": super::children::IMAGE}), ONE_CONTAINER),
+        ("/spec/containers/-", json!({"name": "second", "image": IMAGE}), ONE_CONTAINER),
         (&container("/image"), json!("busybox"), ONE_CONTAINER),
         (&container("/name"), json!("other"), ONE_CONTAINER),
         (&container("/command"), json!(["sh"]), CONTAINER),
@@ -87,11 +87,8 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
         (&container("/securityContext/procMount"), json!("Default"), RESTRICTED),
     ] {
         let mut job = children.job("postern-more");
-        if pointer == "/spec/containers/-" {
+        if pointer == "/spec/containers/-" || pointer.ends_with("/name") {
             // The failure policy speaks of the one container.
-            job["spec"].as_object_mut().unwrap().remove("podFailurePolicy");
-        }
-        if pointer.ends_with("/name") {
             job["spec"].as_object_mut().unwrap().remove("podFailurePolicy");
         }
         let mut template = job["spec"]["template"].take();
@@ -282,7 +279,7 @@ async fn it_writes_nothing_else(cluster: &Cluster) {
         |kind: &str, version: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "postern-x"}});
     let bare = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "postern-x", "labels": {"app.kubernetes.io/managed-by": "postern"}},
-        "spec": {"containers": [{"name": "sender", "image": super::children::IMAGE}]},
+        "spec": {"containers": [{"name": "sender", "image": IMAGE}]},
     });
     let events = format!("/apis/events.k8s.io/v1/namespaces/{TEAM}/events");
     POSTERN.create(cluster, &format!("{events}{DRY}"), &event("postern.dev/v1alpha1")).await.unwrap();

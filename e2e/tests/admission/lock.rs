@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::children::{CRON_JOBS, Children, JOBS, PODS, anew, get, set};
+use super::children::{CRON_JOBS, Children, IMAGE, JOBS, PODS, anew, get, set};
 use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
 use crate::harness::Cluster;
 
@@ -51,7 +51,7 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
         ALICE.replace(cluster, &format!("{path}{DRY}"), &as_it_is).await.unwrap();
     }
     refused_by(CHILDREN, ALICE.try_delete(cluster, CRON_JOBS).await);
-    let debugger = json!({"spec": {"ephemeralContainers": [{"name": "d", "image": super::children::IMAGE}]}});
+    let debugger = json!({"spec": {"ephemeralContainers": [{"name": "d", "image": IMAGE}]}});
     refused_by(CHILDREN, ALICE.patch(cluster, &format!("{pod}/ephemeralcontainers{DRY}"), &debugger).await);
     let more = json!({"spec": {"containers": [{"name": "sender", "resources": {"limits": {"cpu": "300m"}}}]}});
     refused_by(CHILDREN, ALICE.patch(cluster, &format!("{pod}/resize{DRY}"), &more).await);

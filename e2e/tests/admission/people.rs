@@ -43,8 +43,8 @@ impl As {
 
     /// Changes an object by a strategic merge patch.
     pub async fn patch(self, cluster: &Cluster, path: &str, change: &Value) -> Answer {
-        let request = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
-        self.send(cluster, request, change).await
+        let strategic = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
+        self.send(cluster, strategic, change).await
     }
 
     /// Changes an object of a kind that knows no other patch.
@@ -61,11 +61,12 @@ impl As {
         self.send(cluster, Request::delete(path).header("Content-Type", "application/json"), options).await
     }
 
-    async fn send(self, cluster: &Cluster, to: Builder, body: &Value) -> Answer {
-        let groups = self.groups.iter();
-        let to =
-            groups.fold(to.header("Impersonate-User", self.user), |to, group| to.header("Impersonate-Group", *group));
-        let request = to.body(body.to_string().into_bytes()).unwrap();
+    async fn send(self, cluster: &Cluster, request: Builder, body: &Value) -> Answer {
+        let mut request = request.header("Impersonate-User", self.user);
+        for group in self.groups {
+            request = request.header("Impersonate-Group", *group);
+        }
+        let request = request.body(body.to_string().into_bytes()).unwrap();
         cluster.client.request(request).await.map_err(|error| match error {
             kube::Error::Api(status) => status.message.clone(),
             other => panic!("{other}"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::make;
-use super::people::{ALICE, Answer, DAVE, DRY, TEAM, refused_by};
+use super::people::{ALICE, Answer, DAVE, DRY, POSTERN, TEAM, refused_by};
 use crate::api::submit::Draft;
 use crate::harness::{Cluster, eventually};
 
@@ -111,6 +111,6 @@ async fn a_change_of_the_spec_is_held_to_the_same(cluster: &Cluster) {
         .await
         .unwrap();
     let status = path(&format!("/draft/status{DRY}"));
-    super::people::POSTERN.merge(cluster, &status, &json!({"status": {"tier": "usual"}})).await.unwrap();
+    POSTERN.merge(cluster, &status, &json!({"status": {"tier": "usual"}})).await.unwrap();
     DAVE.delete(cluster, &path("/draft"), &json!({})).await.unwrap();
 }
