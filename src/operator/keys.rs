@@ -170,11 +170,12 @@ pub(super) fn settled(schedule: &WebhookSchedule, now: Timestamp) -> Vec<Signing
     keys_of(schedule).iter().map(one).collect()
 }
 
-/// The Secrets that nothing unseen can want any more.
+/// The Secrets that nothing unseen can want any more. Whoever could write a status would not have others deleted by it.
 pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
     let keys = keys_of(schedule).iter();
     let unused = keys.filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
-    unused.filter_map(|key| key.secret_name.clone()).collect()
+    let start = names::signing_key(&schedule.name_any(), "");
+    unused.filter_map(|key| key.secret_name.clone()).filter(|name| name.starts_with(&start)).collect()
 }
 
 /// When there is something to do about the keys next, in Unix seconds.

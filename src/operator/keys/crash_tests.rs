@@ -82,6 +82,7 @@ impl World {
         let parts: Vec<&str> = asked.path.rsplit('/').take(3).collect();
         let mut body = asked.body.clone();
         match (asked.method.as_str(), parts[0], parts[1]) {
+            ("GET", _, "cronjobs") => self.cron_job.clone().map_or((404, Value::Null), |cron_job| (200, cron_job)),
             ("GET", "jobs", _) => (200, json!({"metadata": {}, "items": self.jobs})),
             ("POST", "secrets", _) if self.refuses_secrets => (403, Value::Null),
             ("POST", "secrets", _) => {

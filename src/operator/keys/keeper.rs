@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use hyper::header::{ACCEPT, HeaderValue};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PodTemplateSpec, Secret};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, Request};
@@ -20,7 +20,7 @@ use super::{Wanted, begun, made, unmade, wanted, whole_seconds};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::apply::{ApplyError, by_postern};
 use crate::operator::events::{key_made, key_not_made, publish};
-use crate::operator::names::SCHEDULE_LABEL;
+use crate::operator::names;
 use crate::operator::outcomes::is_over;
 use crate::operator::saved::replace_status;
 use crate::operator::written::Written;
@@ -124,10 +124,10 @@ impl Keeper<'_> {
         Ok(self.say(&schedule, &status).await?.map(|schedule| (schedule, why)))
     }
 
-    /// Deletes those of a schedule's Secrets that no delivery under way has mounted, and returns their names.
+    /// Deletes those of a schedule's Secrets that no delivery under way or to come has mounted, and returns their names.
     ///
     /// # Errors
-    /// When the Jobs can't be listed, or a Secret can't be deleted.
+    /// When CronJob and Jobs can't be read, or a Secret can't be deleted.
     pub(in crate::operator) async fn delete(
         &self,
         schedule: &WebhookSchedule,
@@ -182,15 +182,19 @@ impl Keeper<'_> {
         }
     }
 
-    /// The Secrets that the deliveries under way have mounted, whatever a cache shows.
+    /// The Secrets that the deliveries under way have mounted, and those to come, whatever a cache shows.
     async fn mounted(&self, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
-        let name = schedule.name_any();
-        let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
-        let theirs = ListParams::default().labels(&format!("{SCHEDULE_LABEL}={name}"));
-        let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
-        let jobs = api.list(&theirs).await.map_err(failed)?;
-        let under_way = jobs.items.into_iter().filter(|job| !is_over(job));
-        Ok(under_way.filter_map(|job| Some(job.spec?.template)).flat_map(secrets_of).collect())
+        let (name, namespace) = (schedule.name_any(), schedule.namespace().unwrap_or_default());
+        let cron_jobs: Api<CronJob> = Api::namespaced(self.client.clone(), &namespace);
+        let jobs: Api<Job> = Api::namespaced(self.client.clone(), &namespace);
+        let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name: name.clone(), source };
+        // In this order: what the CronJob makes in between is listed.
+        let cron_job = cron_jobs.get_opt(&names::cron_job(&name)).await.map_err(failed)?;
+        let theirs = ListParams::default().labels(&format!("{}={name}", names::SCHEDULE_LABEL));
+        let jobs = jobs.list(&theirs).await.map_err(failed)?;
+        let to_come = cron_job.and_then(|cron_job| cron_job.spec.job_template.spec);
+        let under_way = jobs.items.into_iter().filter(|job| !is_over(job)).filter_map(|job| job.spec);
+        Ok(to_come.into_iter().chain(under_way).flat_map(|job| secrets_of(job.template)).collect())
     }
 }
 

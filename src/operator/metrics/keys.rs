@@ -30,7 +30,7 @@ impl Collector for Keys {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let oldest = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();
         let age = oldest.map_or(0, |since| (Timestamp::now().as_second() - since).max(0));
-        let (name, help) = ("signing_key_age_seconds", "Age of the oldest key that Postern made and that signs, or 0");
+        let (name, help) = ("key_age_seconds", "Age of the oldest key that Postern made and that signs, or 0");
         let gauge = ConstGauge::new(age);
         gauge.encode(encoder.encode_descriptor(name, help, None, prometheus_client::metrics::MetricType::Gauge)?)
     }

@@ -128,7 +128,7 @@ fn the_age_of_the_oldest_key_that_signs_is_told_as_long_as_one_does() {
     let metrics = Metrics::new();
     let schedule = |name: &str| ObjectRef::<WebhookSchedule>::new(name).within("team-a");
     let age = || -> i64 {
-        let line = lines(&metrics, "postern_signing_key_age_seconds ").remove(0);
+        let line = lines(&metrics, "postern_key_age_seconds ").remove(0);
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
     assert_eq!(age(), 0);
