@@ -110,7 +110,8 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     });
     let q = queues.clone();
     let cron_jobs = watches.ours(move |cron_job: &CronJob, is_deleted| {
-        q.reconcile(owner_of(cron_job));
+        // One that has lost its owner is made again.
+        q.reconcile(owner_of(cron_job).or_else(|| schedule_of(cron_job)));
         if is_deleted || is_orphan(cron_job) {
             q.sweep(namespace_of(cron_job));
         }
