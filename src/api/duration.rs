@@ -42,6 +42,12 @@ impl Duration {
     pub const fn as_secs(self) -> u64 {
         self.0.as_secs()
     }
+
+    /// In seconds, to reckon with times.
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        i64::try_from(self.as_secs()).unwrap_or(i64::MAX)
+    }
 }
 
 impl From<Duration> for std::time::Duration {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::build::NamespaceChildren;
 use super::dereference::{controller_of, is_controlled_by};
-use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
+use super::names::{self, MANAGED_BY_LABEL, MANAGER};
 use crate::api::WebhookSchedule;
 
 /// Why a child is not as it should be.
@@ -129,7 +129,7 @@ impl Applier {
     pub(super) async fn jobs_of(&self, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
         let name = schedule.name_any();
-        let theirs = ListParams::default().labels(&format!("{SCHEDULE_LABEL}={name}"));
+        let theirs = ListParams::default().labels(&names::selector(&name));
         let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
         let jobs = api.list_metadata(&theirs).await.map_err(failed)?;
         Ok(jobs.iter().map(ResourceExt::name_any).collect())

@@ -76,13 +76,13 @@ pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wante
         (None, _) => Cause::First,
         (Some(_), Some(_)) => Cause::Asked,
         (Some(key), None) => {
-            let is_due = made_at(key) + seconds(managed.rotate_every) <= now.as_second();
+            let is_due = made_at(key) + managed.rotate_every.seconds() <= now.as_second();
             (is_due || type_of(key) != key_type).then_some(Cause::Due)?
         }
     };
     let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
     let has_room = keys.len() < most;
-    has_room.then(|| Wanted { cause, key_type, overlap: SignedDuration::from_secs(seconds(overlap)), asked })
+    has_room.then(|| Wanted { cause, key_type, overlap: SignedDuration::from_secs(overlap.seconds()), asked })
 }
 
 /// The Secrets of the keys that sign now, the newest first.
@@ -182,7 +182,7 @@ pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> 
 pub(super) fn look(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: Timestamp) -> Option<i64> {
     let managed = schedule.spec.signing.managed.as_ref();
     let one = |key: &SigningKeyStatus| match key.state {
-        KeyState::Active => managed.map(|managed| made_at(key) + seconds(managed.rotate_every)),
+        KeyState::Active => managed.map(|managed| made_at(key) + managed.rotate_every.seconds()),
         KeyState::Retiring => key.retires_at.as_ref().map(|at| at.0.as_second()),
         KeyState::Retired => settles_at(key),
         KeyState::Pending => None,
@@ -240,14 +240,11 @@ fn type_of(key: &SigningKeyStatus) -> ManagedKeyType {
     if key.public_key.is_some() { ManagedKeyType::V1a } else { ManagedKeyType::V1 }
 }
 
-fn seconds(duration: crate::api::Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// As precise as the API server keeps it.
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
+
 #[cfg(test)]
 #[path = "keys/keys_tests.rs"]
 mod tests;

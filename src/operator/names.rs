@@ -80,6 +80,12 @@ pub fn labels(schedule: &str) -> BTreeMap<String, String> {
     labels
 }
 
+/// What selects a schedule's CronJob, its Jobs and their pods by label.
+#[must_use]
+pub fn selector(schedule: &str) -> String {
+    format!("{SCHEDULE_LABEL}={schedule}")
+}
+
 /// The labels by which the pods of all schedules are selected.
 #[must_use]
 pub fn sender_labels() -> BTreeMap<String, String> {

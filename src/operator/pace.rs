@@ -245,7 +245,8 @@ fn held_until(status: &WebhookScheduleStatus) -> Option<i64> {
     Some(status.held_until.as_ref()?.0.as_second())
 }
 
-fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
+/// The last time for which the controller made a Job.
+pub(super) fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
     Some(cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0.as_second())
 }
 

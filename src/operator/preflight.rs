@@ -11,9 +11,9 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use ring::digest::{SHA256, digest};
 
 use super::dereference::Run;
+use super::digest::number_of;
 use super::names;
 use super::outcomes::{Due, Standing, is_over, is_said, made_at, standing};
 use super::trigger::shown;
@@ -77,9 +77,7 @@ impl Check {
         let before = last.map(|last| last.time.0.to_string()).unwrap_or_default();
         let (uid, asked) = (schedule.uid()?, value.as_deref().unwrap_or_default());
         let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{asked}", generation.unwrap_or_default());
-        let hash = digest(&SHA256, of.as_bytes());
-        let hash = hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
-        Some(Self { job: names::check_job(&schedule.name_any(), hash), value })
+        Some(Self { job: names::check_job(&schedule.name_any(), number_of(&of)), value })
     }
 }
 

@@ -8,8 +8,8 @@
 mod namespace;
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,6 +18,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use namespace::{Begins, Namespace};
 
+use super::lock::lock;
 use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
 
@@ -53,7 +54,7 @@ pub(super) struct Limits {
 impl From<&WebhookTierSpec> for Limits {
     fn from(tier: &WebhookTierSpec) -> Self {
         Self {
-            min_interval: i64::try_from(tier.min_interval.as_secs()).unwrap_or(i64::MAX),
+            min_interval: tier.min_interval.seconds(),
             max_schedules: tier.max_schedules,
             max_per_hour: tier.max_deliveries_per_hour,
         }
@@ -111,16 +112,11 @@ impl Quotas {
 
     /// Forgets a namespace that is no more.
     pub(super) fn forget(&self, namespace: &str) {
-        self.lock().remove(namespace);
+        lock(&self.namespaces).remove(namespace);
     }
 
     fn with<T>(&self, schedule: &WebhookSchedule, act: impl FnOnce(&mut Namespace) -> T) -> T {
-        act(self.lock().entry(schedule.namespace().unwrap_or_default()).or_default())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Namespace>> {
-        // The map is whole between any two calls.
-        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
+        act(lock(&self.namespaces).entry(schedule.namespace().unwrap_or_default()).or_default())
     }
 }
 

@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::dereference::{Found, Run};
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
-use super::pace::{Made, Plan, plan};
+use super::pace::{Made, Plan, last_scheduled, plan};
 use super::preflight::{Look, look};
 use super::trigger::Trigger;
 use super::validate::Valid;
@@ -168,7 +168,6 @@ fn due_times<'a>(
 ) -> DueTimes<'a> {
     let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
     let recorded = recorded.filter_map(|delivery| Some(delivery.scheduled_time.as_ref()?.0.as_second()));
-    let last_begun = cron_job.status.as_ref().and_then(|status| status.last_schedule_time.as_ref());
     let scheduled = || runs.iter().filter(|(run, _)| !Trigger::made(&run.job));
     let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;
     DueTimes {
@@ -180,7 +179,7 @@ fn due_times<'a>(
             .creation_timestamp()
             .map_or(accounted_until, |made| made.0.as_second().max(accounted_until)),
         known: recorded.chain(scheduled().map(|(_, due)| due.time)).collect(),
-        last_begun: last_begun.map(|time| time.0.as_second()),
+        last_begun: last_scheduled(cron_job),
         blocked: scheduled().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
         kept,
         replaces: valid.concurrency_policy == ConcurrencyPolicy::Replace,

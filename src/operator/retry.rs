@@ -1,10 +1,12 @@
 //! How long to wait before what failed is tried again: twice as long each time, for each object by itself.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::lock::lock;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -16,7 +18,7 @@ pub(super) struct Failures(Mutex<HashMap<String, u32>>);
 impl Failures {
     /// Counts a failure, and says how long to wait: a quarter shorter or longer by chance.
     pub(super) fn wait(&self, name: &str) -> Duration {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = lock(&self.0);
         let count = failures.entry(name.into()).or_default();
         let wait = SHORTEST.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST);
         *count += 1;
@@ -25,7 +27,7 @@ impl Failures {
 
     /// It has not failed this time, or is no more.
     pub(super) fn forget(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        lock(&self.0).remove(name);
     }
 }
 

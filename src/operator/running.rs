@@ -4,13 +4,14 @@
 //! that are under way are remembered, in memory alone: of what ends while no operator looks, nothing is known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::dereference::is_controlled_by;
+use super::lock::lock;
 use super::outcomes::is_over;
 use crate::api::WebhookSchedule;
 
@@ -31,7 +32,7 @@ impl Running {
         cron_job: Option<&str>,
         there: &[Arc<Job>],
     ) -> Vec<Arc<Job>> {
-        let mut all = self.jobs();
+        let mut all = lock(&self.0);
         let mut gone = all.remove(schedule).unwrap_or_default();
         // A CronJob before this one had the others.
         gone.retain(|job| is_controlled_by(&**job, cron_job) && there.iter().all(|other| other.uid() != job.uid()));
@@ -45,21 +46,16 @@ impl Running {
 
     /// Forgets Jobs of which it is told how they ended.
     pub(super) fn told(&self, schedule: &ObjectRef<WebhookSchedule>, ended: &[Arc<Job>]) {
-        if let Some(jobs) = self.jobs().get_mut(schedule) {
+        if let Some(jobs) = lock(&self.0).get_mut(schedule) {
             jobs.retain(|job| ended.iter().all(|other| other.uid() != job.uid()));
         }
     }
 
     /// Forgets the Jobs of a namespace's schedules that are no more.
     pub(super) fn sweep(&self, namespace: &str, exists: impl Fn(&ObjectRef<WebhookSchedule>) -> bool) {
-        self.jobs().retain(|schedule, jobs| {
+        lock(&self.0).retain(|schedule, jobs| {
             schedule.namespace.as_deref() != Some(namespace) || (!jobs.is_empty() && exists(schedule))
         });
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        // The map is whole between any two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

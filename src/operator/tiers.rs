@@ -4,7 +4,7 @@
 //! their schedules change; a look that finds nothing new writes nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::dereference::Stores;
 use super::fact::Fact;
+use super::lock::lock;
 use super::retry::Failures;
 use super::settings::Settings;
 use super::validate::problem_of;
@@ -92,7 +93,7 @@ impl Census {
 
     /// Forgets a tier that is no more.
     pub(super) fn forget(&self, tier: &str) {
-        self.written.last().remove(tier);
+        lock(&self.written.0).remove(tier);
         self.failures.forget(tier);
     }
 }
@@ -156,12 +157,12 @@ impl Written {
     /// Notes what was written over a version. What the API server found to be no change, no watch will tell of.
     fn note(&self, replaced: &WebhookTier, by: &WebhookTier) {
         let version = replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version());
-        self.last().insert(replaced.name_any(), (version, Instant::now()));
+        lock(&self.0).insert(replaced.name_any(), (version, Instant::now()));
     }
 
     /// How long to wait before a tier is looked at: while the last write is too fresh, or the cache doesn't show it yet.
     fn wait(&self, cached: &WebhookTier) -> Option<Duration> {
-        let last = self.last();
+        let last = lock(&self.0);
         let (version, at) = last.get(&cached.name_any())?;
         if version.is_some() && *version == cached.resource_version() {
             return Some(PACE);
@@ -170,11 +171,7 @@ impl Written {
     }
 
     fn has(&self, tier: &str) -> bool {
-        self.last().contains_key(tier)
-    }
-
-    fn last(&self) -> MutexGuard<'_, HashMap<String, (Option<String>, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).contains_key(tier)
     }
 }
 

@@ -2,8 +2,10 @@
 //! what isn't there.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use super::lock::lock;
 
 /// When to look again whether a namespace has been listed.
 pub(super) const UNLISTED: Duration = Duration::from_secs(10);
@@ -15,21 +17,16 @@ pub(super) struct Unlisted(Arc<Mutex<HashSet<(String, String)>>>);
 impl Unlisted {
     /// Notes that a kind could not be listed in a namespace.
     pub(super) fn add(&self, namespace: &str, kind: &str) {
-        self.kinds().insert((namespace.into(), kind.into()));
+        lock(&self.0).insert((namespace.into(), kind.into()));
     }
 
     /// Notes that a kind was listed in a namespace.
     pub(super) fn remove(&self, namespace: &str, kind: &str) {
-        self.kinds().remove(&(namespace.into(), kind.into()));
+        lock(&self.0).remove(&(namespace.into(), kind.into()));
     }
 
     /// Whether any kind has not been listed in a namespace.
     pub(super) fn has(&self, namespace: &str) -> bool {
-        self.kinds().iter().any(|(unlisted, _)| unlisted == namespace)
-    }
-
-    fn kinds(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
-        // The set is whole between any two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).iter().any(|(unlisted, _)| unlisted == namespace)
     }
 }

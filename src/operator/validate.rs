@@ -6,8 +6,8 @@
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
-use ring::digest::{SHA256, digest};
 
+use super::digest::number_of;
 use super::keys;
 use super::quotas::Share;
 use super::settings::Settings;
@@ -197,7 +197,7 @@ pub fn validate(
         generation: schedule.metadata.generation.unwrap_or_default(),
         owner: OwnerReference { block_owner_deletion: None, ..owner },
         tier: tier.metadata.name.clone().unwrap_or_default(),
-        min_interval: i64::try_from(tier.spec.min_interval.as_secs()).unwrap_or(i64::MAX),
+        min_interval: tier.spec.min_interval.seconds(),
         expression,
         zone,
         zone_name: zone_name.clone(),
@@ -234,8 +234,7 @@ pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<Stri
 
 /// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
 fn offset(uid: &str, spread: u32) -> u32 {
-    let hash = digest(&SHA256, format!("postern.dev/offset\n{uid}").as_bytes());
-    let number = hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+    let number = number_of(&format!("postern.dev/offset\n{uid}"));
     u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
 }
 

@@ -4,12 +4,13 @@
 //! more what is there already; the API server would refuse that, but it would have been asked.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
+use super::lock::lock;
 use crate::api::WebhookSchedule;
 
 /// The versions of schedules that were replaced, one reconcile's in order, and the schedules whose CronJobs were made.
@@ -58,10 +59,6 @@ impl Written {
     pub(super) fn is_late(&self, schedule: &WebhookSchedule, cached: Option<&CronJob>) -> bool {
         lock(&self.made).remove(&ObjectRef::from_obj(schedule)) && cached.is_none()
     }
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

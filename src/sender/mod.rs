@@ -1,7 +1,8 @@
 //! One delivery, from the files of the pod to its outcome.
 //!
 //! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. A check goes
-//! the same way, up to where an attempt would connect. Where a request may go is `egress`'s business, and how it is signed `signing`'s; nothing here knows of Kubernetes.
+//! the same way, up to where an attempt would connect. Where a request may go is `egress`'s business, and how it is
+//! signed `signing`'s; nothing here knows of Kubernetes.
 //!
 //! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't
 //! be printed, and every message is built from what isn't one.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use hyper::header::{ACCEPT, HeaderValue};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -20,6 +20,7 @@ use super::{Wanted, begun, made, unmade, wanted, whole_seconds};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::apply::{ApplyError, by_postern};
 use crate::operator::events::{key_made, key_not_made, publish};
+use crate::operator::lock::lock;
 use crate::operator::names;
 use crate::operator::outcomes::is_over;
 use crate::operator::saved::replace_status;
@@ -38,18 +39,18 @@ pub(in crate::operator) struct Unmade(Mutex<HashMap<ObjectRef<WebhookSchedule>, 
 
 impl Unmade {
     fn note(&self, schedule: &WebhookSchedule, until: i64, why: String) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         all.insert(ObjectRef::from_obj(schedule), (until, why));
     }
 
     fn why(&self, schedule: &WebhookSchedule, now: i64) -> Option<String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.0);
         all.get(&ObjectRef::from_obj(schedule)).filter(|(until, _)| now < *until).map(|(_, why)| why.clone())
     }
 
     /// It was made, or the schedule is no more.
     pub(in crate::operator) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(schedule);
+        lock(&self.0).remove(schedule);
     }
 }
 
@@ -190,7 +191,7 @@ impl Keeper<'_> {
         let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name: name.clone(), source };
         // In this order: what the CronJob makes in between is listed.
         let cron_job = cron_jobs.get_opt(&names::cron_job(&name)).await.map_err(failed)?;
-        let theirs = ListParams::default().labels(&format!("{}={name}", names::SCHEDULE_LABEL));
+        let theirs = ListParams::default().labels(&names::selector(&name));
         let jobs = jobs.list(&theirs).await.map_err(failed)?;
         let to_come = cron_job.and_then(|cron_job| cron_job.spec.job_template.spec);
         let under_way = jobs.items.into_iter().filter(|job| !is_over(job)).filter_map(|job| job.spec);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
@@ -11,6 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::WebhookSchedule;
+use crate::operator::lock::lock;
 
 /// When the active key of each schedule was made, in Unix seconds.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ pub(super) struct Keys(Mutex<HashMap<ObjectRef<WebhookSchedule>, i64>>);
 
 impl Keys {
     pub(super) fn sign(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = lock(&self.0);
         match since {
             Some(since) => keys.insert(schedule.clone(), since),
             None => keys.remove(schedule),
@@ -28,7 +29,7 @@ impl Keys {
 
 impl Collector for Keys {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let oldest = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();
+        let oldest = lock(&self.0).values().min().copied();
         let age = oldest.map_or(0, |since| (Timestamp::now().as_second() - since).max(0));
         let (name, help) = ("key_age_seconds", "Age of the oldest key that Postern made and that signs, or 0");
         let gauge = ConstGauge::new(age);

@@ -1,12 +1,13 @@
 //! How many schedules wait to be reconciled: the controller itself doesn't say.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use kube::runtime::reflector::ObjectRef;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::api::WebhookSchedule;
+use crate::operator::lock::lock;
 
 /// A schedule that is wanted twice before its turn waits once, as in the controller.
 #[derive(Debug, Default)]
@@ -21,23 +22,18 @@ impl Queue {
     }
 
     pub(super) fn wanted(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = self.waiting();
+        let mut waiting = lock(&self.waiting);
         waiting.insert(schedule.clone());
         self.show(&waiting);
     }
 
     pub(super) fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = self.waiting();
+        let mut waiting = lock(&self.waiting);
         waiting.remove(schedule);
         self.show(&waiting);
     }
 
     fn show(&self, waiting: &HashSet<ObjectRef<WebhookSchedule>>) {
         self.depth.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashSet<ObjectRef<WebhookSchedule>>> {
-        // A set is whole between any two calls.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

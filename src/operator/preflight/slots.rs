@@ -5,11 +5,12 @@
 //! their Jobs, and each schedule asks for its turn again.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::WebhookSchedule;
+use crate::operator::lock::lock;
 
 type Name = ObjectRef<WebhookSchedule>;
 
@@ -35,7 +36,7 @@ impl Slots {
 
     /// Whether it is a schedule's turn. If not, it waits for it.
     pub(in crate::operator) fn take(&self, schedule: &Name) -> bool {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         if state.taken.contains_key(schedule) {
             return true;
         }
@@ -50,25 +51,25 @@ impl Slots {
 
     /// Notes that a schedule's check is under way, whether it was its turn or not.
     pub(in crate::operator) fn hold(&self, schedule: &Name) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone(), false);
     }
 
     /// Notes that the Job of a schedule's check was made.
     pub(in crate::operator) fn note_made(&self, schedule: &Name) {
-        self.state().taken.insert(schedule.clone(), true);
+        lock(&self.state).taken.insert(schedule.clone(), true);
     }
 
     /// Whether a Job that no cache shows was made a moment ago. It is waited for once: what is still not there at the next look
     /// is not there.
     pub(in crate::operator) fn is_late(&self, schedule: &Name) -> bool {
-        self.state().taken.get_mut(schedule).is_some_and(std::mem::take)
+        lock(&self.state).taken.get_mut(schedule).is_some_and(std::mem::take)
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
     pub(in crate::operator) fn free(&self, schedule: &Name) -> Option<Name> {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.remove(schedule)?;
         if state.taken.len() >= self.most {
@@ -77,11 +78,6 @@ impl Slots {
         let next = state.next()?;
         state.taken.insert(next.clone(), false);
         Some(next)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // It is whole between any two calls.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
