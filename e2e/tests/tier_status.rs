@@ -2,7 +2,6 @@
 //! its own, since a default is one for all of it; the operator works on all of it with the rights that it is installed with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,9 +11,7 @@ use postern::api::{TIER_LABEL, WebhookSchedule, WebhookTier, WebhookTierStatus};
 use postern::operator::names;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Cluster, LEADS, OPERATOR, OperatorProcess, Own, eventually, install_own_crds, on, usual_settings,
-};
+use crate::harness::{Cluster, OPERATOR, OperatorProcess, Own, eventually, install_own_crds, on};
 
 /// Who reads the operator's metrics.
 const SCRAPER: &str = "system:serviceaccount:default:scraper";
@@ -32,10 +29,7 @@ fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -
     own.up();
     on(own.name.clone(), |cluster, _| async move {
         install_own_crds(&cluster).await;
-        let kubeconfig = cluster.operator_kubeconfig().await;
-        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
-        let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
-        operator.is(LEADS).await;
+        let operator = OperatorProcess::leading(&cluster).await;
         let (tiers, namespaces) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
         test(Admin { cluster, tiers, namespaces, operator }).await;
     });

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -12,9 +11,7 @@ use kube::{Api, ResourceExt};
 use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Cluster, LEADS, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on, usual_settings,
-};
+use crate::harness::{Cluster, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on};
 
 /// The least seconds between two writes of a tier's status.
 const PACE: i64 = 2;
@@ -41,10 +38,7 @@ fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Costed) 
         .unwrap();
         let tiers = Api::all(cluster.client.clone());
         tiers.create(&PostParams::default(), &tier).await.unwrap();
-        let kubeconfig = cluster.operator_kubeconfig().await;
-        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
-        let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
-        operator.is(LEADS).await;
+        let operator = OperatorProcess::leading(&cluster).await;
         let schedules = Api::namespaced(cluster.client.clone(), &namespace);
         test(Costed { cluster, schedules, tiers, _operator: operator }).await;
     });

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{Cluster, eventually};
+use super::{Cluster, eventually, usual_settings};
 
 /// The name in the certificate of the metrics.
 const NAME: &str = "metrics.example";
@@ -40,6 +40,15 @@ impl OperatorProcess {
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_postern"));
         Self::start_as(&cluster.dir.join("admin.kubeconfig"), program, namespace, pod, &json!({}))
+    }
+
+    /// One with the rights that an installation gives it, once it leads.
+    pub async fn leading(cluster: &Cluster) -> Self {
+        let kubeconfig = cluster.operator_kubeconfig().await;
+        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
+        let operator = Self::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
+        operator.is(LEADS).await;
+        operator
     }
 
     /// The same as another user than the admin, with this program; `change` is merged into its configuration.
