@@ -46,7 +46,7 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) failures: Failures,
     pub(super) written: Written,
-    pub(super) slots: Slots,
+    pub(super) slots: Slots<WebhookSchedule>,
     pub(super) queues: Queues,
     pub(super) unmade: Unmade,
 }

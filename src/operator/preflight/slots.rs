@@ -7,35 +7,32 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
+use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::api::WebhookSchedule;
 use crate::operator::lock::lock;
 
-type Name = ObjectRef<WebhookSchedule>;
-
 /// The checks that are under way, and the schedules that wait for theirs.
-pub(in crate::operator) struct Slots {
+pub(in crate::operator) struct Slots<K: Resource<DynamicType = ()>> {
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<State<K>>,
 }
 
-#[derive(Default)]
-struct State {
+struct State<K: Resource<DynamicType = ()>> {
     /// The schedules whose turn it is, and whether a Job was made that no cache has shown yet.
-    taken: HashMap<Name, bool>,
+    taken: HashMap<ObjectRef<K>, bool>,
     /// Those that wait, by namespace; the one whose turn is next comes first.
-    waiting: VecDeque<(String, VecDeque<Name>)>,
+    waiting: VecDeque<(String, VecDeque<ObjectRef<K>>)>,
 }
 
-impl Slots {
+impl<K: Resource<DynamicType = ()>> Slots<K> {
     /// For so many checks at a time.
     pub(in crate::operator) fn new(most: u16) -> Self {
-        Self { most: most.into(), state: Mutex::default() }
+        Self { most: most.into(), state: Mutex::new(State { taken: HashMap::new(), waiting: VecDeque::new() }) }
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
-    pub(in crate::operator) fn take(&self, schedule: &Name) -> bool {
+    pub(in crate::operator) fn take(&self, schedule: &ObjectRef<K>) -> bool {
         let mut state = lock(&self.state);
         if state.taken.contains_key(schedule) {
             return true;
@@ -50,25 +47,25 @@ impl Slots {
     }
 
     /// Notes that a schedule's check is under way, whether it was its turn or not.
-    pub(in crate::operator) fn hold(&self, schedule: &Name) {
+    pub(in crate::operator) fn hold(&self, schedule: &ObjectRef<K>) {
         let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone(), false);
     }
 
     /// Notes that the Job of a schedule's check was made.
-    pub(in crate::operator) fn note_made(&self, schedule: &Name) {
+    pub(in crate::operator) fn note_made(&self, schedule: &ObjectRef<K>) {
         lock(&self.state).taken.insert(schedule.clone(), true);
     }
 
     /// Whether a Job that no cache shows was made a moment ago. It is waited for once: what is still not there at the next look
     /// is not there.
-    pub(in crate::operator) fn is_late(&self, schedule: &Name) -> bool {
+    pub(in crate::operator) fn is_late(&self, schedule: &ObjectRef<K>) -> bool {
         lock(&self.state).taken.get_mut(schedule).is_some_and(std::mem::take)
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
-    pub(in crate::operator) fn free(&self, schedule: &Name) -> Option<Name> {
+    pub(in crate::operator) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
         let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.remove(schedule)?;
@@ -81,8 +78,8 @@ impl Slots {
     }
 }
 
-impl State {
-    fn wait(&mut self, schedule: &Name) {
+impl<K: Resource<DynamicType = ()>> State<K> {
+    fn wait(&mut self, schedule: &ObjectRef<K>) {
         let namespace = schedule.namespace.as_deref().unwrap_or_default();
         match self.waiting.iter_mut().find(|(other, _)| other == namespace) {
             Some((_, schedules)) if schedules.contains(schedule) => {}
@@ -91,7 +88,7 @@ impl State {
         }
     }
 
-    fn stop_waiting(&mut self, schedule: &Name) {
+    fn stop_waiting(&mut self, schedule: &ObjectRef<K>) {
         let namespace = schedule.namespace.as_deref().unwrap_or_default();
         if let Some(at) = self.waiting.iter().position(|(other, _)| other == namespace) {
             self.waiting[at].1.retain(|other| other != schedule);
@@ -102,7 +99,7 @@ impl State {
     }
 
     /// The one that has waited longest in the namespace that has.
-    fn next(&mut self) -> Option<Name> {
+    fn next(&mut self) -> Option<ObjectRef<K>> {
         let (namespace, mut schedules) = self.waiting.pop_front()?;
         let next = schedules.pop_front();
         if !schedules.is_empty() {
@@ -115,6 +112,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::WebhookSchedule;
+
+    type Name = ObjectRef<WebhookSchedule>;
 
     fn schedule(namespace: &str, name: &str) -> Name {
         ObjectRef::new(name).within(namespace)
