@@ -1,12 +1,12 @@
-//! What the `CronJob`s run: one delivery, or the check of one.
+//! What the `CronJob`s run: one delivery, or the check of one; and what a canary runs.
 
 use std::process::ExitCode;
 
-use postern::sender::{self, Command};
+use postern::sender::{self, Command, Task};
 
 /// The command line can't be understood; no outcome is written.
 const USAGE: u8 = 2;
-/// The system let nothing start, or the outcome could not be written where Kubernetes looks for it.
+/// The system let nothing start, a canary was told nothing that it can read, or the outcome could not be written where Kubernetes looks for it.
 const BROKEN: u8 = 1;
 
 fn main() -> ExitCode {
@@ -33,7 +33,13 @@ fn main() -> ExitCode {
 fn run(args: &sender::Args) -> std::io::Result<ExitCode> {
     sender::log_to_stderr();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(sender::run(&args.root, args.purpose))?;
-    sender::report(&outcome, args.termination_log.as_deref())?;
-    Ok(ExitCode::from(outcome.outcome.exit_code()))
+    let (json, exit_code) = match args.task {
+        Task::Delivery(purpose) => {
+            let outcome = runtime.block_on(sender::run(&args.root, purpose))?;
+            (outcome.to_json(), outcome.outcome.exit_code())
+        }
+        Task::Canary => (serde_json::to_string(&runtime.block_on(sender::explore(&args.root))?)?, 0),
+    };
+    sender::report(&json, args.termination_log.as_deref())?;
+    Ok(ExitCode::from(exit_code))
 }

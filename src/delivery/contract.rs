@@ -1,6 +1,7 @@
 //! What to do: `delivery.json`.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,10 @@ pub struct Delivery {
     pub egress: Rules,
     /// The largest body that the tier allows, in bytes; at most [`super::MAX_BODY_BYTES`].
     pub max_body_bytes: usize,
+    /// Addresses at which something is known to listen, and which the sender must be seen not to reach before it sends
+    /// anything: at most [`super::MAX_KNOWN_CLOSED`]. Empty where that is not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_closed: Vec<SocketAddr>,
 }
 
 /// The schedule that a delivery belongs to.

@@ -15,6 +15,8 @@ pub const MAX_BODY_BYTES: usize = 1_048_576;
 pub const MAX_HEADERS: usize = 32;
 /// The most signing keys: one in use, those being retired, and room for both kinds.
 pub const MAX_KEYS: usize = 8;
+/// The most addresses that a sender has to be kept from before it sends anything.
+pub const MAX_KNOWN_CLOSED: usize = 8;
 /// The range of attempts.
 pub const ATTEMPTS: RangeInclusive<u32> = 1..=20;
 /// The range of an attempt's timeout, in seconds: from the look-up to the end of the response's headers.

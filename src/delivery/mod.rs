@@ -1,5 +1,7 @@
 //! The contract between the operator and the sender: what to do ([`Delivery`]) and what happened ([`Outcome`]).
 //!
+//! A canary has a contract of its own, in the same way: [`Probes`] and [`Findings`].
+//!
 //! Both sides depend on this folder and on nothing of each other. It holds types, their limits and how they are read;
 //! it reads no file, asks no clock and opens no connection.
 //!
@@ -8,6 +10,7 @@
 //! own and ignores fields it doesn't know: fields are only ever added, and the version rises only when an old reader
 //! would misread the new form.
 
+mod canary;
 mod contract;
 mod headers;
 mod limits;
@@ -18,6 +21,7 @@ mod schedule_time;
 mod timestamp;
 mod validate;
 
+pub use canary::{CanaryUnreadable, Findings, MAX_PROBES, MAX_PROBES_BYTES, Place, Probe, Probes};
 pub use contract::{
     Backoff, Body, ClientCertificate, Delivery, FileRef, Header, KeyRef, Method, Origin, Retries, Run, Schedule,
     Scheduled, Scheme, Signing, Tls, Triggered, ValueSource,

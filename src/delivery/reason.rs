@@ -88,6 +88,9 @@ reasons! {
     /// The client certificate or its key can't be used.
     ClientCertificateInvalid,
 
+    /// The sender's pod reached what its `NetworkPolicy` closes, so it sent nothing.
+    NotIsolated,
+
     /// Nothing listens at the address and port.
     ConnectionRefused,
     /// No address could be reached.

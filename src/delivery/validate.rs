@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, DeliveryInvalid, FileRef, Header, MAX_BODY_BYTES, MAX_HEADERS, MAX_KEYS,
-    MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme, Signing, TIMEOUT_SECONDS,
+    MAX_KNOWN_CLOSED, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme, Signing, TIMEOUT_SECONDS,
     TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name, is_header_value,
 };
 use crate::signing::ClassicOptions;
@@ -30,6 +30,7 @@ impl Delivery {
             retries,
             egress: _,
             max_body_bytes,
+            known_closed,
         } = self;
         validate_schedule(schedule)?;
         if let Run::Scheduled(scheduled) = run {
@@ -45,7 +46,8 @@ impl Delivery {
         }
         validate_tls(tls)?;
         validate_retries(retries)?;
-        in_range("maxBodyBytes", max_body_bytes, &(0..=MAX_BODY_BYTES))
+        in_range("maxBodyBytes", max_body_bytes, &(0..=MAX_BODY_BYTES))?;
+        in_range("knownClosed", &known_closed.len(), &(0..=MAX_KNOWN_CLOSED))
     }
 }
 

@@ -9,12 +9,21 @@ const DEFAULT_ROOT: &str = "/postern";
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Make a delivery, or judge it.
+    /// Do what a pod is for.
     Run(Args),
     /// `--version`.
     Version,
     /// `--help`.
     Help,
+}
+
+/// What a pod is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// One delivery.
+    Delivery(Purpose),
+    /// To see whether a pod like a delivery's gets where none may.
+    Canary,
 }
 
 /// What is to become of a delivery.
@@ -26,14 +35,14 @@ pub enum Purpose {
     Check,
 }
 
-/// How to make a delivery.
+/// What to do, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
-    /// Whether to send it.
-    pub purpose: Purpose,
-    /// The folder with `delivery.json` and the mounted files.
+    /// What the pod is for.
+    pub task: Task,
+    /// The folder with `delivery.json` and the mounted files, or with `probes.json`.
     pub root: PathBuf,
-    /// Where to write the outcome, besides standard output; `None` for where Kubernetes looks for it.
+    /// Where to write what came of it, besides standard output; `None` for where Kubernetes looks for it.
     pub termination_log: Option<PathBuf>,
 }
 
@@ -53,29 +62,32 @@ impl Command {
     pub const HELP: &str = "\
 Makes one delivery and says what happened, as one line of JSON.
 
-Usage: postern-sender [--check] [--root DIR] [--termination-log FILE]
+Usage: postern-sender [--check | --canary] [--root DIR] [--termination-log FILE]
 
   --check                  judge all that would keep the delivery from being sent, and send nothing
+  --canary                 make no delivery, but see whether what probes.json names is out of reach
   --root DIR               the folder with delivery.json and the mounted files [default: /postern]
   --termination-log FILE   where to write the outcome too [default: /dev/termination-log, if it exists]
   --version                print the version
   --help                   print this
 
 Environment: POSTERN_LOG=off|error|warn|info|debug|trace (default info), on standard error.
-Exit codes: 0 delivered (or, with --check, nothing in the way), 2 usage, 10 refused, 11 failed permanently, 12 failed, 13 interrupted.";
+Exit codes: 0 delivered (or, with --check, nothing in the way; or, with --canary, it was seen), 1 broken, 2 usage, 10 refused, 11 failed permanently, 12 failed, 13 interrupted.";
 
     /// Reads the arguments, less the program's name.
     ///
     /// # Errors
     /// When an argument is unknown or lacks its value.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-        let mut args = Args { purpose: Purpose::Deliver, root: DEFAULT_ROOT.into(), termination_log: None };
+        let mut args =
+            Args { task: Task::Delivery(Purpose::Deliver), root: DEFAULT_ROOT.into(), termination_log: None };
         let mut arguments = arguments.into_iter().enumerate();
         while let Some((at, argument)) = arguments.next() {
             let mut value =
                 |name| arguments.next().map(|(_, value)| value.into()).ok_or(UsageError::ValueMissing(name));
             match argument.to_str() {
-                Some("--check") => args.purpose = Purpose::Check,
+                Some("--check") => args.task = Task::Delivery(Purpose::Check),
+                Some("--canary") => args.task = Task::Canary,
                 Some("--root") => args.root = value("--root")?,
                 Some("--termination-log") => {
                     args.termination_log = Some(value("--termination-log")?);
@@ -99,14 +111,16 @@ mod tests {
 
     #[test]
     fn defaults_to_the_pods_folder() {
-        let args = |purpose| Args { purpose, root: "/postern".into(), termination_log: None };
-        assert_eq!(parse(&[]), Ok(Command::Run(args(Purpose::Deliver))));
-        assert_eq!(parse(&["--check"]), Ok(Command::Run(args(Purpose::Check))));
+        let args = |task| Args { task, root: "/postern".into(), termination_log: None };
+        assert_eq!(parse(&[]), Ok(Command::Run(args(Task::Delivery(Purpose::Deliver)))));
+        assert_eq!(parse(&["--check"]), Ok(Command::Run(args(Task::Delivery(Purpose::Check)))));
+        assert_eq!(parse(&["--canary"]), Ok(Command::Run(args(Task::Canary))));
     }
 
     #[test]
     fn takes_a_folder_and_a_file() {
-        let args = Args { purpose: Purpose::Deliver, root: "here".into(), termination_log: Some("log".into()) };
+        let task = Task::Delivery(Purpose::Deliver);
+        let args = Args { task, root: "here".into(), termination_log: Some("log".into()) };
         assert_eq!(parse(&["--root", "here", "--termination-log", "log"]), Ok(Command::Run(args)));
         assert_eq!(parse(&["--version"]), Ok(Command::Version));
         assert_eq!(parse(&["--help"]), Ok(Command::Help));

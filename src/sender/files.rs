@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::refusal::Refusal;
-use crate::delivery::{Delivery, FileRef, KeyRef, MAX_DELIVERY_BYTES, Reason, ValueSource};
+use crate::delivery::{Delivery, FileRef, KeyRef, MAX_DELIVERY_BYTES, MAX_PROBES_BYTES, Probes, Reason, ValueSource};
 
 const DELIVERY_FILE: &str = "delivery.json";
+const PROBES_FILE: &str = "probes.json";
 const JOB_NAME_FILE: &str = "job-name";
 /// Kubernetes allows 63 in a label.
 const MAX_JOB_NAME_BYTES: usize = 64;
@@ -63,6 +64,18 @@ impl Root {
         let name = self.own_file(JOB_NAME_FILE, MAX_JOB_NAME_BYTES, Reason::JobNameInvalid)?;
         String::from_utf8(name.line().to_vec())
             .map_err(|_| Refusal::new(Reason::JobNameInvalid, format!("{JOB_NAME_FILE} is not text")))
+    }
+
+    /// What a canary is to try.
+    pub(super) fn probes(&self) -> io::Result<Probes> {
+        let json = self.read(PROBES_FILE, MAX_PROBES_BYTES).map_err(|error| {
+            io::Error::from(match error {
+                ReadError::Missing => ErrorKind::NotFound,
+                ReadError::TooLarge => ErrorKind::FileTooLarge,
+                ReadError::Unreadable(kind) => kind,
+            })
+        })?;
+        Probes::parse(json.expose()).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     }
 
     /// A file that the operator provides, not the user.

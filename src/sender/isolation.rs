@@ -61,7 +61,9 @@ pub(super) async fn enforced(known_closed: &[SocketAddr], within: Duration) -> R
 async fn reached(addresses: impl Iterator<Item = SocketAddr>) -> Vec<bool> {
     let tries: Vec<_> = addresses
         .map(|address| {
-            tokio::spawn(async move { matches!(timeout(CONNECTED_WITHIN, TcpStream::connect(address)).await, Ok(Ok(_))) })
+            tokio::spawn(
+                async move { matches!(timeout(CONNECTED_WITHIN, TcpStream::connect(address)).await, Ok(Ok(_))) },
+            )
         })
         .collect();
     let mut reached = Vec::with_capacity(tries.len());

@@ -1,7 +1,7 @@
 //! One delivery, from the files of the pod to its outcome.
 //!
 //! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. A check goes
-//! the same way, up to where an attempt would connect. Where a request may go is `egress`'s business, and how it is
+//! the same way, up to where an attempt would connect. [`explore`] is a canary's. Where a request may go is `egress`'s business, and how it is
 //! signed `signing`'s; nothing here knows of Kubernetes.
 //!
 //! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't
@@ -15,6 +15,7 @@ mod connect;
 mod exchange;
 mod failure;
 mod files;
+mod isolation;
 mod log;
 mod occasion;
 mod placeholders;
@@ -32,13 +33,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::field::display;
 
-use crate::delivery::{Delivery, Outcome, OutcomeClass, Timestamp};
+use crate::delivery::{Delivery, Findings, Outcome, OutcomeClass, Timestamp};
 use files::Root;
+use isolation::ENFORCED_WITHIN;
 use occasion::Occasion;
 use prepare::Prepared;
 use refusal::Refusal;
 
-pub use args::{Args, Command, Purpose, UsageError};
+pub use args::{Args, Command, Purpose, Task, UsageError};
 pub use log::install as log_to_stderr;
 pub use report::report;
 
@@ -61,6 +63,17 @@ pub async fn run(root: &Path, purpose: Purpose) -> std::io::Result<Outcome> {
         () = deliver(&root, purpose, &mut outcome) => {}
     }
     Ok(outcome)
+}
+
+/// Tries to reach what the folder's `probes.json` names, and says what it reached.
+///
+/// # Errors
+/// When the file can't be read.
+pub async fn explore(root: &Path) -> std::io::Result<Findings> {
+    let probes = Root::new(root).probes()?;
+    let findings = isolation::explore(&probes, ENFORCED_WITHIN).await;
+    tracing::info!(open = findings.open, reached = findings.reached_count, "tried what must be closed");
+    Ok(findings)
 }
 
 /// An outcome that isn't concluded says that it was interrupted; one that is stays as it is.
@@ -91,7 +104,10 @@ async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusa
     let due = started + occasion.due_in(SystemTime::now());
     let deadline = started + Duration::from_secs(delivery.retries.total_deadline_seconds.into());
 
+    let known_closed = delivery.known_closed.clone();
     let prepared = prepare(delivery, occasion, root, outcome)?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    isolation::enforced(&known_closed, ENFORCED_WITHIN.min(left)).await?;
     tokio::time::sleep_until(due.min(deadline)).await;
     attempts::run(&prepared, Purpose::Deliver, deadline, outcome).await;
     Ok(())

@@ -54,6 +54,7 @@ impl Prepared {
             retries,
             egress: rules,
             max_body_bytes,
+            known_closed: _, // waited for before anything is sent
         } = delivery;
 
         let target = Target::parse(root.mounted(&url, MAX_VALUE_BYTES)?.line(), &rules)?;

@@ -1,24 +1,21 @@
-//! Telling the outcome: where Kubernetes looks for it, and on standard output.
+//! Telling what came of it: where Kubernetes looks for it, and on standard output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::delivery::Outcome;
-
 const KUBERNETES_TERMINATION_LOG: &str = "/dev/termination-log";
 
-/// Writes the outcome as one line of JSON to the termination log and to standard output.
+/// Writes one line of JSON to the termination log and to standard output.
 ///
 /// Without a path it is where Kubernetes mounts it, and where there is none (by hand) nothing is made there.
 ///
 /// # Errors
 /// When either can't be written; standard output is tried all the same.
-pub fn report(outcome: &Outcome, termination_log: Option<&Path>) -> io::Result<()> {
-    let json = outcome.to_json();
+pub fn report(json: &str, termination_log: Option<&Path>) -> io::Result<()> {
     let written = match termination_log {
-        Some(path) => std::fs::write(path, &json),
-        None => write_existing(Path::new(KUBERNETES_TERMINATION_LOG), &json),
+        Some(path) => std::fs::write(path, json),
+        None => write_existing(Path::new(KUBERNETES_TERMINATION_LOG), json),
     };
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{json}").and_then(|()| stdout.flush()).and(written)
