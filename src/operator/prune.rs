@@ -1,12 +1,13 @@
 //! What the caches leave out: most of an object is needed by no reconcile, and there may be many of them.
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec, Service, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::PartialObjectMeta;
 use kube::{Resource, ResourceExt};
 
-use super::names::{DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
+use super::names::{CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
 use crate::api::{CHECK_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
 
 /// A kind that is cached.
@@ -48,6 +49,18 @@ impl Prune for PartialObjectMeta<Namespace> {
     }
 }
 
+impl Prune for Service {
+    fn prune(&mut self) {
+        without_history(self);
+    }
+}
+
+impl Prune for EndpointSlice {
+    fn prune(&mut self) {
+        without_history(self);
+    }
+}
+
 impl Prune for CronJob {
     fn prune(&mut self) {
         without_history(self);
@@ -63,6 +76,7 @@ impl Prune for ServiceAccount {
 impl Prune for NetworkPolicy {
     fn prune(&mut self) {
         without_managed_fields(self);
+        self.annotations_mut().remove(LAST_APPLIED);
     }
 }
 
@@ -74,6 +88,7 @@ impl Prune for Job {
             DELIVERY_ID_ANNOTATION,
             GENERATION_ANNOTATION,
             CHECK_ANNOTATION,
+            CANARY_ANNOTATION,
         ];
         self.metadata.managed_fields = None;
         self.annotations_mut().retain(|name, _| needed.contains(&name.as_str()));

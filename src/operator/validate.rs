@@ -3,17 +3,21 @@
 //! Later steps see a [`Valid`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
 //! so each refusal is a condition's reason and message.
 
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 
+use super::api_server::ApiServer;
 use super::digest::number_of;
 use super::keys;
 use super::quotas::Share;
-use super::settings::Settings;
+use super::settings::{Isolation, Settings};
 use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
 use crate::cron::{Expression, time_zone};
-use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES};
+use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES, MAX_KNOWN_CLOSED};
 use crate::egress::Rules;
 
 mod delivery;
@@ -47,6 +51,8 @@ pub struct Valid {
     pub zone_name: String,
     /// Whether each new spec is checked before its first delivery is due.
     pub checked_first: bool,
+    /// Whether nothing is sent before it is proved that senders are kept from the cluster's inside.
+    pub isolation_required: bool,
     /// Whether the tenant paused it.
     pub suspended: bool,
     /// What happens when two deliveries would overlap.
@@ -134,7 +140,8 @@ impl Refusal {
     }
 }
 
-/// Judges a schedule with the tier that its namespace is in, and with what it takes of the namespace's quotas.
+/// Judges a schedule with the tier that its namespace is in, with what it takes of the namespace's quotas, and with where the
+/// API server is.
 /// `now` is in Unix seconds.
 ///
 /// # Errors
@@ -143,6 +150,7 @@ pub fn validate(
     schedule: &WebhookSchedule,
     tier: &WebhookTier,
     share: &Share,
+    api_server: &ApiServer,
     settings: &Settings,
     now: i64,
 ) -> Result<Valid, Refusal> {
@@ -179,10 +187,14 @@ pub fn validate(
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
     };
-    let rules: Rules = rules::rules(tier, settings)?;
+    let rules: Rules = rules::rules(tier, api_server, settings)?;
     let managed_keys = managed_keys(schedule, now)?;
     let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, managed_keys, options };
-    let (delivery, mounts) = delivery::delivery(asked, rules, tier)?;
+    let (mut delivery, mounts) = delivery::delivery(asked, rules, tier)?;
+    let isolation_required = settings.isolation == Isolation::Require;
+    if isolation_required {
+        delivery.known_closed = known_closed(api_server, &delivery.egress);
+    }
     delivery.validate().map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
     let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
     // Other annotations of the pod need room too.
@@ -202,6 +214,7 @@ pub fn validate(
         zone,
         zone_name: zone_name.clone(),
         checked_first: settings.preflight.enabled,
+        isolation_required,
         suspended: *suspend,
         concurrency_policy: *concurrency_policy,
         starting_deadline_seconds: *starting_deadline_seconds,
@@ -226,10 +239,17 @@ fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Ref
 
 /// What in a tier can't be read, with the field's path.
 pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
-    rules::rules(tier, settings).err().map(|refusal| match refusal {
+    rules::rules(tier, &ApiServer::default(), settings).err().map(|refusal| match refusal {
         Refusal::TierInvalid { problem, .. } => problem,
         other => other.to_string(),
     })
+}
+
+/// Where the API server listens and no sender may get: at its Service, unless the tier allows that very block.
+fn known_closed(api_server: &ApiServer, rules: &Rules) -> Vec<SocketAddr> {
+    let is_allowed = |address: &SocketAddr| rules.allowed_cidrs.contains(&IpNet::from(address.ip()));
+    let closed = api_server.service.iter().filter(|address| !is_allowed(address));
+    closed.copied().take(MAX_KNOWN_CLOSED).collect()
 }
 
 /// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.

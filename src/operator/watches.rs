@@ -75,7 +75,21 @@ impl Watches {
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(cache, vec![Api::all(self.client.clone())], &config(), on_touch);
+        self.start(cache, vec![(None, Api::all(self.client.clone()))], &config(), on_touch);
+    }
+
+    /// Watches what is selected in one namespace, whatever the namespaces that are worked in.
+    pub(super) fn selected<K>(
+        &mut self,
+        (namespace, config): (&str, &watcher::Config),
+        on_touch: impl Fn(&K, Change<K>) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let api = Api::namespaced(self.client.clone(), namespace);
+        self.start(Writer::default(), vec![(None, api)], config, on_touch)
     }
 
     /// Watches what tenants write.
@@ -97,17 +111,19 @@ impl Watches {
         self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
     }
 
-    fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<Api<K>> {
+    fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<(Option<String>, Api<K>)> {
         if self.namespaces.is_empty() {
-            return vec![Api::all(self.client.clone())];
+            return vec![(None, Api::all(self.client.clone()))];
         }
-        self.namespaces.iter().map(|namespace| Api::namespaced(self.client.clone(), namespace)).collect()
+        let api = |namespace: &String| (Some(namespace.clone()), Api::namespaced(self.client.clone(), namespace));
+        self.namespaces.iter().map(api).collect()
     }
 
+    /// What is listed by a namespace's name can be done without.
     fn start<K>(
         &mut self,
         mut writer: Writer<K>,
-        apis: Vec<Api<K>>,
+        apis: Vec<(Option<String>, Api<K>)>,
         config: &watcher::Config,
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
     ) -> Store<K>
@@ -115,8 +131,7 @@ impl Watches {
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let store = writer.as_reader();
-        let watches = apis.into_iter().map(|api| {
-            let namespace = api.namespace().map(str::to_owned);
+        let watches = apis.into_iter().map(|(namespace, api)| {
             let (kind, metrics) = (K::kind(&()), self.metrics.clone());
             let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
                 if let Err(error) = event {
@@ -158,7 +173,7 @@ where
     }
 }
 
-fn config() -> watcher::Config {
+pub(super) fn config() -> watcher::Config {
     watcher::Config::default().page_size(PAGE)
 }
 

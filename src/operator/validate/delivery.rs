@@ -44,6 +44,7 @@ pub(super) fn delivery(
         retries: retries(options),
         egress: rules,
         max_body_bytes: usize::try_from(tier.spec.max_body_bytes).unwrap_or(usize::MAX),
+        known_closed: Vec::new(),
     };
     Ok((delivery, mounts.0))
 }
