@@ -1,5 +1,6 @@
 //! `postern operator`: the process that runs in the cluster.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::operator::process;
-use crate::operator::settings::Settings;
+use crate::operator::settings::{Here, Settings};
 use crate::sender;
 
 /// Turn the cluster's `WebhookSchedules` into deliveries, until told to end
@@ -16,6 +17,12 @@ pub struct Args {
     /// The configuration, as YAML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// The addresses of the pod that this runs in: canaries try to reach it
+    #[arg(long, env = "POD_IPS", value_name = "IPS", value_delimiter = ',', hide_env_values = true)]
+    pod_ips: Vec<IpAddr>,
+    /// The addresses of its node: canaries try to reach the kubelet
+    #[arg(long, env = "NODE_IPS", value_name = "IPS", value_delimiter = ',', hide_env_values = true)]
+    node_ips: Vec<IpAddr>,
 }
 
 /// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on.
@@ -32,7 +39,8 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn start(args: &Args) -> Result<(), String> {
-    let settings = settings(&args.config)?;
+    let here = Here { pod_ips: args.pod_ips.clone(), node_ips: args.node_ips.clone() };
+    let settings = Settings { here, ..settings(&args.config)? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;

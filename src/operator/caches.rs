@@ -1,10 +1,12 @@
 //! What is cached, and what of it sets off a reconcile, a sweep or a look at a tier.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
@@ -12,14 +14,15 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
+use super::api_server::{self, ApiServerStores};
 use super::dereference::{Stores, controller_of};
 use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
-use super::names::SCHEDULE_LABEL;
+use super::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
 use super::quotas::Quotas;
 use super::running::Running;
 use super::sweep::is_orphan;
-use super::watches::Watches;
+use super::watches::{Watches, config};
 use crate::api::{WebhookSchedule, WebhookTier};
 
 /// A namespace, of which nothing is needed but this.
@@ -31,6 +34,7 @@ pub(super) struct Queues {
     schedules: UnboundedSender<ObjectRef<WebhookSchedule>>,
     namespaces: UnboundedSender<ObjectRef<NamespaceMetadata>>,
     tiers: UnboundedSender<ObjectRef<WebhookTier>>,
+    canaries: UnboundedSender<ObjectRef<NamespaceMetadata>>,
     metrics: Metrics,
 }
 
@@ -39,6 +43,8 @@ pub(super) struct ToDo {
     pub(super) schedules: UnboundedReceiver<ObjectRef<WebhookSchedule>>,
     pub(super) namespaces: UnboundedReceiver<ObjectRef<NamespaceMetadata>>,
     pub(super) tiers: UnboundedReceiver<ObjectRef<WebhookTier>>,
+    /// Namespaces in which something about the proof of isolation changed.
+    pub(super) canaries: UnboundedReceiver<ObjectRef<NamespaceMetadata>>,
 }
 
 impl Queues {
@@ -46,8 +52,14 @@ impl Queues {
         let (schedules, schedules_to_do) = unbounded();
         let (namespaces, namespaces_to_do) = unbounded();
         let (tiers, tiers_to_do) = unbounded();
-        let todo = ToDo { schedules: schedules_to_do, namespaces: namespaces_to_do, tiers: tiers_to_do };
-        (Self { schedules, namespaces, tiers, metrics }, todo)
+        let (canaries, canaries_to_do) = unbounded();
+        let todo = ToDo {
+            schedules: schedules_to_do,
+            namespaces: namespaces_to_do,
+            tiers: tiers_to_do,
+            canaries: canaries_to_do,
+        };
+        (Self { schedules, namespaces, tiers, canaries, metrics }, todo)
     }
 
     pub(super) fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
@@ -61,6 +73,12 @@ impl Queues {
     fn sweep(&self, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
             let _ = self.namespaces.unbounded_send(ObjectRef::new(namespace));
+        }
+    }
+
+    pub(super) fn prove(&self, namespace: Option<&str>) {
+        if let Some(namespace) = namespace {
+            let _ = self.canaries.unbounded_send(ObjectRef::new(namespace));
         }
     }
 
@@ -121,6 +139,9 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     let q = queues.clone();
     let jobs = watches.ours(move |job: &Job, is_deleted| {
         q.reconcile(schedule_of(job));
+        if is_canary(job) {
+            q.prove(namespace_of(job));
+        }
         if is_deleted || is_orphan(job) {
             q.sweep(namespace_of(job));
         }
@@ -128,6 +149,9 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
     let q = queues.clone();
     let pods = watches.ours(move |pod: &Pod, is_deleted| {
         q.reconcile(schedule_of(pod));
+        if is_canary(pod) {
+            q.prove(namespace_of(pod));
+        }
         if is_deleted {
             q.sweep(namespace_of(pod));
         }
@@ -138,15 +162,21 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.sweep(namespace_of(account));
     });
     let (known, q) = (schedules.clone(), queues.clone());
-    let network_policies = watches.ours(move |policy: &NetworkPolicy, _| {
-        q.reconcile(in_namespace(&known, policy.metadata.namespace.as_deref()));
-        q.sweep(namespace_of(policy));
+    let network_policies = watches.tenants(move |policy: &NetworkPolicy, _| {
+        if policy.name_any() == SENDER_CHILDREN {
+            q.reconcile(in_namespace(&known, namespace_of(policy)));
+            q.sweep(namespace_of(policy));
+        }
+        q.prove(namespace_of(policy));
     });
+    let api_server = api_server(watches, queues, &schedules);
     let stores = Stores {
         membership,
         cron_jobs,
         service_accounts,
         network_policies,
+        api_server,
+        isolation: Arc::default(),
         jobs,
         pods,
         running: Running::default(),
@@ -154,6 +184,34 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         unlisted: watches.unlisted.clone(),
     };
     (schedules, stores)
+}
+
+/// Starts the watches of where the API server is. What it is about concerns every schedule.
+fn api_server(watches: &mut Watches, queues: &Queues, schedules: &Store<WebhookSchedule>) -> ApiServerStores {
+    let (known, q) = (schedules.clone(), queues.clone());
+    let tell = move || {
+        let all = known.state();
+        q.reconcile(refs(&all));
+        let namespaces: BTreeSet<_> = all.iter().filter_map(|schedule| schedule.namespace()).collect();
+        namespaces.iter().for_each(|namespace| q.prove(Some(namespace)));
+    };
+    let told = tell.clone();
+    let service =
+        watches.selected((api_server::NAMESPACE, &config().fields(api_server::SERVICE)), move |new, change| {
+            if change.before().is_none_or(|old: &Service| old.spec != new.spec) {
+                told();
+            }
+        });
+    let slices = watches.selected((api_server::NAMESPACE, &config().labels(api_server::SLICES)), move |new, change| {
+        if change.before().is_none_or(|old: &EndpointSlice| old.endpoints != new.endpoints || old.ports != new.ports) {
+            tell();
+        }
+    });
+    ApiServerStores { service, slices }
+}
+
+fn is_canary(object: &impl ResourceExt) -> bool {
+    object.labels().contains_key(CANARY_LABEL)
 }
 
 fn namespace_of(object: &impl ResourceExt) -> Option<&str> {

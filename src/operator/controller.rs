@@ -1,9 +1,9 @@
-//! The three controllers: of schedules, of what belongs to none, and of the status of tiers.
+//! The four controllers: of schedules, of what belongs to none, of the status of tiers, and of the proof of isolation.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::{FutureExt as _, join, join3};
+use futures::future::{FutureExt as _, join, join4};
 use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
 use kube::runtime::controller::{self, Action, Config, Controller};
@@ -13,6 +13,7 @@ use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::caches::{Queues, caches};
 use super::dereference::{Stores, controller_of};
+use super::isolating::{self, Prover};
 use super::keys::Unmade;
 use super::metrics::Metrics;
 use super::names::MANAGER;
@@ -80,6 +81,21 @@ pub async fn run(
             std::future::ready(())
         });
 
+    let prover = Prover::new(client.clone(), settings.clone(), schedules.clone(), stores.clone(), queues.clone());
+    let prover = Arc::new(prover);
+    prover.learn();
+    metrics.isolation(&stores.isolation);
+    let proving = Controller::for_stream(stream::pending(), stores.membership.namespaces.clone())
+        .graceful_shutdown_on(stop.clone())
+        .reconcile_on(todo.canaries)
+        .run(isolating::prove, isolating::on_error, prover.clone())
+        .for_each(move |result| {
+            if let Err(controller::Error::ObjectNotFound(namespace)) = result {
+                prover.forget(&namespace.name);
+            }
+            std::future::ready(())
+        });
+
     let slots = Slots::new(settings.preflight.concurrency);
     for schedule in checks_under_way(&stores, &schedules) {
         slots.hold(&schedule);
@@ -122,7 +138,7 @@ pub async fn run(
             }
             std::future::ready(())
         });
-    join3(reconciling, sweeping, counting).await;
+    join4(reconciling, sweeping, counting, proving).await;
 }
 
 /// The schedules whose checks an operator before this one began.

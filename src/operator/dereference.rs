@@ -11,21 +11,28 @@ use kube::core::ObjectMeta;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use super::api_server::{ApiServer, ApiServerStores};
+use super::apply::is_ours;
+use super::isolation::{Known, Verdict};
 use super::membership::Membership;
 use super::names;
 use super::preflight::is_check;
 use super::quotas::{Quotas, Share};
 use super::running::Running;
+use super::settings::Isolation;
 use super::unlisted::Unlisted;
 use super::validate::Refusal;
 use crate::api::{WebhookSchedule, WebhookTier};
 
-/// The operator's caches. Of what is not Postern's it holds namespaces' labels and tiers.
+/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, NetworkPolicies and where the API server is.
 pub(super) struct Stores {
     pub(super) membership: Membership,
     pub(super) cron_jobs: Store<CronJob>,
     pub(super) service_accounts: Store<ServiceAccount>,
+    /// All of them, whoever made them.
     pub(super) network_policies: Store<NetworkPolicy>,
+    pub(super) api_server: ApiServerStores,
+    pub(super) isolation: Arc<Known>,
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
     pub(super) running: Running,
@@ -41,6 +48,10 @@ pub(super) struct Found {
     pub(super) cron_job: Option<Arc<CronJob>>,
     pub(super) service_account: Option<Arc<ServiceAccount>>,
     pub(super) network_policy: Option<Arc<NetworkPolicy>>,
+    /// Where the API server is.
+    pub(super) api_server: ApiServer,
+    /// Whether its senders are kept from the inside.
+    pub(super) isolation: Verdict,
     /// What the CronJob's Jobs have come to: deliveries.
     pub(super) runs: Vec<Run>,
     /// What the schedule's own Jobs have come to: checks.
@@ -61,7 +72,8 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { membership, cron_jobs, service_accounts, network_policies, jobs, pods, .. } = self;
+        let Self { membership, cron_jobs, service_accounts, network_policies, api_server, jobs, pods, .. } = self;
+        api_server.ready().await?;
         membership.tiers.wait_until_ready().await?;
         membership.namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
@@ -78,7 +90,7 @@ impl Stores {
     }
 
     /// Collects what exists for a schedule; `None` while it is just becoming known.
-    pub(super) fn dereference(&self, schedule: &WebhookSchedule, now: i64) -> Option<Found> {
+    pub(super) fn dereference(&self, schedule: &WebhookSchedule, isolation: Isolation, now: i64) -> Option<Found> {
         let name = schedule.name_any();
         let namespace = schedule.namespace().unwrap_or_default();
         let cron_job = self.cron_jobs.get(&ObjectRef::new(&names::cron_job(&name)).within(&namespace));
@@ -96,7 +108,29 @@ impl Stores {
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
+            api_server: self.api_server.now(),
+            isolation: self.isolation.verdict(&namespace, isolation),
         })
+    }
+
+    /// The senders' policy of a namespace, and those of others in it.
+    pub(super) fn policies(&self, namespace: &str) -> (Option<Arc<NetworkPolicy>>, Vec<Arc<NetworkPolicy>>) {
+        let all = self.network_policies.state_filter(|policy| policy.metadata.namespace.as_deref() == Some(namespace));
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|policy| policy.name_any() == names::SENDER_CHILDREN && is_ours(&**policy));
+        (own.into_iter().next(), others)
+    }
+
+    /// What the canaries of a policy have come to.
+    pub(super) fn canaries(&self, policy: &NetworkPolicy) -> Vec<Run> {
+        let (namespace, uid) = (policy.namespace(), policy.uid());
+        let is_canary = |object: &ObjectMeta| {
+            let labels = object.labels.as_ref();
+            object.namespace == namespace && labels.is_some_and(|labels| labels.contains_key(names::CANARY_LABEL))
+        };
+        let jobs = self.jobs.state_filter(|job| is_canary(&job.metadata) && is_controlled_by(job, uid.as_deref()));
+        let pods = self.pods.state_filter(|pod| is_canary(&pod.metadata));
+        jobs.into_iter().map(|job| with_pods(job, &pods, false)).collect()
     }
 
     /// What the Jobs of a schedule's CronJob, and its own, have come to.
@@ -119,14 +153,16 @@ impl Stores {
         // Without its CronJob, nothing is known of what it ran.
         let gone = cron_job.as_deref().map(|uid| self.running.gone(&ObjectRef::from_obj(schedule), Some(uid), &jobs));
         let gone = gone.unwrap_or_default();
-        let run = |(job, is_gone): (Arc<Job>, bool)| {
-            let uid = job.uid();
-            let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
-            Run { pods: own.cloned().collect(), job, is_gone }
-        };
+        let run = |(job, is_gone)| with_pods(job, &pods, is_gone);
         let runs = jobs.into_iter().map(|job| (job, false)).chain(gone.into_iter().map(|job| (job, true)));
         (runs.map(run).collect(), checks.into_iter().map(|job| run((job, false))).collect())
     }
+}
+
+fn with_pods(job: Arc<Job>, pods: &[Arc<Pod>], is_gone: bool) -> Run {
+    let uid = job.uid();
+    let own = pods.iter().filter(|pod| is_controlled_by(&***pod, uid.as_deref()));
+    Run { pods: own.cloned().collect(), job, is_gone }
 }
 
 /// An object's controller; the API server admits no second one.

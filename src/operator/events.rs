@@ -1,5 +1,5 @@
-//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a trigger, a key, a check that found
-//! something. Pure but for the last function.
+//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a network that isn't closed, a
+//! trigger, a key, a check that found something. Pure but for the last function.
 //!
 //! The recorder folds Events of one reason about one schedule into one, which counts.
 
@@ -22,14 +22,15 @@ pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
     // An operator that was away for long finds much at once, and each Event is a request.
     let kept = record.new.iter().filter(|delivery| record.recent.contains(delivery));
     let mut events: Vec<Event> = kept.filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
-    let accepted = |status: &WebhookScheduleStatus| {
-        status.conditions.iter().find(|condition| condition.type_ == "Accepted").cloned()
-    };
-    let refusal = accepted(new).filter(|condition| condition.status == "False");
-    if let Some(refusal) = refusal
-        && accepted(&old).is_none_or(|old| (&old.reason, &old.message) != (&refusal.reason, &refusal.message))
-    {
-        events.push(event(EventType::Warning, "Validate", &refusal.reason, refusal.message));
+    for (kind, action) in [("Accepted", "Validate"), ("EgressIsolated", "ProveIsolation")] {
+        let condition = |status: &WebhookScheduleStatus| {
+            status.conditions.iter().find(|condition| condition.type_ == kind).cloned()
+        };
+        if let Some(wrong) = condition(new).filter(|condition| condition.status == "False")
+            && condition(&old).is_none_or(|old| (&old.reason, &old.message) != (&wrong.reason, &wrong.message))
+        {
+            events.push(event(EventType::Warning, action, &wrong.reason, wrong.message));
+        }
     }
     if old.checked != new.checked
         && let Some(CheckStatus { result: CheckResult::Refused, reason, detail, .. }) = &new.checked

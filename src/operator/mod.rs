@@ -8,6 +8,7 @@
 //! [`process`] is what runs in a pod: the pipeline in whichever process leads (`leader`), probes (`health`) and
 //! [`metrics`] in each.
 
+pub mod api_server;
 mod apply;
 pub mod build;
 mod caches;
@@ -20,6 +21,8 @@ mod events;
 mod fact;
 mod health;
 mod http;
+mod isolating;
+pub mod isolation;
 mod keys;
 mod leader;
 mod lock;

@@ -14,6 +14,12 @@ pub const SCHEDULE_LABEL: &str = "postern.dev/schedule";
 pub const ROLE_LABEL: &str = "postern.dev/role";
 /// The value of [`ROLE_LABEL`] of the pods that deliver.
 pub const SENDER: &str = "sender";
+/// Marks the Job and the pod of a canary.
+pub const CANARY_LABEL: &str = "postern.dev/canary";
+/// The annotation of a canary's Job that says, by a hash, what its proof is about.
+pub const CANARY_ANNOTATION: &str = "postern.dev/canary-of";
+/// The annotation of a canary's pod that holds `probes.json`.
+pub const PROBES_ANNOTATION: &str = "postern.dev/probes";
 /// The annotation of a pod that holds `delivery.json`.
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
 /// The annotation of a Job that says for which `metadata.generation` of its schedule it was made.
@@ -58,6 +64,12 @@ pub fn check_job(schedule: &str, hash: u64) -> String {
     format!("{}-c{:09x}", cron_job(schedule), hash >> 28)
 }
 
+/// The name of the Job of a canary, by the hash that tells it from others.
+#[must_use]
+pub fn canary_job(hash: u64) -> String {
+    format!("postern-canary-{hash:016x}")
+}
+
 /// The name of the Secret of a signing key: at most 63 characters, with an end of 9.
 #[must_use]
 pub fn signing_key(schedule: &str, end: &str) -> String {
@@ -77,6 +89,14 @@ pub fn key_labels(schedule: &str) -> BTreeMap<String, String> {
 pub fn labels(schedule: &str) -> BTreeMap<String, String> {
     let mut labels = sender_labels();
     labels.insert(SCHEDULE_LABEL.into(), schedule.into());
+    labels
+}
+
+/// The labels of a canary's Job and pod: a sender's, and one of its own.
+#[must_use]
+pub fn canary_labels() -> BTreeMap<String, String> {
+    let mut labels = sender_labels();
+    labels.insert(CANARY_LABEL.into(), "true".into());
     labels
 }
 

@@ -170,9 +170,13 @@ fn state(pod: &Pod) -> Option<&ContainerState> {
     sender(pod)?.state.as_ref()
 }
 
+/// What a sender that has ended says.
+pub(super) fn message(pod: &Pod) -> Option<&str> {
+    state(pod)?.terminated.as_ref()?.message.as_deref()
+}
+
 fn outcome(pod: &Pod) -> Option<Outcome> {
-    let message = state(pod)?.terminated.as_ref()?.message.as_ref()?;
-    Outcome::parse(message.as_bytes()).ok()
+    Outcome::parse(message(pod)?.as_bytes()).ok()
 }
 
 fn has_begun(pod: &Pod) -> bool {

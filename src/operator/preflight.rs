@@ -84,8 +84,8 @@ impl Check {
 /// The last delivery by the spec of this generation that tells whether one may be sent.
 pub(super) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Option<&DeliveryStatus> {
     /// For lateness and the like, which say nothing of the target.
-    const NOT_OF_THE_TARGET: [Reason; 3] =
-        [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid];
+    const NOT_OF_THE_TARGET: [Reason; 4] =
+        [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid, Reason::NotIsolated];
     recent.iter().filter(|delivery| delivery.generation == generation).find(|delivery| {
         let reason = Reason::from_name(&delivery.reason);
         if delivery.outcome == DeliveryOutcome::Refused {

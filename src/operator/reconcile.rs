@@ -117,7 +117,7 @@ pub(super) async fn reconcile_at(
     let to = Applier { client: client.clone() };
 
     // dereference: from the caches
-    let Some(found) = stores.dereference(schedule, now.as_second()) else {
+    let Some(found) = stores.dereference(schedule, settings.isolation, now.as_second()) else {
         return Ok(Action::requeue(SOON));
     };
     // While something holds back a schedule that is being deleted, it sends nothing.
@@ -131,7 +131,10 @@ pub(super) async fn reconcile_at(
     let is_new = found.cron_job.is_none();
     // validate: pure, and so is the record of what became of the deliveries
     let judge = |schedule: &WebhookSchedule| {
-        found.tier.clone().and_then(|tier| validate(schedule, &tier, &found.share, settings, now.as_second()))
+        found
+            .tier
+            .clone()
+            .and_then(|tier| validate(schedule, &tier, &found.share, &found.api_server, settings, now.as_second()))
     };
     let valid = judge(&keys::hoped(schedule, now));
     // keys: a new one, if one is due, before what needs it; and the schedule as it is then

@@ -11,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::dereference::{Found, Run};
+use super::isolation::Verdict;
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcomes::{Due, Standing, due, is_said, over_at, standing, without_outcome};
 use super::pace::{Made, Plan, last_scheduled, plan};
@@ -50,6 +51,10 @@ pub(super) struct Record {
     pub(super) trigger_waits: Option<Made>,
     /// The last one that was asked for, this one included.
     pub(super) last_trigger: Option<TriggerStatus>,
+    /// Whether its senders are kept from the inside.
+    pub(super) isolation: Verdict,
+    /// Whether nothing is sent until that is proved.
+    pub(super) waits_for_proof: bool,
     /// How its checks stand.
     pub(super) check: Look,
     /// Jobs that may no longer begin.
@@ -93,9 +98,12 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
 
     let plan = valid.map(|valid| plan(valid, schedule, found, &runs, now)).unwrap_or_default();
     let Plan { last, held_until, trigger, trigger_waits } = plan;
+    let waits_for_proof = valid.is_some_and(|valid| valid.isolation_required) && !found.isolation.is_proof();
+    let trigger = trigger.filter(|_| !waits_for_proof);
     let stays_paused = trigger.is_none() && old.paused_generation == generation;
     let was_paused = old.paused_generation.filter(|_| stays_paused);
-    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && held_until.is_none());
+    let is_held = waits_for_proof || held_until.is_some();
+    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && !is_held);
     let account = due_at_all.and_then(|valid| {
         // It was held until a due time.
         let released = old.held_until.as_ref().map(|until| until.0.as_second() - 1);
@@ -137,6 +145,8 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,
         trigger_waits,
+        isolation: found.isolation.clone(),
+        waits_for_proof,
         check,
         recent,
         new,

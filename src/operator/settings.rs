@@ -47,6 +47,12 @@ pub struct Settings {
     /// What is found out before a first delivery is due.
     #[serde(default)]
     pub preflight: PreflightSettings,
+    /// Whether deliveries wait for the proof that senders are kept from the cluster's inside.
+    #[serde(default)]
+    pub isolation: Isolation,
+    /// Where this operator itself is.
+    #[serde(skip)]
+    pub here: Here,
     /// Where the kubelet asks how the operator is.
     #[serde(default)]
     pub health: HealthSettings,
@@ -142,6 +148,27 @@ impl Default for PreflightSettings {
     fn default() -> Self {
         Self { enabled: true, concurrency: 10 }
     }
+}
+
+/// What follows from whether senders are proved to be kept from the cluster's inside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Isolation {
+    /// It is proved, and deliveries are made whatever comes of it. The default.
+    #[default]
+    Warn,
+    /// No delivery is made before it is proved.
+    Require,
+    /// No canary runs; what can be seen without one is told.
+    Unchecked,
+}
+
+/// The addresses of the operator's pod and of its node: a pod of another namespace and a kubelet, for canaries to try.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Here {
+    /// Those of the pod.
+    pub pod_ips: Vec<IpAddr>,
+    /// Those of its node.
+    pub node_ips: Vec<IpAddr>,
 }
 
 /// Pods of any namespace.

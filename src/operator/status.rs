@@ -29,6 +29,8 @@ pub(super) enum Pause {
     Suspended,
     /// The receiver asked to stop (HTTP 410).
     ReceiverGone,
+    /// It is not proved that its senders are kept from the cluster's inside, and the admin requires that.
+    NotIsolated,
     /// The next delivery would come too early.
     Held(Timestamp),
 }
@@ -39,7 +41,8 @@ pub(super) fn pause(valid: &Valid, record: &Record) -> Option<Pause> {
         return Some(Pause::Suspended);
     }
     let held = || record.held_until.and_then(|until| Timestamp::from_second(until).ok());
-    record.paused_generation.map(|_| Pause::ReceiverGone).or_else(|| held().map(Pause::Held))
+    let not_isolated = || record.waits_for_proof.then_some(Pause::NotIsolated);
+    record.paused_generation.map(|_| Pause::ReceiverGone).or_else(not_isolated).or_else(|| held().map(Pause::Held))
 }
 
 /// The status after a reconcile.
@@ -65,7 +68,7 @@ pub(super) fn status(
             Progress::Applied(valid) => match pause(valid, record) {
                 None => next(valid, now),
                 Some(Pause::Held(until)) => Some(Time(until)),
-                Some(Pause::Suspended | Pause::ReceiverGone) => None,
+                Some(Pause::Suspended | Pause::ReceiverGone | Pause::NotIsolated) => None,
             },
             _ => None,
         },

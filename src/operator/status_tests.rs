@@ -7,6 +7,7 @@ use crate::api::{CheckResult, CheckStatus};
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
 use crate::delivery::Reason;
 use crate::operator::dereference::Run;
+use crate::operator::isolation::Verdict;
 use crate::operator::record::record;
 use crate::operator::testdata::{ended, found, minute, schedule, valid_with};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -187,6 +188,48 @@ fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
     assert_eq!(condition(status, "Scheduled").reason, "Suspended");
     assert_eq!(condition(status, "Ready").status, "True");
     assert_eq!(status.next_delivery_time, None);
+}
+
+#[test]
+fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_before_there_is_one() {
+    let mut valid = valid_with(json!({})).unwrap();
+    valid.isolation_required = true;
+    let mut schedule = schedule();
+    schedule.metadata.annotations = Some([("postern.dev/trigger".into(), "now".into())].into());
+    let mut look = |isolation: Option<&'static str>, at: i64| {
+        let mut found = found(Vec::new());
+        if let Some(status) = isolation {
+            found.isolation.status = status;
+        }
+        let record = record(&schedule, &found, Some(&valid), minute(at));
+        let new = status(&schedule, &Progress::Applied(&valid), &record, minute(at));
+        schedule.status = Some(new.clone());
+        (pause(&valid, &record), record, new)
+    };
+    for at in [1, 90] {
+        let (paused, record, new) = look(None, at);
+        assert_eq!(paused, Some(Pause::NotIsolated));
+        assert!(record.trigger.is_none() && record.missed.is_empty());
+        assert_eq!(condition(&new, "Scheduled").reason, "NotIsolated");
+        assert_eq!(condition(&new, "EgressIsolated").reason, "Checking");
+        assert_eq!((condition(&new, "Ready").status.as_str(), &new.next_delivery_time), ("False", &None));
+    }
+    assert_eq!(look(Some("False"), 91).0, Some(Pause::NotIsolated));
+    let (paused, record, new) = look(Some("True"), 92);
+    assert!(paused.is_none() && record.trigger.is_some() && record.missed.is_empty());
+    assert_eq!(condition(&new, "Ready").status, "True");
+}
+
+#[test]
+fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut found = found(Vec::new());
+    found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
+    let schedule = schedule();
+    let record = record(&schedule, &found, Some(&valid), minute(1));
+    let new = status(&schedule, &Progress::Applied(&valid), &record, minute(1));
+    assert_eq!(condition(&new, "EgressIsolated").message, "what was reached");
+    assert_eq!(condition(&new, "Ready").status, "True");
 }
 
 #[test]

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::apply::{Applier, ApplyError};
+use super::apply::{Applier, ApplyError, is_ours};
 use super::dereference::{Stores, controller_of};
-use super::names::SCHEDULE_LABEL;
+use super::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
 use super::retry::Failures;
 use super::unlisted::UNLISTED;
 use crate::api::WebhookSchedule;
@@ -44,12 +45,13 @@ pub(super) async fn sweep(
         delete_all(&applier, of(&stores.jobs, &name, is_orphan)).await?;
         let is_in_use = has_any(schedules, &name)
             || has_any(&stores.cron_jobs, &name)
-            || has_any(&stores.jobs, &name)
-            || has_any(&stores.pods, &name);
+            || !of(&stores.jobs, &name, is_of_a_schedule).is_empty()
+            || !of(&stores.pods, &name, is_of_a_schedule).is_empty();
         if !is_in_use {
-            // Without the account no pod can be made, so none is made without the policy.
+            // Without the account no pod can be made, so none is made without the policy. Its canaries go with it.
             delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
-            delete_all(&applier, of(&stores.network_policies, &name, |_| true)).await?;
+            let senders = |policy: &NetworkPolicy| policy.name_any() == SENDER_CHILDREN && is_ours(policy);
+            delete_all(&applier, of(&stores.network_policies, &name, senders)).await?;
         }
     }
     stores.running.sweep(&name, |schedule| schedules.get(schedule).is_some());
@@ -69,6 +71,11 @@ pub(super) fn is_orphan(object: &impl ResourceExt) -> bool {
     object.labels().contains_key(SCHEDULE_LABEL)
         && object.meta().deletion_timestamp.is_none()
         && controller_of(object).is_none()
+}
+
+/// What may deliver, or have delivered: a canary carries nothing.
+fn is_of_a_schedule(object: &impl ResourceExt) -> bool {
+    !object.labels().contains_key(CANARY_LABEL)
 }
 
 fn has_any<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>, namespace: &str) -> bool {

@@ -9,7 +9,7 @@ use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
 use crate::operator::running::Running;
-use crate::operator::testdata::{schedule, store};
+use crate::operator::testdata::{no_api_server, schedule, store};
 use crate::operator::unlisted::Unlisted;
 
 /// A cache that holds objects of these names in the namespace.
@@ -20,6 +20,26 @@ where
     let metadata = |name: &str| json!({"namespace": "team-a", "name": name, "uid": name});
     let object = |name: &&str| json!({"metadata": metadata(name), "spec": {"schedule": "", "jobTemplate": {}}});
     store(names.iter().map(|name| serde_json::from_value(object(name)).unwrap()).collect())
+}
+
+/// The senders' policy, and two of a tenant's.
+fn policies() -> Store<NetworkPolicy> {
+    let labelled = |name: &str, manager: &str| {
+        let labels = json!({"app.kubernetes.io/managed-by": manager});
+        let metadata = json!({"namespace": "team-a", "name": name, "uid": name, "labels": labels});
+        serde_json::from_value(json!({"metadata": metadata})).unwrap()
+    };
+    store(vec![labelled("postern-sender", "postern"), labelled("theirs", "Helm"), labelled("theirs-too", "postern")])
+}
+
+/// The same, and a canary's: it holds nothing back.
+fn with_canary<K>(of_schedules: Store<K>) -> Store<K>
+where
+    K: Resource<DynamicType: Hash + Eq + Default + Clone> + DeserializeOwned + Clone + 'static,
+{
+    let metadata = json!({"namespace": "team-a", "name": "canary", "labels": {"postern.dev/canary": "true"}});
+    let canary = serde_json::from_value(json!({"metadata": metadata})).unwrap();
+    store(of_schedules.state().iter().map(|object| (**object).clone()).chain([canary]).collect())
 }
 
 /// What a sweep of the namespace writes, when its account and policy are there and so many of each other kind.
@@ -41,9 +61,11 @@ async fn swept(
         membership: Membership { tiers: store(Vec::new()), namespaces: store(Vec::new()) },
         cron_jobs: named(cron_jobs),
         service_accounts: named(&["postern-sender"]),
-        network_policies: named(&["postern-sender"]),
-        jobs: named(jobs),
-        pods: named(pods),
+        network_policies: policies(),
+        api_server: no_api_server(),
+        isolation: Arc::default(),
+        jobs: with_canary(named(jobs)),
+        pods: with_canary(named(pods)),
         running: Running::default(),
         quotas: Arc::default(),
         unlisted: Unlisted::default(),

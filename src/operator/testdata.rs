@@ -11,9 +11,11 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
+use super::api_server::{ApiServer, ApiServerStores};
 use super::dereference::{Found, Run};
+use super::isolation::Verdict;
 use super::quotas::{Quotas, Share};
-use super::settings::Settings;
+use super::settings::{Isolation, Settings};
 use super::validate::{Refusal, Valid, validate};
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::delivery::{self, Outcome, OutcomeClass, Reason};
@@ -46,6 +48,11 @@ where
     writer.as_reader()
 }
 
+/// An API server of which nothing is known.
+pub(super) fn no_api_server() -> ApiServerStores {
+    ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) }
+}
+
 /// What the first sender of [`minute`] 0 says it started at.
 const STARTED: u64 = 1_800_000_001;
 
@@ -55,7 +62,7 @@ pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
     let mut schedule: Value = read(include_str!("testdata/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));
     let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
-    validate(&schedule, &tier(), &share_of(&schedule), &settings(), minute(0).as_second())
+    validate(&schedule, &tier(), &share_of(&schedule), &ApiServer::default(), &settings(), minute(0).as_second())
 }
 
 /// What a schedule takes that is alone in its namespace.
@@ -95,6 +102,8 @@ pub(super) fn found(runs: Vec<Run>) -> Found {
         cron_job,
         service_account: None,
         network_policy: None,
+        api_server: ApiServer::default(),
+        isolation: Verdict::unknown(Isolation::Warn),
         runs,
         checks: Vec::new(),
     }

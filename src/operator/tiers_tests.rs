@@ -9,7 +9,7 @@ use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
 use crate::operator::running::Running;
-use crate::operator::testdata::{minute, schedule, settings, store, tier};
+use crate::operator::testdata::{minute, no_api_server, schedule, settings, store, tier};
 use crate::operator::unlisted::Unlisted;
 
 const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
@@ -58,6 +58,8 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         cron_jobs: store(Vec::new()),
         service_accounts: store(Vec::new()),
         network_policies: store(Vec::new()),
+        api_server: no_api_server(),
+        isolation: Arc::default(),
         jobs: store(Vec::new()),
         pods: store(Vec::new()),
         running: Running::default(),

@@ -6,6 +6,7 @@ use k8s_openapi::api::batch::v1::{
     CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
     PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 
@@ -96,7 +97,12 @@ pub(super) fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
 }
 
 pub(super) fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
-    Ok(JobSpec {
+    Ok(job_of(pod(valid, delivery, settings)?))
+}
+
+/// What a Job is to do with a sender's pod.
+pub(super) fn job_of(template: PodTemplateSpec) -> JobSpec {
+    JobSpec {
         backoff_limit: Some(LOST_PODS),
         completion_mode: Some("NonIndexed".into()),
         completions: Some(1),
@@ -105,9 +111,9 @@ pub(super) fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) 
         pod_failure_policy: Some(failure_policy()),
         pod_replacement_policy: Some("Failed".into()),
         suspend: Some(false),
-        template: pod(valid, delivery, settings)?,
+        template,
         ..JobSpec::default()
-    })
+    }
 }
 
 fn concurrency_policy(policy: ConcurrencyPolicy) -> &'static str {

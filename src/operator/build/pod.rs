@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::delivery::{Delivery, FileRef, KeyRef, Origin};
+use crate::delivery::{Delivery, FileRef, KeyRef, Origin, Probes};
 use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
@@ -23,22 +23,62 @@ const FOLDER: &str = "postern";
 const USER: i64 = 65_532;
 /// Time for the image, the mounts and the end of the pod, beyond the delivery's own deadline, in seconds.
 const SLACK_SECONDS: i64 = 120;
+/// How long a canary may try, in seconds.
+const CANARY_SECONDS: i64 = 60;
 /// How long the sender may take to say that it was stopped, in seconds.
 const GRACE_SECONDS: i64 = 5;
 
 /// The template of a delivery's pod.
 pub(super) fn pod(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+    let task = Task {
+        labels: names::labels(&valid.name),
+        told: (names::DELIVERY_ANNOTATION, serde_json::to_string(delivery)?),
+        files: vec![
+            own_file("delivery.json", &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION)),
+            own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
+        ],
+        mounts: &valid.mounts,
+        seconds: i64::from(delivery.retries.total_deadline_seconds),
+    };
+    Ok(template(task, settings))
+}
+
+/// The template of a canary's pod: a delivery's, without anything of a tenant's.
+pub(super) fn canary_pod(probes: &Probes, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+    let task = Task {
+        labels: names::canary_labels(),
+        told: (names::PROBES_ANNOTATION, serde_json::to_string(probes)?),
+        files: vec![own_file("probes.json", &format!("metadata.annotations['{}']", names::PROBES_ANNOTATION))],
+        mounts: &[],
+        seconds: CANARY_SECONDS,
+    };
+    Ok(template(task, settings))
+}
+
+/// What tells one sender's pod from another.
+struct Task<'a> {
+    labels: BTreeMap<String, String>,
+    /// The annotation that says what to do.
+    told: (&'static str, String),
+    /// Files that are made of what the pod knows of itself.
+    files: Vec<DownwardAPIVolumeFile>,
+    /// Files of the tenant's Secrets and ConfigMaps.
+    mounts: &'a [FileRef],
+    /// How long it may run.
+    seconds: i64,
+}
+
+fn template(task: Task<'_>, settings: &Settings) -> PodTemplateSpec {
     let sender = &settings.sender;
-    let deadline = i64::from(delivery.retries.total_deadline_seconds) + SLACK_SECONDS;
-    let delivery = serde_json::to_string(delivery)?;
+    let (annotation, told) = task.told;
     let metadata = ObjectMeta {
-        labels: Some(names::labels(&valid.name)),
-        annotations: Some(BTreeMap::from([(names::DELIVERY_ANNOTATION.into(), delivery)])),
+        labels: Some(task.labels),
+        annotations: Some(BTreeMap::from([(annotation.into(), told)])),
         ..ObjectMeta::default()
     };
     let spec = PodSpec {
         // On the pod, since on the Job it would delete the pod with its outcome.
-        active_deadline_seconds: Some(deadline),
+        active_deadline_seconds: Some(task.seconds + SLACK_SECONDS),
         automount_service_account_token: Some(false),
         containers: vec![container(settings)],
         // The kubelet adds search domains otherwise.
@@ -66,10 +106,10 @@ pub(super) fn pod(valid: &Valid, delivery: &Delivery, settings: &Settings) -> se
         service_account_name: Some(names::SENDER_CHILDREN.into()),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
         tolerations: some(&sender.tolerations),
-        volumes: Some(vec![folder(&valid.mounts)]),
+        volumes: Some(vec![folder(task.files, task.mounts)]),
         ..PodSpec::default()
     };
-    Ok(PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) })
+    PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) }
 }
 
 fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
@@ -125,13 +165,8 @@ fn runtime_default() -> SeccompProfile {
 
 /// The sender's folder, as `docs/sender.md` describes it. What a tenant's object doesn't hold is left out, so that the
 /// sender can say what is missing and no pod waits for it.
-fn folder(mounts: &[FileRef]) -> Volume {
-    let own = DownwardAPIProjection {
-        items: Some(vec![
-            own_file("delivery.json", &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION)),
-            own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
-        ]),
-    };
+fn folder(own: Vec<DownwardAPIVolumeFile>, mounts: &[FileRef]) -> Volume {
+    let own = DownwardAPIProjection { items: Some(own) };
     let own = VolumeProjection { downward_api: Some(own), ..VolumeProjection::default() };
     let sources = std::iter::once(own).chain(mounts.iter().map(projection)).collect();
     Volume {

@@ -21,7 +21,7 @@ use crate::operator::reconcile::{Context, reconcile_at};
 use crate::operator::retry::Failures;
 use crate::operator::running::Running;
 use crate::operator::settings::Settings;
-use crate::operator::testdata::{self, minute, settings, store, tier};
+use crate::operator::testdata::{self, minute, no_api_server, settings, store, tier};
 use crate::operator::unlisted::Unlisted;
 use crate::operator::written::Written;
 
@@ -222,6 +222,8 @@ impl Life {
             cron_jobs: store(cron_jobs),
             service_accounts: store(Vec::new()),
             network_policies: store(Vec::new()),
+            api_server: no_api_server(),
+            isolation: Arc::default(),
             jobs: store(Vec::new()),
             pods: store(Vec::new()),
             running: Running::default(),

@@ -5,6 +5,7 @@
 
 mod access;
 mod certificate;
+mod isolation;
 mod keys;
 mod labels;
 mod queue;
@@ -28,7 +29,9 @@ use prometheus_client::registry::Registry;
 
 use crate::api::{DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
+use crate::operator::isolation::Known;
 use crate::operator::missed::MARGIN;
+use isolation::Isolated;
 use keys::Keys;
 use queue::Queue;
 
@@ -64,6 +67,7 @@ struct Counted {
     watch_restarts: Family<[(&'static str, Cow<'static, str>); 1], Counter>,
     queue: Queue,
     keys: Arc<Keys>,
+    isolated: Arc<Isolated>,
     leader: Gauge,
 }
 
@@ -77,7 +81,7 @@ impl Metrics {
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
-        let (queue, keys) = (Queue::default(), Arc::<Keys>::default());
+        let (queue, keys, isolated) = (Queue::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
@@ -88,6 +92,7 @@ impl Metrics {
         registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
         registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
         registry.register_collector(Box::new(Arc::clone(&keys)));
+        registry.register_collector(Box::new(Arc::clone(&isolated)));
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
@@ -101,6 +106,7 @@ impl Metrics {
             watch_restarts,
             queue,
             keys,
+            isolated,
             leader,
         }))
     }
@@ -143,6 +149,11 @@ impl Metrics {
     /// Since when the newest key that Postern made for this schedule signs, in Unix seconds; `None` when there is none.
     pub fn key_signs(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
         self.0.keys.sign(schedule, since);
+    }
+
+    /// What is known of the isolation of namespaces is counted from now on.
+    pub(in crate::operator) fn isolation(&self, known: &Arc<Known>) {
+        self.0.isolated.watch(known);
     }
 
     /// Whether this process leads.

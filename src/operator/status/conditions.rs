@@ -7,6 +7,7 @@ use super::{Pause, Progress, pause};
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::operator::apply::ApplyError;
 use crate::operator::fact::Fact;
+use crate::operator::isolation::Verdict;
 use crate::operator::pace::Made;
 use crate::operator::preflight::{Look, Stage, judged};
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
@@ -32,7 +33,8 @@ pub(super) fn conditions(
 ) -> Vec<Condition> {
     let recent = &record.recent;
     let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
-    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, healthy(recent)];
+    let isolated = isolated(&record.isolation);
+    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, isolated, healthy(recent)];
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
@@ -66,6 +68,7 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
                 Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
             }
             Some(Pause::ReceiverGone) => Fact::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
+            Some(Pause::NotIsolated) => Fact::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
         },
         Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
             Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
@@ -100,6 +103,9 @@ fn waits(made: Made) -> String {
         Made::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
     }
 }
+
+const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from the cluster's inside, so nothing is sent \
+    until EgressIsolated is True: its message says what is missing";
 
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
@@ -136,6 +142,11 @@ fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i6
         }
         None => fact("Unknown", "NotTried", "no delivery has been made by this spec yet"),
     }
+}
+
+/// What is known of the namespace's senders. It says nothing against the schedule itself.
+fn isolated(verdict: &Verdict) -> Fact {
+    Fact::new("EgressIsolated", verdict.status, verdict.reason, verdict.message.clone())
 }
 
 fn healthy(recent: &[DeliveryStatus]) -> Fact {

@@ -1,0 +1,157 @@
+//! The edge of isolation: makes the canaries that are due, notes what they came to, and lets the schedules know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+
+use super::apply::{Applier, ApplyError};
+use super::build::canary_job;
+use super::caches::{NamespaceMetadata, Queues};
+use super::dereference::Stores;
+use super::isolation::{Look, Stage, Subject, look};
+use super::names::SENDER_CHILDREN;
+use super::preflight::Slots;
+use super::retry::Failures;
+use super::settings::Settings;
+use super::unlisted::UNLISTED;
+use crate::api::WebhookSchedule;
+
+/// So many canaries are under way at the same time, however many namespaces come at once.
+const AT_A_TIME: u16 = 10;
+
+/// What every proof shares.
+pub(super) struct Prover {
+    pub(super) client: Client,
+    pub(super) settings: Settings,
+    pub(super) schedules: Store<WebhookSchedule>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) failures: Failures,
+    pub(super) slots: Slots<NetworkPolicy>,
+    pub(super) queues: Queues,
+}
+
+/// Why a proof has to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProveError {
+    /// A canary can't be made or deleted.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// What it is to try can't be written as JSON.
+    #[error("the probes can't be written as JSON: {0}")]
+    Build(#[from] serde_json::Error),
+}
+
+impl Prover {
+    pub(super) fn new(
+        client: Client,
+        settings: Settings,
+        schedules: Store<WebhookSchedule>,
+        stores: Arc<Stores>,
+        queues: Queues,
+    ) -> Self {
+        let slots = Slots::new(AT_A_TIME);
+        Self { client, settings, schedules, stores, failures: Failures::default(), slots, queues }
+    }
+
+    /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
+    pub(super) fn learn(&self) {
+        let now = Timestamp::now().as_second();
+        for namespace in self.stores.membership.namespaces.state() {
+            let name = namespace.name_any();
+            if let Some((policy, subject)) = self.subject(&name) {
+                let look = self.look(&name, &policy, &subject, now);
+                self.stores.isolation.note(&name, look.verdict);
+            }
+        }
+    }
+
+    /// The senders' policy of a namespace, if it has one, and what is to be proved of it.
+    fn subject(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, Subject)> {
+        let (policy, others) = self.stores.policies(namespace);
+        let policy = policy.filter(|policy| policy.metadata.deletion_timestamp.is_none())?;
+        let subject = Subject::of(policy.spec.as_ref()?, &others, &self.stores.api_server.now(), &self.settings);
+        Some((policy, subject))
+    }
+
+    fn look(&self, namespace: &str, policy: &NetworkPolicy, subject: &Subject, now: i64) -> Look {
+        let uid = policy.uid().unwrap_or_default();
+        look(namespace, &uid, subject, self.stores.canaries(policy), self.settings.isolation, now)
+    }
+
+    /// Forgets a namespace without senders.
+    pub(super) fn forget(&self, namespace: &str) {
+        self.stores.isolation.forget(namespace);
+        self.failures.forget(namespace);
+        self.rest(&canary_of(namespace));
+    }
+
+    /// Nothing is tried in a namespace for now; the next one may have its turn.
+    fn rest(&self, canary: &ObjectRef<NetworkPolicy>) {
+        if let Some(next) = self.slots.free(canary) {
+            self.queues.prove(next.namespace.as_deref());
+        }
+    }
+
+    /// Has the schedules of a namespace say what is known now.
+    fn tell(&self, namespace: &str) {
+        let of_it = |schedule: &WebhookSchedule| schedule.metadata.namespace.as_deref() == Some(namespace);
+        let schedules = self.schedules.state_filter(of_it);
+        self.queues.reconcile(schedules.iter().map(|schedule| ObjectRef::from_obj(&**schedule)));
+    }
+}
+
+/// What has its turn: the policy that a canary tries.
+fn canary_of(namespace: &str) -> ObjectRef<NetworkPolicy> {
+    ObjectRef::new(SENDER_CHILDREN).within(namespace)
+}
+
+/// Finds out, and goes on finding out, whether the senders of a namespace are kept from the cluster's inside.
+pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>) -> Result<Action, ProveError> {
+    let name = namespace.name_any();
+    let stores = &prover.stores;
+    if stores.unlisted.has(&name) {
+        return Ok(Action::requeue(UNLISTED));
+    }
+    let canary = canary_of(&name);
+    let (false, Some((policy, subject))) = (stores.is_ending(&name), prover.subject(&name)) else {
+        prover.forget(&name);
+        return Ok(Action::await_change());
+    };
+    let now = Timestamp::now().as_second();
+    let Look { verdict, stage, until, obsolete } = prover.look(&name, &policy, &subject, now);
+    if stores.isolation.note(&name, verdict) {
+        prover.tell(&name);
+    }
+    let to = Applier { client: prover.client.clone() };
+    for job in obsolete {
+        to.delete(&*job).await?;
+    }
+    match stage {
+        Stage::Due(due) => {
+            if prover.slots.take(&canary) {
+                let job = canary_job(&due, &subject.probes, &policy, &prover.settings)?;
+                if let Err(error) = to.start(&job).await {
+                    prover.rest(&canary);
+                    return Err(error.into());
+                }
+            }
+        }
+        Stage::UnderWay => prover.slots.hold(&canary),
+        Stage::Holds => prover.rest(&canary),
+    }
+    prover.failures.forget(&name);
+    let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
+    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Tries again what failed.
+#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
+pub(super) fn on_error(namespace: Arc<NamespaceMetadata>, error: &ProveError, prover: Arc<Prover>) -> Action {
+    tracing::warn!(%error, "a canary could not be made; it is tried again");
+    Action::requeue(prover.failures.wait(&namespace.name_any()))
+}
