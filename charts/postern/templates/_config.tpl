@@ -20,6 +20,7 @@ nameServerPods: {{ toJson .Values.nameServerPods }}
 spreadSeconds: {{ .Values.spreadSeconds }}
 concurrency: {{ .Values.concurrency }}
 preflight: {{ toJson .Values.preflight }}
+isolation: {{ .Values.egress.isolation }}
 health: {address: "0.0.0.0:8081"}
 metrics:
   address: "0.0.0.0:8443"

@@ -60,6 +60,9 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 env:
   - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
   - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+  # A pod of another namespace and a kubelet, for canaries to try.
+  - {name: POD_IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}
+  - {name: NODE_IPS, valueFrom: {fieldRef: {fieldPath: status.hostIPs}}}
   - {name: POSTERN_DEPLOYMENT, value: postern-operator}
   - {name: POSTERN_LOG, value: {{ .Values.logLevel }}}
 resources: {{ toJson .Values.resources }}

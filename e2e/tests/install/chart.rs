@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use postern::operator::settings::Settings;
+use postern::operator::settings::{Isolation, Settings};
 use serde_json::json;
 
 use super::objects::{chart, kustomize, run, template, text};
@@ -33,6 +33,7 @@ nameServerPods: []
 spreadSeconds: 59
 concurrency: 1
 preflight: {enabled: false, concurrency: 3}
+egress: {isolation: Require}
 metrics:
   tlsSecretName: metrics-tls
   from: [{namespaceSelector: {matchLabels: {team: monitoring}}}, {ipBlock: {cidr: 192.0.2.0/24}}]
@@ -67,6 +68,7 @@ fn a_wrong_value_is_refused_and_named() {
         ("concurrency=0", "at '/concurrency': minimum: got 0, want 1"),
         ("preflight.concurrency=0", "at '/preflight/concurrency': minimum: got 0, want 1"),
         ("preflight.on=true", "at '/preflight': additional properties 'on' not allowed"),
+        ("egress.isolation=Maybe", "at '/egress/isolation': value must be one of 'Warn', 'Require', 'Unchecked'"),
         ("logLevel=loud", "at '/logLevel'"),
         ("metrics.from[0].podSelectors.a=b", "at '/metrics/from/0': additional properties 'podSelectors' not allowed"),
         ("clusterCIDRs={10.0.0.1}", "at '/clusterCIDRs/0'"),
@@ -96,6 +98,7 @@ fn the_operator_can_read_the_configuration_that_it_is_given() {
     assert_eq!(settings.sender.priority_class_name.as_deref(), Some("senders"));
     assert_eq!(settings.name_servers.len(), 2);
     assert_eq!(settings.spread_seconds, 59);
+    assert_eq!(settings.isolation, Isolation::Require);
     assert_eq!((settings.preflight.enabled, settings.preflight.concurrency), (false, 3));
 }
 

@@ -111,6 +111,20 @@ fn in_its_own_namespace_the_operator_has_rights_to_its_own_lease_and_deployment_
 }
 
 #[test]
+fn in_the_default_namespace_the_operator_may_see_where_the_api_server_is_and_nothing_else() {
+    for objects in modes() {
+        let role = rights(&objects["Role default postern-operator-api-server"]);
+        let expected = [
+            "/services list kubernetes",
+            "/services watch kubernetes",
+            "discovery.k8s.io/endpointslices list",
+            "discovery.k8s.io/endpointslices watch",
+        ];
+        assert_eq!(role, expected.map(String::from).into());
+    }
+}
+
+#[test]
 fn users_may_write_schedules_where_they_may_edit_and_their_status_nowhere() {
     for objects in modes() {
         for (name, verbs, roles) in [
