@@ -74,6 +74,7 @@ pub fn usual_settings() -> Value {
         "spreadSeconds": 0,
         // Its own tests switch it on.
         "preflight": {"enabled": false},
+        "isolation": "Unchecked",
         "nameServers": ["10.96.0.10"],
         "nameServerPods": [{
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},

@@ -3,6 +3,7 @@
 mod children;
 mod deliveries;
 mod fields;
+mod isolation;
 mod keys;
 mod never_ran;
 mod overlaps;
