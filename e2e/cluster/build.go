@@ -23,12 +23,13 @@ type module struct {
 	packages []string
 	// names are further names of the first program, which is what it is called by.
 	names []string
+	mends []mend
 }
 
 var modules = []module{
 	{"components", []string{"./kube", "./coredns", "./internet-dns", "./pause", "./toolbox", "tool"},
-		[]string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"}},
-	{"kube-router", []string{"tool"}, nil},
+		[]string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"}, nil},
+	{"kube-router", []string{"tool"}, nil, []mend{ipv6Sets}},
 }
 
 var goFlags = []string{"-trimpath", "-ldflags", "-s -w" +
@@ -57,7 +58,7 @@ func build() error {
 // build builds the module's programs, unless they were built from the very same sources.
 func (m module) build() error {
 	source := filepath.Join(root(), "e2e/cluster", m.dir)
-	want, err := fingerprint(source, strings.Join(goFlags, " "))
+	want, err := fingerprint(source, fmt.Sprint(strings.Join(goFlags, " "), m.mends))
 	if err != nil {
 		return err
 	}
@@ -84,15 +85,23 @@ func (m module) build() error {
 func (m module) compile(source string) error {
 	fmt.Printf("building %s (%s): minutes when cold, a few seconds when Go has it in its cache\n", m.dir, strings.Join(m.packages, ", "))
 	began := time.Now()
+	flags := goFlags
+	for _, mend := range m.mends {
+		flag, err := mend.apply(source)
+		if err != nil {
+			return err
+		}
+		flags = append([]string{flag}, flags...)
+	}
 	list := golang(source, "list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}")
-	list.Args = append(append(list.Args, goFlags...), m.packages...)
+	list.Args = append(append(list.Args, flags...), m.packages...)
 	stale, err := list.Output()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, list.Stderr)
 	}
 	total := bytes.Count(stale, []byte("\n"))
 
-	arguments := append([]string{"build", "-v", "-o", work("bin") + "/"}, goFlags...)
+	arguments := append([]string{"build", "-v", "-o", work("bin") + "/"}, flags...)
 	command := golang(source, append(arguments, m.packages...)...)
 	command.Stderr = nil
 	output, err := command.StderrPipe()

@@ -23,6 +23,11 @@ async fn make_policy(tenant: &Tenant, name: &str, egress: Value) {
     policies(tenant).create(&PostParams::default(), &policy).await.unwrap();
 }
 
+/// An egress rule that opens all there is.
+fn everything() -> Value {
+    json!([{}])
+}
+
 async fn canaries(tenant: &Tenant) -> Vec<Job> {
     tenant.jobs().list(&ListParams::default().labels("postern.dev/canary=true")).await.unwrap().items
 }
@@ -85,11 +90,12 @@ fn a_canary_goes_with_the_last_schedule() {
 fn another_policy_that_opens_the_inside_to_senders_is_named_for_as_long_as_it_is_there() {
     on_cluster(|cluster, namespace| async move {
         let tenant = proving(cluster, namespace, "Warn").await;
-        make_policy(&tenant, "names-alone", json!([{"ports": [{"port": 53, "protocol": "UDP"}]}])).await;
+        let names = json!([{"ports": [{"port": 53, "protocol": "UDP"}]}]);
+        make_policy(&tenant, "names-alone", names).await;
         tenant.make_schedule("report", "{}").await;
         proved(&tenant, "report").await;
 
-        make_policy(&tenant, "all-of-it", json!([{}])).await;
+        make_policy(&tenant, "all-of-it", everything()).await;
         let message = tenant.condition("report", "EgressIsolated", "False", "ForeignPolicy").await;
         assert!(message.starts_with("NetworkPolicy all-of-it lets senders reach"), "{message}");
         let told = eventually("the Event", async || tenant.events("ForeignPolicy").await.pop().ok_or("none")).await;
@@ -105,7 +111,7 @@ fn another_policy_that_opens_the_inside_to_senders_is_named_for_as_long_as_it_is
 fn what_a_policy_really_opens_is_seen_by_a_canary() {
     on_cluster(|cluster, namespace| async move {
         let tenant = proving(cluster, namespace, "Warn").await;
-        make_policy(&tenant, "all-of-it", json!([{}])).await;
+        make_policy(&tenant, "all-of-it", everything()).await;
         tenant.make_schedule("report", "{}").await;
         tenant.condition("report", "EgressIsolated", "False", "ForeignPolicy").await;
         let found = eventually("what the canary found", async || {
@@ -117,8 +123,8 @@ fn what_a_policy_really_opens_is_seen_by_a_canary() {
             message.and_then(Value::as_str).map(str::to_owned).ok_or(status)
         })
         .await;
-        // The API server at its Service and behind it, the kubelet, and the name servers' metrics.
-        for address in ["10.96.0.1:443", "192.168.77.10:6443", "192.168.77.10:10250", "10.96.0.10:9153"] {
+        // The API server at its Service and behind it, and the kubelet, by IPv4 and IPv6.
+        for address in ["10.96.0.1:443", "192.168.77.10:6443", "192.168.77.10:10250", "[fd00:244::1]:10250"] {
             assert!(found.contains(address), "{address}: {found}");
         }
     });
@@ -128,7 +134,7 @@ fn what_a_policy_really_opens_is_seen_by_a_canary() {
 fn where_a_proof_is_required_nothing_is_sent_without_it_and_what_waited_is_sent_then() {
     on_cluster(|cluster, namespace| async move {
         let tenant = proving(cluster, namespace, "Require").await;
-        make_policy(&tenant, "all-of-it", json!([{}])).await;
+        make_policy(&tenant, "all-of-it", everything()).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         tenant.make_schedule("report", "{}").await;
         let message = tenant.condition("report", "Scheduled", "False", "NotIsolated").await;
