@@ -29,7 +29,7 @@ type module struct {
 var modules = []module{
 	{"components", []string{"./kube", "./coredns", "./internet-dns", "./pause", "./toolbox", "tool"},
 		[]string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"}, nil},
-	{"kube-router", []string{"tool"}, nil, []mend{ipv6Sets}},
+	{"kube-router", []string{"tool"}, nil, []mend{twoFamilies}},
 }
 
 var goFlags = []string{"-trimpath", "-ldflags", "-s -w" +
