@@ -40,7 +40,7 @@ fn a_name_that_leads_inward_is_refused_by_the_check_too() {
 }
 
 #[test]
-fn a_name_that_appears_between_two_look_ups_is_allowed_and_one_that_never_does_is_not() {
+fn a_name_is_looked_up_for_a_while_however_few_attempts_the_schedule_has() {
     on_cluster(|cluster, namespace| async move {
         let late = format!("late.{namespace}.example");
         cluster.set_dns(
@@ -51,13 +51,14 @@ fn a_name_that_appears_between_two_look_ups_is_allowed_and_one_that_never_does_i
         let certificates = Certificates::good(&late);
         let to = |name, host: &str| {
             let mut delivery = Delivery::to(name, host, 443, &certificates).checked();
-            delivery.json["retries"]["attempts"] = json!(2);
+            delivery.json["retries"]["attempts"] = json!(1);
             delivery
         };
         let (late, never) =
             tokio::join!(to("late", &late).run(&cluster, &namespace), to("never", &never).run(&cluster, &namespace));
         late.assert(Checked, "Allowed", &[DNS]);
         never.assert(Failed, "NameNotResolved", &[DNS]);
-        assert_eq!(never.attempts(), ["NameNotResolved"; 2]);
+        let look_ups = never.attempts();
+        assert!(look_ups.len() > 1 && look_ups.iter().all(|reason| *reason == "NameNotResolved"), "{look_ups:?}");
     });
 }

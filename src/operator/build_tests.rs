@@ -97,9 +97,13 @@ fn a_check_is_what_the_cron_job_would_run_but_for_the_word_that_nothing_is_sent(
     assert_eq!(job.metadata.labels, cron_job.metadata.labels);
     let made = job.spec.as_mut().unwrap();
     assert_eq!(made.ttl_seconds_after_finished.take(), Some(120));
-    let args = made.template.spec.as_mut().unwrap().containers[0].args.take();
-    assert_eq!(args, Some(vec!["--check".to_owned()]));
-    assert_eq!(*made, cron_job.spec.job_template.spec.unwrap());
+    let pod = made.template.spec.as_mut().unwrap();
+    assert_eq!(pod.containers[0].args.take(), Some(vec!["--check".to_owned()]));
+    let deadline = pod.active_deadline_seconds.take();
+    assert_eq!(deadline, Some(140), "however long its deliveries may take");
+    let mut runs = cron_job.spec.job_template.spec.unwrap();
+    assert!(runs.template.spec.as_mut().unwrap().active_deadline_seconds.take() > deadline);
+    assert_eq!(*made, runs);
 }
 
 /// The blocks that a policy lets through, less those that it takes out again.

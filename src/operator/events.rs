@@ -32,7 +32,11 @@ pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
             events.push(event(EventType::Warning, action, &wrong.reason, wrong.message));
         }
     }
-    if old.checked != new.checked
+    // One that could not be made leaves what the one before it found.
+    let found = |status: &WebhookScheduleStatus| {
+        status.checked.as_ref().map(|checked| (checked.generation, checked.time.clone(), checked.reason.clone()))
+    };
+    if found(&old) != found(new)
         && let Some(CheckStatus { result: CheckResult::Refused, reason, detail, .. }) = &new.checked
     {
         let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
@@ -170,6 +174,9 @@ mod tests {
         let refused = ["Warning X a delivery would not be sent: do this"];
         assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Refused", 0)), refused);
         assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 0)), [""; 0]);
+        let mut not_made = checked("Refused", 0);
+        not_made.checked.as_mut().unwrap().value = Some("again".into());
+        assert_eq!(told_after(checked("Refused", 0), &not_made), [""; 0], "another could not be made");
         assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 1)), refused, "it was asked for");
         assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Allowed", 0)), [""; 0]);
     }

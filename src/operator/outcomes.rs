@@ -45,7 +45,7 @@ const PODS_WITHIN: i64 = 60;
 /// may make Jobs can make one by hand, with any name and annotations, but not with another time of creation.
 pub(super) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
     let made = made_at(job)?;
-    let generation = job.annotations().get(GENERATION_ANNOTATION).and_then(|generation| generation.parse().ok());
+    let generation = generation_of(job);
     let due = if job.annotations().contains_key(TRIGGER_ANNOTATION) {
         let time: Timestamp = job.annotations().get(TRIGGERED_AT_ANNOTATION)?.parse().ok()?;
         let id = DeliveryId::try_from(job.annotations().get(DELIVERY_ID_ANNOTATION)?.clone()).ok()?;
@@ -61,6 +61,11 @@ pub(super) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
         Due { id, time, generation }
     };
     (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
+}
+
+/// The generation of the schedule that a Job was made by.
+pub(super) fn generation_of(job: &Job) -> Option<i64> {
+    job.annotations().get(GENERATION_ANNOTATION)?.parse().ok()
 }
 
 /// When a Job was made, in Unix seconds.
@@ -140,7 +145,7 @@ const IMAGE_NOT_PULLED: Why =
     ("ImagePullBackOff", "the node could not pull the sender's image in time: ask your admin");
 const POD_NOT_STARTED: Why =
     ("PodNotStarted", "its pod did not start in time: see kubectl describe pod, or ask your admin");
-const POD_DEADLINE_EXCEEDED: Why =
+pub(super) const POD_DEADLINE_EXCEEDED: Why =
     ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it");
 const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
 const OUT_OF_MEMORY: Why = ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");

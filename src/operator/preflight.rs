@@ -15,7 +15,9 @@ use kube::ResourceExt;
 use super::dereference::Run;
 use super::digest::number_of;
 use super::names;
-use super::outcomes::{Due, Standing, is_over, is_said, made_at, standing};
+use super::outcomes::{
+    Due, POD_DEADLINE_EXCEEDED, Standing, generation_of, is_over, is_said, made_at, standing, without_outcome,
+};
 use super::trigger::shown;
 use super::validate::Valid;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
@@ -26,6 +28,8 @@ pub(super) use slots::Slots;
 
 /// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
 const BEGINS_WITHIN: i64 = 120;
+/// How long all of it may take, in seconds: one whose node was lost would never end.
+const ENDS_WITHIN: i64 = 180;
 
 /// A check that is asked for and has not come to a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub(super) enum Stage {
     Due(Check),
     /// It is being made.
     UnderWay,
+    /// Its Job could not be made, and it is tried again.
+    NotMade,
 }
 
 /// What is to be done about a schedule's checks, and what they came to.
@@ -54,9 +60,9 @@ pub(super) struct Look {
     pub(super) checked: Option<CheckStatus>,
     /// When to look again, if nothing happens before.
     pub(super) until: Option<i64>,
-    /// The Job of one that could not begin in time.
+    /// The Job of one that did not begin or end in time.
     pub(super) given_up: Option<Arc<Job>>,
-    /// Jobs under way that nobody asks for, or that can't begin and are in the way of one.
+    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one.
     pub(super) obsolete: Vec<Arc<Job>>,
 }
 
@@ -65,8 +71,7 @@ impl Check {
     /// for a new value of the annotation.
     fn of(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<Self> {
         let generation = schedule.metadata.generation;
-        let value = schedule.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
-        let value = value.filter(|value| !value.is_empty());
+        let value = value_of(schedule);
         let last = schedule.status.as_ref().and_then(|status| status.checked.as_ref());
         let is_asked = value.is_some() && last.and_then(|last| last.value.as_ref()) != value.as_ref();
         let is_new = last.map(|last| last.generation) != generation && judged(recent, generation).is_none();
@@ -118,45 +123,74 @@ pub(super) fn look(
         obsolete: Vec::new(),
     };
     let asked = valid.filter(|valid| valid.checked_first).and_then(|_| Check::of(schedule, recent));
-    let (own, others): (Vec<_>, Vec<_>) =
-        runs.iter().partition(|run| asked.as_ref().is_some_and(|check| run.job.name_any() == check.job));
-    let mut earlier = others.into_iter().filter(|run| !is_over(&run.job));
+    // One that is being deleted has no more say, and who holds it back shall hold back no other.
+    let goes_on = |run: &&Run| !is_over(&run.job) && run.job.metadata.deletion_timestamp.is_none();
     let Some(asked) = asked else {
-        look.obsolete.extend(earlier.map(|run| run.job.clone()));
+        look.obsolete.extend(runs.iter().filter(goes_on).map(|run| run.job.clone()));
         return look;
     };
-    // However often somebody asks, one of a schedule is made after the other.
-    let Some(run) = own.first().copied().or_else(|| earlier.next()) else {
-        look.stage = Stage::Due(asked);
-        return look;
-    };
+    // Of a spec that nothing is known of, any check tells, whatever it was asked by.
+    let generation = schedule.metadata.generation;
+    let is_first = look.checked.as_ref().map(|last| last.generation) != generation;
+    let is_own = |run: &&Run| run.job.name_any() == asked.job || (is_first && generation_of(&run.job) == generation);
     let seconds = now.as_second();
-    let time = made_at(&run.job).unwrap_or(seconds);
-    // What a check is said to come to is told like a delivery; of its id nothing is kept.
-    let due = Due { id: DeliveryId::of_schedule("", 0), time, generation: schedule.metadata.generation };
-    look.stage = Stage::UnderWay;
-    match standing(run, &due, BEGINS_WITHIN, seconds) {
-        Standing::Underway(until) => look.until = until,
-        // Only when it is over is it the next one's turn.
-        Standing::Ended(_) if !is_over(&run.job) => {}
-        Standing::GivenUp(_) if own.is_empty() => look.obsolete.push(run.job.clone()),
-        Standing::Ended(told) => {
-            look.checked = Some(result(schedule, asked, told, look.checked, now));
-            look.stage = Stage::Nothing;
-        }
-        Standing::GivenUp(told) => {
-            look.checked = Some(result(schedule, asked, told, look.checked, now));
-            look.stage = Stage::Nothing;
-            look.given_up = Some(run.job.clone());
+    if let Some(run) = runs.iter().find(is_own) {
+        let told = match check_standing(run, seconds) {
+            Standing::Underway(until) => {
+                look.stage = Stage::UnderWay;
+                look.until = until;
+                return look;
+            }
+            Standing::Ended(told) => told,
+            Standing::GivenUp(told) => {
+                look.given_up = Some(run.job.clone());
+                told
+            }
+        };
+        look.checked = Some(result(schedule, value_of(&*run.job), told, look.checked, now));
+        return look;
+    }
+    look.stage = Stage::Due(asked);
+    // However often somebody asks, one of a schedule is made after the other.
+    for run in runs.iter().filter(goes_on) {
+        if let Standing::Underway(until) = check_standing(run, seconds) {
+            look.stage = Stage::UnderWay;
+            look.until = until;
+        } else {
+            look.obsolete.push(run.job.clone());
         }
     }
     look
 }
 
+/// How the run of a check stands. None goes on for ever.
+fn check_standing(run: &Run, now: i64) -> Standing {
+    let made = made_at(&run.job).unwrap_or(now);
+    let ends = made + ENDS_WITHIN;
+    // What a check is said to come to is told like a delivery; of its id nothing is kept.
+    let due = Due { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
+    match standing(run, &due, BEGINS_WITHIN, now) {
+        Standing::Underway(until) if now <= ends => Standing::Underway(Some(until.unwrap_or(ends).min(ends))),
+        Standing::Underway(_) => {
+            Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
+        }
+        // Only when it is over is it the next one's turn.
+        Standing::Ended(_) if !is_over(&run.job) && now <= ends => Standing::Underway(Some(ends)),
+        Standing::Ended(told) if !is_over(&run.job) => Standing::GivenUp(told),
+        known => known,
+    }
+}
+
+/// What the annotation asks for, of a schedule or a check's Job.
+fn value_of(object: &impl ResourceExt) -> Option<String> {
+    let value = object.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
+    value.filter(|value| !value.is_empty())
+}
+
 /// What a check came to, after `last`.
 fn result(
     schedule: &WebhookSchedule,
-    asked: Check,
+    value: Option<String>,
     told: DeliveryStatus,
     last: Option<CheckStatus>,
     now: Timestamp,
@@ -169,9 +203,16 @@ fn result(
         }
         _ => CheckResult::Unknown,
     };
+    let generation = schedule.metadata.generation.unwrap_or_default();
+    let value = value.or_else(|| last.as_ref()?.value.clone());
+    let known = last.filter(|last| last.generation == generation && last.result != CheckResult::Unknown);
+    if let Some(known) = known.filter(|_| result == CheckResult::Unknown) {
+        // One that could not be made takes nothing from what is known.
+        return CheckStatus { value, ..known };
+    }
     CheckStatus {
-        generation: schedule.metadata.generation.unwrap_or_default(),
-        value: asked.value.or_else(|| last.and_then(|last| last.value)),
+        generation,
+        value,
         time: told.started_at.unwrap_or(Time(now)),
         result,
         reason: told.reason,

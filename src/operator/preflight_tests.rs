@@ -43,17 +43,19 @@ impl Life {
 
     /// What it comes to when its sender says this.
     fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
-        let job = self.due().job;
-        let look = self.look(&[named(&job, over(), vec![said(class, reason)])]);
+        let check = self.due();
+        let look = self.look(&[made(&check, over(), vec![said(class, reason)])]);
         assert_eq!(look.stage, Stage::Nothing);
         look.checked.unwrap()
     }
 }
 
 /// A check's run, begun at the first minute.
-fn named(name: &str, job: Value, pods: Vec<Value>) -> Run {
+fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
     let mut run = run(0, job, pods);
-    Arc::make_mut(&mut run.job).metadata.name = Some(name.into());
+    let job = Arc::make_mut(&mut run.job);
+    job.metadata.name = Some(check.job.clone());
+    job.annotations_mut().insert(CHECK_ANNOTATION.into(), check.value.clone().unwrap_or_default());
     run
 }
 
@@ -145,31 +147,31 @@ fn says_what_a_check_came_to() {
         assert_eq!(checked.detail.as_deref(), Some("what to do"));
     }
     let mut life = Life::new();
-    let job = life.due().job;
+    let check = life.due();
     let silent = terminated(json!({"exitCode": 2, "reason": "Error"}));
-    let checked = life.look(&[named(&job, over(), vec![silent])]).checked.unwrap();
+    let checked = life.look(&[made(&check, over(), vec![silent])]).checked.unwrap();
     assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "SenderEndedSilently"));
 }
 
 #[test]
 fn what_its_sender_says_counts_once_its_job_is_over() {
     let mut life = Life::new();
-    let job = life.due().job;
-    let look = life.look(&[named(&job, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    let check = life.due();
+    let look = life.look(&[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
     assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
-    life.look(&[named(&job, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
+    life.look(&[made(&check, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
 }
 
 #[test]
 fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
     let mut life = Life::new();
-    let job = life.due().job;
-    let runs = [named(&job, json!({}), Vec::new())];
+    let check = life.due();
+    let runs = [made(&check, json!({}), Vec::new())];
     let waits = life.look_at(2, &runs);
     assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(2).as_second() + 10)));
     assert!(waits.checked.is_none() && waits.given_up.is_none());
     let over = life.look_at(3, &runs);
-    assert_eq!(over.given_up.unwrap().name_any(), job);
+    assert_eq!(over.given_up.unwrap().name_any(), check.job);
     let checked = over.checked.unwrap();
     assert_eq!(
         (checked.result, &*checked.reason, checked.time),
@@ -179,27 +181,87 @@ fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
 }
 
 #[test]
-fn however_often_somebody_asks_one_is_made_after_the_other() {
+fn one_that_does_not_end_is_given_up_whatever_becomes_of_its_job() {
     let mut life = Life::new();
-    let first = life.due().job;
+    let check = life.due();
+    // Its node is lost, say.
+    let mut runs = [made(&check, json!({"active": 1, "ready": 1}), Vec::new())];
+    let waits = life.look_at(3, &runs);
+    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(3).as_second())));
+    let over = life.look_at(4, &runs);
+    assert_eq!((over.stage, over.given_up.map(|job| job.name_any())), (Stage::Nothing, Some(check.job)));
+    let checked = over.checked.unwrap();
+    assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "PodDeadlineExceeded"));
+    assert_eq!(life.look_at(4, &runs).obsolete.len(), 1, "it is still there");
+
     life.annotate("again");
-    let look = life.look(&[named(&first, json!({}), Vec::new())]);
+    let another = life.look_at(4, &runs);
+    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert_eq!(another.obsolete.len(), 1);
+    Arc::make_mut(&mut runs[0].job).metadata.deletion_timestamp = Some(Time(minute(4)));
+    let another = life.look_at(4, &runs);
+    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert!(another.obsolete.is_empty(), "it is deleted once");
+}
+
+#[test]
+fn what_its_sender_says_counts_in_the_end_though_its_job_is_never_over() {
+    let mut life = Life::new();
+    let check = life.due();
+    let late = life.look_at(4, &[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    assert_eq!((late.checked.unwrap().result, late.given_up.is_some()), (CheckResult::Allowed, true));
+}
+
+#[test]
+fn one_that_could_not_be_made_leaves_what_is_known_of_the_spec() {
+    let mut life = Life::new();
+    let known = life.checked(Refused, Reason::AddressInternal);
+    life.annotate("again");
+    let again = life.checked(Interrupted, Reason::Interrupted);
+    assert_eq!(again, CheckStatus { value: Some("again".into()), ..known });
+    assert_eq!(life.look(&[]).stage, Stage::Nothing, "it was answered");
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.checked(Interrupted, Reason::Interrupted).result, CheckResult::Unknown);
+    life.annotate("and again");
+    assert_eq!(life.checked(Checked, Reason::Allowed).result, CheckResult::Allowed);
+}
+
+#[test]
+fn however_often_the_spec_changes_one_is_made_after_the_other() {
+    let mut life = Life::new();
+    let first = life.due();
+    life.schedule.metadata.generation = Some(2);
+    let look = life.look(&[made(&first, json!({}), Vec::new())]);
     assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
     assert!(look.obsolete.is_empty() && look.until.is_some());
-    let stuck = life.look_at(3, &[named(&first, json!({}), Vec::new())]);
-    assert_eq!((stuck.stage, stuck.obsolete.len()), (Stage::UnderWay, 1), "it is in the way");
+    let stuck = life.look_at(3, &[made(&first, json!({}), Vec::new())]);
+    assert!(matches!(stuck.stage, Stage::Due(_)), "{:?}", stuck.stage);
+    assert_eq!(stuck.obsolete.len(), 1, "it is in the way");
     // What it came to was not asked.
-    let over = life.look(&[named(&first, over(), vec![said(Checked, Reason::Allowed)])]);
-    assert!(matches!(over.stage, Stage::Due(check) if check.job != first));
+    let over = life.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
+    assert!(matches!(over.stage, Stage::Due(check) if check.job != first.job));
     assert_eq!(over.checked, None);
+}
+
+#[test]
+fn what_is_asked_meanwhile_takes_no_result_from_a_new_spec() {
+    let mut life = Life::new();
+    let first = life.due();
+    life.annotate("again");
+    assert_eq!(life.look(&[made(&first, json!({}), Vec::new())]).stage, Stage::UnderWay);
+    let over = [made(&first, over(), vec![said(Checked, Reason::Allowed)])];
+    let checked = life.look(&over).checked.unwrap();
+    assert_eq!((checked.result, checked.value), (CheckResult::Allowed, None));
+    let next = life.look(&over).stage;
+    assert!(matches!(&next, Stage::Due(check) if check.value.as_deref() == Some("again")), "{next:?}");
 }
 
 #[test]
 fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
     let mut life = Life::new();
-    let job = life.due().job;
+    let check = life.due();
     for (status, ended) in [(json!({}), 1), (over(), 0)] {
-        let run = named(&job, status, Vec::new());
+        let run = made(&check, status, Vec::new());
         let refused = super::look(&life.schedule, &[run], &[], None, minute(0));
         assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
     }
@@ -210,5 +272,8 @@ fn nothing_is_checked_where_checks_are_switched_off() {
     let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     life.annotate("now");
-    assert_eq!(super::look(&life.schedule, &[], &[], Some(&valid), minute(0)).stage, Stage::Nothing);
+    let look = |runs: &[Run]| super::look(&life.schedule, runs, &[], Some(&valid), minute(0));
+    assert_eq!(look(&[]).stage, Stage::Nothing);
+    let under_way = look(&[made(&Check { job: "x".into(), value: None }, json!({"active": 1}), Vec::new())]);
+    assert_eq!((under_way.stage, under_way.obsolete.len()), (Stage::Nothing, 1), "what was begun before is ended");
 }

@@ -112,6 +112,7 @@ pub(super) async fn reconcile_at(
         return Ok(Action::await_change());
     }
     if stores.unlisted.has(&namespace) {
+        context.needs_no_check(&ObjectRef::from_obj(schedule));
         return Ok(Action::requeue(UNLISTED));
     }
     let to = Applier { client: client.clone() };
@@ -145,7 +146,7 @@ pub(super) async fn reconcile_at(
     };
     let schedule = &*keyed;
     let valid = if matches!(keyed, Cow::Owned(_)) { judge(&keys::hoped(schedule, now)) } else { valid };
-    let record = record(schedule, &found, valid.as_ref().ok(), now);
+    let mut record = record(schedule, &found, valid.as_ref().ok(), now);
     confirm(schedule, &record, &found, &to).await?;
     stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
     // build (pure) and apply: writes what differs
@@ -163,7 +164,7 @@ pub(super) async fn reconcile_at(
     }
     // check: one Job, when it is its turn
     let to_check = valid.as_ref().ok().filter(|_| applied.is_ok());
-    let checking = Box::pin(check(schedule, to_check, &record, &to, context)).await;
+    let checking = Box::pin(check(schedule, to_check, &mut record.check, &to, context, now)).await;
     // status: one write, if it changed
     let progress = match (&valid, &applied) {
         (Ok(valid), Ok(())) => Progress::Applied(valid),
@@ -227,10 +228,11 @@ async fn confirm(
 }
 
 /// The next look, when nothing happens before: once the delivery that the status announces is due, one that is due now is
-/// missed, or there is something to do about the keys.
+/// missed, or there is something to do about a check or the keys.
 fn wake(status: &WebhookScheduleStatus, record: &Record, keys: Option<i64>, now: Timestamp) -> Action {
     let due = status.next_delivery_time.as_ref().map(|next| next.0);
-    let times = due.into_iter().map(Timestamp::as_second).chain(record.open_until).chain(keys);
+    let times =
+        due.into_iter().map(Timestamp::as_second).chain(record.open_until).chain(record.check.until).chain(keys);
     let Some(first) = times.min() else { return Action::await_change() };
     let wait = u64::try_from(first.saturating_mul(1_000).saturating_sub(now.as_millisecond())).unwrap_or_default();
     Action::requeue(if wait == 0 { SOON } else { Duration::from_millis(wait) })

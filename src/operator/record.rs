@@ -133,12 +133,7 @@ pub(super) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
     let asked_to_stop = recent.first().is_some_and(asks_to_stop);
     Record {
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
-        open_until: looks
-            .into_iter()
-            .chain(open_until)
-            .chain(check.until)
-            .chain(trigger_waits.and_then(Made::look))
-            .min(),
+        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
         held_until,
         last,
         paused_generation: if asked_to_stop { generation } else { was_paused },

@@ -8,6 +8,7 @@ use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refuse
 use crate::delivery::Reason;
 use crate::operator::dereference::Run;
 use crate::operator::isolation::Verdict;
+use crate::operator::preflight::Stage;
 use crate::operator::record::record;
 use crate::operator::testdata::{ended, found, minute, schedule, valid_with};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -98,6 +99,18 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
         assert_eq!(condition.message, "what to do");
     }
+}
+
+#[test]
+fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_in_the_docs() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut record = record(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
+    record.check.stage = Stage::NotMade;
+    let status = status(&schedule(), &Progress::Applied(&valid), &record, minute(0));
+    let allowed = condition(&status, "TargetAllowed");
+    assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
+    assert_eq!(condition(&status, "Ready").status, "True");
+    assert!(include_str!("../../docs/reasons.md").contains("| `JobNotCreated` |"));
 }
 
 /// What a check of this generation came to, which began at this minute.

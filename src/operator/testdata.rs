@@ -5,18 +5,29 @@ use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
-use kube::Resource;
+use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
+use kube::{Client, Resource};
 use serde_json::{Value, json};
 
 use super::api_server::{ApiServer, ApiServerStores};
-use super::dereference::{Found, Run};
+use super::caches::Queues;
+use super::dereference::{Found, Run, Stores};
 use super::isolation::Verdict;
+use super::keys::Unmade;
+use super::membership::Membership;
+use super::metrics::Metrics;
+use super::preflight::Slots;
 use super::quotas::{Quotas, Share};
+use super::reconcile::Context;
+use super::retry::Failures;
+use super::running::Running;
 use super::settings::{Isolation, Settings};
+use super::unlisted::Unlisted;
 use super::validate::{Refusal, Valid, validate};
+use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::delivery::{self, Outcome, OutcomeClass, Reason};
 
@@ -46,6 +57,43 @@ where
         writer.apply_watcher_event(&Event::Apply(object));
     }
     writer.as_reader()
+}
+
+/// An operator that has just started, whose watches show this, with one check at a time.
+pub(super) fn context(client: Client, stores: Stores) -> Context {
+    Context {
+        settings: settings(),
+        stores: Arc::new(stores),
+        recorder: Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None }),
+        client,
+        metrics: Metrics::new(),
+        failures: Failures::default(),
+        written: Written::default(),
+        slots: Slots::new(1),
+        queues: Queues::new(Metrics::new()).0,
+        unmade: Unmade::default(),
+    }
+}
+
+/// What watches show of a schedule that is new: it and its tier.
+pub(super) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
+    let mut tier = tier();
+    tier.spec.default = true;
+    let quotas = Quotas::default();
+    quotas.note(schedule, now.as_second());
+    Stores {
+        membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
+        cron_jobs: store(Vec::new()),
+        service_accounts: store(Vec::new()),
+        network_policies: store(Vec::new()),
+        api_server: no_api_server(),
+        isolation: Arc::default(),
+        jobs: store(Vec::new()),
+        pods: store(Vec::new()),
+        running: Running::default(),
+        quotas: Arc::new(quotas),
+        unlisted: Unlisted::default(),
+    }
 }
 
 /// An API server of which nothing is known.

@@ -33,7 +33,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::field::display;
 
-use crate::delivery::{Delivery, Findings, Outcome, OutcomeClass, Timestamp};
+use crate::delivery::{ATTEMPTS, Backoff, Delivery, Findings, Outcome, OutcomeClass, Retries, Timestamp};
 use files::Root;
 use isolation::ENFORCED_WITHIN;
 use occasion::Occasion;
@@ -46,6 +46,8 @@ pub use report::report;
 
 /// However long a name isn't resolved, a check has ended by then: somebody waits for it.
 const CHECKED_WITHIN: Duration = Duration::from_secs(20);
+/// The waits between a check's look-ups.
+const LOOKED_UP_AGAIN: Backoff = Backoff { min_seconds: 1, max_seconds: 5 };
 
 /// Makes one delivery of the folder `root`, or judges it, and says what happened. SIGTERM and SIGINT end it at once.
 ///
@@ -118,7 +120,9 @@ async fn check(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
     let deadline = Instant::now() + CHECKED_WITHIN;
     let delivery = root.delivery()?;
     let occasion = Occasion::of_check(&delivery, outcome.started_at);
-    let prepared = prepare(delivery, occasion, root, outcome)?;
+    let mut prepared = prepare(delivery, occasion, root, outcome)?;
+    // The schedule's own attempts are for its receiver. One that has a single one would be refused for one lost answer.
+    prepared.retries = Retries { attempts: *ATTEMPTS.end(), backoff: LOOKED_UP_AGAIN, ..prepared.retries };
     attempts::run(&prepared, Purpose::Check, deadline, outcome).await;
     Ok(())
 }

@@ -38,15 +38,40 @@ fn what_would_be_sent_is_allowed_and_opens_no_connection() {
 #[test]
 fn whatever_would_refuse_a_delivery_refuses_its_check() {
     type Change = fn(&mut Folder);
-    let wrongs: [(&str, Change); 9] = [
+    let wrongs: [(&str, Change); 16] = [
         ("DeliveryInvalid", |folder| folder.delivery["version"] = json!(99)),
         ("SchemeNotHttps", |folder| folder.write("url", "http://127.0.0.1/")),
         ("PortNotAllowed", |folder| folder.delivery["egress"]["allowedPorts"] = json!([])),
+        ("UrlMalformed", |folder| folder.write("url", "not a URL")),
+        ("HostNotAllowed", |folder| folder.delivery["egress"]["allowedHosts"] = json!(["*.example.com"])),
         ("AddressInternal", |folder| folder.delivery["egress"]["allowedCIDRs"] = json!([])),
         ("ReferenceMissing", |folder| folder.remove("url")),
         ("CaBundleInvalid", |folder| folder.write("tls/ca.crt", "none")),
+        ("ClientCertificateInvalid", |folder| {
+            folder.delivery["tls"]["clientCertificate"] =
+                json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
+            folder.write("tls/tls.crt", "none");
+            folder.write("tls/tls.key", "none");
+        }),
+        ("HeaderNotAllowed", |folder| {
+            folder.delivery["headers"] = json!([{"name": "Host", "value": {"inline": "internal"}}]);
+        }),
+        ("HeaderValueInvalid", |folder| {
+            folder.delivery["headers"] = json!([{"name": "X-Team", "value": {"file": secret("headers/0", "team")}}]);
+            folder.write("headers/0", "a\nHost: internal");
+        }),
         ("PlaceholderUnknown", |folder| folder.set_inline_body("text/plain", "{{nothing}}")),
         ("BodyTooLarge", |folder| folder.set_inline_body("text/plain", &"x".repeat(1_025))),
+        ("BodyTooLarge", |folder| {
+            folder.delivery["body"] =
+                json!({"contentType": "text/plain", "source": {"file": secret("body", "payload")}});
+            folder.write("body", "x".repeat(1_025));
+        }),
+        ("ReferenceEmpty", |folder| {
+            folder.delivery["body"] =
+                json!({"contentType": "text/plain", "source": {"file": secret("body", "payload")}});
+            folder.write("body", "");
+        }),
         ("SigningKeyInvalid", |folder| {
             folder.delivery["signing"] = json!({"scheme": "StandardWebhooks", "keys": [secret("keys/0", "key")]});
             folder.write("keys/0", "whsec_c2hvcnQ=");

@@ -12,6 +12,8 @@ use crate::operator::validate::Valid;
 
 /// Seconds for which a check that has ended is kept: time for the operator to read what it came to, and for people to see.
 const KEPT_SECONDS: i32 = 120;
+/// Seconds for the image, the mounts and the check: a delivery's own time is for its attempts, of which this makes none.
+const POD_SECONDS: i64 = 140;
 
 /// The Job of a check. It belongs to the schedule: the CronJob controller, which counts the Jobs of its CronJob, doesn't see it.
 ///
@@ -22,8 +24,11 @@ pub fn check_job(valid: &Valid, check: &Check, settings: &Settings) -> serde_jso
     annotations.insert(CHECK_ANNOTATION.into(), check.value.clone().unwrap_or_default());
     let mut spec =
         JobSpec { ttl_seconds_after_finished: Some(KEPT_SECONDS), ..job_spec(valid, &valid.delivery, settings)? };
-    for container in spec.template.spec.iter_mut().flat_map(|pod| &mut pod.containers) {
-        container.args = Some(vec!["--check".into()]);
+    if let Some(pod) = &mut spec.template.spec {
+        pod.active_deadline_seconds = Some(POD_SECONDS);
+        for container in &mut pod.containers {
+            container.args = Some(vec!["--check".into()]);
+        }
     }
     Ok(Job {
         metadata: ObjectMeta {

@@ -5,24 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::runtime::events::{Recorder, Reporter};
 use serde_json::{Value, json};
 
 use crate::api::{KeyState, ROTATE_ANNOTATION, WebhookSchedule};
-use crate::operator::caches::Queues;
 use crate::operator::dereference::Stores;
 use crate::operator::fake_api::{self, Asked};
 use crate::operator::keys::{SETTLED, Unmade};
-use crate::operator::membership::Membership;
-use crate::operator::metrics::Metrics;
-use crate::operator::preflight::Slots;
-use crate::operator::quotas::Quotas;
 use crate::operator::reconcile::{Context, reconcile_at};
-use crate::operator::retry::Failures;
-use crate::operator::running::Running;
 use crate::operator::settings::Settings;
-use crate::operator::testdata::{self, minute, no_api_server, settings, store, tier};
-use crate::operator::unlisted::Unlisted;
+use crate::operator::testdata::{self, minute, settings, store};
 use crate::operator::written::Written;
 
 /// A cluster, as far as one schedule with managed keys goes.
@@ -187,18 +178,8 @@ impl Life {
             let (before, schedule) = self.world(|world| (world.writes, world.schedule()));
             let world = Arc::clone(&self.world);
             let client = fake_api::client(move |asked| world.lock().unwrap().answer(&asked));
-            let context = Context {
-                settings: unchecked(),
-                stores: Arc::new(self.stores()),
-                recorder: Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None }),
-                client,
-                metrics: Metrics::new(),
-                failures: Failures::default(),
-                written,
-                slots: Slots::new(1),
-                queues: Queues::new(Metrics::new()).0,
-                unmade,
-            };
+            let whole = testdata::context(client, self.stores());
+            let context = Context { settings: unchecked(), written, unmade, ..whole };
             let _ = Box::pin(reconcile_at(&schedule, &context, self.now)).await;
             (written, unmade) = (context.written, context.unmade);
             let (writes, is_dead) = self.world(|world| (world.writes, world.is_dead));
@@ -213,23 +194,8 @@ impl Life {
     fn stores(&self) -> Stores {
         let read = |object: Value| serde_json::from_value(object).unwrap();
         let cron_jobs = self.world(|world| world.cron_job.clone().into_iter().map(read).collect());
-        let mut tier = tier();
-        tier.spec.default = true;
-        let quotas = Quotas::default();
-        quotas.note(&self.world(|world| world.schedule()), self.now.as_second());
-        Stores {
-            membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
-            cron_jobs: store(cron_jobs),
-            service_accounts: store(Vec::new()),
-            network_policies: store(Vec::new()),
-            api_server: no_api_server(),
-            isolation: Arc::default(),
-            jobs: store(Vec::new()),
-            pods: store(Vec::new()),
-            running: Running::default(),
-            quotas: Arc::new(quotas),
-            unlisted: Unlisted::default(),
-        }
+        let schedule = self.world(|world| world.schedule());
+        Stores { cron_jobs: store(cron_jobs), ..testdata::stores(&schedule, self.now) }
     }
 
     fn wait(&mut self, seconds: i64) {

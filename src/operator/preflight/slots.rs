@@ -1,7 +1,8 @@
 //! Whose turn it is to be checked: of a thousand schedules that come at once, a few at a time.
 //!
 //! Nothing polls: whoever is done with a check names the next one. Namespaces take turns, so that a tenant with many schedules
-//! keeps no other one waiting. All of it can be forgotten: an operator that begins finds the checks that are under way by
+//! keeps no other one waiting; nor does one whose checks all hang, for want of quota, since a namespace has no more at a time
+//! than it leaves to others. All of it can be forgotten: an operator that begins finds the checks that are under way by
 //! their Jobs, and each schedule asks for its turn again.
 
 use std::collections::{HashMap, VecDeque};
@@ -14,11 +15,11 @@ use crate::operator::lock::lock;
 
 /// The checks that are under way, and the schedules that wait for theirs.
 pub(in crate::operator) struct Slots<K: Resource<DynamicType = ()>> {
-    most: usize,
     state: Mutex<State<K>>,
 }
 
 struct State<K: Resource<DynamicType = ()>> {
+    most: usize,
     /// The schedules whose turn it is, and whether a Job was made that no cache has shown yet.
     taken: HashMap<ObjectRef<K>, bool>,
     /// Those that wait, by namespace; the one whose turn is next comes first.
@@ -28,7 +29,7 @@ struct State<K: Resource<DynamicType = ()>> {
 impl<K: Resource<DynamicType = ()>> Slots<K> {
     /// For so many checks at a time.
     pub(in crate::operator) fn new(most: u16) -> Self {
-        Self { most: most.into(), state: Mutex::new(State { taken: HashMap::new(), waiting: VecDeque::new() }) }
+        Self { state: Mutex::new(State { most: most.into(), taken: HashMap::new(), waiting: VecDeque::new() }) }
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
@@ -37,7 +38,7 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
         if state.taken.contains_key(schedule) {
             return true;
         }
-        if state.taken.len() < self.most {
+        if state.has_room(namespace_of(schedule)) {
             state.stop_waiting(schedule);
             state.taken.insert(schedule.clone(), false);
             return true;
@@ -69,9 +70,6 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
         let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.remove(schedule)?;
-        if state.taken.len() >= self.most {
-            return None;
-        }
         let next = state.next()?;
         state.taken.insert(next.clone(), false);
         Some(next)
@@ -79,8 +77,15 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
 }
 
 impl<K: Resource<DynamicType = ()>> State<K> {
+    /// Whether one more of a namespace may begin: it has fewer than are free. So the first that hang get half of all, the next
+    /// half of what is left, and there is always room for the first of another.
+    fn has_room(&self, namespace: &str) -> bool {
+        let own = self.taken.keys().filter(|taken| namespace_of(taken) == namespace).count();
+        own < self.most.saturating_sub(self.taken.len())
+    }
+
     fn wait(&mut self, schedule: &ObjectRef<K>) {
-        let namespace = schedule.namespace.as_deref().unwrap_or_default();
+        let namespace = namespace_of(schedule);
         match self.waiting.iter_mut().find(|(other, _)| other == namespace) {
             Some((_, schedules)) if schedules.contains(schedule) => {}
             Some((_, schedules)) => schedules.push_back(schedule.clone()),
@@ -89,7 +94,7 @@ impl<K: Resource<DynamicType = ()>> State<K> {
     }
 
     fn stop_waiting(&mut self, schedule: &ObjectRef<K>) {
-        let namespace = schedule.namespace.as_deref().unwrap_or_default();
+        let namespace = namespace_of(schedule);
         if let Some(at) = self.waiting.iter().position(|(other, _)| other == namespace) {
             self.waiting[at].1.retain(|other| other != schedule);
             if self.waiting[at].1.is_empty() {
@@ -98,15 +103,20 @@ impl<K: Resource<DynamicType = ()>> State<K> {
         }
     }
 
-    /// The one that has waited longest in the namespace that has.
+    /// The one that has waited longest in the namespace that has, of those with room.
     fn next(&mut self) -> Option<ObjectRef<K>> {
-        let (namespace, mut schedules) = self.waiting.pop_front()?;
+        let at = self.waiting.iter().position(|(namespace, _)| self.has_room(namespace))?;
+        let (namespace, mut schedules) = self.waiting.remove(at)?;
         let next = schedules.pop_front();
         if !schedules.is_empty() {
             self.waiting.push_back((namespace, schedules));
         }
         next
     }
+}
+
+fn namespace_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> &str {
+    object.namespace.as_deref().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -122,7 +132,7 @@ mod tests {
 
     #[test]
     fn so_many_at_a_time_have_their_turn_and_the_others_when_one_is_done() {
-        let slots = Slots::new(2);
+        let slots = Slots::new(3);
         let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| schedule("team", name));
         assert!(slots.take(&a) && slots.take(&b) && slots.take(&a), "however often it asks");
         assert!(!slots.take(&c) && !slots.take(&d) && !slots.take(&c));
@@ -148,6 +158,18 @@ mod tests {
             done = next;
         }
         assert_eq!(order, ["1", "a", "2", "3"]);
+    }
+
+    #[test]
+    fn however_many_namespaces_hang_another_one_has_its_turn() {
+        let slots = Slots::new(10);
+        let taken = |namespace| (0..10).filter(|number| slots.take(&schedule(namespace, &number.to_string()))).count();
+        assert_eq!(["a", "b", "c", "d"].map(taken), [5, 3, 1, 1]);
+        // All are taken: what becomes free is another's.
+        let other = schedule("e", "0");
+        assert!(!slots.take(&other));
+        assert_eq!(slots.free(&schedule("a", "0")), Some(other));
+        assert_eq!(slots.free(&schedule("a", "1")), None, "each has as many as are free");
     }
 
     #[test]

@@ -110,6 +110,9 @@ const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from 
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
+const JOB_NOT_CREATED: &str = "the check could not be made, since its Job could not; it is tried again: see the namespace's \
+    ResourceQuotas, and the admission webhooks that judge Jobs";
+
 /// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
 fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
     let fact = |status, reason: &str, message: &str| Fact::new(TARGET_ALLOWED, status, reason, message);
@@ -137,6 +140,7 @@ fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i6
             fact("False", &last.reason, last.detail.as_deref().unwrap_or_default())
         }
         Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
+        None if check.stage == Stage::NotMade => fact("Unknown", "JobNotCreated", JOB_NOT_CREATED),
         None if check.stage != Stage::Nothing => {
             fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
         }

@@ -1,0 +1,102 @@
+//! What a check that can't be made, or isn't wanted any more, does to the rest of a reconcile.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use kube::runtime::controller::Action;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::CHECK_ANNOTATION;
+use crate::operator::dereference::Stores;
+use crate::operator::fake_api;
+use crate::operator::reconcile::reconcile_at;
+use crate::operator::testdata::{context, minute, schedule, settings, store, stores};
+
+/// Requests, with their bodies.
+type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// An operator whose API server answers a POST of a Job with this code; and the requests that it gets.
+fn operator(jobs: u16, stores: Stores) -> (Context, Asked) {
+    let asked = Asked::default();
+    let seen = Arc::clone(&asked);
+    let client = fake_api::client(move |request| {
+        let mut parts: Vec<&str> = request.path.rsplit('/').take(2).collect();
+        parts.reverse();
+        let what = format!("{} {}", request.method, parts.join("/"));
+        let code = if what == "POST team-a/jobs" { jobs } else { 200 };
+        seen.lock().unwrap().push((what, request.body.clone()));
+        (code, request.body)
+    });
+    (context(client, stores), asked)
+}
+
+fn another() -> ObjectRef<WebhookSchedule> {
+    ObjectRef::new("another").within("team-b")
+}
+
+/// A check of the schedule that is under way.
+fn under_way() -> Job {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "postern-nightly-report-c1", "namespace": "team-a", "creationTimestamp": minute(0),
+            "labels": {"postern.dev/schedule": "nightly-report"},
+            "annotations": {CHECK_ANNOTATION: ""},
+            "ownerReferences": [{
+                "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "name": "nightly-report",
+                "uid": schedule().metadata.uid, "controller": true,
+            }],
+        },
+        "status": {"active": 1, "ready": 1},
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_made_is_told_and_tried_again_and_keeps_no_delivery_and_no_other_check_waiting() {
+    for code in [403, 422, 500] {
+        let (context, asked) = operator(code, stores(&schedule(), minute(0)));
+        let action = Box::pin(reconcile_at(&schedule(), &context, minute(0))).await.unwrap();
+        assert_eq!(action, Action::requeue(Duration::from_mins(1)), "{code}");
+        let asked = asked.lock().unwrap();
+        let status = asked.iter().find(|(what, _)| what == "PUT nightly-report/status").unwrap();
+        let conditions = status.1["status"]["conditions"].as_array().unwrap();
+        let allowed = conditions.iter().find(|condition| condition["type"] == "TargetAllowed").unwrap();
+        assert_eq!((&allowed["status"], &allowed["reason"]), (&json!("Unknown"), &json!("JobNotCreated")));
+        assert!(context.slots.take(&another()));
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_made_has_its_turn_until_it_is_over() {
+    let (context, asked) = operator(201, stores(&schedule(), minute(0)));
+    Box::pin(reconcile_at(&schedule(), &context, minute(0))).await.unwrap();
+    assert!(asked.lock().unwrap().iter().any(|(what, _)| what == "POST team-a/jobs"));
+    assert!(!context.slots.take(&another()));
+}
+
+#[tokio::test]
+async fn a_namespace_that_could_not_be_listed_keeps_no_turn() {
+    let (context, asked) = operator(201, stores(&schedule(), minute(0)));
+    context.slots.hold(&ObjectRef::from_obj(&schedule()));
+    assert!(!context.slots.take(&another()));
+    context.stores.unlisted.add("team-a", "Job");
+    Box::pin(reconcile_at(&schedule(), &context, minute(0))).await.unwrap();
+    assert!(context.slots.take(&another()));
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_under_way_when_checks_are_switched_off_is_ended() {
+    let found = Stores { jobs: store(vec![under_way()]), ..stores(&schedule(), minute(0)) };
+    let (context, asked) = operator(201, found);
+    let mut off = settings();
+    off.preflight.enabled = false;
+    let context = Context { settings: off, ..context };
+    context.slots.hold(&ObjectRef::from_obj(&schedule()));
+    Box::pin(reconcile_at(&schedule(), &context, minute(0))).await.unwrap();
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().any(|(what, _)| what == "DELETE jobs/postern-nightly-report-c1"), "{asked:?}");
+    assert!(context.slots.take(&another()));
+}
