@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kube::Client;
+use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::operator::process;
@@ -45,7 +45,8 @@ fn start(args: &Args) -> Result<(), String> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-        let client = connect().await?;
+        let config = Config::infer().await.map_err(no_way)?;
+        let client = client(config).map_err(no_way)?;
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -66,7 +67,22 @@ pub(super) fn settings(config: &Path) -> Result<Settings, String> {
     Settings::read(&text, &resolv_conf).map_err(|e| format!("{path}: {e}"))
 }
 
-/// A client of the cluster that this process runs in, or that its kubeconfig names.
+/// A client of the cluster that this process runs in, or that its kubeconfig names, for a command that ends.
 pub(super) async fn connect() -> Result<Client, String> {
-    Client::try_default().await.map_err(|e| format!("no way to the API server: {e}"))
+    Client::try_default().await.map_err(no_way)
 }
+
+/// A client that sends nothing twice. By itself it would send again what was answered with 429, 503 or 504, for minutes; a
+/// Secret that was made all the same would be taken for another's then (409). Whatever fails is tried again by who asked.
+fn client(mut config: Config) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    Client::try_from(config)
+}
+
+fn no_way(error: impl std::fmt::Display) -> String {
+    format!("no way to the API server: {error}")
+}
+
+#[cfg(test)]
+#[path = "operator_tests.rs"]
+mod tests;

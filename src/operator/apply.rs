@@ -51,7 +51,7 @@ pub enum ApplyError {
     /// No signing key could be made.
     #[error(
         "no signing key could be made: {why}; it is tried again: if it goes on, look for a quota or an admission webhook \
-         that keeps Secrets from being made"
+         that keeps Secrets from being made or deleted"
     )]
     KeyNotMade {
         /// What was in the way; nothing of the key.

@@ -16,7 +16,8 @@ pub(super) struct Asked {
     pub(super) body: Value,
 }
 
-/// A client of an API server that answers so: a status code and an object. A code that is no success may have any object.
+/// A client of an API server that answers so: a status code and an object. A code that is no success may have any object; 0 is
+/// no answer at all.
 pub(super) fn client(answer: impl FnMut(Asked) -> (u16, Value) + Send + 'static) -> Client {
     let answer = Arc::new(Mutex::new(answer));
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -30,6 +31,9 @@ pub(super) fn client(answer: impl FnMut(Asked) -> (u16, Value) + Send + 'static)
                 body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             };
             let (code, object) = (answer.lock().unwrap())(asked);
+            if code == 0 {
+                std::future::pending::<()>().await;
+            }
             let object = if code < 400 { object } else { status(code) };
             let response = Response::builder().status(code).body(Body::from(object.to_string().into_bytes())).unwrap();
             ready(Ok::<_, Infallible>(response)).await

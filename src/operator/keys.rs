@@ -4,7 +4,7 @@
 //! The operator can't read a Secret, so all that is known of a key stands in the status:
 //!
 //! - `Pending` before its Secret is made. Whoever finds one that is `Pending` can't know whether the Secret is there, and the
-//!   key itself is lost; so it never signs, and another key is made by another name.
+//!   key itself is lost; so it never signs and becomes `Retired`, and another key is made by another name.
 //! - `Active` once its Secret is there for sure, and before the CronJob mounts it.
 //! - `Retiring` while it signs beside a newer one.
 //! - `Retired` once no CronJob mounts it. Its Secret is deleted [`SETTLED`] later, when no delivery that runs has it mounted.
@@ -15,8 +15,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::apply::ApplyError;
-use super::names;
 use super::trigger::shown;
 use crate::api::{
     KeyState, ManagedKeyType, ManagedKeys, REVOKE, ROTATE_ANNOTATION, RotationStatus, SigningKeyStatus,
@@ -63,16 +61,16 @@ pub(super) struct Wanted {
 }
 
 /// The key that a schedule is to get now.
-pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wanted> {
+fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wanted> {
     let managed = schedule.spec.signing.managed.as_ref()?;
     let ManagedKeys { key_type, rotate_every: _, overlap } = *managed;
     let status = schedule.status.as_ref();
     let followed = status.and_then(|status| status.last_rotation.as_ref()).map(|rotation| rotation.value.as_str());
     let value = schedule.annotations().get(ROTATE_ANNOTATION).map(|value| shown(value));
     let asked = value.filter(|value| !value.is_empty() && followed != Some(value));
-    let keys = keys_of(schedule);
-    let cause = match (active(keys), &asked) {
-        (_, Some(value)) if value.starts_with(REVOKE) && signing(keys, now).next().is_some() => Cause::Revoked,
+    let signs_any = keys_of(schedule).any(|key| signs(key, now));
+    let cause = match (active(keys_of(schedule)), &asked) {
+        (_, Some(value)) if value.starts_with(REVOKE) && signs_any => Cause::Revoked,
         (None, _) => Cause::First,
         (Some(_), Some(_)) => Cause::Asked,
         (Some(key), None) => {
@@ -80,25 +78,30 @@ pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wante
             (is_due || type_of(key) != key_type).then_some(Cause::Due)?
         }
     };
+    Some(Wanted { cause, key_type, overlap: SignedDuration::from_secs(overlap.seconds()), asked })
+}
+
+/// Whether the keys that sign are to end now, whatever becomes of a new one.
+pub(super) fn are_revoked(schedule: &WebhookSchedule, now: Timestamp) -> bool {
+    wanted(schedule, now).is_some_and(|wanted| wanted.cause == Cause::Revoked)
+}
+
+/// Why there is no room for another key, if there is none.
+fn no_room(schedule: &WebhookSchedule, cause: Cause) -> Option<String> {
     let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
-    let has_room = keys.len() < most;
-    has_room.then(|| Wanted { cause, key_type, overlap: SignedDuration::from_secs(overlap.seconds()), asked })
+    let count = keys_of(schedule).count();
+    (count >= most).then(|| format!("{count} older ones wait for their Secrets to be deleted"))
 }
 
 /// The Secrets of the keys that sign now, the newest first.
 pub(super) fn that_sign(schedule: &WebhookSchedule, now: i64) -> Vec<String> {
     let now = Timestamp::from_second(now).unwrap_or_default();
-    signing(keys_of(schedule), now).filter_map(|key| key.secret_name.clone()).collect()
+    keys_of(schedule).filter(|key| signs(key, now)).filter_map(|key| key.secret_name.clone()).collect()
 }
 
 /// Whether nothing is sent without a signature that is to have one.
 pub(super) fn can_sign(schedule: &WebhookSchedule, now: Timestamp) -> bool {
-    schedule.spec.signing.managed.is_none() || signing(keys_of(schedule), now).next().is_some()
-}
-
-/// Why there is no key that signs, when none was even tried to be made.
-pub(super) fn no_room() -> ApplyError {
-    ApplyError::KeyNotMade { why: format!("{MOST} older ones wait for their Secrets to be deleted") }
+    schedule.spec.signing.managed.is_none() || keys_of(schedule).any(|key| signs(key, now))
 }
 
 /// The schedule as it is once it has a key that signs: to be judged before one is made.
@@ -110,7 +113,7 @@ pub(super) fn hoped(schedule: &WebhookSchedule, now: Timestamp) -> Cow<'_, Webho
     hoped.status.get_or_insert_default().signing_keys = vec![SigningKeyStatus {
         fingerprint: String::new(),
         state: KeyState::Active,
-        secret_name: Some(names::signing_key(&schedule.name_any(), "")),
+        secret_name: Some(key::any_name(&schedule.name_any())),
         public_key: None,
         created_at: None,
         retires_at: None,
@@ -118,14 +121,19 @@ pub(super) fn hoped(schedule: &WebhookSchedule, now: Timestamp) -> Cow<'_, Webho
     Cow::Owned(hoped)
 }
 
-/// What is said of the keys before a new one is made.
-fn begun(keys: &[SigningKeyStatus], new: SigningKeyStatus, cause: Cause, now: Timestamp) -> Vec<SigningKeyStatus> {
-    let before = keys.iter().map(|key| match key.state {
+/// What is said of the keys before a new one is made, or when none can be.
+fn begun(
+    schedule: &WebhookSchedule,
+    new: Option<SigningKeyStatus>,
+    cause: Cause,
+    now: Timestamp,
+) -> Vec<SigningKeyStatus> {
+    let before = keys_of(schedule).map(|key| match key.state {
         KeyState::Pending => ended(key, KeyState::Retired, now),
         KeyState::Active | KeyState::Retiring if cause == Cause::Revoked => until(key, now),
         _ => key.clone(),
     });
-    std::iter::once(new).chain(before).collect()
+    new.into_iter().chain(before).collect()
 }
 
 /// What is said of the keys once the Secret of the newest is there, and of what was asked for.
@@ -164,18 +172,16 @@ pub(super) fn settled(schedule: &WebhookSchedule, now: Timestamp) -> Vec<Signing
     let one = |key: &SigningKeyStatus| match key.state {
         KeyState::Retired => key.clone(),
         KeyState::Active | KeyState::Retiring if is_managed && signs(key, now) => key.clone(),
-        KeyState::Pending if is_managed => key.clone(),
+        // One that is `Pending` still was left behind.
         _ => ended(key, KeyState::Retired, now),
     };
-    keys_of(schedule).iter().map(one).collect()
+    keys_of(schedule).map(one).collect()
 }
 
-/// The Secrets that nothing unseen can want any more. Whoever could write a status would not have others deleted by it.
+/// The Secrets that nothing unseen can want any more.
 pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
-    let keys = keys_of(schedule).iter();
-    let unused = keys.filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
-    let start = names::signing_key(&schedule.name_any(), "");
-    unused.filter_map(|key| key.secret_name.clone()).filter(|name| name.starts_with(&start)).collect()
+    let unused = keys_of(schedule).filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
+    unused.filter_map(|key| key.secret_name.clone()).collect()
 }
 
 /// When there is something to do about the keys next, in Unix seconds.
@@ -196,16 +202,16 @@ pub(super) fn active_since(keys: &[SigningKeyStatus]) -> Option<i64> {
     active(keys).map(made_at)
 }
 
-fn keys_of(schedule: &WebhookSchedule) -> &[SigningKeyStatus] {
-    schedule.status.as_ref().map(|status| &*status.signing_keys).unwrap_or_default()
+/// What the status says of the schedule's own keys. Whoever could write a status would have no other Secret mounted or deleted
+/// by it.
+fn keys_of(schedule: &WebhookSchedule) -> impl Iterator<Item = &SigningKeyStatus> {
+    let name = schedule.name_any();
+    let keys = schedule.status.iter().flat_map(|status| &status.signing_keys);
+    keys.filter(move |key| key.secret_name.as_ref().is_some_and(|secret| key::is_name(&name, secret)))
 }
 
-fn active(keys: &[SigningKeyStatus]) -> Option<&SigningKeyStatus> {
-    keys.iter().find(|key| key.state == KeyState::Active)
-}
-
-fn signing(keys: &[SigningKeyStatus], now: Timestamp) -> impl Iterator<Item = &SigningKeyStatus> {
-    keys.iter().filter(move |key| signs(key, now))
+fn active<'a>(keys: impl IntoIterator<Item = &'a SigningKeyStatus>) -> Option<&'a SigningKeyStatus> {
+    keys.into_iter().find(|key| key.state == KeyState::Active)
 }
 
 fn signs(key: &SigningKeyStatus, now: Timestamp) -> bool {
@@ -250,4 +256,13 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
 mod tests;
 
 #[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod life;
+
+#[cfg(test)]
 mod crash_tests;
+
+#[cfg(test)]
+mod refusal_tests;

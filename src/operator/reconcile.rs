@@ -118,13 +118,13 @@ pub(super) async fn reconcile_at(
     let to = Applier { client: client.clone() };
 
     // dereference: from the caches
-    let Some(found) = stores.dereference(schedule, settings.isolation, now.as_second()) else {
+    let Some(mut found) = stores.dereference(schedule, settings.isolation, now.as_second()) else {
         return Ok(Action::requeue(SOON));
     };
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
         context.needs_no_check(&ObjectRef::from_obj(schedule));
-        return suspend(schedule, found, &to).await.map(|()| Action::await_change());
+        return suspend(schedule, found.cron_job, &to).await.map(|_| Action::await_change());
     }
     if written.is_late(schedule, found.cron_job.as_deref()) {
         return Ok(Action::requeue(LATE));
@@ -138,9 +138,18 @@ pub(super) async fn reconcile_at(
             .and_then(|tier| validate(schedule, &tier, &found.share, &found.api_server, settings, now.as_second()))
     };
     let valid = judge(&keys::hoped(schedule, now));
+    // Before anything else is done about them, nothing is sent with keys that are revoked.
+    let mut suspended = Ok(());
+    if valid.is_ok() && keys::are_revoked(schedule, now) {
+        match suspend(schedule, found.cron_job.clone(), &to).await {
+            Ok(cron_job) => found.cron_job = cron_job,
+            Err(error) => suspended = Err(error),
+        }
+    }
     // keys: a new one, if one is due, before what needs it; and the schedule as it is then
     let keeper = Keeper { client, written, unmade, recorder };
-    let Some((keyed, mut no_key)) = keeper.keep(schedule, valid.is_ok(), now).await.map_err(ReconcileError::Status)?
+    let Some((keyed, mut no_key)) =
+        keeper.keep(schedule, valid.is_ok() && suspended.is_ok(), now).await.map_err(ReconcileError::Status)?
     else {
         return Ok(Action::await_change());
     };
@@ -150,11 +159,12 @@ pub(super) async fn reconcile_at(
     confirm(schedule, &record, &found, &to).await?;
     stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
     // build (pure) and apply: writes what differs
-    let unkeyed = (!keys::can_sign(schedule, now)).then(|| no_key.take().unwrap_or_else(keys::no_room));
+    let unkeyed = no_key.take_if(|_| !keys::can_sign(schedule, now));
     let applied = match (&valid, unkeyed) {
+        (Ok(_), _) if suspended.is_err() => suspended,
         (Ok(valid), None) => Box::pin(apply(valid, &record, found, &to, settings)).await,
-        (Ok(_), Some(error)) => Box::pin(suspend(schedule, found, &to)).await.and(Err(error.into())),
-        (Err(_), _) => Box::pin(suspend(schedule, found, &to)).await,
+        (Ok(_), Some(error)) => Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into())),
+        (Err(_), _) => Box::pin(suspend(schedule, found.cron_job, &to)).await.map(drop),
     };
     if is_new && valid.is_ok() && applied.is_ok() {
         written.note_made(schedule);
@@ -179,9 +189,8 @@ pub(super) async fn reconcile_at(
     if matches!(progress, Progress::Applied(_)) {
         new.signing_keys = keys::settled(schedule, now);
     }
-    let deleted = keeper.delete(schedule, keys::unused(schedule, now)).await;
-    let is_deleted = |name: &String| deleted.as_ref().is_ok_and(|deleted| deleted.contains(name));
-    new.signing_keys.retain(|key| !key.secret_name.as_ref().is_some_and(is_deleted));
+    let (gone, deleted) = keeper.delete(schedule, keys::unused(schedule, now)).await;
+    new.signing_keys.retain(|key| !key.secret_name.as_ref().is_some_and(|name| gone.contains(name)));
     metrics.key_signs(&ObjectRef::from_obj(schedule), keys::active_since(&new.signing_keys));
     let saved = write_status(schedule, &new, client, written).await.map_err(ReconcileError::Status)?;
     if saved == Saved::Not {
@@ -256,18 +265,22 @@ async fn apply(
     Ok(())
 }
 
-/// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be.
-async fn suspend(schedule: &WebhookSchedule, found: Found, to: &Applier) -> Result<(), ReconcileError> {
-    let own = found.cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()));
+/// A schedule that is no longer accepted keeps its CronJob, paused. What only has the name and the label is let be. Returns the
+/// CronJob as it is.
+async fn suspend(
+    schedule: &WebhookSchedule,
+    found: Option<Arc<CronJob>>,
+    to: &Applier,
+) -> Result<Option<Arc<CronJob>>, ReconcileError> {
+    let is_own = |cron_job: &CronJob| is_controlled_by(cron_job, schedule.uid().as_deref());
     let fires =
         |cron_job: &CronJob| cron_job.spec.suspend != Some(true) && cron_job.metadata.deletion_timestamp.is_none();
-    let Some(cron_job) = own.filter(|cron_job| fires(cron_job)) else {
-        return Ok(());
+    let Some(cron_job) = found.clone().filter(|cron_job| is_own(cron_job) && fires(cron_job)) else {
+        return Ok(found);
     };
     let mut paused = (*cron_job).clone();
     paused.spec.suspend = Some(true);
-    to.cron_job(paused, Some(cron_job)).await?;
-    Ok(())
+    Ok(Some(Arc::new(to.cron_job(paused, Some(cron_job)).await?)))
 }
 
 #[cfg(test)]

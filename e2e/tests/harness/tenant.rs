@@ -204,6 +204,12 @@ impl Tenant {
 
     /// Does what the CronJob controller does for a minute that was due so many minutes ago.
     pub async fn tick_of(&self, schedule: &str, minutes_ago: u64) {
+        let job = self.job_of(schedule, minutes_ago).await;
+        self.jobs().create(&PostParams::default(), &job).await.unwrap();
+    }
+
+    /// The Job that the CronJob controller would make for a minute that was due so many minutes ago.
+    pub async fn job_of(&self, schedule: &str, minutes_ago: u64) -> Job {
         let cron_job = self.cron_job(schedule, "the CronJob", |_| true).await;
         let minutes = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 60 - minutes_ago;
         let template = cron_job.spec.job_template.clone();
@@ -211,7 +217,7 @@ impl Tenant {
         job.metadata.name = Some(format!("{}-{minutes}", cron_job.name_any()));
         let owner = cron_job.controller_owner_ref(&()).unwrap();
         job.metadata.owner_references = Some(vec![OwnerReference { block_owner_deletion: None, ..owner }]);
-        self.jobs().create(&PostParams::default(), &job).await.unwrap();
+        job
     }
 
     pub async fn status(&self, schedule: &str) -> WebhookScheduleStatus {

@@ -27,6 +27,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
             Webhook::new(KEY).unwrap().verify(&request.body, &request.header_map()).unwrap();
         }
         a_schedule_cost_two_writes_and_its_check_two(&admin);
+        its_keys_are_replaced_and_deleted(&admin).await;
         an_upgrade_reaches_the_children(&admin).await;
         admin.finds_the_operator_innocent();
 
@@ -95,6 +96,31 @@ fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
     let of_check = |request: &&Request| request.name.starts_with("postern-report-c");
     let checks: Vec<_> = requests.iter().filter(of_check).collect();
     assert!(matches!(checks[..], [made] if made.verb == "create" && made.resource == "jobs"), "{checks:?}");
+}
+
+/// With the operator's own rights, under the policies.
+async fn its_keys_are_replaced_and_deleted(admin: &Admin) {
+    admin.makes("alice", "team-a", "signed", &serde_json::json!({"managed": {}}));
+    admin.does("kubectl wait whs/signed --namespace team-a --for=condition=Ready --timeout=2m");
+    let there = || {
+        let list = admin.gets("secrets --namespace team-a -l postern.dev/schedule=signed");
+        let names = list["items"].as_array().unwrap().iter().map(|secret| secret["metadata"]["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    let old = there();
+    assert_eq!(old.len(), 1);
+    for value in ["now", "revoke"] {
+        admin.does(&format!(
+            "kubectl --as alice --namespace team-a annotate whs signed --overwrite postern.dev/rotate-keys={value}"
+        ));
+        let followed = |signed: &Value| signed["status"]["lastRotation"]["value"] == value;
+        admin.sees("the rotation", "whs signed --namespace team-a", followed).await;
+    }
+    eventually("the older keys to be gone", async || match there() {
+        left if left.len() == 1 && left != old => Ok(()),
+        left => Err(left),
+    })
+    .await;
 }
 
 async fn an_upgrade_reaches_the_children(admin: &Admin) {

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams, PostParams};
 use postern::api::{DeliveryOutcome, KeyState, ROTATE_ANNOTATION, SigningKeyStatus};
 use serde_json::json;
 use standardwebhooks::Webhook;
@@ -203,6 +203,43 @@ fn a_revoked_key_signs_nothing_from_then_on_and_keys_end_with_the_spec_that_aske
         tenant.change("report", json!({"spec": {"signing": own}})).await;
         tenant.only_keys_that_sign_are_left(0).await;
         tenant.condition("report", "Ready", "True", "Ready").await;
+    });
+}
+
+#[test]
+fn a_secret_stays_while_a_delivery_has_it_mounted_and_all_go_with_the_schedule() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace).await;
+        let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
+        tenant.make_managed(json!({})).await;
+        // One that is under way for as long as it takes.
+        tenant.change("report", json!({"spec": {"startingDeadlineSeconds": 3600}})).await;
+        let waits = |cron_job: &CronJob| cron_job.spec.starting_deadline_seconds == Some(3_600);
+        tenant.cron_job("report", "the deadline", waits).await;
+        let mut job = tenant.job_of("report", 0).await;
+        job.spec.as_mut().unwrap().suspend = Some(true);
+        tenant.jobs().create(&PostParams::default(), &job).await.unwrap();
+
+        let in_use = tenant.status("report").await.signing_keys.remove(0).secret_name.unwrap();
+        tenant.rotate("revoke-1").await;
+        let unused = tenant.rotated("revoke-1").await.remove(0).secret_name.unwrap();
+        tenant.rotate("revoke-2").await;
+        tenant.rotated("revoke-2").await;
+        eventually("the Secret that nothing has mounted to be gone", async || {
+            let there = tenant.secret_names().await;
+            if there.contains(&unused) { Err(there) } else { Ok(()) }
+        })
+        .await;
+        assert!(tenant.secret_names().await.contains(&in_use), "its key was revoked first");
+        tenant.jobs().delete(&job.name_any(), &DeleteParams::background()).await.unwrap();
+        tenant.only_keys_that_sign_are_left(1).await;
+
+        tenant.schedules.delete("report", &DeleteParams::background()).await.unwrap();
+        eventually("the Secrets to be gone", async || {
+            let there = tenant.secret_names().await;
+            if there.is_empty() { Ok(()) } else { Err(there) }
+        })
+        .await;
     });
 }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use hyper::header::{ACCEPT, HeaderValue};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -14,9 +15,10 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, Resource, ResourceExt};
 use ring::rand::SystemRandom;
+use tokio::time::{Instant, timeout};
 
 use super::key::NewKey;
-use super::{Wanted, begun, made, unmade, wanted, whole_seconds};
+use super::{Cause, Wanted, begun, made, no_room, unmade, wanted, whole_seconds};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::apply::{ApplyError, by_postern};
 use crate::operator::events::{key_made, key_not_made, publish};
@@ -32,6 +34,8 @@ const METADATA_ALONE: HeaderValue =
 /// The least time between two tries for one schedule, in seconds, when the first failed: each writes its status, and that
 /// sets off a reconcile.
 const PAUSE: i64 = 30;
+/// How long the API server may take to make a Secret: as long as it waits for an admission webhook.
+const POST_WITHIN: Duration = Duration::from_secs(30);
 
 /// Until when no key is tried to be made, since the last try failed.
 #[derive(Default)]
@@ -80,7 +84,9 @@ impl Keeper<'_> {
         let Some(wanted) = wanted(schedule, now).filter(|_| is_accepted) else {
             return Ok(Some((Cow::Borrowed(schedule), None)));
         };
-        if let Some(why) = self.unmade.why(schedule, now.as_second()) {
+        // A revocation waits for nothing: it ends the older keys even if no new one can be made.
+        let pause = self.unmade.why(schedule, now.as_second()).filter(|_| wanted.cause != Cause::Revoked);
+        if let Some(why) = pause {
             return Ok(Some((Cow::Borrowed(schedule), Some(ApplyError::KeyNotMade { why }))));
         }
         let Some((made, why)) = self.make(schedule, &wanted, whole_seconds(now)).await? else { return Ok(None) };
@@ -93,30 +99,43 @@ impl Keeper<'_> {
         Ok(Some((Cow::Owned(made), error)))
     }
 
-    /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory between the
-    /// first and the second, and nowhere else. Returns the schedule, and what was in the way.
+    /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory until its
+    /// Secret is made, and nowhere else. Returns the schedule, and what was in the way.
     async fn make(
         &self,
         schedule: &WebhookSchedule,
         wanted: &Wanted,
         now: Timestamp,
     ) -> Result<Option<(WebhookSchedule, Option<String>)>, kube::Error> {
-        let failed = |schedule: &WebhookSchedule, why: String| {
+        let failed = |schedule: &WebhookSchedule, why: String, now: Timestamp| {
             self.unmade.note(schedule, now.as_second() + PAUSE, why.clone());
             Some(why)
         };
-        let Some(key) = NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new()) else {
-            return Ok(Some((schedule.clone(), failed(schedule, "the system has no randomness to give".into()))));
+        let key = match no_room(schedule, wanted.cause) {
+            Some(why) => Err(why),
+            None => NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new())
+                .ok_or_else(|| "the system has no randomness to give".into()),
         };
         let mut status = schedule.status.clone().unwrap_or_default();
-        status.signing_keys = begun(&status.signing_keys, key.status(now), wanted.cause, now);
+        let new = key.as_ref().ok().map(|key| key.status(now));
+        status.signing_keys = begun(schedule, new, wanted.cause, now);
         let Some(schedule) = self.say(schedule, &status).await? else { return Ok(None) };
+        let key = match key {
+            Ok(key) => key,
+            Err(why) => {
+                let why = failed(&schedule, why, now);
+                return Ok(Some((schedule, why)));
+            }
+        };
 
+        let began = Instant::now();
         let (status, why) = match self.create(&schedule, key).await {
             Ok(()) => (made(&status, wanted, now), None),
             Err(NotThere { maybe_there, why }) => {
+                // A Secret that may yet come is deleted long enough after the request has ended.
+                let now = whole_seconds(now + began.elapsed());
                 let signing_keys = unmade(&status.signing_keys, maybe_there, now);
-                (WebhookScheduleStatus { signing_keys, ..status }, failed(&schedule, why))
+                (WebhookScheduleStatus { signing_keys, ..status }, failed(&schedule, why, now))
             }
         };
         if why.is_none() {
@@ -125,32 +144,40 @@ impl Keeper<'_> {
         Ok(self.say(&schedule, &status).await?.map(|schedule| (schedule, why)))
     }
 
-    /// Deletes those of a schedule's Secrets that no delivery under way or to come has mounted, and returns their names.
-    ///
-    /// # Errors
-    /// When CronJob and Jobs can't be read, or a Secret can't be deleted.
+    /// Deletes those of a schedule's Secrets that no delivery under way or to come has mounted. Returns the names of those that
+    /// are gone, and the first problem: that CronJob and Jobs can't be read, or that a Secret can't be deleted. One that can't
+    /// holds up no other.
     pub(in crate::operator) async fn delete(
         &self,
         schedule: &WebhookSchedule,
-        mut unused: Vec<String>,
-    ) -> Result<Vec<String>, ApplyError> {
+        unused: Vec<String>,
+    ) -> (Vec<String>, Result<(), ApplyError>) {
+        let mut gone = Vec::new();
         if unused.is_empty() {
-            return Ok(unused);
+            return (gone, Ok(()));
         }
-        let mounted = self.mounted(schedule).await?;
-        unused.retain(|name| !mounted.contains(name));
-        for name in &unused {
-            let failed = |source| ApplyError::Api { kind: "Secret".into(), name: name.clone(), source };
-            let request = Request::new(url(schedule)).delete(name, &DeleteParams::background());
-            let mut request = request.map_err(|error| failed(kube::Error::BuildRequest(error)))?;
-            request.headers_mut().insert(ACCEPT, METADATA_ALONE);
-            match self.client.request_text(request).await {
-                Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(source) => return Err(failed(source)),
+        let mounted = match self.mounted(schedule).await {
+            Ok(mounted) => mounted,
+            Err(error) => return (gone, Err(error)),
+        };
+        let mut result = Ok(());
+        for name in unused.into_iter().filter(|name| !mounted.contains(name)) {
+            match self.delete_one(schedule, &name).await {
+                Ok(()) => gone.push(name),
+                Err(source) => result = result.and(Err(ApplyError::Api { kind: "Secret".into(), name, source })),
             }
         }
-        Ok(unused)
+        (gone, result)
+    }
+
+    async fn delete_one(&self, schedule: &WebhookSchedule, name: &str) -> Result<(), kube::Error> {
+        let request = Request::new(url(schedule)).delete(name, &DeleteParams::background());
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(ACCEPT, METADATA_ALONE);
+        match self.client.request_text(request).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// What the schedule is once its status says this; `None` when it was changed or deleted since.
@@ -170,14 +197,14 @@ impl Keeper<'_> {
             request.map_err(|_| NotThere { maybe_there: false, why: "the request can't be written".into() })?;
         request.headers_mut().insert(ACCEPT, METADATA_ALONE);
         // Of an answer nothing but its code is told on: an admission webhook may have put the whole Secret into it.
-        match self.client.request_text(request).await {
-            Ok(_) => Ok(()),
-            // By 409, the name is another's.
-            Err(kube::Error::Api(status)) if (400..500).contains(&status.code) && status.code != 408 => {
+        match timeout(POST_WITHIN, self.client.request_text(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            // By 409, the name is another's: the client sends nothing twice.
+            Ok(Err(kube::Error::Api(status))) if (400..500).contains(&status.code) && status.code != 408 => {
                 let why = format!("the API server answered {} to its Secret", status.code);
                 Err(NotThere { maybe_there: false, why })
             }
-            Err(_) => {
+            Ok(Err(_)) | Err(_) => {
                 Err(NotThere { maybe_there: true, why: "the API server didn't say what became of its Secret".into() })
             }
         }

@@ -20,6 +20,17 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// As many as the longest name of a schedule leaves room for: 45 bits, so that no name comes twice.
 const SUFFIX: usize = 9;
 
+/// Whether a Secret of this name may be one of the schedule's keys. No two schedules have such a name in common.
+pub(super) fn is_name(schedule: &str, secret: &str) -> bool {
+    let end = secret.strip_prefix(&names::signing_key(schedule, ""));
+    end.is_some_and(|end| end.len() == SUFFIX && end.bytes().all(|byte| ALPHABET.contains(&byte)))
+}
+
+/// A name that a key of the schedule might have.
+pub(super) fn any_name(schedule: &str) -> String {
+    names::signing_key(schedule, &"a".repeat(SUFFIX))
+}
+
 /// A key that no Secret holds yet.
 pub(super) struct NewKey {
     pub(super) name: String,
@@ -60,7 +71,7 @@ impl NewKey {
         }
     }
 
-    /// The Secret, as the API server takes it. What a connection does with a copy is out of reach.
+    /// The Secret, as the API server takes it. The copies that its serialisation and the connection make are out of reach.
     pub(super) fn secret(self, schedule: &WebhookSchedule) -> serde_json::Result<Vec<u8>> {
         let owner = schedule.controller_owner_ref(&());
         let data = ByteString(self.text.as_bytes().to_vec());

@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::operator::names;
 use crate::operator::testdata::{self, minute};
 
 const HOUR: i64 = 60;
@@ -26,7 +27,12 @@ fn key(name: &str, state: &str, made: i64, retires: Option<i64>) -> Value {
 }
 
 fn secret(name: &str) -> String {
-    names::signing_key("nightly-report", name)
+    names::signing_key("nightly-report", &format!("{name:x>9}"))
+}
+
+/// All that the status says.
+fn listed(schedule: &WebhookSchedule) -> &[SigningKeyStatus] {
+    &schedule.status.as_ref().unwrap().signing_keys
 }
 
 fn ask(schedule: &mut WebhookSchedule, value: &str) {
@@ -42,7 +48,7 @@ fn rotate(schedule: &mut WebhookSchedule, name: &str, at: i64) {
     let wanted = wanted(schedule, minute(at)).unwrap();
     let new = serde_json::from_value(key(name, "Pending", at, None)).unwrap();
     let mut status = schedule.status.clone().unwrap();
-    status.signing_keys = begun(&status.signing_keys, new, wanted.cause, minute(at));
+    status.signing_keys = begun(schedule, Some(new), wanted.cause, minute(at));
     schedule.status = Some(made(&status, &wanted, minute(at)));
 }
 
@@ -51,14 +57,14 @@ fn settle(schedule: &mut WebhookSchedule, at: i64) {
 }
 
 fn sign(schedule: &WebhookSchedule, at: i64) -> Vec<String> {
-    let start = secret("");
+    let start = names::signing_key("nightly-report", "");
     let names = that_sign(schedule, minute(at).as_second()).into_iter();
-    names.map(|name| name.strip_prefix(&start).unwrap().into()).collect()
+    names.map(|name| name.strip_prefix(&start).unwrap().trim_start_matches('x').into()).collect()
 }
 
 fn shown(schedule: &WebhookSchedule) -> Vec<String> {
     let one = |key: &SigningKeyStatus| format!("{} {:?}", key.fingerprint, key.state);
-    keys_of(schedule).iter().map(one).collect()
+    listed(schedule).iter().map(one).collect()
 }
 
 #[test]
@@ -72,8 +78,8 @@ fn a_new_key_is_made_when_the_active_one_has_its_age() {
     let schedule = schedule(json!([key("a", "Active", 0, None)]));
     assert_eq!(cause(&schedule, 10 * HOUR - 1), None);
     assert_eq!(cause(&schedule, 10 * HOUR), Some(Cause::Due));
-    assert_eq!(look(&schedule, keys_of(&schedule), minute(0)), Some(minute(10 * HOUR).as_second()));
-    assert_eq!(look(&schedule, keys_of(&schedule), minute(10 * HOUR)), None, "what is due is done, or waits for more");
+    assert_eq!(look(&schedule, listed(&schedule), minute(0)), Some(minute(10 * HOUR).as_second()));
+    assert_eq!(look(&schedule, listed(&schedule), minute(10 * HOUR)), None, "what is due is done, or waits for more");
 }
 
 #[test]
@@ -91,12 +97,12 @@ fn during_the_overlap_both_sign_the_newest_first_and_then_the_newest_alone() {
     rotate(&mut schedule, "b", 10 * HOUR);
     assert_eq!(sign(&schedule, 11 * HOUR - 1), ["b", "a"]);
     assert_eq!(sign(&schedule, 11 * HOUR), ["b"]);
-    assert_eq!(look(&schedule, keys_of(&schedule), minute(10 * HOUR)), Some(minute(11 * HOUR).as_second()));
+    assert_eq!(look(&schedule, listed(&schedule), minute(10 * HOUR)), Some(minute(11 * HOUR).as_second()));
     settle(&mut schedule, 11 * HOUR - 1);
     assert_eq!(shown(&schedule), ["b Active", "a Retiring"]);
     settle(&mut schedule, 11 * HOUR + 5);
     assert_eq!(shown(&schedule), ["b Active", "a Retired"]);
-    let retired = &keys_of(&schedule)[1];
+    let retired = &listed(&schedule)[1];
     assert_eq!(retired.retires_at, Some(Time(minute(11 * HOUR + 5))), "from when the CronJob mounts it no more");
 }
 
@@ -109,7 +115,7 @@ fn a_secret_goes_a_minute_after_its_last_use_and_no_sooner() {
         key("d", "Pending", 0, None),
     ]));
     assert_eq!(unused(&schedule, minute(9)), [""; 0]);
-    assert_eq!(look(&schedule, keys_of(&schedule), minute(9)), Some(minute(10).as_second()));
+    assert_eq!(look(&schedule, listed(&schedule), minute(9)), Some(minute(10).as_second()));
     assert_eq!(unused(&schedule, minute(10)), [secret("c")]);
 }
 
@@ -143,9 +149,12 @@ fn a_revocation_ends_every_older_key_before_the_new_one_is_there() {
     assert_eq!(wanted.cause, Cause::Revoked);
     let new = serde_json::from_value(key("c", "Pending", 9, None)).unwrap();
     let mut cut = schedule.clone();
-    cut.status.as_mut().unwrap().signing_keys = begun(keys_of(&schedule), new, wanted.cause, minute(9));
-    assert_eq!(sign(&cut, 9), [""; 0]);
-    assert!(!can_sign(&cut, minute(9)), "nothing is sent");
+    for new in [Some(new), None] {
+        let keyless = new.is_none();
+        cut.status.as_mut().unwrap().signing_keys = begun(&schedule, new, wanted.cause, minute(9));
+        assert_eq!(sign(&cut, 9), [""; 0]);
+        assert!(!can_sign(&cut, minute(9)), "nothing is sent, whether there is a new key or not: {keyless}");
+    }
     rotate(&mut schedule, "c", 9);
     assert_eq!(sign(&schedule, 9), ["c"]);
     settle(&mut schedule, 9);
@@ -181,28 +190,47 @@ fn keys_that_are_wanted_no_more_end_with_the_spec_that_asked_for_them() {
 
 #[test]
 fn however_often_it_is_asked_no_more_keys_sign_than_a_delivery_takes_and_a_revocation_has_room() {
-    let mut schedule = schedule(json!([key("first", "Active", 0, None)]));
-    let mut number = 0;
-    while number < 50 {
-        number += 1;
-        ask(&mut schedule, &number.to_string());
-        if cause(&schedule, 1).is_none() {
-            break;
-        }
-        rotate(&mut schedule, &number.to_string(), 1);
+    let mut schedule = schedule(json!([key("a", "Active", 0, None)]));
+    for name in "bcdefghijkm".chars().map(String::from) {
+        ask(&mut schedule, &name);
+        assert_eq!((cause(&schedule, 1), no_room(&schedule, Cause::Asked)), (Some(Cause::Asked), None));
+        rotate(&mut schedule, &name, 1);
         settle(&mut schedule, 1);
         assert!(sign(&schedule, 1).len() <= MAX_KEYS);
     }
-    assert_eq!(keys_of(&schedule).len(), MOST - ROOM_TO_REVOKE);
+    assert_eq!(listed(&schedule).len(), MOST - ROOM_TO_REVOKE);
+    let why = "12 older ones wait for their Secrets to be deleted";
+    assert_eq!(no_room(&schedule, Cause::Asked).as_deref(), Some(why));
     ask(&mut schedule, "revoke");
-    assert_eq!(cause(&schedule, 1), Some(Cause::Revoked));
+    assert_eq!((cause(&schedule, 1), no_room(&schedule, Cause::Revoked)), (Some(Cause::Revoked), None));
 }
 
 #[test]
-fn a_secret_that_is_named_like_no_key_is_not_deleted_whatever_the_status_says() {
-    let mut schedule = schedule(json!([key("a", "Retired", 0, Some(1))]));
-    schedule.status.as_mut().unwrap().signing_keys[0].secret_name = Some("database".into());
-    assert_eq!(unused(&schedule, minute(9)), [""; 0]);
+fn one_that_is_pending_when_all_is_done_was_left_behind_and_its_secret_goes() {
+    let mut schedule = schedule(json!([key("b", "Pending", 5, None), key("a", "Active", 0, None)]));
+    settle(&mut schedule, 6);
+    assert_eq!(shown(&schedule), ["b Retired", "a Active"]);
+    assert_eq!(look(&schedule, listed(&schedule), minute(6)), Some(minute(7).as_second()));
+    assert_eq!(unused(&schedule, minute(7)), [secret("b")]);
+}
+
+#[test]
+fn a_secret_that_is_named_like_no_key_is_neither_mounted_nor_deleted_whatever_the_status_says() {
+    let own = secret("a");
+    let of_another = names::signing_key("nightly-report-kafka", "aaaaaaaaa");
+    let too_long = format!("{own}a");
+    let strange = names::signing_key("nightly-report", "aaaa-aaaa");
+    let others = ["database", &of_another, &too_long, &strange, "postern-nightly-report-k"];
+    for name in others.into_iter().chain([&*own]) {
+        let expected: &[&str] = if name == own { &[name] } else { &[] };
+        let mut schedule = schedule(json!([key("a", "Active", 0, None)]));
+        schedule.status.as_mut().unwrap().signing_keys[0].secret_name = Some(name.into());
+        assert_eq!(that_sign(&schedule, minute(9).as_second()), expected);
+        assert_eq!(can_sign(&schedule, minute(9)), name == own);
+        schedule.status.as_mut().unwrap().signing_keys[0].state = KeyState::Retired;
+        schedule.status.as_mut().unwrap().signing_keys[0].retires_at = Some(Time(minute(1)));
+        assert_eq!(unused(&schedule, minute(9)), expected);
+    }
 }
 
 #[test]
