@@ -125,14 +125,21 @@ impl Applier {
         Ok(now.is_some_and(|now| (now.uid(), now.resource_version()) == (object.uid(), object.resource_version())))
     }
 
-    /// The names of the Jobs that a schedule has now, whatever a cache shows.
-    pub(super) async fn jobs_of(&self, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
+    /// The names of the Jobs that a schedule's CronJob has now, whatever a cache shows.
+    pub(super) async fn jobs_of(
+        &self,
+        schedule: &WebhookSchedule,
+        cron_job: &CronJob,
+    ) -> Result<BTreeSet<String>, ApplyError> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
         let name = schedule.name_any();
         let theirs = ListParams::default().labels(&names::selector(&name));
         let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
         let jobs = api.list_metadata(&theirs).await.map_err(failed)?;
-        Ok(jobs.iter().map(ResourceExt::name_any).collect())
+        let uid = cron_job.uid();
+        // Anyone may give a Job that label.
+        let own = jobs.iter().filter(|job| is_controlled_by(*job, uid.as_deref()));
+        Ok(own.map(ResourceExt::name_any).collect())
     }
 
     /// Deletes this very object, if it is still there.

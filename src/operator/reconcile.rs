@@ -229,7 +229,7 @@ async fn confirm(
         is_sure &= to.is_current(&**job).await?;
     }
     if let Some(cron_job) = found.cron_job.as_ref().filter(|_| !record.missed.is_empty()) {
-        let (name, jobs) = (cron_job.name_any(), to.jobs_of(schedule).await?);
+        let (name, jobs) = (cron_job.name_any(), to.jobs_of(schedule, cron_job).await?);
         let was_begun = |time: &i64| jobs.contains(&names::job(&name, *time));
         is_sure &= to.is_current(&**cron_job).await? && !record.missed.iter().any(was_begun);
     }

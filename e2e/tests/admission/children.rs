@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::make;
-use super::people::{ALICE, POSTERN, TEAM};
+use super::people::{ALICE, CAROL, POSTERN, TEAM};
 use crate::api::submit::Draft;
 use crate::harness::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 
@@ -16,6 +16,8 @@ pub(super) const IMAGE: &str = "postern.dev/e2e/toolbox:latest";
 pub(super) const CRON_JOBS: &str = "/apis/batch/v1/namespaces/team/cronjobs";
 pub(super) const JOBS: &str = "/apis/batch/v1/namespaces/team/jobs";
 pub(super) const PODS: &str = "/api/v1/namespaces/team/pods";
+pub(super) const ACCOUNTS: &str = "/api/v1/namespaces/team/serviceaccounts";
+pub(super) const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/team/networkpolicies";
 
 /// What the operator made.
 pub(super) struct Children {
@@ -25,7 +27,7 @@ pub(super) struct Children {
     pub network_policy: Value,
 }
 
-/// Has an operator make the children of two schedules, one of which is triggered, and ends it.
+/// Has an operator make the children of two schedules, one of which is triggered, and put them right; and ends it.
 pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
     let kubeconfig = cluster.operator_kubeconfig().await;
     let mut settings = usual_settings();
@@ -54,12 +56,30 @@ pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
     })
     .await;
     eventually("the other schedule's CronJob", async || try_get(cluster, "cronjob/postern-report")).await;
+    a_label_that_was_taken_away_is_put_back(cluster).await;
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
     Children {
         cron_job: get(cluster, "cronjob/postern-report"),
         service_account: get(cluster, "serviceaccount/postern-sender"),
         network_policy: get(cluster, "networkpolicy/postern-sender"),
+    }
+}
+
+async fn a_label_that_was_taken_away_is_put_back(cluster: &Cluster) {
+    let unlabel = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}});
+    for child in [
+        format!("{CRON_JOBS}/postern-report"),
+        format!("{ACCOUNTS}/postern-sender"),
+        format!("{POLICIES}/postern-sender"),
+    ] {
+        CAROL.patch(cluster, &child, &unlabel).await.unwrap();
+        let (_, what) = child.rsplit_once("/namespaces/team/").unwrap();
+        eventually(&format!("the label of {what}"), async || {
+            let metadata = get(cluster, what)["metadata"].take();
+            if metadata["labels"]["app.kubernetes.io/managed-by"] == "postern" { Ok(()) } else { Err(metadata) }
+        })
+        .await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::children::{CRON_JOBS, Children, IMAGE, JOBS, anew, set};
+use super::children::{ACCOUNTS, CRON_JOBS, Children, IMAGE, JOBS, POLICIES, anew, set};
 use super::make;
 use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
 use crate::harness::Cluster;
@@ -19,6 +19,7 @@ const KEYS_ALONE: &str =
 const OWNED: &str = "a WebhookSchedule must be the controller of a Secret that Postern's operator makes";
 const NO_ECHO: &str = "Postern's operator deletes Secrets for good and in the background: without dry run, and none that a \
     finalizer holds";
+const ONE_POD: &str = "each Job of Postern's operator runs one pod";
 const SENDERS_ALONE: &str = "Postern's operator makes NetworkPolicies for senders alone";
 const LABELS: &str =
     "the pods of Postern's operator have the sender's labels, and no labels and annotations but those of Postern";
@@ -29,12 +30,15 @@ const VOLUMES: &str =
 const POD_RESTRICTED: &str = "the pods of Postern's operator meet the Pod Security Standard restricted";
 const ONE_CONTAINER: &str = "the pods of the operator of Postern have one container, sender, of the image \
     postern.dev/e2e/toolbox:latest: if the configuration of the operator names another, set it in this policy, too";
+const PRIORITY: &str = "the pods of the operator of Postern have no priority class: if the configuration of the operator \
+    names another, set it in this policy, too";
 const CONTAINER: &str = "the containers of Postern's operator set no fields but those that a sender needs";
 const RESTRICTED: &str =
     "the containers of Postern's operator meet the Pod Security Standard restricted, and write nothing";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     its_pods_are_those_of_senders(cluster, children).await;
+    its_jobs_run_one_pod_each(cluster, children).await;
     an_older_template_may_stay_as_it_is(cluster, children).await;
     it_touches_nothing_of_a_tenant(cluster, children).await;
     its_secrets_are_signing_keys_of_schedules(cluster, children).await;
@@ -59,6 +63,7 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
         ("/spec/initContainers", json!([{"name": "first", "image": IMAGE}]), POD),
         ("/spec/runtimeClassName", json!("other"), POD),
         ("/spec/hostAliases", json!([{"ip": "10.0.0.1", "hostnames": ["hooks.example.com"]}]), POD),
+        ("/spec/priorityClassName", json!("system-cluster-critical"), PRIORITY),
         ("/spec/serviceAccountName", json!("default"), ACCOUNT),
         ("/spec/automountServiceAccountToken", json!(true), ACCOUNT),
         ("/spec/volumes/-", json!({"name": "host", "hostPath": {"path": "/"}}), VOLUMES),
@@ -107,6 +112,22 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
     }
 }
 
+async fn its_jobs_run_one_pod_each(cluster: &Cluster, children: &Children) {
+    for field in ["parallelism", "completions"] {
+        let mut job = children.job("postern-more");
+        job["spec"][field] = json!(2);
+        assert_eq!(
+            refused_by(POLICY, POSTERN.create(cluster, &format!("{JOBS}{DRY}"), &job).await),
+            ONE_POD,
+            "{field}"
+        );
+        let mut cron_job = anew(&children.cron_job, "postern-more");
+        cron_job["spec"]["jobTemplate"]["spec"] = job["spec"].take();
+        let answer = POSTERN.create(cluster, &format!("{CRON_JOBS}{DRY}"), &cron_job).await;
+        assert_eq!(refused_by(POLICY, answer), ONE_POD, "in a CronJob: {field}");
+    }
+}
+
 /// As of a CronJob that the operator of a former release made.
 async fn an_older_template_may_stay_as_it_is(cluster: &Cluster, children: &Children) {
     let mut older = anew(&children.cron_job, "postern-older");
@@ -123,10 +144,8 @@ async fn an_older_template_may_stay_as_it_is(cluster: &Cluster, children: &Child
 }
 
 async fn it_touches_nothing_of_a_tenant(cluster: &Cluster, children: &Children) {
-    let policies = "/apis/networking.k8s.io/v1/namespaces/team/networkpolicies";
-    let accounts = "/api/v1/namespaces/team/serviceaccounts";
     for (path, child) in
-        [(CRON_JOBS, &children.cron_job), (policies, &children.network_policy), (accounts, &children.service_account)]
+        [(CRON_JOBS, &children.cron_job), (POLICIES, &children.network_policy), (ACCOUNTS, &children.service_account)]
     {
         let create = format!("{path}{DRY}");
         POSTERN.create(cluster, &create, &anew(child, "postern-other")).await.unwrap();
@@ -137,6 +156,7 @@ async fn it_touches_nothing_of_a_tenant(cluster: &Cluster, children: &Children) 
         );
         let mut theirs = anew(child, "postern-theirs");
         theirs["metadata"]["labels"] = json!({});
+        theirs["metadata"]["ownerReferences"] = json!([]);
         for pointer in ["/spec/jobTemplate/metadata/labels", "/spec/jobTemplate/spec/template/metadata/labels"] {
             if let Some(labels) = theirs.pointer_mut(pointer) {
                 *labels = json!({"app": "theirs"});
@@ -168,7 +188,7 @@ async fn it_touches_nothing_of_a_tenant(cluster: &Cluster, children: &Children) 
     {
         let mut policy = anew(&children.network_policy, "postern-more");
         policy["spec"]["podSelector"] = selector;
-        let answer = POSTERN.create(cluster, &format!("{policies}{DRY}"), &policy).await;
+        let answer = POSTERN.create(cluster, &format!("{POLICIES}{DRY}"), &policy).await;
         assert_eq!(refused_by(POLICY, answer), SENDERS_ALONE);
     }
 }

@@ -4,12 +4,15 @@ use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, IMAGE, JOBS, PODS, anew, get, set};
 use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
+use super::ways_round;
 use crate::harness::Cluster;
 
-const CHILDREN: &str = "postern-lock-children";
+pub(super) const CHILDREN: &str = "postern-lock-children";
 const NAMES: &str = "postern-lock-names";
-const WORDS: &str = "what bears the label app.kubernetes.io/managed-by=postern or postern.dev/role, itself or in a template, is \
-    made, changed and deleted by Postern alone: change or delete the WebhookSchedule, and give objects of yours other labels";
+pub(super) const WORDS: &str = "what bears the label app.kubernetes.io/managed-by=postern, postern.dev/role or \
+    postern.dev/schedule, or the account postern-sender, itself or in a template, and CronJobs and Jobs named postern-… with \
+    what they control, are made, changed and deleted by Postern alone: change or delete the WebhookSchedule, and give objects \
+    of yours other labels and names";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     let pod = children.running(cluster, "postern-report-held").await;
@@ -17,6 +20,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     no_tenant_makes_what_looks_like_a_child(cluster, children).await;
     a_tenant_works_as_ever_with_what_is_his(cluster, children).await;
     no_tenant_gets_at_a_sender_by_its_name(cluster, &pod).await;
+    ways_round::all(cluster, children, &pod).await;
     the_control_plane_does_its_work_and_no_more(cluster, children, &pod).await;
 }
 
@@ -58,9 +62,11 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
 }
 
 /// Where the labels of each kind's pods, or its own, stand.
-fn imitations(children: &Children) -> Vec<(String, Value, Vec<&'static str>)> {
+pub(super) fn imitations(children: &Children) -> Vec<(String, Value, Vec<&'static str>)> {
     let mut pod = children.pod("mine");
     pod["metadata"]["labels"] = json!({"app": "mine"});
+    pod["spec"]["serviceAccountName"] = json!("default");
+    pod["spec"].as_object_mut().unwrap().remove("serviceAccount");
     let template = json!({"metadata": pod["metadata"], "spec": pod["spec"]});
     let mut endless = template.clone();
     endless["spec"]["restartPolicy"] = json!("Always");
@@ -142,6 +148,7 @@ async fn no_tenant_makes_what_looks_like_a_child(cluster: &Cluster, children: &C
                 ("app.kubernetes.io~1managed-by", "postern"),
                 ("postern.dev~1role", "sender"),
                 ("postern.dev~1role", ""),
+                ("postern.dev~1schedule", "report"),
             ] {
                 let mut imitation = object.clone();
                 set(&mut imitation, &format!("{pointer}/{label}"), json!(value));
@@ -221,8 +228,7 @@ macro_rules! controller {
 /// What the controllers of this cluster do by themselves, `going_on` shows; this is who may do what else.
 async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children: &Children, pod: &str) {
     let manager = As { user: "system:kube-controller-manager", groups: &[] };
-    let node = cluster.run(&["kubectl", "get", "nodes", "--output", "jsonpath={.items[0].metadata.name}"], "").unwrap();
-    let kubelet = As { user: format!("system:node:{node}").leak(), groups: &["system:nodes"] };
+    let kubelet = As { user: format!("system:node:{}", node(cluster)).leak(), groups: &["system:nodes"] };
     let (pods, pod) = (format!("{PODS}{DRY}"), format!("{PODS}/{pod}"));
     let (jobs, job) = (format!("{JOBS}{DRY}"), format!("{JOBS}/postern-report-held"));
     let annotate = json!({"metadata": {"annotations": {"a": "b"}}});
@@ -267,4 +273,9 @@ async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children
     }
     refused_by(CHILDREN, controller!("cronjob-controller").try_delete(cluster, &pod).await);
     refused_by(CHILDREN, namesake.create(cluster, &pods, &children.pod("postern-x")).await);
+}
+
+/// The name of the cluster's node.
+pub(super) fn node(cluster: &Cluster) -> String {
+    cluster.run(&["kubectl", "get", "nodes", "--output", "jsonpath={.items[0].metadata.name}"], "").unwrap()
 }

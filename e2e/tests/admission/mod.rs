@@ -10,6 +10,7 @@ mod people;
 mod readable_secrets;
 mod tier_label;
 mod tier_rules;
+mod ways_round;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::Api;
@@ -50,7 +51,7 @@ async fn install_policies(cluster: &Cluster) {
     // The API server compares what the expressions name with the fields that there are, and tells of it here alone.
     eventually("the policies to be checked", async || {
         let all = policies.list(&ListParams::default()).await.unwrap().items;
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 8);
         let checked = |policy: &ValidatingAdmissionPolicy| policy.status.as_ref()?.type_checking.clone();
         let checked: Vec<_> = all.iter().filter_map(checked).collect();
         assert!(checked.iter().all(|check| check.expression_warnings.is_none()), "{checked:?}");

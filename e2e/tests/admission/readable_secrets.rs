@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::make;
-use super::people::{ALICE, Answer, DAVE, DRY, POSTERN, TEAM, refused_by};
+use super::people::{ALICE, Answer, As, DAVE, DRY, POSTERN, TEAM, refused_by};
 use crate::api::submit::Draft;
 use crate::harness::{Cluster, eventually};
 
@@ -11,7 +11,7 @@ const POLICY: &str = "postern-readable-secrets";
 
 fn words(secret: &str) -> String {
     format!(
-        "spec names Secret {secret}, which you may not read: name one that you may get, or ask an admin of the namespace for \
+        "the schedule uses Secret {secret}, which you may not read: use one that you may get, or ask an admin of the namespace for \
          that right"
     )
 }
@@ -27,6 +27,7 @@ pub(super) async fn all(cluster: &Cluster) {
 
     each_of_sixteen_secrets_must_be_readable(cluster).await;
     a_change_of_the_spec_is_held_to_the_same(cluster).await;
+    keys_that_postern_made_count_while_they_sign(cluster).await;
 }
 
 /// Names a Secret, called after the field, wherever a spec can, and as many as it can.
@@ -113,4 +114,44 @@ async fn a_change_of_the_spec_is_held_to_the_same(cluster: &Cluster) {
     let status = path(&format!("/draft/status{DRY}"));
     POSTERN.merge(cluster, &status, &json!({"status": {"tier": "usual"}})).await.unwrap();
     DAVE.delete(cluster, &path("/draft"), &json!({})).await.unwrap();
+}
+
+/// Else he could have them sign what he likes, and pass it on as the schedule's own.
+async fn keys_that_postern_made_count_while_they_sign(cluster: &Cluster) {
+    let Draft(alices) = Draft::schedule().with("spec.signing", json!({"managed": {}}));
+    ALICE.create(cluster, &path(""), &alices).await.unwrap();
+    let key = |name: &str, state: &str| json!({"fingerprint": "sha256:00000000", "state": state, "secretName": name});
+    let keys = [("new", "Pending"), ("active", "Active"), ("retiring", "Retiring"), ("old", "Retired")];
+    let keys = keys.map(|(name, state)| key(name, state));
+    let status = json!({"status": {"signingKeys": keys}});
+    POSTERN.merge(cluster, &path("/draft/status"), &status).await.unwrap();
+
+    let change = async |who: As, spec: Value| -> Answer {
+        who.merge(cluster, &path(&format!("/draft{DRY}")), &json!({"spec": spec})).await
+    };
+    let retarget = json!({"target": {"urlFrom": {"secretKeyRef": {"key": "other"}}}});
+    for (readable_names, refused) in [
+        (&["hook"][..], Some("active")),
+        (&["hook", "active"], Some("retiring")),
+        (&["hook", "active", "retiring"], None),
+    ] {
+        make(cluster, &readable(readable_names));
+        eventually("his rights to be seen", async || match (change(DAVE, retarget.clone()).await, refused) {
+            (Ok(_), None) => Ok(()),
+            (Err(refusal), Some(secret)) if refusal.ends_with(&words(secret)) => Ok(()),
+            (other, _) => Err(other),
+        })
+        .await;
+    }
+    make(cluster, &readable(&["hook"]));
+    eventually("his rights to be gone", async || match change(DAVE, retarget.clone()).await {
+        Err(_) => Ok(()),
+        stored => Err(stored),
+    })
+    .await;
+    // By a key of his own, and none of Postern's.
+    let keys_from = json!([{"secretKeyRef": {"name": "hook", "key": "signing-key"}}]);
+    change(DAVE, json!({"signing": {"managed": null, "keysFrom": keys_from}})).await.unwrap();
+    change(ALICE, retarget).await.unwrap();
+    ALICE.delete(cluster, &path("/draft"), &json!({})).await.unwrap();
 }

@@ -126,6 +126,7 @@ fn the_admission_policies_are_there_unless_switched_off() {
         "confine-operator",
         "lock-children",
         "lock-names",
+        "lock-status",
         "no-orphans",
         "readable-secrets",
         "tier-label",
@@ -139,6 +140,11 @@ fn the_admission_policies_are_there_unless_switched_off() {
     // They go when the operator does.
     let operator = kustomize("operator");
     assert!(expected.iter().all(|policy| operator.contains_key(policy)), "{:?}", operator.keys());
+
+    let [image, priority] = ["sender.image.repository=mine", "sender.priorityClassName=low"];
+    let confined = &chart(&["--set", image, "--set", priority])["ValidatingAdmissionPolicy  postern-confine-operator"];
+    assert_eq!(text(confined, "/spec/variables/0/expression"), "'mine:0.1.0'");
+    assert_eq!(text(confined, "/spec/variables/1/expression"), "'low'");
 
     objects.retain(|key, _| !expected.contains(key));
     assert_eq!(chart(&["--set", "admissionPolicies.enabled=false"]), objects);

@@ -107,11 +107,16 @@ async fn a_secret_that_a_delivery_under_way_has_mounted_stays_until_that_has_end
     let mut life = Life::with_a_key().await;
     let old = life.key();
     let source = json!({"secret": {"name": old}});
-    let job = json!({
-        "metadata": {"name": "x"},
-        "spec": {"template": {"spec": {"containers": [], "volumes": [{"name": "x", "projected": {"sources": [source]}}]}}},
-    });
-    life.world(|world| world.jobs.push(job));
+    let job = |owner: &str| {
+        json!({
+            "metadata": {"name": "x", "ownerReferences": [
+                {"apiVersion": "batch/v1", "kind": "CronJob", "name": "x", "uid": owner, "controller": true},
+            ]},
+            "spec": {"template": {"spec": {"containers": [], "volumes": [{"name": "x", "projected": {"sources": [source]}}]}}},
+        })
+    };
+    // The other has the label of the schedule's own, and is somebody else's.
+    life.world(|world| world.jobs.extend(["the-cron-job", "another"].map(job)));
     life.ask("revoke");
     life.run().await;
     life.wait(SETTLED);

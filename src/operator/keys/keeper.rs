@@ -21,6 +21,7 @@ use super::key::NewKey;
 use super::{Cause, Wanted, begun, made, no_room, unmade, wanted, whole_seconds};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::apply::{ApplyError, by_postern};
+use crate::operator::dereference::is_controlled_by;
 use crate::operator::events::{key_made, key_not_made, publish};
 use crate::operator::lock::lock;
 use crate::operator::names;
@@ -220,8 +221,13 @@ impl Keeper<'_> {
         let cron_job = cron_jobs.get_opt(&names::cron_job(&name)).await.map_err(failed)?;
         let theirs = ListParams::default().labels(&names::selector(&name));
         let jobs = jobs.list(&theirs).await.map_err(failed)?;
+        // Anyone may give a Job that label, or a CronJob that name.
+        let uid = schedule.uid();
+        let cron_job = cron_job.filter(|cron_job| is_controlled_by(cron_job, uid.as_deref()));
+        let owners = [uid, cron_job.as_ref().and_then(ResourceExt::uid)];
+        let is_own = |job: &Job| owners.iter().any(|owner| is_controlled_by(job, owner.as_deref()));
         let to_come = cron_job.and_then(|cron_job| cron_job.spec.job_template.spec);
-        let under_way = jobs.items.into_iter().filter(|job| !is_over(job)).filter_map(|job| job.spec);
+        let under_way = jobs.items.into_iter().filter(|job| is_own(job) && !is_over(job)).filter_map(|job| job.spec);
         Ok(to_come.into_iter().chain(under_way).flat_map(|job| secrets_of(job.template)).collect())
     }
 }
