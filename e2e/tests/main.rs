@@ -13,6 +13,7 @@ mod cost;
 mod harness;
 mod install;
 mod installed;
+mod leaks;
 mod operator;
 mod operator_process;
 mod sender_checking;
