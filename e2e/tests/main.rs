@@ -14,6 +14,7 @@ mod harness;
 mod install;
 mod installed;
 mod isolation;
+mod leaks;
 mod operator;
 mod operator_process;
 mod sender_checking;

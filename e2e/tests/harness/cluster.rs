@@ -59,9 +59,12 @@ pub fn on<F: Future<Output = ()>>(name: String, test: impl FnOnce(Cluster, Strin
 
 /// A client for a user of the cluster that has a kubeconfig. It works in the node's network only.
 pub(super) async fn client(dir: &Path, user: &str) -> Client {
+    Client::try_from(config(dir, user).await).unwrap()
+}
+
+async fn config(dir: &Path, user: &str) -> Config {
     let kubeconfig = Kubeconfig::read_from(dir.join(format!("{user}.kubeconfig"))).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
 
 impl Cluster {
@@ -69,6 +72,13 @@ impl Cluster {
     pub async fn open(name: &str) -> Self {
         let dir = dir_of(name);
         Self { client: client(&dir, "admin").await, dir, pid: pid_of(name) }
+    }
+
+    /// A client that acts as any user, as `kubectl --as` does.
+    pub async fn client_as(&self, user: &str) -> Client {
+        let mut config = config(&self.dir, "admin").await;
+        config.auth_info.impersonate = Some(user.into());
+        Client::try_from(config).unwrap()
     }
 
     /// Makes a namespace and waits until pods can be made in it.

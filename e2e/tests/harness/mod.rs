@@ -1,5 +1,5 @@
 //! How the tests reach a cluster: its networks, its API server, its pods, the DNS and the hosts of its internet. Only
-//! `crds`, `operator`, `process`, `rights`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
+//! `crds`, `operator`, `process`, `rights`, `scraper`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
 
 mod audit;
 mod cluster;
@@ -13,6 +13,7 @@ mod packets;
 mod pod;
 mod process;
 mod rights;
+mod scraper;
 mod sender;
 mod tenant;
 mod wait;
@@ -38,6 +39,7 @@ pub use pod::Pod;
 pub use process::{LEADS, OperatorProcess};
 pub(crate) use receiver::{OK, Receiver, Stream};
 pub use rights::OPERATOR;
+pub use scraper::Scraper;
 pub use sender::{Delivery, Ended};
 pub use tenant::{KEY, Tenant};
 pub use wait::eventually;

@@ -4,23 +4,16 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
+use super::scraper::{Scraper, ask};
 use super::{Cluster, eventually, usual_settings};
-
-/// The name in the certificate of the metrics.
-const NAME: &str = "metrics.example";
 
 /// What a process answers to whoever asks whether it is ready: that it leads.
 pub const LEADS: (u16, &str) = (200, "leads\n");
@@ -30,7 +23,7 @@ pub struct OperatorProcess {
     child: Mutex<Child>,
     health: u16,
     metrics: u16,
-    certificate: String,
+    scraper: Scraper,
     /// Its configuration, its certificate and its log.
     folder: TempDir,
 }
@@ -55,9 +48,9 @@ impl OperatorProcess {
     pub fn start_as(kubeconfig: &Path, program: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
-        fs::write(path("tls.crt"), made.cert.pem()).unwrap();
-        fs::write(path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+        let scraper = Scraper::new();
+        fs::write(path("tls.crt"), &scraper.certificate).unwrap();
+        fs::write(path("tls.key"), &scraper.key).unwrap();
         let (health, metrics) = (own_port(), own_port());
         let mut settings = json!({
             "sender": {"image": "unused"},
@@ -82,7 +75,7 @@ impl OperatorProcess {
             .stderr(fs::File::create(path("log")).unwrap())
             .spawn()
             .unwrap();
-        Self { child: Mutex::new(child), health, metrics, certificate: made.cert.pem(), folder }
+        Self { child: Mutex::new(child), health, metrics, scraper, folder }
     }
 
     /// Waits until it says this of its readiness.
@@ -98,17 +91,7 @@ impl OperatorProcess {
 
     /// Asks for its metrics.
     pub async fn scrape(&self, token: Option<&str>) -> (u16, String) {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let stream = TcpStream::connect(("127.0.0.1", self.metrics)).await.unwrap();
-        let name = ServerName::try_from(NAME).unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        ask(stream, "/metrics", token).await
+        self.scraper.scrape(("127.0.0.1", self.metrics), token).await
     }
 
     /// Sends it a signal and waits until it has ended.
@@ -155,14 +138,4 @@ impl Drop for OperatorProcess {
 fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str, token: Option<&str>) -> (u16, String) {
-    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\n{authorization}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap(), body.into())
 }

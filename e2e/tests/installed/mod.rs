@@ -13,25 +13,25 @@ const HOST: &str = "hooks.example.com";
 const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
 
 /// Runs a test on a cluster of its own, on which the images are and nothing of Postern.
-fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
+pub(crate) fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
     let own = Own::new(name);
     own.up_with_images();
     on(own.name.clone(), |cluster, _| async move { test(Admin { cluster }).await });
 }
 
 /// The admin of a cluster, with kubectl and helm.
-struct Admin {
-    cluster: Cluster,
+pub(crate) struct Admin {
+    pub(crate) cluster: Cluster,
 }
 
 impl Admin {
     /// Runs a command that must succeed, and returns what it prints.
-    fn does(&self, command: &str) -> String {
+    pub(crate) fn does(&self, command: &str) -> String {
         self.tries(command).unwrap_or_else(|problem| panic!("{command}: {problem}"))
     }
 
     /// Runs a command.
-    fn tries(&self, command: &str) -> Result<String, String> {
+    pub(crate) fn tries(&self, command: &str) -> Result<String, String> {
         self.cluster.run(&command.split_whitespace().collect::<Vec<_>>(), "")
     }
 
@@ -41,12 +41,17 @@ impl Admin {
         self.cluster.run(&command, &objects.to_string()).unwrap();
     }
 
+    /// Creates objects as the admin.
+    pub(crate) fn makes(&self, namespace: &str, objects: &Value) {
+        self.cluster.run(&["kubectl", "--namespace", namespace, "create", "-f-"], &objects.to_string()).unwrap();
+    }
+
     fn gets(&self, command: &str) -> Value {
         serde_json::from_str(&self.does(&format!("kubectl get {command} -o json"))).unwrap()
     }
 
     /// Waits until what is got is as wanted.
-    async fn sees(&self, what: &str, command: &str, met: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn sees(&self, what: &str, command: &str, met: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || match self.tries(&format!("kubectl get {command} -o json")) {
             Ok(json) => {
                 let value: Value = serde_json::from_str(&json).unwrap();
@@ -57,7 +62,7 @@ impl Admin {
         .await
     }
 
-    fn installs(&self, values: &str) {
+    pub(crate) fn installs(&self, values: &str) {
         if self.tries("kubectl create namespace postern-system").is_ok() {
             self.does("kubectl label namespace postern-system pod-security.kubernetes.io/enforce=restricted");
         }
@@ -83,7 +88,7 @@ impl Admin {
     }
 
     /// Makes a namespace of the premium tier that a user may edit.
-    fn admits(&self, user: &str, namespace: &str) {
+    pub(crate) fn admits(&self, user: &str, namespace: &str) {
         self.does(&format!("kubectl create namespace {namespace}"));
         self.does(&format!(
             "kubectl label namespace {namespace} postern.dev/tier=premium pod-security.kubernetes.io/enforce=restricted"
