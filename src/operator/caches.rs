@@ -16,6 +16,7 @@ use super::dereference::{Stores, controller_of};
 use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
 use super::names::SCHEDULE_LABEL;
+use super::protection::Protected;
 use super::quotas::Quotas;
 use super::running::Running;
 use super::sweep::is_orphan;
@@ -142,6 +143,11 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.reconcile(in_namespace(&known, policy.metadata.namespace.as_deref()));
         q.sweep(namespace_of(policy));
     });
+    let (known, q) = (schedules.clone(), queues.clone());
+    let protected = Protected::watch(watches, move |protection| {
+        q.metrics.protected(protection.in_force());
+        q.reconcile(refs(&known.state()));
+    });
     let stores = Stores {
         membership,
         cron_jobs,
@@ -149,6 +155,7 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         network_policies,
         jobs,
         pods,
+        protected,
         running: Running::default(),
         quotas,
         unlisted: watches.unlisted.clone(),

@@ -14,13 +14,14 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use super::membership::Membership;
 use super::names;
 use super::preflight::is_check;
+use super::protection::Protected;
 use super::quotas::{Quotas, Share};
 use super::running::Running;
 use super::unlisted::Unlisted;
 use super::validate::Refusal;
 use crate::api::{WebhookSchedule, WebhookTier};
 
-/// The operator's caches. Of what is not Postern's it holds namespaces' labels and tiers.
+/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, and where admission policies apply.
 pub(super) struct Stores {
     pub(super) membership: Membership,
     pub(super) cron_jobs: Store<CronJob>,
@@ -28,6 +29,7 @@ pub(super) struct Stores {
     pub(super) network_policies: Store<NetworkPolicy>,
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
+    pub(super) protected: Protected,
     pub(super) running: Running,
     pub(super) quotas: Arc<Quotas>,
     pub(super) unlisted: Unlisted,
@@ -61,13 +63,14 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { membership, cron_jobs, service_accounts, network_policies, jobs, pods, .. } = self;
+        let Self { membership, cron_jobs, service_accounts, network_policies, jobs, pods, protected, .. } = self;
         membership.tiers.wait_until_ready().await?;
         membership.namespaces.wait_until_ready().await?;
         cron_jobs.wait_until_ready().await?;
         service_accounts.wait_until_ready().await?;
         network_policies.wait_until_ready().await?;
         jobs.wait_until_ready().await?;
+        protected.ready().await;
         pods.wait_until_ready().await
     }
 

@@ -37,7 +37,7 @@ impl Life {
             Progress::Refused(_) => None,
         };
         let record = record(&self.schedule, &found(runs), valid, now);
-        self.schedule.status = Some(status(&self.schedule, progress, &record, now));
+        self.schedule.status = Some(status(&self.schedule, progress, &record, &Protection::Unreadable, now));
         self.schedule.status.as_ref().unwrap()
     }
 }
@@ -201,6 +201,21 @@ fn a_name_that_is_taken_is_named() {
         scheduled.message,
         "CronJob postern-nightly-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
     );
+}
+
+#[test]
+fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut life = Life::new();
+    life.schedule.metadata.generation = Some(7);
+    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
+    let none = Protection::of(&[], &[]);
+    let status = status(&life.schedule, &Progress::Applied(&valid), &record, &none, minute(0));
+    let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
+    let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
+    let told = [("Accepted", "True"), ("Scheduled", "True"), ("TargetAllowed", "Unknown"), ("Protected", "False")];
+    assert_eq!(shown, [&told[..], &unknown].concat());
+    assert_eq!(condition(&status, "Protected").observed_generation, Some(7));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
+use crate::operator::protection::Protected;
 use crate::operator::running::Running;
 use crate::operator::testdata::{schedule, store};
 use crate::operator::unlisted::Unlisted;
@@ -44,6 +45,7 @@ async fn swept(
         network_policies: named(&["postern-sender"]),
         jobs: named(jobs),
         pods: named(pods),
+        protected: Protected::unknown(),
         running: Running::default(),
         quotas: Arc::default(),
         unlisted: Unlisted::default(),

@@ -16,6 +16,7 @@ use crate::operator::keys::{SETTLED, Unmade};
 use crate::operator::membership::Membership;
 use crate::operator::metrics::Metrics;
 use crate::operator::preflight::Slots;
+use crate::operator::protection::Protected;
 use crate::operator::quotas::Quotas;
 use crate::operator::reconcile::{Context, reconcile_at};
 use crate::operator::retry::Failures;
@@ -224,6 +225,7 @@ impl Life {
             network_policies: store(Vec::new()),
             jobs: store(Vec::new()),
             pods: store(Vec::new()),
+            protected: Protected::unknown(),
             running: Running::default(),
             quotas: Arc::new(quotas),
             unlisted: Unlisted::default(),

@@ -64,6 +64,7 @@ struct Counted {
     watch_restarts: Family<[(&'static str, Cow<'static, str>); 1], Counter>,
     queue: Queue,
     keys: Arc<Keys>,
+    policies: Family<[Label; 1], Gauge>,
     leader: Gauge,
 }
 
@@ -77,6 +78,7 @@ impl Metrics {
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
+        let policies = Family::<[Label; 1], Gauge>::default();
         let (queue, keys) = (Queue::default(), Arc::<Keys>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
@@ -88,6 +90,8 @@ impl Metrics {
         registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
         registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
         registry.register_collector(Box::new(Arc::clone(&keys)));
+        let in_force = "1 when an admission policy of Postern is in force, otherwise 0";
+        registry.register("admission_policy_enforced", in_force, policies.clone());
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
@@ -101,6 +105,7 @@ impl Metrics {
             watch_restarts,
             queue,
             keys,
+            policies,
             leader,
         }))
     }
@@ -143,6 +148,14 @@ impl Metrics {
     /// Since when the newest key that Postern made for this schedule signs, in Unix seconds; `None` when there is none.
     pub fn key_signs(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
         self.0.keys.sign(schedule, since);
+    }
+
+    /// Whether each admission policy is in force; none when that isn't known.
+    pub fn protected(&self, policies: impl Iterator<Item = (&'static str, bool)>) {
+        self.0.policies.clear();
+        for (policy, in_force) in policies {
+            self.0.policies.get_or_create(&[("policy", policy)]).set(in_force.into());
+        }
     }
 
     /// Whether this process leads.

@@ -9,6 +9,7 @@ use crate::operator::apply::ApplyError;
 use crate::operator::fact::Fact;
 use crate::operator::pace::Made;
 use crate::operator::preflight::{Look, Stage, judged};
+use crate::operator::protection::Protection;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
@@ -28,11 +29,12 @@ pub(super) fn conditions(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
     record: &Record,
+    protection: &Protection,
     now: Timestamp,
 ) -> Vec<Condition> {
     let recent = &record.recent;
     let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
-    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, healthy(recent)];
+    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, protection.fact(), healthy(recent)];
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
