@@ -14,7 +14,8 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Accepted, Scheduled, TargetAllowed, EgressIsolated, Healthy and Ready, each with its reason and what to do about it.
+    /// Accepted, Scheduled, TargetAllowed, Protected, EgressIsolated, Healthy and Ready, each with its reason and what to do
+    /// about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

@@ -19,6 +19,7 @@ use super::dereference::{Stores, controller_of};
 use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
 use super::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
+use super::protection::Protected;
 use super::quotas::Quotas;
 use super::running::Running;
 use super::sweep::is_orphan;
@@ -170,6 +171,11 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.prove(namespace_of(policy));
     });
     let api_server = api_server(watches, queues, &schedules);
+    let (known, q) = (schedules.clone(), queues.clone());
+    let protected = Protected::watch(watches, move |protection| {
+        q.metrics.protected(protection.in_force());
+        q.reconcile(refs(&known.state()));
+    });
     let stores = Stores {
         membership,
         cron_jobs,
@@ -179,6 +185,7 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         isolation: Arc::default(),
         jobs,
         pods,
+        protected,
         running: Running::default(),
         quotas,
         unlisted: watches.unlisted.clone(),

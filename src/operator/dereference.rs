@@ -17,6 +17,7 @@ use super::isolation::{Known, Verdict};
 use super::membership::Membership;
 use super::names;
 use super::preflight::is_check;
+use super::protection::Protected;
 use super::quotas::{Quotas, Share};
 use super::running::Running;
 use super::settings::Isolation;
@@ -24,7 +25,8 @@ use super::unlisted::Unlisted;
 use super::validate::Refusal;
 use crate::api::{WebhookSchedule, WebhookTier};
 
-/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, NetworkPolicies and where the API server is.
+/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, NetworkPolicies, where the API server is, and
+/// where admission policies apply.
 pub(super) struct Stores {
     pub(super) membership: Membership,
     pub(super) cron_jobs: Store<CronJob>,
@@ -35,6 +37,7 @@ pub(super) struct Stores {
     pub(super) isolation: Arc<Known>,
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
+    pub(super) protected: Protected,
     pub(super) running: Running,
     pub(super) quotas: Arc<Quotas>,
     pub(super) unlisted: Unlisted,
@@ -72,7 +75,9 @@ impl Stores {
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
-        let Self { membership, cron_jobs, service_accounts, network_policies, api_server, jobs, pods, .. } = self;
+        let Self {
+            membership, cron_jobs, service_accounts, network_policies, api_server, jobs, pods, protected, ..
+        } = self;
         api_server.ready().await?;
         membership.tiers.wait_until_ready().await?;
         membership.namespaces.wait_until_ready().await?;
@@ -80,6 +85,7 @@ impl Stores {
         service_accounts.wait_until_ready().await?;
         network_policies.wait_until_ready().await?;
         jobs.wait_until_ready().await?;
+        protected.ready().await;
         pods.wait_until_ready().await
     }
 

@@ -221,6 +221,24 @@ fn what_a_pod_says_is_waited_for_a_moment_after_its_job_is_over() {
 }
 
 #[test]
+fn every_reason_is_in_the_docs() {
+    let page = include_str!("../../docs/reasons.md");
+    for reason in [
+        "Proved",
+        "ProvedLate",
+        "Checking",
+        "InternalReachable",
+        "ForeignPolicy",
+        "NameServersUnreachable",
+        "NothingToProveItBy",
+        "CanaryNotRun",
+        "NotChecked",
+    ] {
+        assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
+    }
+}
+
+#[test]
 fn a_canary_is_a_senders_pod_without_anything_of_a_tenant() {
     let subject = subject();
     let Stage::Due(due) = look_at(&subject, Vec::new(), 0).stage else { panic!("it is due") };

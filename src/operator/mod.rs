@@ -34,6 +34,7 @@ mod outcomes;
 mod pace;
 pub mod preflight;
 pub mod process;
+mod protection;
 mod prune;
 pub mod quotas;
 mod readiness;

@@ -1,5 +1,6 @@
 //! What the caches leave out: most of an object is needed by no reconcile, and there may be many of them.
 
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -103,6 +104,25 @@ impl Prune for Pod {
         self.metadata.managed_fields = None;
         self.metadata.annotations = None;
         self.spec = None;
+    }
+}
+
+impl Prune for ValidatingAdmissionPolicy {
+    fn prune(&mut self) {
+        without_history(self);
+        self.status = None;
+        if let Some(spec) = &mut self.spec {
+            spec.audit_annotations = None;
+            spec.match_conditions = None;
+            spec.validations = None;
+            spec.variables = None;
+        }
+    }
+}
+
+impl Prune for ValidatingAdmissionPolicyBinding {
+    fn prune(&mut self) {
+        without_history(self);
     }
 }
 

@@ -185,7 +185,7 @@ pub(super) async fn reconcile_at(
         (Ok(_), Err(_)) => return applied.map(|()| Action::await_change()),
         (Err(refusal), _) => Progress::Refused(refusal),
     };
-    let mut new = status(schedule, &progress, &record, now);
+    let mut new = status(schedule, &progress, &record, &stores.protected.now(), now);
     if matches!(progress, Progress::Applied(_)) {
         new.signing_keys = keys::settled(schedule, now);
     }

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::apply::ApplyError;
+use super::protection::Protection;
 use super::record::Record;
 use super::validate::{Refusal, Valid};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
@@ -50,6 +51,7 @@ pub(super) fn status(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
     record: &Record,
+    protection: &Protection,
     now: Timestamp,
 ) -> WebhookScheduleStatus {
     let old = schedule.status.clone().unwrap_or_default();
@@ -61,7 +63,7 @@ pub(super) fn status(
     let made = matches!(progress, Progress::Applied(_));
     WebhookScheduleStatus {
         observed_generation: schedule.metadata.generation,
-        conditions: conditions::conditions(schedule, progress, record, now),
+        conditions: conditions::conditions(schedule, progress, record, protection, now),
         tier: valid.map(|valid| valid.tier.clone()),
         resolved_schedule: valid.map(|valid| valid.expression.resolved().into()),
         next_delivery_time: match progress {

@@ -39,7 +39,7 @@ impl Life {
             Progress::Refused(_) => None,
         };
         let record = record(&self.schedule, &found(runs), valid, now);
-        self.schedule.status = Some(status(&self.schedule, progress, &record, now));
+        self.schedule.status = Some(status(&self.schedule, progress, &record, &Protection::Unreadable, now));
         self.schedule.status.as_ref().unwrap()
     }
 }
@@ -106,7 +106,7 @@ fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_i
     let valid = valid_with(json!({})).unwrap();
     let mut record = record(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
     record.check.stage = Stage::NotMade;
-    let status = status(&schedule(), &Progress::Applied(&valid), &record, minute(0));
+    let status = status(&schedule(), &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(0));
     let allowed = condition(&status, "TargetAllowed");
     assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
     assert_eq!(condition(&status, "Ready").status, "True");
@@ -215,7 +215,7 @@ fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_be
             found.isolation.status = status;
         }
         let record = record(&schedule, &found, Some(&valid), minute(at));
-        let new = status(&schedule, &Progress::Applied(&valid), &record, minute(at));
+        let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
         schedule.status = Some(new.clone());
         (pause(&valid, &record), record, new)
     };
@@ -240,7 +240,7 @@ fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() 
     found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
     let schedule = schedule();
     let record = record(&schedule, &found, Some(&valid), minute(1));
-    let new = status(&schedule, &Progress::Applied(&valid), &record, minute(1));
+    let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(1));
     assert_eq!(condition(&new, "EgressIsolated").message, "what was reached");
     assert_eq!(condition(&new, "Ready").status, "True");
 }
@@ -257,6 +257,27 @@ fn a_name_that_is_taken_is_named() {
         scheduled.message,
         "CronJob postern-nightly-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
     );
+}
+
+#[test]
+fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut life = Life::new();
+    life.schedule.metadata.generation = Some(7);
+    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
+    let none = Protection::of(&[], &[]);
+    let status = status(&life.schedule, &Progress::Applied(&valid), &record, &none, minute(0));
+    let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
+    let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
+    let told = [
+        ("Accepted", "True"),
+        ("Scheduled", "True"),
+        ("TargetAllowed", "Unknown"),
+        ("EgressIsolated", "Unknown"),
+        ("Protected", "False"),
+    ];
+    assert_eq!(shown, [&told[..], &unknown].concat());
+    assert_eq!(condition(&status, "Protected").observed_generation, Some(7));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
+use crate::operator::protection::Protected;
 use crate::operator::running::Running;
 use crate::operator::testdata::{no_api_server, schedule, store};
 use crate::operator::unlisted::Unlisted;
@@ -66,6 +67,7 @@ async fn swept(
         isolation: Arc::default(),
         jobs: with_canary(named(jobs)),
         pods: with_canary(named(pods)),
+        protected: Protected::unknown(),
         running: Running::default(),
         quotas: Arc::default(),
         unlisted: Unlisted::default(),

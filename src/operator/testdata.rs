@@ -20,6 +20,7 @@ use super::keys::Unmade;
 use super::membership::Membership;
 use super::metrics::Metrics;
 use super::preflight::Slots;
+use super::protection::Protected;
 use super::quotas::{Quotas, Share};
 use super::reconcile::Context;
 use super::retry::Failures;
@@ -90,6 +91,7 @@ pub(super) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
         isolation: Arc::default(),
         jobs: store(Vec::new()),
         pods: store(Vec::new()),
+        protected: Protected::unknown(),
         running: Running::default(),
         quotas: Arc::new(quotas),
         unlisted: Unlisted::default(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
+use crate::operator::protection::Protected;
 use crate::operator::running::Running;
 use crate::operator::testdata::{minute, no_api_server, schedule, settings, store, tier};
 use crate::operator::unlisted::Unlisted;
@@ -62,6 +63,7 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         isolation: Arc::default(),
         jobs: store(Vec::new()),
         pods: store(Vec::new()),
+        protected: Protected::unknown(),
         running: Running::default(),
         quotas: Arc::default(),
         unlisted: Unlisted::default(),

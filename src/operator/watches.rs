@@ -2,6 +2,9 @@
 //!
 //! However many watches there are of a kind, they fill one cache, so nothing else needs to know.
 
+mod error;
+mod optional;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,6 +24,8 @@ use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
 use super::unlisted::Unlisted;
+use error::is_forbidden;
+pub(super) use optional::Unreadable;
 
 /// Objects of a page of a listing: until they are pruned they are held whole.
 const PAGE: u32 = 100;
@@ -131,16 +136,7 @@ impl Watches {
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let store = writer.as_reader();
-        let watches = apis.into_iter().map(|(namespace, api)| {
-            let (kind, metrics) = (K::kind(&()), self.metrics.clone());
-            let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
-                if let Err(error) = event {
-                    metrics.watch_restarted(kind.clone());
-                    tracing::warn!(%kind, %error, "a watch failed; it is tried again");
-                }
-            });
-            (namespace, events.boxed())
-        });
+        let watches = apis.into_iter().map(|(namespace, api)| (namespace, events(api, config, self.metrics.clone())));
         let mut merged = Box::pin(merge(watches.collect(), store.clone(), self.unlisted.clone()));
         self.tasks.spawn(async move {
             while let Some(event) = merged.next().await {
@@ -152,6 +148,21 @@ impl Watches {
         });
         store
     }
+}
+
+/// What happens to the objects of a kind, pruned. What fails is logged and counted.
+fn events<K>(api: Api<K>, config: &watcher::Config, metrics: Metrics) -> Watch<K>
+where
+    K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let kind = K::kind(&());
+    let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
+        if let Err(error) = event {
+            metrics.watch_restarted(kind.clone());
+            tracing::warn!(%kind, %error, "a watch failed; it is tried again");
+        }
+    });
+    events.boxed()
 }
 
 /// Brings an event into the cache, and tells of it.
@@ -269,16 +280,6 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
         let objects = self.first.take().unwrap_or_default().into_values().map(Event::InitApply);
         std::iter::once(Event::Init).chain(objects).chain([Event::InitDone]).collect()
     }
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    let (watcher::Error::InitialListFailed(source)
-    | watcher::Error::WatchStartFailed(source)
-    | watcher::Error::WatchFailed(source)) = error
-    else {
-        return false;
-    };
-    matches!(source, kube::Error::Api(status) if status.code == 403)
 }
 
 /// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and

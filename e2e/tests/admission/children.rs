@@ -27,8 +27,8 @@ pub(super) struct Children {
     pub network_policy: Value,
 }
 
-/// Has an operator make the children of two schedules, one of which is triggered, and put them right; and ends it.
-pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
+/// Has an operator make the children of two schedules, one of which is triggered, and put them right.
+pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProcess {
     let kubeconfig = cluster.operator_kubeconfig().await;
     let mut settings = usual_settings();
     settings["sender"]["image"] = json!(IMAGE);
@@ -57,6 +57,11 @@ pub(super) async fn made_by_an_operator(cluster: &Cluster) -> Children {
     .await;
     eventually("the other schedule's CronJob", async || try_get(cluster, "cronjob/postern-report")).await;
     a_label_that_was_taken_away_is_put_back(cluster).await;
+    operator
+}
+
+/// Ends the operator, and returns what it made.
+pub(super) async fn made_by(operator: OperatorProcess, cluster: &Cluster) -> Children {
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
     Children {

@@ -7,6 +7,7 @@ mod going_on;
 mod lock;
 mod no_orphans;
 mod people;
+mod protection;
 mod readable_secrets;
 mod tier_label;
 mod tier_rules;
@@ -34,19 +35,25 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         people::admit(&cluster).await;
         readable_secrets::all(&cluster).await;
         no_orphans::all(&cluster).await;
-        let children = children::made_by_an_operator(&cluster).await;
+        let operator = children::operator_that_made_them(&cluster).await;
+        protection::all(&cluster).await;
+        let children = children::made_by(operator, &cluster).await;
         confine_operator::all(&cluster, &children).await;
         lock::all(&cluster, &children).await;
         going_on::all(&cluster, &children).await;
     });
 }
 
-async fn install_policies(cluster: &Cluster) {
+/// The policies and their bindings, as the chart makes them.
+fn policies() -> Vec<Value> {
     let (repository, tag) = children::IMAGE.split_once(':').unwrap();
     let image = [format!("sender.image.repository={repository}"), format!("sender.image.tag={tag}")];
     let objects = chart(&["--set", &image[0], "--set", &image[1]]);
-    let policies = objects.into_values().filter(|object| object["kind"].as_str().unwrap().contains("Admission"));
-    make(cluster, &policies.collect::<Vec<_>>());
+    objects.into_values().filter(|object| object["kind"].as_str().unwrap().contains("Admission")).collect()
+}
+
+async fn install_policies(cluster: &Cluster) {
+    make(cluster, &policies());
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
     // The API server compares what the expressions name with the fields that there are, and tells of it here alone.
     eventually("the policies to be checked", async || {

@@ -55,7 +55,7 @@ fn fullest() -> WebhookScheduleStatus {
         last_transition_time: at("2026-01-01T00:00:00Z"),
         observed_generation: Some(1),
     };
-    let conditions = ["Accepted", "Scheduled", "TargetAllowed", "EgressIsolated", "Healthy", "Ready"];
+    let conditions = ["Accepted", "Scheduled", "TargetAllowed", "Protected", "EgressIsolated", "Healthy", "Ready"];
     WebhookScheduleStatus {
         observed_generation: Some(1),
         conditions: conditions.map(condition).to_vec(),

@@ -16,6 +16,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         admin.schedules("alice", "team-a", &receiver);
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=Ready --timeout=2m");
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=TargetAllowed --timeout=2m");
+        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=2m");
 
         tenants_keep_apart(&admin);
         admin.delivers("alice", "team-a", "first").await;

@@ -8,6 +8,7 @@ mod keys;
 mod never_ran;
 mod overlaps;
 mod preflight;
+mod protection;
 mod restarts;
 mod tiers;
 mod triggers;

@@ -150,3 +150,21 @@ fn who_leads_and_what_runs_is_told_before_anything_happens() {
     assert_eq!(lines(&metrics, "postern_build_info"), [build]);
     assert!(metrics.text().unwrap().ends_with("# EOF\n"));
 }
+
+#[test]
+fn each_policy_is_shown_in_force_or_not_and_none_when_that_is_not_known() {
+    let metrics = Metrics::new();
+    metrics.protected([("postern-lock-names", true), ("postern-tier-label", true)].into_iter());
+    metrics.protected([("postern-lock-names", true), ("postern-tier-label", false)].into_iter());
+    let mut shown = lines(&metrics, "postern_admission_policy_enforced");
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            r#"postern_admission_policy_enforced{policy="postern-lock-names"} 1"#,
+            r#"postern_admission_policy_enforced{policy="postern-tier-label"} 0"#,
+        ]
+    );
+    metrics.protected(std::iter::empty());
+    assert_eq!(lines(&metrics, "postern_admission_policy_enforced"), [""; 0]);
+}

@@ -68,6 +68,7 @@ struct Counted {
     queue: Queue,
     keys: Arc<Keys>,
     isolated: Arc<Isolated>,
+    policies: Family<[Label; 1], Gauge>,
     leader: Gauge,
 }
 
@@ -81,6 +82,7 @@ impl Metrics {
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
+        let policies = Family::<[Label; 1], Gauge>::default();
         let (queue, keys, isolated) = (Queue::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
@@ -93,6 +95,8 @@ impl Metrics {
         registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
         registry.register_collector(Box::new(Arc::clone(&keys)));
         registry.register_collector(Box::new(Arc::clone(&isolated)));
+        let in_force = "1 when an admission policy of Postern is in force, otherwise 0";
+        registry.register("admission_policy_enforced", in_force, policies.clone());
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
@@ -107,6 +111,7 @@ impl Metrics {
             queue,
             keys,
             isolated,
+            policies,
             leader,
         }))
     }
@@ -154,6 +159,14 @@ impl Metrics {
     /// What is known of the isolation of namespaces is counted from now on.
     pub(in crate::operator) fn isolation(&self, known: &Arc<Known>) {
         self.0.isolated.watch(known);
+    }
+
+    /// Whether each admission policy is in force; none when that isn't known.
+    pub fn protected(&self, policies: impl Iterator<Item = (&'static str, bool)>) {
+        self.0.policies.clear();
+        for (policy, in_force) in policies {
+            self.0.policies.get_or_create(&[("policy", policy)]).set(in_force.into());
+        }
     }
 
     /// Whether this process leads.

@@ -10,6 +10,7 @@ use crate::operator::fact::Fact;
 use crate::operator::isolation::Verdict;
 use crate::operator::pace::Made;
 use crate::operator::preflight::{Look, Stage, judged};
+use crate::operator::protection::Protection;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
@@ -29,12 +30,14 @@ pub(super) fn conditions(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
     record: &Record,
+    protection: &Protection,
     now: Timestamp,
 ) -> Vec<Condition> {
     let recent = &record.recent;
     let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
     let isolated = isolated(&record.isolation);
-    let mut facts = vec![accepted(progress), scheduled(progress, record), allowed, isolated, healthy(recent)];
+    let mut facts =
+        vec![accepted(progress), scheduled(progress, record), allowed, isolated, protection.fact(), healthy(recent)];
     facts.push(ready(&facts));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
