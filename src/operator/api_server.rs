@@ -1,4 +1,4 @@
-//! Where the API server is: by its Service and its EndpointSlices, `kubernetes` of the namespace `default`.
+//! Where the API server is: by its Service and its `EndpointSlice`s, `kubernetes` of the namespace `default`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use kube::runtime::reflector::store::WriterDropped;
 pub(super) const NAMESPACE: &str = "default";
 /// What selects the Service.
 pub(super) const SERVICE: &str = "metadata.name=kubernetes";
-/// What selects its EndpointSlices.
+/// What selects its `EndpointSlice`s.
 pub(super) const SLICES: &str = "kubernetes.io/service-name=kubernetes";
 /// The port's name, on both.
 const PORT: &str = "https";

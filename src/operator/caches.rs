@@ -200,7 +200,9 @@ fn api_server(watches: &mut Watches, queues: &Queues, schedules: &Store<WebhookS
         let all = known.state();
         q.reconcile(refs(&all));
         let namespaces: BTreeSet<_> = all.iter().filter_map(|schedule| schedule.namespace()).collect();
-        namespaces.iter().for_each(|namespace| q.prove(Some(namespace)));
+        for namespace in &namespaces {
+            q.prove(Some(namespace));
+        }
     };
     let told = tell.clone();
     let service =

@@ -25,7 +25,7 @@ use super::unlisted::Unlisted;
 use super::validate::Refusal;
 use crate::api::{WebhookSchedule, WebhookTier};
 
-/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, NetworkPolicies, where the API server is, and
+/// The operator's caches. Of what is not Postern's it holds namespaces' labels, tiers, network policies, where the API server is, and
 /// where admission policies apply.
 pub(super) struct Stores {
     pub(super) membership: Membership,

@@ -82,7 +82,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// `policy` is the senders' own, `others` are the other NetworkPolicies of the namespace.
+    /// `policy` is the senders' own, `others` are the namespace's other ones.
     pub(super) fn of(
         policy: &NetworkPolicySpec,
         others: &[Arc<NetworkPolicy>],
@@ -90,8 +90,8 @@ impl Subject {
         settings: &Settings,
     ) -> Self {
         let own = Own::of(policy);
-        let widen = others.iter().filter(|other| own.is_widened_by(other));
-        let mut wider: Vec<_> = widen.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
+        let widening = others.iter().filter(|other| own.is_widened_by(other));
+        let mut wider: Vec<_> = widening.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
         wider.sort();
         // Where this operator is says nothing of the policies.
         let elsewhere = Settings { here: super::settings::Here::default(), ..settings.clone() };

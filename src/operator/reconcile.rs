@@ -28,7 +28,7 @@ use super::saved::{Saved, write_status};
 use super::settings::Settings;
 use super::status::{Progress, pause, status};
 use super::unlisted::UNLISTED;
-use super::validate::{Valid, validate};
+use super::validate::{Refusal, Valid, validate};
 use super::written::Written;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
@@ -131,13 +131,7 @@ pub(super) async fn reconcile_at(
     }
     let is_new = found.cron_job.is_none();
     // validate: pure, and so is the record of what became of the deliveries
-    let judge = |schedule: &WebhookSchedule| {
-        found
-            .tier
-            .clone()
-            .and_then(|tier| validate(schedule, &tier, &found.share, &found.api_server, settings, now.as_second()))
-    };
-    let valid = judge(&keys::hoped(schedule, now));
+    let valid = judge(&keys::hoped(schedule, now), &found, settings, now);
     // Before anything else is done about them, nothing is sent with keys that are revoked.
     let mut suspended = Ok(());
     if valid.is_ok() && keys::are_revoked(schedule, now) {
@@ -154,7 +148,8 @@ pub(super) async fn reconcile_at(
         return Ok(Action::await_change());
     };
     let schedule = &*keyed;
-    let valid = if matches!(keyed, Cow::Owned(_)) { judge(&keys::hoped(schedule, now)) } else { valid };
+    let valid =
+        if matches!(keyed, Cow::Owned(_)) { judge(&keys::hoped(schedule, now), &found, settings, now) } else { valid };
     let mut record = record(schedule, &found, valid.as_ref().ok(), now);
     confirm(schedule, &record, &found, &to).await?;
     stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
@@ -214,6 +209,11 @@ pub(super) async fn reconcile_at(
     no_key.map_or(Ok(()), Err)?;
     let look = keys::look(schedule, &new.signing_keys, now);
     Ok(if late { Action::requeue(LATE) } else { wake(&new, &record, look, now) })
+}
+
+fn judge(schedule: &WebhookSchedule, found: &Found, settings: &Settings, now: Timestamp) -> Result<Valid, Refusal> {
+    let tier = found.tier.clone()?;
+    validate(schedule, &tier, &found.share, &found.api_server, settings, now.as_second())
 }
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may

@@ -34,7 +34,7 @@ fn policies() -> Store<NetworkPolicy> {
 }
 
 /// The same, and a canary's: it holds nothing back.
-fn with_canary<K>(of_schedules: Store<K>) -> Store<K>
+fn with_canary<K>(of_schedules: &Store<K>) -> Store<K>
 where
     K: Resource<DynamicType: Hash + Eq + Default + Clone> + DeserializeOwned + Clone + 'static,
 {
@@ -65,8 +65,8 @@ async fn swept(
         network_policies: policies(),
         api_server: no_api_server(),
         isolation: Arc::default(),
-        jobs: with_canary(named(jobs)),
-        pods: with_canary(named(pods)),
+        jobs: with_canary(&named(jobs)),
+        pods: with_canary(&named(pods)),
         protected: Protected::unknown(),
         running: Running::default(),
         quotas: Arc::default(),

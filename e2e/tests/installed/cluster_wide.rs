@@ -101,7 +101,7 @@ fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
 
 /// With the operator's own rights, under the policies.
 async fn its_keys_are_replaced_and_deleted(admin: &Admin) {
-    admin.makes("alice", "team-a", "signed", &serde_json::json!({"managed": {}}));
+    admin.makes_schedule("alice", "team-a", "signed", &serde_json::json!({"managed": {}}));
     admin.does("kubectl wait whs/signed --namespace team-a --for=condition=Ready --timeout=2m");
     let there = || {
         let list = admin.gets("secrets --namespace team-a -l postern.dev/schedule=signed");

@@ -106,11 +106,11 @@ impl Admin {
             "stringData": {"url": url, "key": KEY, "ca": receiver.certificates.ca_pem},
         });
         self.creates(user, namespace, &secret);
-        self.makes(user, namespace, "report", &serde_json::json!({"keysFrom": [hook("key")]}));
+        self.makes_schedule(user, namespace, "report", &serde_json::json!({"keysFrom": [hook("key")]}));
     }
 
     /// Makes, as a user, a schedule for the receiver of that Secret that isn't due for months.
-    fn makes(&self, user: &str, namespace: &str, name: &str, signing: &Value) {
+    fn makes_schedule(&self, user: &str, namespace: &str, name: &str, signing: &Value) {
         let schedule = serde_json::json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name},
             "spec": {

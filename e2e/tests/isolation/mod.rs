@@ -70,48 +70,47 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
         install_own_crds(&cluster).await;
         let engine = Engine::of(&cluster);
         engine.stop();
-        let other =
-            cluster.run(&["kubectl", "create", "namespace", "warned"], "").map(|_| "warned".to_owned()).unwrap();
-        let warned = Tenant::with_settings(cluster.clone(), other, json!({"isolation": "Warn"})).await;
-        let required = Tenant::with_settings(cluster.clone(), namespace, json!({"isolation": "Require"})).await;
+        cluster.run(&["kubectl", "create", "namespace", "lenient"], "").unwrap();
+        let lenient = Tenant::with_settings(cluster.clone(), "lenient".into(), json!({"isolation": "Warn"})).await;
+        let strict = Tenant::with_settings(cluster.clone(), namespace, json!({"isolation": "Require"})).await;
 
-        let (warns, requires) =
-            (warned.receiver(Receiver::by_turns([OK])).await, required.receiver(Receiver::by_turns([OK])).await);
-        for tenant in [&warned, &required] {
+        let (of_lenient, of_strict) =
+            (lenient.receiver(Receiver::by_turns([OK])).await, strict.receiver(Receiver::by_turns([OK])).await);
+        for tenant in [&lenient, &strict] {
             tenant.make_schedule("report", "{}").await;
             tenant.trigger("report", "first").await;
         }
-        for tenant in [&warned, &required] {
+        for tenant in [&lenient, &strict] {
             let message = isolated(tenant, "False").await;
             assert!(message.contains("10.96.0.1:443 (the API server)"), "{message}");
         }
-        // It warns and delivers, or holds.
-        assert_eq!(warned.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
-        required.condition("report", "Scheduled", "False", "NotIsolated").await;
-        let status = required.status("report").await;
+        // The one warns and delivers, the other holds.
+        assert_eq!(lenient.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
+        strict.condition("report", "Scheduled", "False", "NotIsolated").await;
+        let status = strict.status("report").await;
         assert!(status.recent_deliveries.is_empty() && status.last_trigger.is_none(), "{status:?}");
-        assert!(requires.requests().is_empty());
+        assert!(of_strict.requests().is_empty());
 
         engine.go_on();
-        isolated(&required, "True").await;
-        assert_eq!(required.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
-        isolated(&warned, "True").await;
+        isolated(&strict, "True").await;
+        assert_eq!(strict.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
+        isolated(&lenient, "True").await;
 
         // What was proved an hour ago is no proof for a pod of now: each sender waits until the API server is out of its reach.
         for schedule in ["late", "never"] {
-            required.make_schedule(schedule, "{}").await;
+            strict.make_schedule(schedule, "{}").await;
         }
         engine.stop();
-        required.trigger("late", "now").await;
-        sender_runs(&required, "late").await;
+        strict.trigger("late", "now").await;
+        sender_runs(&strict, "late").await;
         engine.go_on();
-        assert_eq!(required.deliveries("late", 1).await[0].outcome, DeliveryOutcome::Delivered);
+        assert_eq!(strict.deliveries("late", 1).await[0].outcome, DeliveryOutcome::Delivered);
         engine.stop();
-        required.trigger("never", "now").await;
-        let refused = required.deliveries("never", 1).await.remove(0);
+        strict.trigger("never", "now").await;
+        let refused = strict.deliveries("never", 1).await.remove(0);
         assert_eq!((refused.outcome, refused.reason.as_str()), (DeliveryOutcome::Refused, "NotIsolated"));
         assert!(refused.detail.unwrap().contains("10.96.0.1:443"));
         engine.go_on();
-        assert_eq!((warns.requests().len(), requires.requests().len()), (1, 2));
+        assert_eq!((of_lenient.requests().len(), of_strict.requests().len()), (1, 2));
     });
 }

@@ -1,4 +1,4 @@
-//! Whether the network is closed to senders, as canaries find out and as other NetworkPolicies have it.
+//! Whether the network is closed to senders, as canaries find out and as other policies have it.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::networking::v1::NetworkPolicy;

@@ -62,7 +62,7 @@ struct Task<'a> {
     told: (&'static str, String),
     /// Files that are made of what the pod knows of itself.
     files: Vec<DownwardAPIVolumeFile>,
-    /// Files of the tenant's Secrets and ConfigMaps.
+    /// Files of the tenant's Secrets and `ConfigMap`s.
     mounts: &'a [FileRef],
     /// How long it may run.
     seconds: i64,
