@@ -57,14 +57,6 @@ volumes:
 {{- define "postern.container" -}}
 image: {{ include "postern.image" (list . .Values.image) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-env:
-  - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-  - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
-  # A pod of another namespace and a kubelet, for canaries to try.
-  - {name: POD_IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}
-  - {name: NODE_IPS, valueFrom: {fieldRef: {fieldPath: status.hostIPs}}}
-  - {name: POSTERN_DEPLOYMENT, value: postern-operator}
-  - {name: POSTERN_LOG, value: {{ .Values.logLevel }}}
 resources: {{ toJson .Values.resources }}
 securityContext:
   allowPrivilegeEscalation: false
@@ -73,6 +65,14 @@ securityContext:
 terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
   - {name: config, mountPath: /etc/postern, readOnly: true}
+{{- end }}
+
+{{/* Its environment. */}}
+{{- define "postern.env" -}}
+- {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: POSTERN_DEPLOYMENT, value: postern-operator}
+- {name: POSTERN_LOG, value: {{ .Values.logLevel }}}
 {{- end }}
 
 {{/* The operator, as the API server knows it. */}}

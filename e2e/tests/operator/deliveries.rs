@@ -54,7 +54,7 @@ fn a_url_that_leads_inward_and_a_missing_key_are_named_in_the_conditions() {
         tenant.make_schedule("inward", "{}").await;
         tenant.tick("inward").await;
         let message = tenant.condition("inward", "TargetAllowed", "False", "AddressInternal").await;
-        assert!(message.contains("10.96.0.1 is in 10.96.0.0/16, one of the cluster's own ranges"), "{message}");
+        assert!(message.contains("10.96.0.1 is in 10.96.0.1/32, one of the cluster's own ranges"), "{message}");
 
         tenant.change_secret(json!({"url": "https://hooks.example/"})).await;
         tenant.make_schedule("keyless", "{}").await;
