@@ -17,6 +17,8 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=Ready --timeout=2m");
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=TargetAllowed --timeout=2m");
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=2m");
+        admin.does("kubectl wait whs/report --namespace team-a --for=condition=EgressIsolated --timeout=2m");
+        a_pod_of_another_namespace_was_tried(&admin);
 
         tenants_keep_apart(&admin);
         admin.delivers("alice", "team-a", "first").await;
@@ -36,6 +38,14 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         installed_again_it_goes_on(&admin).await;
         without_the_operator_nothing_holds_a_namespace_back(&admin);
     });
+}
+
+/// It was the operator's, which says where it is.
+fn a_pod_of_another_namespace_was_tried(admin: &Admin) {
+    let canaries = admin.gets("jobs --namespace team-a --selector postern.dev/canary=true").to_string();
+    let pods = admin.gets("pods --namespace postern-system --selector app.kubernetes.io/component=operator");
+    let ips = pods["items"].as_array().unwrap().iter().map(|pod| pod["status"]["podIP"].as_str().unwrap());
+    assert!(ips.into_iter().any(|ip| canaries.contains(&format!("{ip}:8081"))), "{canaries}");
 }
 
 fn tenants_keep_apart(admin: &Admin) {
