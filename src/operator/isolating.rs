@@ -13,7 +13,7 @@ use super::apply::{Applier, ApplyError};
 use super::build::canary_job;
 use super::caches::{NamespaceMetadata, Queues};
 use super::dereference::Stores;
-use super::isolation::{Look, Stage, Subject, look};
+use super::isolation::{Look, Stage, Subject, look, not_run};
 use super::names::SENDER_CHILDREN;
 use super::preflight::Slots;
 use super::retry::Failures;
@@ -97,6 +97,31 @@ impl Prover {
         }
     }
 
+    /// Makes a canary that is due, when it is its turn, and lets others have theirs.
+    async fn act(
+        &self,
+        stage: Stage,
+        canary: &ObjectRef<NetworkPolicy>,
+        policy: &NetworkPolicy,
+        subject: &Subject,
+    ) -> Result<(), ProveError> {
+        match stage {
+            Stage::Due(due) if self.slots.take(canary) => {
+                let to = Applier { client: self.client.clone() };
+                let job = canary_job(&due, &subject.probes, policy, &self.settings)?;
+                if let Err(error) = to.start(&job).await {
+                    self.rest(canary);
+                    return Err(error.into());
+                }
+            }
+            // Whoever is done tells when it is its turn.
+            Stage::Due(_) => {}
+            Stage::UnderWay => self.slots.hold(canary),
+            Stage::Holds => self.rest(canary),
+        }
+        Ok(())
+    }
+
     /// Has the schedules of a namespace say what is known now.
     fn tell(&self, namespace: &str) {
         let of_it = |schedule: &WebhookSchedule| schedule.metadata.namespace.as_deref() == Some(namespace);
@@ -123,26 +148,18 @@ pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>
         return Ok(Action::await_change());
     };
     let now = Timestamp::now().as_second();
-    let Look { verdict, stage, until, obsolete } = prover.look(&name, &policy, &subject, now);
+    let Look { mut verdict, stage, until, obsolete } = prover.look(&name, &policy, &subject, now);
+    let acted = prover.act(stage, &canary, &policy, &subject).await;
+    if acted.is_err() && verdict.status != "False" {
+        verdict = not_run();
+    }
     if stores.isolation.note(&name, verdict) {
         prover.tell(&name);
     }
+    acted?;
     let to = Applier { client: prover.client.clone() };
     for job in obsolete {
         to.delete(&*job).await?;
-    }
-    match stage {
-        Stage::Due(due) => {
-            if prover.slots.take(&canary) {
-                let job = canary_job(&due, &subject.probes, &policy, &prover.settings)?;
-                if let Err(error) = to.start(&job).await {
-                    prover.rest(&canary);
-                    return Err(error.into());
-                }
-            }
-        }
-        Stage::UnderWay => prover.slots.hold(&canary),
-        Stage::Holds => prover.rest(&canary),
     }
     prover.failures.forget(&name);
     let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
@@ -155,3 +172,7 @@ pub(super) fn on_error(namespace: Arc<NamespaceMetadata>, error: &ProveError, pr
     tracing::warn!(%error, "a canary could not be made; it is tried again");
     Action::requeue(prover.failures.wait(&namespace.name_any()))
 }
+
+#[cfg(test)]
+#[path = "isolating_tests.rs"]
+mod tests;

@@ -241,7 +241,8 @@ fn judge(subject: &Subject, found: Option<&Findings>) -> Verdict {
     Verdict::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
 }
 
-fn not_run() -> Verdict {
+/// Of a canary that could not run, or be heard.
+pub(super) fn not_run() -> Verdict {
     let message = "the pod that tries what must be closed could not run or say what it found: see kubectl get jobs -l \
                    postern.dev/canary=true, and the namespace's ResourceQuotas";
     Verdict::new("Unknown", "CanaryNotRun", message)

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::operator::fake_api;
-use crate::operator::membership::Membership;
-use crate::operator::protection::Protected;
-use crate::operator::running::Running;
-use crate::operator::testdata::{no_api_server, schedule, store};
-use crate::operator::unlisted::Unlisted;
+use crate::operator::testdata::{minute, schedule, store, stores};
 
 /// A cache that holds objects of these names in the namespace.
 fn named<K>(names: &[&str]) -> Store<K>
@@ -59,18 +55,12 @@ async fn swept(
         (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     });
     let stores = Stores {
-        membership: Membership { tiers: store(Vec::new()), namespaces: store(Vec::new()) },
         cron_jobs: named(cron_jobs),
         service_accounts: named(&["postern-sender"]),
         network_policies: policies(),
-        api_server: no_api_server(),
-        isolation: Arc::default(),
         jobs: with_canary(&named(jobs)),
         pods: with_canary(&named(pods)),
-        protected: Protected::unknown(),
-        running: Running::default(),
-        quotas: Arc::default(),
-        unlisted: Unlisted::default(),
+        ..stores(&schedule(), minute(0))
     };
     if unlisted {
         stores.unlisted.add("team-a", "Pod");

@@ -99,7 +99,7 @@ pub(super) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
 }
 
 /// An API server of which nothing is known.
-pub(super) fn no_api_server() -> ApiServerStores {
+fn no_api_server() -> ApiServerStores {
     ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) }
 }
 

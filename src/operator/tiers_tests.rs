@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::fake_api;
 use crate::operator::membership::Membership;
-use crate::operator::protection::Protected;
-use crate::operator::running::Running;
-use crate::operator::testdata::{minute, no_api_server, schedule, settings, store, tier};
-use crate::operator::unlisted::Unlisted;
+use crate::operator::testdata::{minute, schedule, settings, store, stores, tier};
 
 const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
 
@@ -54,20 +51,7 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
     };
     let membership =
         Membership { tiers: store(vec![(*version(1)).clone()]), namespaces: store(namespaces.map(labelled).collect()) };
-    let stores = Stores {
-        membership,
-        cron_jobs: store(Vec::new()),
-        service_accounts: store(Vec::new()),
-        network_policies: store(Vec::new()),
-        api_server: no_api_server(),
-        isolation: Arc::default(),
-        jobs: store(Vec::new()),
-        pods: store(Vec::new()),
-        protected: Protected::unknown(),
-        running: Running::default(),
-        quotas: Arc::default(),
-        unlisted: Unlisted::default(),
-    };
+    let stores = Stores { membership, ..stores(&schedule(), minute(0)) };
     let watch_namespaces = watched.iter().map(ToString::to_string).collect();
     let census = Census {
         client,

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::operator::isolation::Verdict;
 
 fn delivery(change: &Value) -> DeliveryStatus {
     let mut delivery = json!({
@@ -138,6 +139,19 @@ fn the_age_of_the_oldest_key_that_signs_is_told_as_long_as_one_does() {
     assert!(age() >= 1_000_000);
     metrics.key_signs(&schedule("a"), None);
     assert_eq!(age(), 0, "by a clock that is behind");
+}
+
+#[test]
+fn namespaces_are_counted_by_what_is_known_of_their_network_and_not_named() {
+    let (metrics, known) = (Metrics::new(), Arc::<Known>::default());
+    metrics.isolation(&known);
+    for (namespace, status) in [("team-a", "True"), ("team-b", "True"), ("team-c", "False")] {
+        known.note(namespace, Verdict { status, reason: "X", message: String::new() });
+    }
+    known.forget("team-b");
+    let counted = [("True", 1), ("False", 1), ("Unknown", 0)];
+    let counted = counted.map(|(status, count)| format!("postern_isolated_namespaces{{status=\"{status}\"}} {count}"));
+    assert_eq!(lines(&metrics, "postern_isolated_namespaces{"), counted);
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! What a look at a namespace writes, and what is known then.
+
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::*;
+use crate::egress::Rules;
+use crate::operator::build::namespace_children;
+use crate::operator::fake_api;
+use crate::operator::metrics::Metrics;
+use crate::operator::settings::Isolation;
+use crate::operator::testdata::{minute, schedule, settings, store, stores};
+
+/// What a look at a namespace with senders asked of an API server that answers so to a new Job, how it ended, and the reason of
+/// what is known then.
+async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'static str) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let client = fake_api::client(move |request| {
+        seen.lock().unwrap().push(format!("{} {}", request.method, request.path));
+        let code = if request.method == "POST" { answer } else { 200 };
+        (code, request.body)
+    });
+    let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    policy.metadata.uid = Some("uid".into());
+    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
+    let settings = Settings { isolation, ..settings() };
+    let queues = Queues::new(Metrics::new()).0;
+    let prover = Arc::new(Prover::new(client, settings, store(vec![schedule()]), Arc::clone(&stores), queues));
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
+    let ended = prove(Arc::new(namespace), prover).await.is_ok();
+    let asked = asked.lock().unwrap().clone();
+    (asked, ended, stores.isolation.verdict("team-a", isolation).reason)
+}
+
+#[tokio::test]
+async fn the_canary_of_a_namespace_is_made() {
+    let made = vec!["POST /apis/batch/v1/namespaces/team-a/jobs".to_owned()];
+    assert_eq!(looked(Isolation::Warn, 201).await, (made, true, "Checking"));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_made_is_told_and_tried_again() {
+    let (asked, ended, reason) = looked(Isolation::Require, 403).await;
+    assert_eq!((asked.len(), ended, reason), (1, false, "CanaryNotRun"));
+}
+
+#[tokio::test]
+async fn none_is_made_where_the_admin_wants_none() {
+    assert_eq!(looked(Isolation::Unchecked, 201).await, (Vec::new(), true, "NotChecked"));
+}
