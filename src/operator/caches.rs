@@ -240,7 +240,10 @@ fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
 }
 
 /// The schedules of a namespace.
-fn in_namespace(schedules: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
+pub(super) fn in_namespace(
+    schedules: &Store<WebhookSchedule>,
+    namespace: Option<&str>,
+) -> Vec<ObjectRef<WebhookSchedule>> {
     refs(&schedules.state_filter(|schedule| schedule.metadata.namespace.as_deref() == namespace))
 }
 

@@ -119,12 +119,18 @@ impl Stores {
         })
     }
 
-    /// The senders' policy of a namespace, and those of others in it.
-    pub(super) fn policies(&self, namespace: &str) -> (Option<Arc<NetworkPolicy>>, Vec<Arc<NetworkPolicy>>) {
-        let all = self.network_policies.state_filter(|policy| policy.metadata.namespace.as_deref() == Some(namespace));
-        let (own, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|policy| policy.name_any() == names::SENDER_CHILDREN && is_ours(&**policy));
-        (own.into_iter().next(), others)
+    /// The senders' policy of a namespace.
+    pub(super) fn senders_policy(&self, namespace: &str) -> Option<Arc<NetworkPolicy>> {
+        let policy = self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(namespace));
+        policy.filter(|policy| is_ours(&**policy) && policy.metadata.deletion_timestamp.is_none())
+    }
+
+    /// The other policies of the namespace of one.
+    pub(super) fn policies_beside(&self, own: &NetworkPolicy) -> Vec<Arc<NetworkPolicy>> {
+        let beside = |other: &NetworkPolicy| {
+            other.metadata.namespace == own.metadata.namespace && other.metadata.name != own.metadata.name
+        };
+        self.network_policies.state_filter(beside)
     }
 
     /// What the canaries of a policy have come to.

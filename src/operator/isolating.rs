@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
 use super::build::canary_job;
-use super::caches::{NamespaceMetadata, Queues};
+use super::caches::{NamespaceMetadata, Queues, in_namespace};
 use super::dereference::Stores;
 use super::isolation::{Look, Stage, Subject, look, not_run};
 use super::names::SENDER_CHILDREN;
@@ -26,13 +26,13 @@ const AT_A_TIME: u16 = 10;
 
 /// What every proof shares.
 pub(super) struct Prover {
-    pub(super) client: Client,
-    pub(super) settings: Settings,
-    pub(super) schedules: Store<WebhookSchedule>,
-    pub(super) stores: Arc<Stores>,
-    pub(super) failures: Failures,
-    pub(super) slots: Slots<NetworkPolicy>,
-    pub(super) queues: Queues,
+    client: Client,
+    settings: Settings,
+    schedules: Store<WebhookSchedule>,
+    stores: Arc<Stores>,
+    failures: Failures,
+    slots: Slots<NetworkPolicy>,
+    queues: Queues,
 }
 
 /// Why a proof has to be tried again.
@@ -72,8 +72,8 @@ impl Prover {
 
     /// The senders' policy of a namespace, if it has one, and what is to be proved of it.
     fn subject(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, Subject)> {
-        let (policy, others) = self.stores.policies(namespace);
-        let policy = policy.filter(|policy| policy.metadata.deletion_timestamp.is_none())?;
+        let policy = self.stores.senders_policy(namespace)?;
+        let others = self.stores.policies_beside(&policy);
         let subject = Subject::of(policy.spec.as_ref()?, &others, &self.stores.api_server.now(), &self.settings);
         Some((policy, subject))
     }
@@ -124,9 +124,7 @@ impl Prover {
 
     /// Has the schedules of a namespace say what is known now.
     fn tell(&self, namespace: &str) {
-        let of_it = |schedule: &WebhookSchedule| schedule.metadata.namespace.as_deref() == Some(namespace);
-        let schedules = self.schedules.state_filter(of_it);
-        self.queues.reconcile(schedules.iter().map(|schedule| ObjectRef::from_obj(&**schedule)));
+        self.queues.reconcile(in_namespace(&self.schedules, Some(namespace)));
     }
 }
 

@@ -20,7 +20,7 @@ use super::dereference::Run;
 use super::digest::number_of;
 use super::names;
 use super::outcomes::{is_over, made_at, message, over_at};
-use super::settings::{Isolation, Settings};
+use super::settings::{Here, Isolation, Settings};
 use crate::delivery::{Findings, Place, Probes};
 
 pub(super) use known::Known;
@@ -94,10 +94,10 @@ impl Subject {
         let mut wider: Vec<_> = widening.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
         wider.sort();
         // Where this operator is says nothing of the policies.
-        let elsewhere = Settings { here: super::settings::Here::default(), ..settings.clone() };
-        let about = json!([policy, wider, probes::probes(&own, api_server, &elsewhere), settings.sender.image]);
+        let elsewhere = probes::probes(&own, api_server, settings, &Here::default());
+        let about = json!([policy, wider, elsewhere, settings.sender.image]);
         Self {
-            probes: probes::probes(&own, api_server, settings),
+            probes: probes::probes(&own, api_server, settings, &settings.here),
             hash: format!("{:016x}", number_of(&format!("postern.dev/canary\n{about}"))),
             widened_by: wider.into_iter().map(|(name, _)| name).collect(),
         }
@@ -153,11 +153,10 @@ pub(super) fn look(
     let (ended, under_way): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|run| has_ended(run, now));
     let mut look = Look { verdict: Verdict::unknown(mode), stage: Stage::Holds, until: None, obsolete: vec![] };
     if mode == Isolation::Unchecked {
-        let all = others.into_iter().chain(ended).chain(under_way);
-        look.obsolete.extend(all.map(|run| run.job));
+        look.obsolete = jobs(others.iter().chain(&ended).chain(&under_way));
         return widened_or(look, subject);
     }
-    look.obsolete.extend(others.into_iter().chain(ended.iter().skip(1).map(copy)).map(|run| run.job));
+    look.obsolete = jobs(others.iter().chain(ended.iter().skip(1)));
 
     let last = ended.first().map(|run| (over_at(&run.job).unwrap_or(now), judge(subject, findings(run).as_ref())));
     if let Some((_, verdict)) = &last {
@@ -192,8 +191,8 @@ fn widened_or(look: Look, subject: &Subject) -> Look {
     if subject.widened_by.is_empty() { look } else { Look { verdict: widened(&subject.widened_by), ..look } }
 }
 
-fn copy(run: &Run) -> Run {
-    Run { job: run.job.clone(), is_gone: run.is_gone, pods: Vec::new() }
+fn jobs<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Arc<Job>> {
+    runs.map(|run| run.job.clone()).collect()
 }
 
 /// Whether a canary is over, and its pod has been heard.

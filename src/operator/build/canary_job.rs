@@ -24,10 +24,6 @@ pub fn canary_job(
     policy: &NetworkPolicy,
     settings: &Settings,
 ) -> serde_json::Result<Job> {
-    let mut spec = job_of(canary_pod(probes, settings)?);
-    for container in spec.template.spec.iter_mut().flat_map(|pod| &mut pod.containers) {
-        container.args = Some(vec!["--canary".into()]);
-    }
     let owner = policy.controller_owner_ref(&());
     Ok(Job {
         metadata: ObjectMeta {
@@ -38,7 +34,7 @@ pub fn canary_job(
             owner_references: owner.map(|owner| vec![OwnerReference { block_owner_deletion: None, ..owner }]),
             ..ObjectMeta::default()
         },
-        spec: Some(spec),
+        spec: Some(job_of(canary_pod(probes, settings)?)),
         status: None,
     })
 }

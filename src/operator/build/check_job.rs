@@ -3,7 +3,8 @@
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cron_job::{job_spec, of_generation};
+use super::cron_job::{job_of, of_generation};
+use super::pod::check_pod;
 use crate::api::CHECK_ANNOTATION;
 use crate::operator::names;
 use crate::operator::preflight::Check;
@@ -12,8 +13,6 @@ use crate::operator::validate::Valid;
 
 /// Seconds for which a check that has ended is kept: time for the operator to read what it came to, and for people to see.
 const KEPT_SECONDS: i32 = 120;
-/// Seconds for the image, the mounts and the check: a delivery's own time is for its attempts, of which this makes none.
-const POD_SECONDS: i64 = 140;
 
 /// The Job of a check. It belongs to the schedule: the CronJob controller, which counts the Jobs of its CronJob, doesn't see it.
 ///
@@ -22,14 +21,7 @@ const POD_SECONDS: i64 = 140;
 pub fn check_job(valid: &Valid, check: &Check, settings: &Settings) -> serde_json::Result<Job> {
     let mut annotations = of_generation(valid);
     annotations.insert(CHECK_ANNOTATION.into(), check.value.clone().unwrap_or_default());
-    let mut spec =
-        JobSpec { ttl_seconds_after_finished: Some(KEPT_SECONDS), ..job_spec(valid, &valid.delivery, settings)? };
-    if let Some(pod) = &mut spec.template.spec {
-        pod.active_deadline_seconds = Some(POD_SECONDS);
-        for container in &mut pod.containers {
-            container.args = Some(vec!["--check".into()]);
-        }
-    }
+    let spec = JobSpec { ttl_seconds_after_finished: Some(KEPT_SECONDS), ..job_of(check_pod(valid, settings)?) };
     Ok(Job {
         metadata: ObjectMeta {
             name: Some(check.job.clone()),

@@ -96,7 +96,7 @@ pub(super) fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
     BTreeMap::from([(names::GENERATION_ANNOTATION.into(), valid.generation.to_string())])
 }
 
-pub(super) fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
+fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
     Ok(job_of(pod(valid, delivery, settings)?))
 }
 

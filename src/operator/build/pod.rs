@@ -23,6 +23,8 @@ const FOLDER: &str = "postern";
 const USER: i64 = 65_532;
 /// Time for the image, the mounts and the end of the pod, beyond the delivery's own deadline, in seconds.
 const SLACK_SECONDS: i64 = 120;
+/// Seconds for the image, the mounts and the check: a delivery's own time is for its attempts, of which this makes none.
+const CHECK_SECONDS: i64 = 140;
 /// How long a canary may try, in seconds.
 const CANARY_SECONDS: i64 = 60;
 /// How long the sender may take to say that it was stopped, in seconds.
@@ -30,33 +32,32 @@ const GRACE_SECONDS: i64 = 5;
 
 /// The template of a delivery's pod.
 pub(super) fn pod(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
-    let task = Task {
-        labels: names::labels(&valid.name),
-        told: (names::DELIVERY_ANNOTATION, serde_json::to_string(delivery)?),
-        files: vec![
-            own_file("delivery.json", &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION)),
-            own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
-        ],
-        mounts: &valid.mounts,
-        seconds: i64::from(delivery.retries.total_deadline_seconds),
-    };
-    Ok(template(task, settings))
+    Ok(template(Task::of(valid, delivery)?, settings))
+}
+
+/// The template of a check's pod: a delivery's, of which nothing is sent.
+pub(super) fn check_pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+    let delivery = Task::of(valid, &valid.delivery)?;
+    Ok(template(Task { argument: Some("--check"), seconds: CHECK_SECONDS, ..delivery }, settings))
 }
 
 /// The template of a canary's pod: a delivery's, without anything of a tenant's.
 pub(super) fn canary_pod(probes: &Probes, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
     let task = Task {
+        argument: Some("--canary"),
         labels: names::canary_labels(),
         told: (names::PROBES_ANNOTATION, serde_json::to_string(probes)?),
         files: vec![own_file("probes.json", &format!("metadata.annotations['{}']", names::PROBES_ANNOTATION))],
         mounts: &[],
-        seconds: CANARY_SECONDS,
+        seconds: CANARY_SECONDS + SLACK_SECONDS,
     };
     Ok(template(task, settings))
 }
 
 /// What tells one sender's pod from another.
 struct Task<'a> {
+    /// What the sender is called with; nothing for a delivery.
+    argument: Option<&'static str>,
     labels: BTreeMap<String, String>,
     /// The annotation that says what to do.
     told: (&'static str, String),
@@ -64,8 +65,24 @@ struct Task<'a> {
     files: Vec<DownwardAPIVolumeFile>,
     /// Files of the tenant's Secrets and `ConfigMap`s.
     mounts: &'a [FileRef],
-    /// How long it may run.
+    /// How long the pod may live.
     seconds: i64,
+}
+
+impl<'a> Task<'a> {
+    fn of(valid: &'a Valid, delivery: &Delivery) -> serde_json::Result<Self> {
+        Ok(Self {
+            argument: None,
+            labels: names::labels(&valid.name),
+            told: (names::DELIVERY_ANNOTATION, serde_json::to_string(delivery)?),
+            files: vec![
+                own_file("delivery.json", &format!("metadata.annotations['{}']", names::DELIVERY_ANNOTATION)),
+                own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
+            ],
+            mounts: &valid.mounts,
+            seconds: i64::from(delivery.retries.total_deadline_seconds) + SLACK_SECONDS,
+        })
+    }
 }
 
 fn template(task: Task<'_>, settings: &Settings) -> PodTemplateSpec {
@@ -78,9 +95,9 @@ fn template(task: Task<'_>, settings: &Settings) -> PodTemplateSpec {
     };
     let spec = PodSpec {
         // On the pod, since on the Job it would delete the pod with its outcome.
-        active_deadline_seconds: Some(task.seconds + SLACK_SECONDS),
+        active_deadline_seconds: Some(task.seconds),
         automount_service_account_token: Some(false),
-        containers: vec![container(settings)],
+        containers: vec![container(task.argument, settings)],
         // The kubelet adds search domains otherwise.
         dns_policy: Some("None".into()),
         dns_config: Some(PodDNSConfig {
@@ -116,8 +133,9 @@ fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
 
-fn container(settings: &Settings) -> Container {
+fn container(argument: Option<&str>, settings: &Settings) -> Container {
     Container {
+        args: argument.map(|argument| vec![argument.into()]),
         name: CONTAINER.into(),
         image: Some(settings.sender.image.clone()),
         image_pull_policy: Some(settings.sender.image_pull_policy.clone()),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::reach::Own;
 use crate::delivery::{MAX_PROBES, Place, Probe, Probes};
 use crate::operator::api_server::ApiServer;
-use crate::operator::settings::Settings;
+use crate::operator::settings::{Here, Settings};
 
 const HTTPS: u16 = 443;
 const KUBELET: u16 = 10_250;
@@ -18,7 +18,8 @@ const DNS_METRICS: u16 = 9_153;
 const CLOUD_METADATA: [&str; 2] = ["169.254.169.254:80", "[fd00:ec2::254]:80"];
 
 /// What must be out of a sender's reach, less what the tier lets it reach, and what must not be.
-pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings) -> Probes {
+/// `here` is where this operator is.
+pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings, here: &Here) -> Probes {
     let mut closed = Vec::new();
     let mut add = |place, ip: IpAddr, port: u16| {
         let address = SocketAddr::new(ip, port);
@@ -30,7 +31,7 @@ pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings)
     for address in api_server.service.iter().chain(&api_server.endpoints) {
         add(Place::ApiServer, address.ip(), address.port());
     }
-    for node in &settings.here.node_ips {
+    for node in &here.node_ips {
         add(Place::Kubelet, *node, KUBELET);
     }
     for endpoint in &api_server.endpoints {
@@ -43,7 +44,7 @@ pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings)
     for metadata in CLOUD_METADATA.iter().filter_map(|address| address.parse::<SocketAddr>().ok()) {
         add(Place::CloudMetadata, metadata.ip(), metadata.port());
     }
-    for pod in &settings.here.pod_ips {
+    for pod in &here.pod_ips {
         add(Place::OtherPod, *pod, settings.health.address.port());
         add(Place::OtherPod, *pod, settings.metrics.address.port());
     }
@@ -71,13 +72,12 @@ mod tests {
     use super::*;
     use crate::egress::Rules;
     use crate::operator::build::namespace_children;
-    use crate::operator::settings::Here;
     use crate::operator::testdata::settings;
 
     /// What a canary tries in a namespace whose tier allows these blocks.
     fn tried(allowed: &[&str]) -> Vec<String> {
         let here = Here { pod_ips: vec![[10, 244, 0, 7].into()], node_ips: vec![[192, 168, 77, 10].into()] };
-        let settings = Settings { here, ..settings() };
+        let settings = settings();
         let api_server = ApiServer {
             service: vec!["10.96.0.1:443".parse().unwrap()],
             endpoints: vec!["198.51.100.7:6443".parse().unwrap()],
@@ -85,7 +85,7 @@ mod tests {
         let allowed_cidrs = allowed.iter().map(|net| net.parse().unwrap()).collect();
         let rules = Rules { denied_cidrs: settings.cluster_cidrs.clone(), allowed_cidrs, ..Rules::default() };
         let policy = namespace_children("team-a", &rules, &settings).network_policy.spec.unwrap();
-        let probes = probes(&Own::of(&policy), &api_server, &settings);
+        let probes = probes(&Own::of(&policy), &api_server, &settings, &here);
         assert_eq!(probes.open, ["10.96.0.10:53".parse().unwrap()]);
         probes.closed.iter().map(|probe| format!("{} {:?}", probe.address, probe.place)).collect()
     }
