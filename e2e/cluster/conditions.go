@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -61,8 +62,6 @@ func fetch(client *http.Client, url string) ([]byte, error) {
 
 func (a *api) ready() error { return a.get("/readyz", nil) }
 
-func (a *api) nodeRegistered() error { return a.get("/api/v1/nodes/"+nodeName, nil) }
-
 func (a *api) nodeReady() error {
 	var node struct {
 		Status struct {
@@ -87,8 +86,12 @@ func containerdAnswers() error {
 	return nil
 }
 
-func routerRuns() error {
-	_, err := fetch(&http.Client{Timeout: 5 * time.Second}, "http://127.0.0.1:20244/healthz")
+// policyEngineListens looks whether a process takes what the node's rules queue (proc: queue number, process, ...).
+func policyEngineListens() error {
+	queues, err := os.ReadFile("/proc/net/netfilter/nfnetlink_queue")
+	if err == nil && !strings.HasPrefix(strings.TrimSpace(string(queues)), policyQueue+" ") {
+		err = fmt.Errorf("nobody listens to queue %s", policyQueue)
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,6 +54,10 @@ func buildImage(folder string) (archive string, err error) {
 		return archive, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
+		return "", err
+	}
+	// What an earlier run that was killed left half done.
+	if err := errors.Join(os.RemoveAll(work("buildah")), os.RemoveAll(archive+".new")); err != nil {
 		return "", err
 	}
 	store := []string{"--root", work("buildah", "root"), "--runroot", work("buildah", "run"), "--storage-driver", "vfs"}

@@ -13,7 +13,8 @@ import (
 )
 
 const usage = `usage: cluster COMMAND
-  build                       build the components and the images that the clusters run, if they are missing
+  build [TARGET…]             build the components and the images that the clusters run, if they are missing, and beside them
+                              targets of the Makefile
   up [--control-plane] NAME   start a cluster, or say what is wrong with the one that runs and start it anew
   down [NAME]                 end one cluster, or all that this checkout has
   exec [--internet] NAME COMMAND [ARG…]
@@ -42,7 +43,7 @@ func run(args []string) error {
 	}
 	switch command {
 	case "build":
-		return build()
+		return build(args)
 	case "up":
 		controlPlane := flag("--control-plane")
 		return with(args, func(c *Cluster, _ []string) error { return up(c, levelOf(controlPlane)) })

@@ -65,6 +65,27 @@ func network(level string) error {
 			return err
 		}
 	}
+	return queueConnections()
+}
+
+// policyQueue is where the NetworkPolicy engine takes the packets that it is to judge.
+const policyQueue = "100"
+
+// queueConnections lets the NetworkPolicy engine judge the first packet of every connection that is forwarded, or that
+// comes to the node from elsewhere. Where nobody listens, none passes.
+//
+// The engine's own rules do the same with a part of nftables that not every kernel has (CONFIG_NFT_QUEUE), and leave out
+// what pods send to their own node.
+func queueConnections() error {
+	for _, program := range []string{"iptables", "ip6tables"} {
+		for _, chain := range [][]string{{"FORWARD"}, {"INPUT", "!", "--in-interface", "lo"}} {
+			rule := append([]string{"--append"}, chain...)
+			rule = append(rule, "--match", "conntrack", "--ctstate", "NEW", "--jump", "NFQUEUE", "--queue-num", policyQueue)
+			if out, err := exec.Command(program, rule...).CombinedOutput(); err != nil {
+				return fmt.Errorf("%s %s: %w: %s", program, strings.Join(rule, " "), err, out)
+			}
+		}
+	}
 	return nil
 }
 

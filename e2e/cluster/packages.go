@@ -11,18 +11,15 @@ import (
 // packages are the Debian packages that clusters are made with, each with a file by which it is seen to be there.
 var packages = []struct{ name, file string }{
 	{"buildah", "/usr/bin/buildah"},
-	{"conntrack", "/usr/sbin/conntrack"},
 	{"containernetworking-plugins", "/usr/lib/cni/bridge"},
-	{"ebtables", "/usr/sbin/ebtables"},
 	{"iproute2", "/usr/sbin/ip"},
-	{"ipset", "/usr/sbin/ipset"},
 	{"iptables", "/usr/sbin/iptables"},
 	{"nftables", "/usr/sbin/nft"},
 	{"runc", "/usr/sbin/runc"},
 }
 
 // installPackages installs those that are missing, and says which.
-func installPackages() error {
+func installPackages(j *job) error {
 	var missing []string
 	for _, p := range packages {
 		if _, err := os.Stat(p.file); err != nil {
@@ -37,13 +34,19 @@ func installPackages() error {
 		return fmt.Errorf("these Debian packages, or what your system has in their place, are missing: %s", list)
 	}
 	fmt.Printf("installing Debian packages: %s\n", list)
-	for _, arguments := range [][]string{{"update", "-q"}, append([]string{"install", "-qy", "--no-install-recommends"}, missing...)} {
-		command := exec.Command("apt-get", arguments...)
+	wait := []string{"-o", "DPkg::Lock::Timeout=600"}
+	for _, arguments := range [][]string{
+		{"dpkg", "--configure", "--pending"}, // what an earlier run that was killed left half done
+		{"apt-get", "update", "-q"},
+		append(append([]string{"apt-get", "install", "-qy", "--no-install-recommends"}, wait...), missing...),
+	} {
+		j.say(arguments[1])
+		command := exec.CommandContext(j.ctx, arguments[0], arguments[1:]...)
 		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		var out bytes.Buffer
 		command.Stdout, command.Stderr = &out, &out
-		if err := command.Run(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", arguments[0], err, out.Bytes())
+		if err := j.exec(command); err != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(arguments, " "), err, out.Bytes())
 		}
 	}
 	return nil

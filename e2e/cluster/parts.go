@@ -43,6 +43,8 @@ var (
 		"--use-service-account-credentials", "--service-account-private-key-file=pki/service-account.key",
 		"--root-ca-file=pki/ca.crt", "--cluster-signing-cert-file=pki/ca.crt", "--cluster-signing-key-file=pki/ca.key",
 		"--allocate-node-cidrs", "--cluster-cidr=" + podCIDRs,
+		// So many addresses that a pod never gets one that a finished pod's status still shows: engines would mix them up.
+		"--node-cidr-mask-size-ipv4=17",
 	}}
 	scheduler  = Part{name: "kube-scheduler", args: []string{"--kubeconfig=kube-scheduler.kubeconfig", "--leader-elect=false"}}
 	containerd = Part{name: "containerd", args: []string{"--config=config/containerd.toml"}}
@@ -54,13 +56,9 @@ var (
 		"--kubeconfig=kube-proxy.kubeconfig", "--hostname-override=" + nodeName, "--proxy-mode=nftables",
 		"--cluster-cidr=" + podCIDRs, "--conntrack-max-per-core=0", // the table's size is the machine's to set
 	}}
-	// kube-router is the NetworkPolicy engine, and nothing else of what it can be.
-	router = Part{name: "kube-router", args: []string{
-		"--kubeconfig=kube-router.kubeconfig", "--hostname-override=" + nodeName,
-		"--run-router=false", "--run-service-proxy=false", "--run-firewall=true",
-		"--enable-ipv4=true", "--enable-ipv6=true",
-		"--service-cluster-ip-range=" + strings.Split(serviceCIDRs, ",")[0],
-		"--service-cluster-ip-range=" + strings.Split(serviceCIDRs, ",")[1],
+	// policyEngine judges each new connection that network.go's rules queue for it.
+	policyEngine = Part{name: "kube-network-policies", args: []string{
+		"--kubeconfig=kube-network-policies.kubeconfig", "--hostname-override=" + nodeName,
 	}}
 	internetDNS = Part{name: "internet-dns", internet: true, args: []string{"dns"}}
 )

@@ -39,7 +39,7 @@ var identities = []identity{
 	{file: "kube-scheduler", name: "system:kube-scheduler"},
 	{file: "kubelet", name: "system:node:" + nodeName, groups: []string{"system:nodes"}, dns: []string{nodeName}, ips: []string{nodeIPv4, nodeIPv6}},
 	{file: "kube-proxy", name: "system:kube-proxy"},
-	{file: "kube-router", name: "kube-router"},
+	{file: "kube-network-policies", name: "kube-network-policies"},
 }
 
 // pki writes the keys, certificates and kubeconfigs of the cluster.

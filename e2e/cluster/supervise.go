@@ -96,11 +96,7 @@ func (s *supervisor) bringUpNode(api *api) error {
 	if out, err := exec.Command("kubectl", "--kubeconfig=admin.kubeconfig", "apply", "--server-side", "-f", "config/cluster.yaml").CombinedOutput(); err != nil {
 		return fmt.Errorf("kubectl apply: %w: %s", err, out)
 	}
-	// kube-router looks for its node once, at its start.
-	if err := s.await("the node is registered", api.nodeRegistered); err != nil {
-		return err
-	}
-	if err := s.start(router); err != nil {
+	if err := s.start(policyEngine); err != nil {
 		return err
 	}
 	for _, condition := range []struct {
@@ -108,7 +104,7 @@ func (s *supervisor) bringUpNode(api *api) error {
 		met  func() error
 	}{
 		{"the node is Ready", api.nodeReady},
-		{"the NetworkPolicy engine runs", routerRuns},
+		{"the NetworkPolicy engine listens", policyEngineListens},
 		{"the cluster's DNS answers", dnsAnswers},
 	} {
 		if err := s.await(condition.what, condition.met); err != nil {

@@ -37,7 +37,7 @@ func up(c *Cluster, level string) error {
 	if err := errors.Join(c.stop(), os.RemoveAll(c.Dir)); err != nil {
 		return err
 	}
-	if err := build(); err != nil {
+	if err := build(nil); err != nil {
 		return err
 	}
 	starting := time.Now()
