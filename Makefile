@@ -46,7 +46,7 @@ test-receivers: ## the receivers of docs/receivers.md, with their languages' lib
 	cd $(receivers)/python && python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt
 	cd $(receivers)/go && go build -o receiver .
 	cd $(receivers)/typescript && npm install --silent && npx tsc
-	cargo test --test receivers
+	cargo test --test sender receivers -- --ignored
 
 test-e2e: $(cluster) operator sender ## tests on a real cluster, which is started for them and taken down when they pass
 	cargo test --test e2e --no-run
@@ -56,9 +56,8 @@ test-e2e: $(cluster) operator sender ## tests on a real cluster, which is starte
 	@$(cluster) down test
 
 lint: ## formatting, clippy, vet
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --test receivers -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib --bins -- -D warnings
 	cargo clippy --test e2e --test demo -- -D warnings
 	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'

@@ -18,16 +18,7 @@ mod sender;
 mod tenant;
 mod wait;
 
-// The receivers of the sender's own tests, which have them on the loopback interface.
-#[path = "../../../tests/sender/support/certificates.rs"]
-#[allow(dead_code, reason = "what only the sender's own tests need")]
-mod certificates;
-#[path = "../../../tests/sender/support/receiver.rs"]
-#[allow(dead_code, reason = "what only the sender's own tests need")]
-pub(crate) mod receiver;
-
 pub use audit::Request;
-pub(crate) use certificates::Certificates;
 pub use cluster::{Cluster, dir_of, on, on_cluster, pid_of};
 pub use crds::{apply_crd, install_crds, install_own_crds};
 pub use internet::{DnsAnswer, Host};
@@ -36,8 +27,9 @@ pub use operator::usual_settings;
 pub use own::Own;
 use packets::Packets;
 pub use pod::Pod;
+pub use postern_e2e_receiver as receiver;
+pub use postern_e2e_receiver::{Certificates, OK, Receiver, Stream};
 pub use process::{LEADS, OperatorProcess};
-pub(crate) use receiver::{OK, Receiver, Stream};
 pub use rights::OPERATOR;
 pub use scraper::Scraper;
 pub use sender::{Delivery, Ended};
