@@ -21,15 +21,15 @@ test: lint test-unit test-e2e ## what must hold at every change: lint, unit test
 test-full: test test-receivers ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
-	POSTERN_IDLE_SECONDS=300 cargo test --test e2e -- at_rest
+	POSTERN_IDLE_SECONDS=300 cargo test -p postern-e2e -- at_rest
 
 demo: $(cluster) operator sender ## see all of it work, on a cluster of its own: about three minutes
-	cargo test --quiet --test demo --no-run
+	cargo build --quiet -p postern-e2e --no-default-features --bin demo
 	@$(cluster) down demo
 	@$(cluster) up demo
 	@$(cluster) image e2e/images/postern demo
 	@$(cluster) image e2e/images/postern-sender demo
-	@cargo test --quiet --test demo
+	@cargo run --quiet -p postern-e2e --no-default-features --bin demo
 
 test-unit: ## tests that need no cluster
 	cargo test
@@ -46,22 +46,20 @@ test-receivers: ## the receivers of docs/receivers.md, with their languages' lib
 	cd $(receivers)/python && python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt
 	cd $(receivers)/go && go build -o receiver .
 	cd $(receivers)/typescript && npm install --silent && npx tsc
-	cargo test --test receivers
+	cargo test --test sender receivers -- --ignored
 
 test-e2e: $(cluster) operator sender ## tests on a real cluster, which is started for them and taken down when they pass
-	cargo test --test e2e --no-run
+	cargo test -p postern-e2e --no-run
 	@$(cluster) up test
 	@$(cluster) image e2e/images/postern-sender test
-	cargo test --test e2e -- --test-threads 4 || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
+	cargo test -p postern-e2e -- --test-threads 4 || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
 	@$(cluster) down test
 
 lint: ## formatting, clippy, vet
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --test receivers -- -D warnings
-	cargo clippy --no-default-features --lib --bins -- -D warnings
-	cargo clippy --test e2e --test demo -- -D warnings
-	! cargo tree --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p postern -p postern-e2e --no-default-features -- -D warnings
+	! cargo tree -p postern -p postern-e2e --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
 crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize want in their own folders
@@ -83,8 +81,8 @@ sender: ## the sender as it is shipped: one small static binary
 bench: $(cluster) operator sender ## the sender beside curl, the operator beside a bare client: for people to judge, in 20 minutes
 	@command -v curl > /dev/null || { echo 'installing Debian package: curl'; \
 	  apt-get update -qq && apt-get install -qqy --no-install-recommends curl > /dev/null; }
-	POSTERN_SENDER=$(CURDIR)/$(sender) cargo bench --quiet --profile dev --bench sender
-	POSTERN_OPERATOR=$(CURDIR)/$(operator) cargo bench --quiet --bench operator
+	cargo bench --quiet -p postern-benches --no-default-features --profile dev --bench sender
+	cargo bench --quiet -p postern-benches --bench operator
 
 fuzz: ## each fuzz target for a minute
 	@cargo +nightly fuzz --version > /dev/null 2>&1 || \

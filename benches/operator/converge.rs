@@ -13,11 +13,11 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use postern::api::WebhookSchedule;
 use postern::operator::names;
+use postern_e2e::{OPERATOR, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::harness::{OPERATOR, Request};
 use crate::subject::Subject;
 
 /// How many objects a client makes at the same time: as many as the operator, by default.

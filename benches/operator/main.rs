@@ -8,20 +8,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod converge;
-#[path = "../../e2e/tests/harness/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "what only the tests need")]
-mod harness;
-#[path = "../shared/machine.rs"]
-mod machine;
 mod report;
 mod subject;
 mod ticks;
 
 use std::env;
-use std::path::PathBuf;
 use std::process::exit;
 
-use harness::{Cluster, Network, Own, pid_of};
+use postern_benches::machine;
+use postern_e2e::{Cluster, ClusterHandle, DedicatedCluster, Network};
 use report::progress;
 use subject::Subject;
 
@@ -31,27 +26,25 @@ const DEFAULT_SCHEDULES: usize = 1_000;
 const TURNS: usize = 2;
 
 fn main() {
-    let Ok(operator) = env::var("POSTERN_OPERATOR") else {
-        eprintln!("POSTERN_OPERATOR names no operator; run this by `make bench`");
-        exit(2);
-    };
     let mut arguments = env::args().skip(1).filter(|argument| argument != "--bench");
     let schedules = arguments.next().map_or(DEFAULT_SCHEDULES, |schedules| schedules.parse().unwrap());
 
     // It is taken down when this ends, however it does.
-    let own = Own { name: CLUSTER.into() };
+    let own = DedicatedCluster { name: CLUSTER.into() };
     for arguments in [&["up"][..], &["image", "e2e/images/postern-sender"]] {
         assert!(own.command(arguments).status().unwrap().success(), "cluster {arguments:?} failed");
     }
-    let bench = async move || bench(Cluster::open(CLUSTER).await, operator.into(), schedules).await;
-    let ended = Network::of_node(pid_of(CLUSTER)).spawn(bench).join();
+    let cluster = ClusterHandle::open(CLUSTER);
+    let node = Network::of_node(cluster.pid);
+    let bench = async move || bench(Cluster::of(cluster).await, schedules).await;
+    let ended = node.spawn(bench).join();
     drop(own);
     exit(i32::from(ended.is_err()));
 }
 
-async fn bench(cluster: Cluster, operator: PathBuf, count: usize) {
-    let mut subject = Subject::install(cluster, operator).await;
-    println!("\n{}", machine::describe());
+async fn bench(cluster: Cluster, count: usize) {
+    let mut subject = Subject::install(cluster).await;
+    println!("\n{}", machine());
 
     progress("no schedule yet");
     let mut memory = vec![("no schedule".to_owned(), subject.memory().await)];

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use postern_e2e::Request;
+
 use crate::converge::Converged;
-use crate::harness::Request;
 use crate::subject::Memory;
 use crate::ticks::Ticks;
 

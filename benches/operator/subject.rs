@@ -8,15 +8,13 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use postern::api::WebhookTier;
+use postern_e2e::{Cluster, LEADS, OperatorProcess, install_own_crds, usual_settings};
 use rustix::process::Signal;
 use serde_json::json;
-
-use crate::harness::{Cluster, LEADS, OperatorProcess, install_own_crds, usual_settings};
 
 /// An operator on a cluster, as a process in the node's network.
 pub(crate) struct Subject {
     pub(crate) cluster: Cluster,
-    program: PathBuf,
     kubeconfig: PathBuf,
     process: Option<OperatorProcess>,
 }
@@ -32,7 +30,7 @@ pub(crate) struct Memory {
 
 impl Subject {
     /// Installs it with one tier for all, which lets deliveries go to the cluster's internet, and starts it.
-    pub(crate) async fn install(cluster: Cluster, program: PathBuf) -> Self {
+    pub(crate) async fn install(cluster: Cluster) -> Self {
         install_own_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
@@ -44,7 +42,7 @@ impl Subject {
         .unwrap();
         Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
         let kubeconfig = cluster.operator_kubeconfig().await;
-        let mut subject = Self { cluster, program, kubeconfig, process: None };
+        let mut subject = Self { cluster, kubeconfig, process: None };
         subject.restart().await;
         subject
     }
@@ -55,8 +53,7 @@ impl Subject {
             process.end(Signal::TERM).await;
         }
         let settings = usual_settings();
-        let process =
-            OperatorProcess::start_as(&self.kubeconfig, &self.program, "postern-system", "operator", &settings);
+        let process = OperatorProcess::start_as(&self.kubeconfig, "postern-system", "operator", &settings);
         process.is(LEADS).await;
         self.process = Some(process);
     }

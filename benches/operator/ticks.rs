@@ -10,10 +10,10 @@ use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::PostParams;
+use postern_e2e::{Certificates, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Stream};
 use serde_json::json;
 
 use crate::converge::{make, schedule};
-use crate::harness::{Certificates, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Stream};
 use crate::report::progress;
 use crate::subject::Subject;
 

@@ -6,8 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod dns;
-#[path = "../shared/machine.rs"]
-mod machine;
 mod measure;
 mod programs;
 mod receiver;
@@ -19,6 +17,7 @@ use std::path::Path;
 use std::process::{Command, exit};
 
 use measure::{Measurement, measure};
+use postern_e2e::program;
 use programs::Programs;
 use receiver::Receiver;
 
@@ -35,15 +34,16 @@ fn main() {
     {
         return measure::be_measurer(command);
     }
-    let Ok(sender) = env::var("POSTERN_SENDER") else {
-        eprintln!("POSTERN_SENDER names no sender; run this by `make bench`");
+    let sender = program("postern-sender");
+    if !sender.exists() {
+        eprintln!("there is no {}; run this by `make bench`", sender.display());
         exit(2);
-    };
+    }
     if env::var_os(INSIDE).is_none() {
         exit(start_inside(&arguments));
     }
     let runs = arguments.first().map_or(DEFAULT_RUNS, |runs| runs.parse().unwrap());
-    bench(Path::new(&sender), runs);
+    bench(&sender, runs);
 }
 
 /// Starts the bench in namespaces where it may bind any port and has a `resolv.conf` of its own.

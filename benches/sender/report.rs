@@ -12,7 +12,7 @@ use crate::programs::NAMES;
 
 /// Says what the numbers were taken on.
 pub(crate) fn machine() {
-    println!("{}", crate::machine::describe());
+    println!("{}", postern_benches::machine());
     let curl = Command::new("curl").arg("--version").output().unwrap();
     let curl = String::from_utf8_lossy(&curl.stdout);
     println!("{}", curl.lines().next().unwrap_or_default());

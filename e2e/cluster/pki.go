@@ -133,17 +133,20 @@ func (c *Cluster) issue(ca *authority, id identity) error {
 	return writeFile(c.path(id.file+".kubeconfig"), kubeconfig(ca.certificate.Raw, der, keyDER), 0o600)
 }
 
-// kubeconfig holds its keys itself, since the cluster's processes and the machine's see different paths.
+// kubeconfig holds its keys itself, since the cluster's processes and the machine's see different paths. It is JSON, which
+// is YAML too: whoever makes another from it needs no library for that.
 func kubeconfig(ca, crt, key []byte) string {
 	inline := func(kind string, der []byte) string {
 		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	return fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: e2e, cluster: {server: "https://127.0.0.1:6443", certificate-authority-data: %s}}]
-users: [{name: e2e, user: {client-certificate-data: %s, client-key-data: %s}}]
-contexts: [{name: e2e, context: {cluster: e2e, user: e2e}}]
-current-context: e2e
+	return fmt.Sprintf(`{
+"apiVersion": "v1",
+"kind": "Config",
+"clusters": [{"name": "e2e", "cluster": {"server": "https://127.0.0.1:6443", "certificate-authority-data": %q}}],
+"users": [{"name": "e2e", "user": {"client-certificate-data": %q, "client-key-data": %q}}],
+"contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
+"current-context": "e2e"
+}
 `, inline("CERTIFICATE", ca), inline("CERTIFICATE", crt), inline("PRIVATE KEY", key))
 }
 

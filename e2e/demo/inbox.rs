@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
+use postern_e2e::receiver::Request;
+use postern_e2e::{Receiver, eventually};
 use serde_json::Value;
 use standardwebhooks::Webhook;
-
-use crate::harness::receiver::Request;
-use crate::harness::{Receiver, eventually};
 
 /// What has arrived, and what was judged of it.
 pub struct Inbox {

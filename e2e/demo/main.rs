@@ -10,19 +10,16 @@ mod people;
 mod steps;
 mod tell;
 
-#[path = "../tests/harness/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "what only the tests need")]
-mod harness;
-
 use std::process::ExitCode;
 
-use harness::{Cluster, Network, pid_of};
+use postern_e2e::{ClusterHandle, Network};
 use tell::say;
 
 const CLUSTER: &str = "demo";
 
 fn main() -> ExitCode {
-    let demo = Network::of_node(pid_of(CLUSTER)).spawn(|| async { show(&Cluster::open(CLUSTER).await).await });
+    let cluster = ClusterHandle::open(CLUSTER);
+    let demo = Network::of_node(cluster.pid).spawn(|| async move { show(&cluster).await });
     match demo.join() {
         Ok(Ok(last_line)) => {
             say(&last_line);
@@ -42,10 +39,10 @@ fn ended(problem: &str) -> ExitCode {
 }
 
 /// The whole demo; returns its last line.
-async fn show(cluster: &Cluster) -> Result<String, String> {
+async fn show(cluster: &ClusterHandle) -> Result<String, String> {
     steps::install(cluster)?;
     let [alice, bob] = steps::admit_tenants(cluster)?;
-    let mut inbox = steps::start_receiver(cluster);
+    let mut inbox = steps::start_receiver(cluster)?;
     steps::apply_schedules(&alice, &inbox)?;
     let triggered = steps::deliver_at_once(&alice, &mut inbox).await?;
     steps::deliver_on_the_minute(&mut inbox).await?;

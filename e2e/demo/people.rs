@@ -1,30 +1,28 @@
 //! Who takes part: the cluster's admin, and tenants, each with a certificate of their own.
 
-use std::fs;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use postern_e2e::ClusterHandle;
 use rcgen::{CertificateParams, DnType, KeyPair};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::Cluster;
 use crate::tell;
 
 /// Somebody who gives commands to the cluster.
 pub struct Person<'a> {
-    cluster: &'a Cluster,
+    cluster: &'a ClusterHandle,
     name: &'static str,
     /// None for the admin's.
     kubeconfig: Option<String>,
 }
 
 impl<'a> Person<'a> {
-    pub fn admin(cluster: &'a Cluster) -> Self {
+    pub fn admin(cluster: &'a ClusterHandle) -> Self {
         Self { cluster, name: "admin", kubeconfig: None }
     }
 
     /// A user whom the admin gives a certificate, by a certificate signing request; it gives no rights.
-    pub fn new(cluster: &'a Cluster, name: &'static str, namespace: &str) -> Result<Self, String> {
+    pub fn new(cluster: &'a ClusterHandle, name: &'static str, namespace: &str) -> Result<Self, String> {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -44,15 +42,11 @@ impl<'a> Person<'a> {
         cluster.run(&["kubectl", "wait", &csr, "--for=jsonpath={.status.certificate}", "--timeout=60s"], "")?;
         let certificate = cluster.run(&["kubectl", "get", &csr, "-o", "jsonpath={.status.certificate}"], "")?;
 
-        let admins = fs::read_to_string(cluster.dir.join("admin.kubeconfig")).unwrap();
-        let mut config: Value = serde_saphyr::from_str(&admins).unwrap();
-        config["users"][0]["user"] = json!({
+        let credentials = json!({
             "client-certificate-data": certificate,
             "client-key-data": STANDARD.encode(key.serialize_pem()),
         });
-        config["contexts"][0]["context"]["namespace"] = namespace.into();
-        let path = cluster.dir.join(format!("{name}.kubeconfig"));
-        fs::write(&path, config.to_string()).map_err(|e| format!("{}: {e}", path.display()))?;
+        let path = cluster.write_kubeconfig(name, credentials, namespace);
         Ok(Self { cluster, name, kubeconfig: Some(format!("--kubeconfig={}", path.display())) })
     }
 

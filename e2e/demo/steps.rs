@@ -1,10 +1,10 @@
 //! The chapters of the demo, in order.
 
-use postern::signing::SigningKey;
-use ring::rand::SystemRandom;
+use std::process::Command;
 
-use crate::harness::receiver::Request;
-use crate::harness::{Certificates, Cluster, DnsAnswer, OK, Receiver};
+use postern_e2e::receiver::Request;
+use postern_e2e::{Certificates, ClusterHandle, DnsAnswer, OK, Receiver, program, repository};
+
 use crate::inbox::{Inbox, field, id};
 use crate::people::Person;
 use crate::tell::{answer, chapter, command, say};
@@ -13,7 +13,7 @@ use crate::tell::{answer, chapter, command, say};
 const HOST: &str = "hooks.example.com";
 const ADDRESS: &str = "203.0.113.10";
 
-pub fn install(cluster: &Cluster) -> Result<(), String> {
+pub fn install(cluster: &ClusterHandle) -> Result<(), String> {
     chapter("1. The cluster's admin installs Postern");
     let admin = Person::admin(cluster);
     admin.does("kubectl create namespace postern-system")?;
@@ -26,7 +26,7 @@ pub fn install(cluster: &Cluster) -> Result<(), String> {
     Ok(())
 }
 
-pub fn admit_tenants(cluster: &Cluster) -> Result<[Person<'_>; 2], String> {
+pub fn admit_tenants(cluster: &ClusterHandle) -> Result<[Person<'_>; 2], String> {
     chapter("2. Two tenants get a namespace each: Alice team-a, Bob team-b");
     say(
         "Each may edit the own namespace and nothing else. Which tier a namespace is in, the admin says and no tenant can change.",
@@ -44,7 +44,7 @@ pub fn admit_tenants(cluster: &Cluster) -> Result<[Person<'_>; 2], String> {
     Ok([Person::new(cluster, "alice", "team-a")?, Person::new(cluster, "bob", "team-b")?])
 }
 
-pub fn start_receiver(cluster: &Cluster) -> Inbox {
+pub fn start_receiver(cluster: &ClusterHandle) -> Result<Inbox, String> {
     chapter("3. Somewhere on the internet, a receiver");
     say(&format!(
         "It answers at https://{HOST}/ ({ADDRESS}, outside of the cluster), with a certificate of an authority of its own, and\n\
@@ -53,8 +53,14 @@ pub fn start_receiver(cluster: &Cluster) -> Inbox {
     cluster.set_dns(HOST, &[DnsAnswer::addresses([ADDRESS])]);
     let listener = cluster.listen_on_the_internet(ADDRESS, 443);
     let receiver = Receiver::on(listener, Certificates::good(HOST), false, Receiver::by_turns([OK]));
-    let key = SigningKey::generate_hmac(&SystemRandom::new()).unwrap();
-    Inbox::new(receiver, key.to_string())
+    Ok(Inbox::new(receiver, keygen()?))
+}
+
+/// A new signing key, made as people make one.
+fn keygen() -> Result<String, String> {
+    let made = Command::new(program("postern")).arg("keygen").output().map_err(|e| format!("postern keygen: {e}"))?;
+    let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
+    if made.status.success() { Ok(text(&made.stdout)) } else { Err(text(&made.stderr)) }
 }
 
 pub fn apply_schedules(alice: &Person, inbox: &Inbox) -> Result<(), String> {
@@ -167,10 +173,10 @@ pub fn show_status(alice: &Person) -> Result<(), String> {
 }
 
 /// Says how to go on; returns the demo's last line.
-pub fn end(cluster: &Cluster, inbox: &mut Inbox) -> String {
+pub fn end(cluster: &ClusterHandle, inbox: &mut Inbox) -> String {
     chapter("Look around");
     let alice = cluster.dir.join("alice.kubeconfig");
-    let alice = alice.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(&alice).display();
+    let alice = alice.strip_prefix(repository()).unwrap_or(&alice).display();
     for (words, what) in [
         ("CLUSTER=demo e2e/kubectl get whs -A".to_owned(), "as admin"),
         (format!("CLUSTER=demo e2e/kubectl --kubeconfig={alice} describe whs on-demand"), "as Alice"),

@@ -6,32 +6,28 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use postern_e2e::{DedicatedCluster, dir_of, pid_of};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Own, dir_of, pid_of};
+/// The process of a part, by the machine's numbering.
+fn part(cluster: &DedicatedCluster, name: &str) -> Pid {
+    let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
+    let part = processes().into_iter().find(|&pid| {
+        namespace_of(pid) == Some(namespace)
+            && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| name.starts_with(comm.trim()))
+    });
+    Pid::from_raw(part.unwrap_or_else(|| panic!("no {name} runs"))).unwrap()
+}
 
-impl Own {
-    /// The process of a part, by the machine's numbering.
-    fn part(&self, name: &str) -> Pid {
-        let namespace = namespace_of(pid_of(&self.name)).expect("it runs");
-        let part = processes().into_iter().find(|&pid| {
-            namespace_of(pid) == Some(namespace)
-                && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| name.starts_with(comm.trim()))
-        });
-        Pid::from_raw(part.unwrap_or_else(|| panic!("no {name} runs"))).unwrap()
-    }
-
-    fn cgroups(&self) -> Vec<PathBuf> {
-        let prefix = format!("postern-e2e-{}-", self.name);
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let roots =
-            mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|f| f[2].starts_with("cgroup"));
-        roots
-            .flat_map(|f| fs::read_dir(f[1]).unwrap())
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
-            .collect()
-    }
+fn cgroups(cluster: &DedicatedCluster) -> Vec<PathBuf> {
+    let prefix = format!("postern-e2e-{}-", cluster.name);
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let roots = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|f| f[2].starts_with("cgroup"));
+    roots
+        .flat_map(|f| fs::read_dir(f[1]).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .collect()
 }
 
 /// The PID namespace that a process is in, as its inode.
@@ -43,7 +39,7 @@ fn namespace_of(pid: i32) -> Option<u64> {
 struct Processes(Vec<File>);
 
 impl Processes {
-    fn of(cluster: &Own) -> Self {
+    fn of(cluster: &DedicatedCluster) -> Self {
         let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
         let members = processes().into_iter().filter(|&pid| namespace_of(pid) == Some(namespace));
         let held = Self(members.filter_map(|pid| File::open(format!("/proc/{pid}/stat")).ok()).collect());
@@ -81,7 +77,7 @@ fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
 
 #[test]
 fn a_healthy_cluster_is_left_as_it_is() {
-    let own = Own::new("healthy");
+    let own = DedicatedCluster::new("healthy");
     own.up();
     let first = pid_of(&own.name);
     let again = own.up();
@@ -91,7 +87,7 @@ fn a_healthy_cluster_is_left_as_it_is() {
 
 #[test]
 fn clusters_run_side_by_side() {
-    let (one, other) = (Own::new("one"), Own::new("other"));
+    let (one, other) = (DedicatedCluster::new("one"), DedicatedCluster::new("other"));
     one.up();
     other.up();
     other.down();
@@ -101,10 +97,10 @@ fn clusters_run_side_by_side() {
 
 #[test]
 fn a_broken_cluster_says_what_broke_it_and_starts_anew() {
-    let own = Own::new("broken");
+    let own = DedicatedCluster::new("broken");
     own.up();
     let first = pid_of(&own.name);
-    kill(own.part("kube-apiserver"));
+    kill(part(&own, "kube-apiserver"));
     wait_until("the death is noted", || dir_of(&own.name).join("broken").exists());
     let again = own.up();
     assert!(
@@ -117,22 +113,22 @@ fn a_broken_cluster_says_what_broke_it_and_starts_anew() {
 
 #[test]
 fn a_part_that_dies_during_the_start_names_itself_and_nothing_is_left_running() {
-    let own = Own::new("dying");
+    let own = DedicatedCluster::new("dying");
     let start = own.command(&["up", "--control-plane"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
     let held = Processes::of(&own);
-    kill(own.part("etcd"));
+    kill(part(&own, "etcd"));
     let output = start.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(text.contains("did not start") && text.contains("etcd ended: killed by signal 9 (killed)"), "{text}");
     assert!(!held.any_lives());
-    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+    assert_eq!(cgroups(&own), [""; 0].map(PathBuf::from));
 }
 
 #[test]
 fn down_leaves_nothing_after_a_half_finished_start_and_works_twice() {
-    let own = Own::new("half");
+    let own = DedicatedCluster::new("half");
     let mut start = own.command(&["up", "--control-plane"]).stdout(Stdio::null()).spawn().unwrap();
     wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
     let held = Processes::of(&own);
@@ -140,21 +136,21 @@ fn down_leaves_nothing_after_a_half_finished_start_and_works_twice() {
     start.wait().unwrap();
     own.down();
     assert!(!held.any_lives());
-    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+    assert_eq!(cgroups(&own), [""; 0].map(PathBuf::from));
     assert!(!dir_of(&own.name).exists());
     own.down();
 }
 
 #[test]
 fn down_leaves_nothing_after_its_first_process_was_killed() {
-    let own = Own::new("headless");
+    let own = DedicatedCluster::new("headless");
     own.up();
-    assert!(!own.cgroups().is_empty());
+    assert!(!cgroups(&own).is_empty());
     let first = pid_of(&own.name);
     let held = Processes::of(&own);
     kill(Pid::from_raw(first).unwrap());
     own.down();
     wait_until("its processes are gone", || !held.any_lives());
-    assert_eq!(own.cgroups(), [""; 0].map(PathBuf::from));
+    assert_eq!(cgroups(&own), [""; 0].map(PathBuf::from));
     assert!(!dir_of(&own.name).exists());
 }

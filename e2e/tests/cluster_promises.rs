@@ -7,10 +7,9 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
+use postern_e2e::{Cluster, DnsAnswer, Host, Pod, eventually, on_cluster};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-
-use crate::harness::{Cluster, DnsAnswer, Host, Pod, eventually, on_cluster};
 
 const API_SERVER: &str = "192.168.77.10:6443";
 const API_SERVER_SERVICE: &str = "10.96.0.1:443";

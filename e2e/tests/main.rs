@@ -10,7 +10,6 @@ mod api;
 mod cluster_lifecycle;
 mod cluster_promises;
 mod cost;
-mod harness;
 mod install;
 mod installed;
 mod isolation;

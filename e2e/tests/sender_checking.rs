@@ -1,9 +1,8 @@
 //! A check asks the DNS and nobody else: not a SYN goes to the target, allowed or not.
 
 use postern::delivery::OutcomeClass::{Checked, Delivered, Failed, Refused};
+use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 use serde_json::json;
-
-use crate::harness::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use postern::delivery::OutcomeClass::{Delivered, FailedPermanently, Refused};
-
-use crate::harness::{Certificates, Cluster, Delivery, DnsAnswer, Ended, Network, OK, Receiver, on_cluster};
+use postern_e2e::{Certificates, Cluster, Delivery, DnsAnswer, Ended, Network, OK, Receiver, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";

@@ -3,8 +3,7 @@
 use std::io::Read as _;
 
 use postern::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
-
-use crate::harness::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
+use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";

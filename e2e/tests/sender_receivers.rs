@@ -7,11 +7,10 @@ use std::time::Duration;
 use postern::delivery::AddressFamily;
 use postern::delivery::OutcomeClass::{self, Delivered, Failed, FailedPermanently};
 use postern::signing::DeliveryId;
+use postern_e2e::{Certificates, Cluster, Delivery, DnsAnswer, Ended, OK, Receiver, Stream, on_cluster};
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::json;
 use standardwebhooks::Webhook;
-
-use crate::harness::{Certificates, Cluster, Delivery, DnsAnswer, Ended, OK, Receiver, Stream, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const IPV4: &str = "198.51.100.10";

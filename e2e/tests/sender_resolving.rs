@@ -1,9 +1,8 @@
 //! What becomes of a delivery to a name that the DNS says nothing of.
 
 use postern::delivery::OutcomeClass::{Delivered, Failed};
+use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 use serde_json::json;
-
-use crate::harness::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 
 const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";

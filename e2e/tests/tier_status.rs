@@ -9,9 +9,8 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use postern::api::{TIER_LABEL, WebhookSchedule, WebhookTier, WebhookTierStatus};
 use postern::operator::names;
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, eventually, install_own_crds, on};
 use serde_json::{Value, json};
-
-use crate::harness::{Cluster, OPERATOR, OperatorProcess, Own, eventually, install_own_crds, on};
 
 /// Who reads the operator's metrics.
 const SCRAPER: &str = "system:serviceaccount:default:scraper";
@@ -25,9 +24,9 @@ struct Admin {
 }
 
 fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
-    let own = Own::new(name);
+    let own = DedicatedCluster::new(name);
     own.up();
-    on(own.name.clone(), |cluster, _| async move {
+    on(&own.name, |cluster, _| async move {
         install_own_crds(&cluster).await;
         let operator = OperatorProcess::leading(&cluster).await;
         let (tiers, namespaces) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));

@@ -189,6 +189,12 @@ pub(super) fn ports(_: &mut SchemaGenerator) -> Schema {
     set(16, &json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535}))
 }
 
+/// A time as Kubernetes writes it (RFC 3339). Its library could describe it too, but only along with every type of Kubernetes,
+/// which takes long to build.
+pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time"})
+}
+
 /// The conditions of a status, as `metav1.Condition` bounds them.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -29,6 +29,7 @@ pub struct WebhookScheduleStatus {
     pub resolved_schedule: Option<String>,
     /// When the next delivery is due, in UTC. Absent when none is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub next_delivery_time: Option<Time>,
     /// The delivery that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,7 @@ pub struct WebhookScheduleStatus {
     pub dropped_deliveries: Vec<String>,
     /// Every delivery that was due up to here has begun or is known not to have; only later ones can still be missed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub accounted_until: Option<Time>,
     /// The last delivery that was asked for with the annotation postern.dev/trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,7 @@ pub struct WebhookScheduleStatus {
     /// Until then the CronJob stays suspended, since the next delivery would come sooner than the tier allows. Absent
     /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub held_until: Option<Time>,
     /// The keys that Postern made for this schedule, the newest first: those that sign, and those whose Secrets are not
     /// deleted yet.
@@ -77,6 +80,7 @@ pub struct RotationStatus {
     #[schemars(length(min = 1, max = 128))]
     pub value: String,
     /// When the new key was made.
+    #[schemars(schema_with = "schemas::time")]
     pub time: Time,
 }
 
@@ -91,6 +95,7 @@ pub struct TriggerStatus {
     #[schemars(length(max = 68))]
     pub id: String,
     /// When it was asked for.
+    #[schemars(schema_with = "schemas::time")]
     pub time: Time,
 }
 
@@ -106,6 +111,7 @@ pub struct CheckStatus {
     #[schemars(length(min = 1, max = 128))]
     pub value: Option<String>,
     /// When the check began, or when it was given up.
+    #[schemars(schema_with = "schemas::time")]
     pub time: Time,
     /// Allowed: a delivery would be sent. Refused: it would not. Unknown: the check could not be made.
     pub result: CheckResult,
@@ -151,6 +157,7 @@ pub struct DeliveryStatus {
     pub id: Option<String>,
     /// When it was due, or when it was triggered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub scheduled_time: Option<Time>,
     /// The metadata.generation of the schedule that it was made by. Absent when it never came to a Job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +165,7 @@ pub struct DeliveryStatus {
     pub generation: Option<i64>,
     /// When the sender started. Absent when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub started_at: Option<Time>,
     /// How it ended. Delivered: the receiver took it. Refused: nothing was sent, and nothing will be until something is
     /// changed. FailedPermanently: another attempt would not have mended it. Failed: every attempt failed, or the time ran
@@ -233,9 +241,11 @@ pub struct SigningKeyStatus {
     pub public_key: Option<String>,
     /// When Postern made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub created_at: Option<Time>,
     /// When it stops signing, or stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
     pub retires_at: Option<Time>,
 }
 

@@ -1,7 +1,8 @@
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{Certificates, OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Certificates, Folder, OK, Receiver, secret};
+use crate::folder::{Folder, secret};
 
 const CANARIES: [&str; 9] = [
     "canary-path",

@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use postern::delivery::{OutcomeClass, Reason};
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Folder, OK, Ran, Receiver, secret};
+use crate::folder::{Folder, Ran, secret};
 
 /// Runs a check that may open no connection, not even one that is never accepted.
 fn checked(change: impl FnOnce(&mut Folder)) -> Ran {

@@ -1,7 +1,8 @@
 use postern::delivery::{AddressFamily, OutcomeClass};
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Folder, OK, Receiver, now, secret};
+use crate::folder::{Folder, now, secret};
 
 #[test]
 fn delivers_what_the_folder_says_and_tells_how_it_went() {

@@ -4,9 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Folder, OK, Receiver};
+use crate::folder::Folder;
 
 fn one_attempt_of_a_second(receiver: &Receiver) -> Folder {
     let mut folder = Folder::to(receiver);

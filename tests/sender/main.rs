@@ -5,11 +5,12 @@
 mod canaries;
 mod checking;
 mod delivering;
+mod folder;
 mod hostile_receivers;
+mod receivers;
 mod refusing;
 mod retrying;
 mod sample;
 mod signing;
 mod stopping;
-mod support;
 mod tls;

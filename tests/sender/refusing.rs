@@ -1,7 +1,8 @@
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::{Value, json};
 
-use crate::support::{Folder, OK, Ran, Receiver, now, secret};
+use crate::folder::{Folder, Ran, now, secret};
 
 /// Runs a delivery that must be refused with nothing sent.
 #[track_caller]

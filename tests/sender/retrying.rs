@@ -1,9 +1,10 @@
 use std::net::TcpListener;
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Folder, OK, Receiver};
+use crate::folder::Folder;
 
 fn answer(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n")

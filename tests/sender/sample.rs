@@ -2,9 +2,10 @@ use std::fs;
 use std::path::Path;
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::{Value, json};
 
-use crate::support::{Folder, OK, Receiver};
+use crate::folder::Folder;
 
 #[test]
 fn the_sample_folder_delivers_once_it_has_a_receiver() {

@@ -1,8 +1,9 @@
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-use crate::support::{Folder, OK, Receiver, now, secret};
+use crate::folder::{Folder, now, secret};
 
 const KEYS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 const BODY: &str = r#"{"type":"report.due","timestamp":"{{scheduledTime}}"}"#;

@@ -3,9 +3,10 @@ use std::net::TcpListener;
 use std::process::{Child, Command};
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Folder, OK, Receiver};
+use crate::folder::Folder;
 
 fn tell_to_stop(child: &Child, signal: &str) {
     let kill = format!("kill -{signal} {}", child.id());

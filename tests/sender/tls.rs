@@ -3,9 +3,10 @@ use std::net::TcpListener;
 use std::thread;
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{Certificates, OK, Receiver};
 use serde_json::json;
 
-use crate::support::{Certificates, Folder, OK, Receiver, secret};
+use crate::folder::{Folder, secret};
 
 #[track_caller]
 fn refuses_the_certificate(certificates: Certificates, reason: &str) {

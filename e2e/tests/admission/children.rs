@@ -1,14 +1,12 @@
 //! The children of a schedule as an operator really makes them, with its own rights, under all policies.
 
-use std::path::Path;
-
+use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::make;
 use super::people::{ALICE, CAROL, POSTERN, TEAM};
 use crate::api::submit::Draft;
-use crate::harness::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 
 /// What stands for the sender here: with the argument `wait` it runs until it is told to end, and without it ends at once.
 pub(super) const IMAGE: &str = "postern.dev/e2e/toolbox:latest";
@@ -32,8 +30,7 @@ pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProces
     let kubeconfig = cluster.operator_kubeconfig().await;
     let mut settings = usual_settings();
     settings["sender"]["image"] = json!(IMAGE);
-    let program = Path::new(env!("CARGO_BIN_EXE_postern"));
-    let operator = OperatorProcess::start_as(&kubeconfig, program, "postern-system", "postern-operator-0", &settings);
+    let operator = OperatorProcess::start_as(&kubeconfig, "postern-system", "postern-operator-0", &settings);
     operator.is(LEADS).await;
     make(
         cluster,

@@ -1,11 +1,11 @@
 //! What the operator's account may write, when RBAC keeps nothing from it.
 
+use postern_e2e::Cluster;
 use serde_json::{Value, json};
 
 use super::children::{ACCOUNTS, CRON_JOBS, Children, IMAGE, JOBS, POLICIES, anew, set};
 use super::make;
 use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
-use crate::harness::Cluster;
 
 const POLICY: &str = "postern-confine-operator";
 const SECRETS: &str = "/api/v1/namespaces/team/secrets";

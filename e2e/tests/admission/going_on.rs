@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::children::{Children, JOBS, PODS, try_get};
 use super::people::{As, DRAINER, POSTERN, TEAM};
-use crate::harness::{Cluster, eventually};
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     // That takes the collector longest.

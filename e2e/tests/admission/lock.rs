@@ -1,11 +1,11 @@
 //! Who may touch what bears Postern's labels or prefix.
 
+use postern_e2e::Cluster;
 use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, IMAGE, JOBS, PODS, anew, get, set};
 use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
 use super::ways_round;
-use crate::harness::Cluster;
 
 pub(super) const CHILDREN: &str = "postern-lock-children";
 const NAMES: &str = "postern-lock-names";

@@ -16,16 +16,16 @@ mod ways_round;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::Api;
 use kube::api::ListParams;
+use postern_e2e::{Cluster, DedicatedCluster, eventually, install_own_crds, on};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Own, eventually, install_own_crds, on};
 use crate::install::objects::chart;
 
 #[test]
 fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
-    let own = Own::new("admission");
+    let own = DedicatedCluster::new("admission");
     own.up_with_node();
-    on(own.name.clone(), |cluster, namespace| async move {
+    on(&own.name, |cluster, namespace| async move {
         install_own_crds(&cluster).await;
         install_policies(&cluster).await;
         tier_rules::all(&cluster, &namespace).await;

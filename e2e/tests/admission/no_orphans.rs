@@ -1,10 +1,10 @@
 //! What a schedule owns can't be left behind.
 
+use postern_e2e::Cluster;
 use serde_json::json;
 
 use super::people::{ALICE, TEAM, refused_by};
 use crate::api::submit::Draft;
-use crate::harness::Cluster;
 
 const POLICY: &str = "postern-no-orphans";
 

@@ -2,10 +2,10 @@
 
 use hyper::Request;
 use hyper::http::request::Builder;
+use postern_e2e::{Cluster, OPERATOR, eventually};
 use serde_json::{Value, json};
 
 use super::{make, said};
-use crate::harness::{Cluster, OPERATOR, eventually};
 
 /// Added to a path, it keeps the API server from storing what it lets through. Deletions say so in their options.
 pub(super) const DRY: &str = "?dryRun=All";

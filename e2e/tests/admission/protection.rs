@@ -1,8 +1,9 @@
 //! What schedules say of the policies.
 
+use postern_e2e::{Cluster, OPERATOR, eventually};
+
 use super::children::get;
 use super::{make, policies};
-use crate::harness::{Cluster, OPERATOR, eventually};
 
 const BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 const NEXT: &str =

@@ -1,11 +1,11 @@
 //! Whoever makes a schedule or changes its spec must be allowed to read the Secrets that it names.
 
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::make;
 use super::people::{ALICE, Answer, As, DAVE, DRY, POSTERN, TEAM, refused_by};
 use crate::api::submit::Draft;
-use crate::harness::{Cluster, eventually};
 
 const POLICY: &str = "postern-readable-secrets";
 

@@ -5,10 +5,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
 use postern::api::TIER_LABEL;
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::{make, words};
-use crate::harness::{Cluster, eventually};
 
 const WORDS: &str = "only those who may update webhooktiers.postern.dev may set, change or remove the label \
     postern.dev/tier: ask an admin of the cluster to do it";
@@ -25,7 +25,7 @@ pub(super) async fn all(cluster: &Cluster) {
     make(cluster, &[namespace("unlabelled", None), namespace("labelled", Some("premium"))]);
     make(cluster, &[role(TENANT, &["get", "create", "patch", "delete"]), role(ADMIN, &["update"])].concat());
     for user in [TENANT, ADMIN] {
-        let write = async || cluster.replace(user, "", namespace("unlabelled", None)).await;
+        let write = async || replace(cluster, user, "", namespace("unlabelled", None)).await;
         eventually("the user's rights to be seen", write).await;
     }
     for way in WAYS {
@@ -63,22 +63,25 @@ fn role(user: &str, tiers: &[&str]) -> Vec<Value> {
     ]
 }
 
-impl Cluster {
-    /// What the API server would make of a Namespace that a user writes that way, or why it refuses.
-    async fn replace(&self, user: &str, way: &str, namespace: Value) -> Result<Value, String> {
-        let url = format!("/api/v1/namespaces/{}{way}", namespace["metadata"]["name"].as_str().unwrap());
-        self.dry_run(Request::put(url + "?dryRun=All"), user, namespace).await
-    }
+/// What the API server would make of a Namespace that a user writes that way, or why it refuses.
+async fn replace(cluster: &Cluster, user: &str, way: &str, namespace: Value) -> Result<Value, String> {
+    let url = format!("/api/v1/namespaces/{}{way}", namespace["metadata"]["name"].as_str().unwrap());
+    dry_run(cluster, Request::put(url + "?dryRun=All"), user, namespace).await
+}
 
-    async fn create(&self, user: &str, namespace: Value) -> Result<Value, String> {
-        self.dry_run(Request::post("/api/v1/namespaces?dryRun=All"), user, namespace).await
-    }
+async fn create(cluster: &Cluster, user: &str, namespace: Value) -> Result<Value, String> {
+    dry_run(cluster, Request::post("/api/v1/namespaces?dryRun=All"), user, namespace).await
+}
 
-    async fn dry_run(&self, to: hyper::http::request::Builder, user: &str, namespace: Value) -> Result<Value, String> {
-        let request = to.header("Impersonate-User", user).header("Content-Type", "application/json");
-        let request = request.body(namespace.to_string().into_bytes()).unwrap();
-        self.client.request(request).await.map_err(words)
-    }
+async fn dry_run(
+    cluster: &Cluster,
+    to: hyper::http::request::Builder,
+    user: &str,
+    namespace: Value,
+) -> Result<Value, String> {
+    let request = to.header("Impersonate-User", user).header("Content-Type", "application/json");
+    let request = request.body(namespace.to_string().into_bytes()).unwrap();
+    cluster.client.request(request).await.map_err(words)
 }
 
 async fn no_tenant_can_set_change_or_remove_the_label_and_an_admin_can(cluster: &Cluster, way: &str) {
@@ -89,9 +92,9 @@ async fn no_tenant_can_set_change_or_remove_the_label_and_an_admin_can(cluster: 
         ("labelled", Some("")),
         ("labelled", None),
     ] {
-        let refusal = cluster.replace(TENANT, way, namespace(name, tier)).await;
+        let refusal = replace(cluster, TENANT, way, namespace(name, tier)).await;
         assert_eq!(refusal.unwrap_err(), WORDS, "{name}{way} to {tier:?}");
-        let stored = cluster.replace(ADMIN, way, namespace(name, tier)).await.unwrap();
+        let stored = replace(cluster, ADMIN, way, namespace(name, tier)).await.unwrap();
         assert_eq!(stored["metadata"]["labels"][TIER_LABEL].as_str(), tier, "{name}{way}");
     }
 }
@@ -100,17 +103,17 @@ async fn a_tenant_can_write_whatever_else_there_is(cluster: &Cluster, way: &str)
     for (name, tier) in [("unlabelled", None), ("labelled", Some("premium"))] {
         let mut changed = namespace(name, tier);
         changed["metadata"]["labels"]["owner"] = json!("alice");
-        let stored = cluster.replace(TENANT, way, changed).await.unwrap();
+        let stored = replace(cluster, TENANT, way, changed).await.unwrap();
         assert_eq!(stored["metadata"]["labels"]["owner"], "alice", "{name}{way}");
     }
 }
 
 async fn a_tenant_can_make_a_namespace_in_the_default_tier_alone(cluster: &Cluster) {
     for tier in ["premium", ""] {
-        assert_eq!(cluster.create(TENANT, namespace("new", Some(tier))).await.unwrap_err(), WORDS, "{tier:?}");
-        cluster.create(ADMIN, namespace("new", Some(tier))).await.unwrap();
+        assert_eq!(create(cluster, TENANT, namespace("new", Some(tier))).await.unwrap_err(), WORDS, "{tier:?}");
+        create(cluster, ADMIN, namespace("new", Some(tier))).await.unwrap();
     }
-    cluster.create(TENANT, namespace("new", None)).await.unwrap();
+    create(cluster, TENANT, namespace("new", None)).await.unwrap();
 }
 
 async fn a_labelled_namespace_can_be_deleted(cluster: &Cluster) {

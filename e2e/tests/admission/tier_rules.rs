@@ -4,11 +4,11 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::{make, said, words};
 use crate::api::submit::Draft;
-use crate::harness::{Cluster, eventually};
 
 /// A tier, and a namespace that is in it.
 struct Tier {

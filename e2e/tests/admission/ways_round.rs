@@ -1,11 +1,11 @@
 //! Ways round the labels: a name, an owner, an account, a status, a binding.
 
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::children::{ACCOUNTS, CRON_JOBS, Children, JOBS, PODS, POLICIES, set};
 use super::lock::{CHILDREN, WORDS, imitations, node};
 use super::people::{ALICE, As, CAROL, DRY, TEAM, refused_by};
-use crate::harness::{Cluster, eventually};
 
 const STATUS: &str = "postern-lock-status";
 

@@ -1,9 +1,9 @@
 //! The request's body.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::json;
 
 use super::submit::{Draft, admits, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_a_body_from_each_source_and_up_to_its_largest_size() {

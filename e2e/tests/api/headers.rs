@@ -1,9 +1,9 @@
 //! The request: its method and its headers.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::{Draft, admits, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 fn named(name: &str) -> Value {
     json!([{"name": name, "value": "v"}])

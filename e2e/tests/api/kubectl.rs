@@ -1,12 +1,11 @@
 //! What a user of `kubectl` sees.
 
 use std::fs;
-use std::path::Path;
 
+use postern_e2e::{Cluster, install_crds, on_cluster, repository};
 use serde_json::{Value, json};
 
 use super::submit::Draft;
-use crate::harness::{Cluster, install_crds, on_cluster};
 
 /// Runs `kubectl` in a namespace, as admin.
 fn kubectl(cluster: &Cluster, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
@@ -22,8 +21,8 @@ fn get(cluster: &Cluster, namespace: &str, name: &str) -> Value {
 fn admit_every_sample() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        let files = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let config = repository().join("config");
+        let files = |folder: &str| fs::read_dir(config.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         let mut schedules = 0;
         for path in files("samples").chain(files("tiers")) {
             let name = path.file_name().unwrap().to_str().unwrap();

@@ -1,9 +1,9 @@
 //! The ranges of the schedule's options, and which fields there are.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::json;
 
 use super::submit::{Draft, admits, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_every_value_at_the_edge_of_its_range() {

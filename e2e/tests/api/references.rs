@@ -1,9 +1,9 @@
 //! References to Secrets and `ConfigMap`s.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::{Draft, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn refuse_more_than_sixteen_references() {

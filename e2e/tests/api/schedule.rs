@@ -1,9 +1,9 @@
 //! When a schedule is due, its name, and what is filled in.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::{Draft, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_the_least_schedule_and_fill_in_every_default() {

@@ -1,9 +1,9 @@
 //! How a delivery is signed.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::{Draft, admits, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 fn keys(count: usize) -> Value {
     (0..count).map(|n| json!({"secretKeyRef": {"name": "hook", "key": format!("key-{n}")}})).collect()

@@ -7,10 +7,10 @@ use postern::api::{
     CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, RotationStatus, SigningKeyStatus,
     TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
 };
+use postern_e2e::{Cluster, install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::Draft;
-use crate::harness::{Cluster, install_crds, on_cluster};
 
 async fn make(cluster: &Cluster, namespace: &str) -> Api<WebhookSchedule> {
     install_crds(cluster).await;

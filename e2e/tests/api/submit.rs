@@ -1,9 +1,8 @@
 //! Submitting objects as `kubectl` does, and reading the answer as `kubectl` prints it.
 
 use hyper::Request;
+use postern_e2e::Cluster;
 use serde_json::{Value, json};
-
-use crate::harness::Cluster;
 
 /// An object before it is submitted.
 #[derive(Clone)]

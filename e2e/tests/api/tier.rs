@@ -1,9 +1,9 @@
 //! Tiers.
 
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
 use super::submit::{Draft, admits, refuses};
-use crate::harness::{install_crds, on_cluster};
 
 #[test]
 fn admit_the_least_tier_and_fill_in_every_default() {

@@ -9,9 +9,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, eventually, install_own_crds, on};
 use serde_json::{Value, json};
-
-use crate::harness::{Cluster, OPERATOR, OperatorProcess, Own, Request, eventually, install_own_crds, on};
 
 /// The least seconds between two writes of a tier's status.
 const PACE: i64 = 2;
@@ -27,9 +26,9 @@ struct Costed {
 }
 
 fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Costed) -> F + Send + 'static) {
-    let own = Own::new(name);
+    let own = DedicatedCluster::new(name);
     own.up();
-    on(own.name.clone(), |cluster, namespace| async move {
+    on(&own.name, |cluster, namespace| async move {
         install_own_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},

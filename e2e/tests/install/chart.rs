@@ -4,10 +4,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use postern::operator::settings::{Isolation, Settings};
+use postern_e2e::{install_crds, on_cluster};
 use serde_json::json;
 
 use super::objects::{chart, kustomize, run, template, text};
-use crate::harness::{install_crds, on_cluster};
 
 /// Every value that changes what is rendered, changed.
 const EVERYTHING: &str = "

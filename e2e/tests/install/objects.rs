@@ -1,9 +1,9 @@
 //! The objects that Helm and kustomize make, as values.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
+use postern_e2e::{program, repository};
 use serde_json::Value;
 
 /// Objects by kind, namespace and name.
@@ -13,14 +13,12 @@ pub type Objects = BTreeMap<String, Value>;
 pub const NAMESPACE: &str = "postern-system";
 
 /// What a program of the clusters prints, else what it complains of.
-pub fn run(program: &str, args: &[&str]) -> Result<String, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output =
-        Command::new(root.join("e2e/.work/bin").join(program)).args(args).current_dir(root).output().unwrap_or_else(
-            |e| {
-                panic!("{program}: {e}; `make test-e2e` builds it");
-            },
-        );
+pub fn run(name: &str, args: &[&str]) -> Result<String, String> {
+    let output = Command::new(program(name))
+        .args(args)
+        .current_dir(repository())
+        .output()
+        .unwrap_or_else(|e| panic!("{name}: {e}; `make test-e2e` builds it"));
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }

@@ -1,10 +1,10 @@
 //! Installed for the whole cluster: what tenants may, who leads, what an upgrade and an uninstallation leave.
 
+use postern_e2e::{KEY, eventually};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
 use super::{Admin, Request, on_own_cluster};
-use crate::harness::{KEY, eventually};
 
 #[test]
 fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_what_it_says() {

@@ -5,18 +5,17 @@ mod namespaced;
 
 use std::fmt::Debug;
 
+use postern_e2e::{Certificates, Cluster, DedicatedCluster, DnsAnswer, KEY, OK, Receiver, eventually, on};
 use serde_json::Value;
-
-use crate::harness::{Certificates, Cluster, DnsAnswer, KEY, OK, Own, Receiver, eventually, on};
 
 const HOST: &str = "hooks.example.com";
 const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
 
 /// Runs a test on a cluster of its own, on which the images are and nothing of Postern.
 pub(crate) fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
-    let own = Own::new(name);
+    let own = DedicatedCluster::new(name);
     own.up_with_images();
-    on(own.name.clone(), |cluster, _| async move { test(Admin { cluster }).await });
+    on(&own.name, |cluster, _| async move { test(Admin { cluster }).await });
 }
 
 /// The admin of a cluster, with kubectl and helm.

@@ -7,10 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use postern::api::DeliveryOutcome;
+use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_own_crds, on};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-
-use crate::harness::{Cluster, OK, Own, Receiver, Tenant, eventually, install_own_crds, on};
 
 /// The NetworkPolicy engine of a cluster. It goes on when the test ends.
 struct Engine(Pid);
@@ -64,9 +63,9 @@ async fn sender_runs(tenant: &Tenant, schedule: &str) {
 
 #[test]
 fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_until_the_engine_is_back() {
-    let own = Own::new("isolation");
+    let own = DedicatedCluster::new("isolation");
     own.up_with_images();
-    on(own.name.clone(), |cluster, namespace| async move {
+    on(&own.name, |cluster, namespace| async move {
         install_own_crds(&cluster).await;
         let engine = Engine::of(&cluster);
         engine.stop();

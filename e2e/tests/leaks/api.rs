@@ -4,11 +4,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DynamicObject, ListParams, LogParams};
 use kube::discovery::{Discovery, verbs};
 use kube::{Api, ResourceExt};
+use postern_e2e::{Scraper, eventually};
 use serde_json::json;
 
 use super::haystack::{Haystack, Place};
 use super::tenant::NAMESPACE;
-use crate::harness::{Scraper, eventually};
 use crate::installed::Admin;
 
 /// Looks at every object of every kind that can be listed, its managed fields included; at the tenant's Secrets without their

@@ -1,12 +1,12 @@
 //! What is internal to the cluster: the names of Jobs and pods, and UIDs.
 
+use postern_e2e::Receiver;
 use serde_json::Value;
 
 use super::canaries::Canaries;
 use super::haystack::{Haystack, Place};
 use super::receivers::Receivers;
 use super::tenant::NAMESPACE;
-use crate::harness::Receiver;
 
 /// That no receiver was sent one, and that no schedule's status has one.
 pub fn stay_inside(seen: &Haystack, receivers: &Receivers) {

@@ -19,9 +19,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use postern_e2e::Scraper;
 use serde_json::json;
 
-use crate::harness::Scraper;
 use crate::installed::{Admin, on_own_cluster};
 use canaries::Canaries;
 use haystack::{Haystack, Place};
@@ -60,7 +60,7 @@ fn no_secret_shows_anywhere_however_deliveries_end_and_a_planted_one_is_found_ev
 
 /// Installs Postern with its finest logs, and lets a tenant in. Returns who may read the metrics.
 fn install(admin: &Admin, receivers: &Receivers) -> Scraper {
-    let scraper = Scraper::new();
+    let scraper = Scraper::generate();
     admin.does("kubectl create namespace postern-system");
     let tls = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "metrics-tls"}, "type": "kubernetes.io/tls",

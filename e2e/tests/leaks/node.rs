@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use postern_e2e::Cluster;
+
 use super::haystack::{Haystack, Place};
-use crate::harness::Cluster;
 
 /// Where the containers of the container runtime are, which are tasks to it.
 const TASKS: &str = "run/containerd/io.containerd.runtime.v2.task/k8s.io";

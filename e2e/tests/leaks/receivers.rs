@@ -3,8 +3,9 @@
 use std::io::{self, Read as _, Write as _};
 use std::thread;
 
+use postern_e2e::{Certificates, Cluster, DnsAnswer, OK, Receiver, Stream};
+
 use super::canaries::Canaries;
-use crate::harness::{Certificates, Cluster, DnsAnswer, OK, Receiver, Stream};
 
 /// The name of all of them.
 pub const HOST: &str = "hooks.example.com";

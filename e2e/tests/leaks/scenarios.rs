@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use postern_e2e::Receiver;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
 use super::canaries::Canaries;
 use super::receivers::{DENIED_HOST, HOST, Receivers, SILENT_HOST};
-use crate::harness::Receiver;
 
 /// A schedule with its Secrets, what its check is to find, and how its delivery is to end.
 pub struct Scenario {

@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{KeyState, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookScheduleStatus};
+use postern_e2e::{Cluster, Receiver, eventually};
 use serde_json::{Value, json};
 
 use super::haystack::{Haystack, Place};
 use super::node;
 use super::scenarios::Scenario;
-use crate::harness::{Cluster, Receiver, eventually};
 
 /// Where the schedules are.
 pub const NAMESPACE: &str = "team-a";

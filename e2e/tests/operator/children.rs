@@ -6,9 +6,8 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Resource as _, ResourceExt};
 use postern::operator::names;
+use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::json;
-
-use crate::harness::{Tenant, eventually, on_cluster};
 
 #[test]
 fn what_somebody_changes_in_a_child_is_put_right() {

@@ -6,10 +6,9 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, EvictParams, ListParams, ObjectMeta, PostParams};
 use postern::api::DeliveryOutcome;
+use postern_e2e::{Certificates, KEY, OK, Receiver, Tenant, on_cluster};
 use serde_json::json;
 use standardwebhooks::Webhook;
-
-use crate::harness::{Certificates, KEY, OK, Receiver, Tenant, on_cluster};
 
 const GONE: &str = "HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
 const REJECTED: &str = "HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 0\r\n\r\n";

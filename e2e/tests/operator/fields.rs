@@ -3,9 +3,8 @@
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::api::PostParams;
 use postern::operator::names::DELIVERY_ANNOTATION;
+use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
-
-use crate::harness::{Tenant, eventually, on_cluster};
 
 /// What a CronJob's pods are told.
 fn delivery(cron_job: &CronJob) -> Value {

@@ -4,9 +4,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
+use postern_e2e::{Cluster, KEY, OK, Receiver, Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
-
-use crate::harness::{Cluster, KEY, OK, Receiver, Tenant, eventually, on_cluster};
 
 async fn proving(cluster: Cluster, namespace: String, isolation: &str) -> Tenant {
     Tenant::with_settings(cluster, namespace, json!({"isolation": isolation})).await
@@ -197,6 +196,6 @@ fn the_api_server_stays_closed_though_the_tier_opens_the_network_that_it_is_in()
 }
 
 /// For a receiver that there isn't.
-fn no_certificates() -> crate::harness::Certificates {
-    crate::harness::Certificates::good("hooks.example")
+fn no_certificates() -> postern_e2e::Certificates {
+    postern_e2e::Certificates::good("hooks.example")
 }

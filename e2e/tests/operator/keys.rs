@@ -10,60 +10,57 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use postern::api::{DeliveryOutcome, KeyState, ROTATE_ANNOTATION, SigningKeyStatus};
+use postern_e2e::receiver::Request;
+use postern_e2e::{OK, Receiver, Tenant, eventually, on_cluster};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-use crate::harness::receiver::Request;
-use crate::harness::{OK, Receiver, Tenant, eventually, on_cluster};
+async fn make_managed(tenant: &Tenant, managed: serde_json::Value) {
+    tenant.make_schedule_with("report", json!({"signing": {"managed": managed}})).await;
+    tenant.condition("report", "Ready", "True", "Ready").await;
+}
 
-impl Tenant {
-    async fn make_managed(&self, managed: serde_json::Value) {
-        self.make_schedule_with("report", json!({"signing": {"managed": managed}})).await;
-        self.condition("report", "Ready", "True", "Ready").await;
-    }
+async fn rotate(tenant: &Tenant, value: &str) {
+    tenant.change("report", json!({"metadata": {"annotations": {ROTATE_ANNOTATION: value}}})).await;
+}
 
-    async fn rotate(&self, value: &str) {
-        self.change("report", json!({"metadata": {"annotations": {ROTATE_ANNOTATION: value}}})).await;
-    }
+/// Waits until a rotation that was asked for is done and the CronJob has its keys, and returns these, the newest first.
+async fn rotated(tenant: &Tenant, value: &str) -> Vec<SigningKeyStatus> {
+    eventually(&format!("the rotation {value}"), async || {
+        let status = tenant.status("report").await;
+        let keys: Vec<_> = status.signing_keys.into_iter().filter(|key| signs(key.state)).collect();
+        let is_followed = status.last_rotation.as_ref().is_some_and(|rotation| rotation.value == value);
+        let mounted = mounted(&tenant.cron_job("report", "the CronJob", |_| true).await);
+        if is_followed && mounted == names(&keys) { Ok(keys) } else { Err((keys, mounted)) }
+    })
+    .await
+}
 
-    /// Waits until a rotation that was asked for is done and the CronJob has its keys, and returns these, the newest first.
-    async fn rotated(&self, value: &str) -> Vec<SigningKeyStatus> {
-        eventually(&format!("the rotation {value}"), async || {
-            let status = self.status("report").await;
-            let keys: Vec<_> = status.signing_keys.into_iter().filter(|key| signs(key.state)).collect();
-            let is_followed = status.last_rotation.as_ref().is_some_and(|rotation| rotation.value == value);
-            let mounted = mounted(&self.cron_job("report", "the CronJob", |_| true).await);
-            if is_followed && mounted == names(&keys) { Ok(keys) } else { Err((keys, mounted)) }
-        })
-        .await
-    }
+/// Reads a key as somebody who has the role `edit` in the namespace.
+async fn read_key(tenant: &Tenant, key: &SigningKeyStatus) -> String {
+    let (name, binding) = (key.secret_name.as_deref().unwrap(), format!("--namespace={}", tenant.namespace));
+    let bind = ["kubectl", "create", "rolebinding", "user", "--clusterrole=edit", "--user=user", &binding];
+    let _ = tenant.cluster.run(&bind, "");
+    let read = ["kubectl", "get", "secret", name, &binding, "--as=user", "--output=json"];
+    let json = eventually("the user's rights to be seen", async || tenant.cluster.run(&read, "")).await;
+    let secret: Secret = serde_json::from_str(&json).unwrap();
+    assert_eq!((secret.immutable, secret.type_.as_deref()), (Some(true), Some("postern.dev/signing-key")));
+    String::from_utf8(secret.data.unwrap()["key"].0.clone()).unwrap()
+}
 
-    /// Reads a key as somebody who has the role `edit` in the namespace.
-    async fn key(&self, key: &SigningKeyStatus) -> String {
-        let (name, binding) = (key.secret_name.as_deref().unwrap(), format!("--namespace={}", self.namespace));
-        let bind = ["kubectl", "create", "rolebinding", "user", "--clusterrole=edit", "--user=user", &binding];
-        let _ = self.cluster.run(&bind, "");
-        let read = ["kubectl", "get", "secret", name, &binding, "--as=user", "--output=json"];
-        let json = eventually("the user's rights to be seen", async || self.cluster.run(&read, "")).await;
-        let secret: Secret = serde_json::from_str(&json).unwrap();
-        assert_eq!((secret.immutable, secret.type_.as_deref()), (Some(true), Some("postern.dev/signing-key")));
-        String::from_utf8(secret.data.unwrap()["key"].0.clone()).unwrap()
-    }
+async fn secret_names(tenant: &Tenant) -> BTreeSet<String> {
+    let theirs = ListParams::default().labels("app.kubernetes.io/managed-by=postern");
+    tenant.secrets().list(&theirs).await.unwrap().items.iter().map(ResourceExt::name_any).collect()
+}
 
-    async fn secret_names(&self) -> BTreeSet<String> {
-        let theirs = ListParams::default().labels("app.kubernetes.io/managed-by=postern");
-        self.secrets().list(&theirs).await.unwrap().items.iter().map(ResourceExt::name_any).collect()
-    }
-
-    /// Waits until there are the Secrets of so many keys that sign, and no others, in the status as in the namespace.
-    async fn only_keys_that_sign_are_left(&self, count: usize) -> Vec<SigningKeyStatus> {
-        eventually("the Secrets of older keys to be gone", async || {
-            let (keys, there) = (self.status("report").await.signing_keys, self.secret_names().await);
-            let all_sign = keys.iter().all(|key| signs(key.state));
-            if all_sign && keys.len() == count && names(&keys) == there { Ok(keys) } else { Err((keys, there)) }
-        })
-        .await
-    }
+/// Waits until there are the Secrets of so many keys that sign, and no others, in the status as in the namespace.
+async fn only_keys_that_sign_are_left(tenant: &Tenant, count: usize) -> Vec<SigningKeyStatus> {
+    eventually("the Secrets of older keys to be gone", async || {
+        let (keys, there) = (tenant.status("report").await.signing_keys, secret_names(tenant).await);
+        let all_sign = keys.iter().all(|key| signs(key.state));
+        if all_sign && keys.len() == count && names(&keys) == there { Ok(keys) } else { Err((keys, there)) }
+    })
+    .await
 }
 
 fn signs(state: KeyState) -> bool {
@@ -104,19 +101,19 @@ fn a_key_that_postern_made_is_the_tenant_s_to_read_and_across_a_rotation_either_
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({"overlap": "5m"})).await;
+        make_managed(&tenant, json!({"overlap": "5m"})).await;
         let first = tenant.status("report").await.signing_keys.remove(0);
         assert_eq!((first.state, &first.public_key), (KeyState::Active, &None));
-        let old = tenant.key(&first).await;
+        let old = read_key(&tenant, &first).await;
 
         tenant.tick_of("report", 3).await;
-        tenant.rotate("one").await;
+        rotate(&tenant, "one").await;
         // Whether it finds the CronJob as it was or as it will be.
         tenant.tick_of("report", 2).await;
-        let keys = tenant.rotated("one").await;
+        let keys = rotated(&tenant, "one").await;
         assert_eq!(keys.iter().map(|key| key.state).collect::<Vec<_>>(), [KeyState::Active, KeyState::Retiring]);
         assert_eq!(keys[1].fingerprint, first.fingerprint);
-        let new = tenant.key(&keys[0]).await;
+        let new = read_key(&tenant, &keys[0]).await;
         tenant.tick_of("report", 1).await;
 
         let deliveries = tenant.deliveries("report", 3).await;
@@ -144,11 +141,11 @@ fn the_public_keys_in_the_status_verify_what_the_private_ones_sign_across_a_rota
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({"keyType": "v1a"})).await;
+        make_managed(&tenant, json!({"keyType": "v1a"})).await;
         tenant.tick_of("report", 2).await;
         tenant.deliveries("report", 1).await;
-        tenant.rotate("one").await;
-        let keys = tenant.rotated("one").await;
+        rotate(&tenant, "one").await;
+        let keys = rotated(&tenant, "one").await;
         tenant.tick_of("report", 1).await;
         tenant.deliveries("report", 2).await;
 
@@ -164,19 +161,19 @@ fn after_the_overlap_the_old_key_signs_no_more_and_its_secret_is_deleted() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({"overlap": "10s"})).await;
-        let old = tenant.key(&tenant.status("report").await.signing_keys[0]).await;
-        tenant.rotate("one").await;
+        make_managed(&tenant, json!({"overlap": "10s"})).await;
+        let old = read_key(&tenant, &tenant.status("report").await.signing_keys[0]).await;
+        rotate(&tenant, "one").await;
         eventually("the end of the overlap", async || {
             let keys = tenant.status("report").await.signing_keys;
             if keys.last().unwrap().state == KeyState::Retired { Ok(()) } else { Err(keys) }
         })
         .await;
-        assert_eq!(tenant.secret_names().await.len(), 2, "it stays for what began before");
+        assert_eq!(secret_names(&tenant).await.len(), 2, "it stays for what began before");
         tenant.tick("report").await;
         tenant.deliveries("report", 1).await;
-        let left = tenant.only_keys_that_sign_are_left(1).await;
-        let new = tenant.key(&left[0]).await;
+        let left = only_keys_that_sign_are_left(&tenant, 1).await;
+        let new = read_key(&tenant, &left[0]).await;
         let request = receiver.only_request();
         assert_eq!((verifies(&old, &request), verifies(&new, &request)), (false, true));
     });
@@ -187,21 +184,21 @@ fn a_revoked_key_signs_nothing_from_then_on_and_keys_end_with_the_spec_that_aske
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({})).await;
-        let old = tenant.key(&tenant.status("report").await.signing_keys[0]).await;
-        tenant.rotate("revoke-1").await;
-        let keys = tenant.rotated("revoke-1").await;
+        make_managed(&tenant, json!({})).await;
+        let old = read_key(&tenant, &tenant.status("report").await.signing_keys[0]).await;
+        rotate(&tenant, "revoke-1").await;
+        let keys = rotated(&tenant, "revoke-1").await;
         assert_eq!(keys.len(), 1);
         tenant.tick_of("report", 1).await;
         tenant.deliveries("report", 1).await;
-        let (new, request) = (tenant.key(&keys[0]).await, receiver.only_request());
+        let (new, request) = (read_key(&tenant, &keys[0]).await, receiver.only_request());
         assert_eq!((verifies(&old, &request), verifies(&new, &request)), (false, true));
         assert_eq!(tenant.events("KeyRevoked").await.len(), 1);
-        tenant.only_keys_that_sign_are_left(1).await;
+        only_keys_that_sign_are_left(&tenant, 1).await;
 
         let own = json!({"managed": null, "keysFrom": [{"secretKeyRef": {"name": "hook", "key": "key"}}]});
         tenant.change("report", json!({"spec": {"signing": own}})).await;
-        tenant.only_keys_that_sign_are_left(0).await;
+        only_keys_that_sign_are_left(&tenant, 0).await;
         tenant.condition("report", "Ready", "True", "Ready").await;
     });
 }
@@ -211,7 +208,7 @@ fn a_secret_stays_while_a_delivery_has_it_mounted_and_all_go_with_the_schedule()
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({})).await;
+        make_managed(&tenant, json!({})).await;
         // One that is under way for as long as it takes.
         tenant.change("report", json!({"spec": {"startingDeadlineSeconds": 3600}})).await;
         let waits = |cron_job: &CronJob| cron_job.spec.starting_deadline_seconds == Some(3_600);
@@ -221,22 +218,22 @@ fn a_secret_stays_while_a_delivery_has_it_mounted_and_all_go_with_the_schedule()
         tenant.jobs().create(&PostParams::default(), &job).await.unwrap();
 
         let in_use = tenant.status("report").await.signing_keys.remove(0).secret_name.unwrap();
-        tenant.rotate("revoke-1").await;
-        let unused = tenant.rotated("revoke-1").await.remove(0).secret_name.unwrap();
-        tenant.rotate("revoke-2").await;
-        tenant.rotated("revoke-2").await;
+        rotate(&tenant, "revoke-1").await;
+        let unused = rotated(&tenant, "revoke-1").await.remove(0).secret_name.unwrap();
+        rotate(&tenant, "revoke-2").await;
+        rotated(&tenant, "revoke-2").await;
         eventually("the Secret that nothing has mounted to be gone", async || {
-            let there = tenant.secret_names().await;
+            let there = secret_names(&tenant).await;
             if there.contains(&unused) { Err(there) } else { Ok(()) }
         })
         .await;
-        assert!(tenant.secret_names().await.contains(&in_use), "its key was revoked first");
+        assert!(secret_names(&tenant).await.contains(&in_use), "its key was revoked first");
         tenant.jobs().delete(&job.name_any(), &DeleteParams::background()).await.unwrap();
-        tenant.only_keys_that_sign_are_left(1).await;
+        only_keys_that_sign_are_left(&tenant, 1).await;
 
         tenant.schedules.delete("report", &DeleteParams::background()).await.unwrap();
         eventually("the Secrets to be gone", async || {
-            let there = tenant.secret_names().await;
+            let there = secret_names(&tenant).await;
             if there.is_empty() { Ok(()) } else { Err(there) }
         })
         .await;
@@ -248,11 +245,11 @@ fn an_operator_that_is_killed_in_rotations_leaves_no_secret_behind_and_loses_no_
     on_cluster(|cluster, namespace| async move {
         let mut tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        tenant.make_managed(json!({"rotateEvery": "2h", "overlap": "1h"})).await;
-        let first = tenant.key(&tenant.status("report").await.signing_keys[0]).await;
+        make_managed(&tenant, json!({"rotateEvery": "2h", "overlap": "1h"})).await;
+        let first = read_key(&tenant, &tenant.status("report").await.signing_keys[0]).await;
         for round in 1..=5 {
             let before = tenant.status("report").await.signing_keys;
-            tenant.rotate(&round.to_string()).await;
+            rotate(&tenant, &round.to_string()).await;
             if round % 2 == 0 {
                 eventually("the rotation to begin", async || {
                     let keys = tenant.status("report").await.signing_keys;
@@ -265,8 +262,8 @@ fn an_operator_that_is_killed_in_rotations_leaves_no_secret_behind_and_loses_no_
             tenant.start_operator();
         }
         // Rounds whose operators died before they saw the value made no key.
-        let count = tenant.rotated("5").await.len();
-        let left = tenant.only_keys_that_sign_are_left(count).await;
+        let count = rotated(&tenant, "5").await.len();
+        let left = only_keys_that_sign_are_left(&tenant, count).await;
         assert_eq!(left.iter().filter(|key| key.state == KeyState::Active).count(), 1);
         tenant.tick("report").await;
         let delivery = tenant.deliveries("report", 1).await.remove(0);

@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
 use postern::api::{DeliveryOutcome, DeliveryStatus};
+use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
-
-use crate::harness::{Tenant, eventually, on_cluster};
 
 async fn limit(tenant: &Tenant, what: &str) {
     let quota: ResourceQuota =

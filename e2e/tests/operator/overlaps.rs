@@ -4,9 +4,8 @@ use std::io::Read as _;
 
 use kube::api::{DeleteParams, ListParams};
 use postern::api::{DeliveryOutcome, DeliveryStatus};
+use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::json;
-
-use crate::harness::{Tenant, eventually, on_cluster};
 
 /// The first delivery to be told of a schedule of every minute whose receiver never answers.
 async fn first_told(tenant: &Tenant, policy: &str) -> DeliveryStatus {

@@ -7,9 +7,8 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome};
+use postern_e2e::{Cluster, KEY, OK, Receiver, Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
-
-use crate::harness::{Cluster, KEY, OK, Receiver, Tenant, eventually, on_cluster};
 
 async fn checking(cluster: Cluster, namespace: String, concurrency: u16) -> Tenant {
     let settings = json!({"preflight": {"enabled": true, "concurrency": concurrency}});

@@ -1,6 +1,6 @@
 //! Schedules of a cluster that has no admission policies.
 
-use crate::harness::{Tenant, on_cluster};
+use postern_e2e::{Tenant, on_cluster};
 
 #[test]
 fn without_the_policies_a_schedule_says_what_follows_and_is_ready_all_the_same() {

@@ -6,8 +6,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
 use postern::api::DeliveryOutcome;
-
-use crate::harness::{OK, Receiver, Tenant, eventually, on_cluster};
+use postern_e2e::{OK, Receiver, Tenant, eventually, on_cluster};
 
 async fn all_jobs_are_over(tenant: &Tenant, count: usize) {
     let jobs: Api<Job> = tenant.jobs();

@@ -4,9 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
+use postern_e2e::{OK, Receiver, Tenant, eventually, on_cluster};
 use serde_json::json;
-
-use crate::harness::{OK, Receiver, Tenant, eventually, on_cluster};
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()

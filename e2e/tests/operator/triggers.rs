@@ -1,10 +1,9 @@
 //! Deliveries that somebody asks for.
 
 use kube::api::ListParams;
+use postern_e2e::{KEY, OK, Receiver, Tenant, on_cluster};
 use serde_json::json;
 use standardwebhooks::Webhook;
-
-use crate::harness::{KEY, OK, Receiver, Tenant, on_cluster};
 
 #[test]
 fn each_new_value_makes_one_delivery_with_an_id_of_its_own_even_of_a_suspended_schedule() {

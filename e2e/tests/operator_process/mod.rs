@@ -11,17 +11,18 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::PostParams;
 use postern::api::Crd;
+use postern_e2e::{
+    Cluster, DedicatedCluster, LEADS, OperatorProcess as Operator, apply_crd, eventually, install_own_crds, on,
+};
 use rustix::process::Signal;
 use serde_json::json;
-
-use crate::harness::{Cluster, LEADS, OperatorProcess as Operator, Own, apply_crd, eventually, install_own_crds, on};
 
 const STANDS_BY: (u16, &str) = (200, "stands by: another process leads\n");
 
 fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    let own = Own::new(name);
+    let own = DedicatedCluster::new(name);
     own.up();
-    on(own.name.clone(), test);
+    on(&own.name, test);
 }
 
 async fn holder(cluster: &Cluster, namespace: &str) -> Option<String> {

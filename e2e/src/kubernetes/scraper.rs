@@ -14,12 +14,15 @@ const NAME: &str = "metrics.example";
 
 /// Whoever reads the metrics, and the certificate that they are served with.
 pub struct Scraper {
+    /// In PEM form, as an operator reads it.
     pub certificate: String,
+    /// Its key, likewise.
     pub key: String,
 }
 
 impl Scraper {
-    pub fn new() -> Self {
+    /// With a new certificate.
+    pub fn generate() -> Self {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
         Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
     }

@@ -1,15 +1,15 @@
 //! The operator's own user, with the rights that the kustomize base gives it and no others.
 
-use std::fs;
 use std::path::PathBuf;
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::PostParams;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Cluster, eventually};
+use super::Cluster;
+use crate::eventually;
 
 /// The operator, as the API server knows it.
 pub const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
@@ -31,11 +31,6 @@ impl Cluster {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), "postern-system");
         let request = TokenRequest::default();
         let made = accounts.create_token_request("postern-operator", &PostParams::default(), &request).await.unwrap();
-        let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();
-        let mut config: Value = serde_saphyr::from_str(&admins).unwrap();
-        config["users"][0]["user"] = json!({"token": made.status.unwrap().token});
-        let path = self.dir.join("postern-operator.kubeconfig");
-        fs::write(&path, config.to_string()).unwrap();
-        path
+        self.write_kubeconfig("postern-operator", json!({"token": made.status.unwrap().token}), "default")
     }
 }

@@ -54,16 +54,25 @@ impl Pod {
     }
 
     /// Fetches a URL.
+    ///
+    /// # Errors
+    /// What the toolbox says went wrong.
     pub async fn fetch(&self, url: &str) -> Result<String, String> {
         self.run(["fetch", url]).await
     }
 
     /// Opens a TCP connection and closes it.
+    ///
+    /// # Errors
+    /// What the toolbox says went wrong.
     pub async fn connect(&self, address: SocketAddr) -> Result<(), String> {
         self.run(["connect", &address.to_string()]).await.map(drop)
     }
 
     /// The IPv4 addresses of a name, in order.
+    ///
+    /// # Errors
+    /// What the toolbox says went wrong.
     pub async fn look_up(&self, name: &str) -> Result<Vec<String>, String> {
         let printed = self.run(["lookup", name]).await?;
         let mut addresses: Vec<_> = printed.lines().map(String::from).collect();

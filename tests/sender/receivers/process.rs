@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::support::receiver::Request;
+use postern_e2e_receiver::Request;
 
 pub(crate) struct Process {
     child: Child,

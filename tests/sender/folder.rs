@@ -1,13 +1,14 @@
+//! A delivery's folder, as a pod has it, and the sender that is run on it.
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postern::delivery::{Outcome, OutcomeClass};
+use postern_e2e_receiver::Receiver;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use super::Receiver;
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()

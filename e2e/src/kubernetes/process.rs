@@ -1,4 +1,4 @@
-//! `postern operator` as a process in the node's network.
+//! `postern operator` as it is shipped, as a process in the node's network.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use super::scraper::{Scraper, ask};
-use super::{Cluster, eventually, usual_settings};
+use super::{Cluster, usual_settings};
+use crate::{eventually, program};
 
 /// What a process answers to whoever asks whether it is ready: that it leads.
 pub const LEADS: (u16, &str) = (200, "leads\n");
@@ -31,24 +32,22 @@ pub struct OperatorProcess {
 impl OperatorProcess {
     /// Starts one as if it were the pod of this name and namespace. The test is in the node's network, and so is it.
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
-        Self::start_as(&cluster.dir.join("admin.kubeconfig"), program, namespace, pod, &json!({}))
+        Self::start_as(&cluster.dir.join("admin.kubeconfig"), namespace, pod, &json!({}))
     }
 
     /// One with the rights that an installation gives it, once it leads.
     pub async fn leading(cluster: &Cluster) -> Self {
         let kubeconfig = cluster.operator_kubeconfig().await;
-        let program = Path::new(env!("CARGO_BIN_EXE_postern"));
-        let operator = Self::start_as(&kubeconfig, program, "postern-system", "operator", &usual_settings());
+        let operator = Self::start_as(&kubeconfig, "postern-system", "operator", &usual_settings());
         operator.is(LEADS).await;
         operator
     }
 
-    /// The same as another user than the admin, with this program; `change` is merged into its configuration.
-    pub fn start_as(kubeconfig: &Path, program: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
+    /// The same as another user than the admin; `change` is merged into its configuration.
+    pub fn start_as(kubeconfig: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let scraper = Scraper::new();
+        let scraper = Scraper::generate();
         fs::write(path("tls.crt"), &scraper.certificate).unwrap();
         fs::write(path("tls.key"), &scraper.key).unwrap();
         let (health, metrics) = (own_port(), own_port());
@@ -65,7 +64,7 @@ impl OperatorProcess {
         let changes = change.as_object().into_iter().flatten();
         settings.as_object_mut().unwrap().extend(changes.map(|(field, value)| (field.clone(), value.clone())));
         fs::write(path("settings.yaml"), settings.to_string()).unwrap();
-        let child = Command::new(program)
+        let child = Command::new(program("postern"))
             .args(["operator", "--config"])
             .arg(path("settings.yaml"))
             .env("KUBECONFIG", kubeconfig)
@@ -74,7 +73,7 @@ impl OperatorProcess {
             .stdin(Stdio::null())
             .stderr(fs::File::create(path("log")).unwrap())
             .spawn()
-            .unwrap();
+            .expect("`make operator` builds it");
         Self { child: Mutex::new(child), health, metrics, scraper, folder }
     }
 
@@ -116,7 +115,6 @@ impl OperatorProcess {
     }
 
     /// Its number, by the machine's numbering.
-    #[allow(dead_code, reason = "what only the bench needs")]
     pub fn pid(&self) -> u32 {
         self.child.lock().unwrap().id()
     }

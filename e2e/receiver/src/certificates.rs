@@ -1,3 +1,5 @@
+//! Certificates, good ones and others.
+
 use std::sync::Arc;
 
 use rcgen::{
@@ -11,34 +13,39 @@ use rustls::{RootCertStore, ServerConfig};
 type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A certificate authority of one test, and what it signed for the receiver and the sender.
-pub(crate) struct Certificates {
-    pub(crate) ca_pem: String,
+pub struct Certificates {
+    /// The authority's own, for a sender to trust.
+    pub ca_pem: String,
     ca: CertificateDer<'static>,
     server: Pair,
-    pub(crate) client_certificate_pem: String,
-    pub(crate) client_key_pem: String,
+    /// A certificate for a sender, signed by the same authority.
+    pub client_certificate_pem: String,
+    /// Its key.
+    pub client_key_pem: String,
 }
 
 impl Certificates {
     /// For a receiver of that name or address.
-    pub(crate) fn good(name: &str) -> Certificates {
+    pub fn good(name: &str) -> Certificates {
         Certificates::with(name, |_| {})
     }
 
-    pub(crate) fn expired(name: &str) -> Certificates {
+    /// The receiver's was valid until 2020.
+    pub fn expired(name: &str) -> Certificates {
         Certificates::with(name, |params| {
             params.not_after = date_time_ymd(2020, 1, 1);
         })
     }
 
-    pub(crate) fn not_yet_valid(name: &str) -> Certificates {
+    /// The receiver's will be valid in the year 4000.
+    pub fn not_yet_valid(name: &str) -> Certificates {
         Certificates::with(name, |params| {
             params.not_before = date_time_ymd(4000, 1, 1);
         })
     }
 
     /// A receiver that vouches for itself; the authority knows nothing of it.
-    pub(crate) fn self_signed(name: &str) -> Certificates {
+    pub fn self_signed(name: &str) -> Certificates {
         let mut certificates = Certificates::good(name);
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -71,7 +78,7 @@ impl Certificates {
         }
     }
 
-    pub(super) fn server_config(&self, wants_client_certificate: bool) -> Arc<ServerConfig> {
+    pub(crate) fn server_config(&self, wants_client_certificate: bool) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();

@@ -9,9 +9,11 @@ use super::Cluster;
 /// A request as the API server answered it, or began to when it is a watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// As RBAC names it.
     pub verb: String,
     /// With its subresource, as RBAC names it: `webhookschedules/status`.
     pub resource: String,
+    /// Empty when it is about no namespace.
     pub namespace: String,
     /// Empty when it is about no single object.
     pub name: String,

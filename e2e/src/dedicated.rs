@@ -1,21 +1,25 @@
 //! Clusters of a test's own.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-/// A cluster of the test's own. It ends with the test.
-pub struct Own {
+use super::{program, repository};
+
+/// A cluster of the test's own. It ends when this is dropped.
+pub struct DedicatedCluster {
+    /// By which `cluster` knows it.
     pub name: String,
 }
 
-impl Own {
+impl DedicatedCluster {
+    /// One that isn't started yet, for the test of this name in this process.
     pub fn new(name: &str) -> Self {
         Self { name: format!("{name}-{}", std::process::id()) }
     }
 
+    /// The command `cluster` about it, in the repository's folder.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/bin/cluster"));
-        command.args(args).arg(&self.name);
+        let mut command = Command::new(program("cluster"));
+        command.args(args).arg(&self.name).current_dir(repository());
         command
     }
 
@@ -23,7 +27,7 @@ impl Own {
     pub fn up_with_images(&self) {
         self.up_with_node();
         for image in ["e2e/images/postern", "e2e/images/postern-sender"] {
-            succeed(&self.command(&["image", image]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap());
+            succeed(&self.command(&["image", image]).output().unwrap());
         }
     }
 
@@ -37,12 +41,13 @@ impl Own {
         succeed(&self.command(&["up", "--control-plane"]).output().unwrap())
     }
 
+    /// Ends it, and returns what was printed.
     pub fn down(&self) -> String {
         succeed(&self.command(&["down"]).output().unwrap())
     }
 }
 
-impl Drop for Own {
+impl Drop for DedicatedCluster {
     fn drop(&mut self) {
         let _ = self.command(&["down"]).output();
     }

@@ -1,7 +1,8 @@
-//! A running cluster.
+//! A cluster as its admin sees it, who has a client of its API server.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -9,50 +10,42 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::json;
 
-use super::{Network, eventually};
+use crate::{ClusterHandle, Network, eventually};
 
-/// A running cluster, as its admin sees it.
+/// A running cluster, with a client of its API server. It is its handle, too: whatever can be done with one can be done with it.
 #[derive(Clone)]
 pub struct Cluster {
+    /// The admin's. It works in the node's network only.
     pub client: Client,
-    /// Holds its logs, keys and kubeconfigs.
-    pub dir: PathBuf,
-    /// Its first process, by the machine's numbering.
-    pub pid: i32,
+    handle: ClusterHandle,
 }
 
-/// The folder of a cluster of this checkout.
-pub fn dir_of(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/.work/clusters").join(name)
-}
+impl Deref for Cluster {
+    type Target = ClusterHandle;
 
-/// The first process of a cluster, by its record.
-pub fn pid_of(name: &str) -> i32 {
-    let path = dir_of(name).join("record.json");
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| {
-        panic!("{}: {e}; `make test-e2e` starts the cluster that these tests run on", path.display())
-    });
-    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
-    i32::try_from(record["pid"].as_i64().unwrap()).unwrap()
+    fn deref(&self) -> &ClusterHandle {
+        &self.handle
+    }
 }
 
 /// Runs a test on the cluster, in its network and in a namespace of the test's own, whose name it is given.
 ///
 /// The namespace is deleted when the test succeeds; after a failure it stays for a look.
 pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    on(std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
+    on(&std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
 }
 
 /// Runs a test so on the cluster of that name.
-pub fn on<F: Future<Output = ()>>(name: String, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    let pid = pid_of(&name);
+pub fn on<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
+    let handle = ClusterHandle::open(name);
+    let node = Network::of_node(handle.pid);
     let work = async move || {
-        let cluster = Cluster::open(&name).await;
+        let cluster = Cluster::of(handle).await;
         let namespace = cluster.make_namespace().await;
         test(cluster.clone(), namespace.clone()).await;
         Api::<Namespace>::all(cluster.client).delete(&namespace, &DeleteParams::default()).await.unwrap();
     };
-    if let Err(panic) = Network::of_node(pid).spawn(work).join() {
+    if let Err(panic) = node.spawn(work).join() {
         std::panic::resume_unwind(panic);
     }
 }
@@ -68,10 +61,9 @@ async fn config(dir: &Path, user: &str) -> Config {
 }
 
 impl Cluster {
-    /// The running cluster of that name. Its client works in the node's network only.
-    pub async fn open(name: &str) -> Self {
-        let dir = dir_of(name);
-        Self { client: client(&dir, "admin").await, dir, pid: pid_of(name) }
+    /// Connects to a running cluster.
+    pub async fn of(handle: ClusterHandle) -> Self {
+        Self { client: client(&handle.dir, "admin").await, handle }
     }
 
     /// A client that acts as any user, as `kubectl --as` does.
@@ -93,6 +85,9 @@ impl Cluster {
     }
 
     /// Asks whether a privileged pod would be accepted in a namespace.
+    ///
+    /// # Errors
+    /// Why it would not.
     pub async fn try_privileged_pod(&self, namespace: &str) -> Result<(), kube::Error> {
         let pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "privileged"},

@@ -11,7 +11,9 @@ use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams};
 use postern::delivery::{Outcome, OutcomeClass};
 use serde_json::{Value, json};
 
-use super::{Certificates, Cluster, Packets, eventually};
+use super::Cluster;
+use super::packets::Packets;
+use crate::{Certificates, eventually};
 
 /// Stands in every URL; it must never be seen again but by the receiver.
 const URL_CANARY: &str = "canary-in-the-url";
@@ -20,6 +22,7 @@ const URL_CANARY: &str = "canary-in-the-url";
 const USER: u32 = 65_532;
 
 /// A delivery to be made.
+#[must_use = "it is made when it is started or run"]
 pub struct Delivery {
     /// That of its pod, its Secret and its ConfigMap.
     name: &'static str,
@@ -46,6 +49,7 @@ pub struct Running {
 /// A delivery that has ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// What it said last.
     pub outcome: Outcome,
     /// Where the pod sent packets, delivered or not; see [`Packets`].
     pub sent: BTreeSet<String>,

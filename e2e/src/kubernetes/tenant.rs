@@ -18,7 +18,8 @@ use postern::operator::names;
 use serde_json::{Value, json};
 
 use super::operator::Operator;
-use super::{Certificates, Cluster, DnsAnswer, Receiver, Stream, eventually, install_crds};
+use super::{Cluster, install_crds};
+use crate::{Certificates, DnsAnswer, Receiver, Stream, eventually};
 
 /// A key that the tests' schedules sign with, and that their receivers verify by.
 pub const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -27,9 +28,13 @@ pub const INTERNET: &str = "198.51.100.10";
 
 /// A namespace with a tier and an operator of its own.
 pub struct Tenant {
+    /// As its admin sees it.
     pub cluster: Cluster,
+    /// Which is also the name of its tier.
     pub namespace: String,
+    /// Those of the namespace.
     pub schedules: Api<WebhookSchedule>,
+    /// Those of the namespace.
     pub cron_jobs: Api<CronJob>,
     settings: Value,
     operator: Option<Operator>,
@@ -37,11 +42,12 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// Makes the tier, and starts the operator.
     pub async fn new(cluster: Cluster, namespace: String) -> Self {
         Self::with_settings(cluster, namespace, json!({})).await
     }
 
-    /// The operator's configuration has these fields instead of the usual ones.
+    /// The same; the operator's configuration has these fields instead of the usual ones.
     pub async fn with_settings(cluster: Cluster, namespace: String, settings: Value) -> Self {
         install_crds(&cluster).await;
         let client = &cluster.client;
@@ -61,6 +67,7 @@ impl Tenant {
         tenant
     }
 
+    /// Starts the operator anew, once it has ended.
     pub fn start_operator(&mut self) {
         self.operator = Some(Operator::start(&self.cluster, &self.namespace, &self.settings));
     }
@@ -135,10 +142,12 @@ impl Tenant {
         self.secrets().patch("hook", &PatchParams::default(), &patch).await.unwrap();
     }
 
+    /// The Secrets of the namespace.
     pub fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.cluster.client.clone(), &self.namespace)
     }
 
+    /// The Jobs of the namespace.
     pub fn jobs(&self) -> Api<Job> {
         Api::namespaced(self.cluster.client.clone(), &self.namespace)
     }
@@ -220,6 +229,7 @@ impl Tenant {
         job
     }
 
+    /// What the operator says of a schedule.
     pub async fn status(&self, schedule: &str) -> WebhookScheduleStatus {
         self.schedules.get(schedule).await.unwrap().status.unwrap_or_default()
     }

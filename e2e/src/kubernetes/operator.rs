@@ -9,7 +9,8 @@ use postern::operator::{self, Readiness, Step};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Cluster, Network, eventually};
+use super::Cluster;
+use crate::{Network, eventually};
 
 /// An operator in a thread of its own, in the node's network.
 pub struct Operator {

@@ -10,17 +10,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::{Certificates, Cluster, Network, Receiver, Stream};
+use super::{Certificates, ClusterHandle, Network, Receiver, Stream};
 
 /// What one DNS query is answered; `e2e/cluster/components/internet-dns` says what the fields mean.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DnsAnswer {
+    /// Of A and AAAA records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<&'static str>,
+    /// Another name, with its trailing dot, whose addresses these are.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub cname: &'static str,
+    /// A response code, as DNS names it.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub rcode: &'static str,
+    /// No answer at all.
     pub silent: bool,
 }
 
@@ -46,7 +50,7 @@ impl DnsAnswer {
     }
 }
 
-impl Cluster {
+impl ClusterHandle {
     /// Tells the internet's DNS what to answer to the first query for a name, to the second, and so on; the last answer
     /// repeats. A and AAAA queries count apart.
     pub fn set_dns(&self, name: &str, answers: &[DnsAnswer]) {
@@ -76,13 +80,14 @@ impl Cluster {
 
 /// A host on the internet that answers HTTP on one address with its own name, until it is dropped.
 pub struct Host {
+    /// Where it answers.
     pub address: SocketAddr,
     _stop: oneshot::Sender<()>,
 }
 
 impl Host {
     /// Starts a host on an address of the cluster's internet and a port that is free.
-    pub async fn start(cluster: &Cluster, ip: &str, name: &'static str) -> Self {
+    pub async fn start(cluster: &ClusterHandle, ip: &str, name: &'static str) -> Self {
         let ip: std::net::IpAddr = ip.parse().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, address) = oneshot::channel();
@@ -97,6 +102,7 @@ impl Host {
         Self { address: address.await.unwrap(), _stop: stop }
     }
 
+    /// Where a client finds it.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }

@@ -1,10 +1,11 @@
-//! What the numbers were taken on.
+//! What the benches share: on what their numbers were taken.
 
 use std::fs;
 use std::thread;
 
 /// The machine and its kernel.
-pub(crate) fn describe() -> String {
+#[must_use]
+pub fn machine() -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus

@@ -1,23 +1,18 @@
 //! The receivers of `docs/receivers.md`, run as they stand there, against a request that the sender really made.
 //!
-//! `make test-receivers` builds them with the libraries of their languages, below `target/receivers`, and names this target.
-
-#![allow(clippy::unwrap_used, reason = "a test fails where its helpers can't go on")]
+//! `make test-receivers` builds them with the libraries of their languages, below `target/receivers`, and runs these tests.
 
 mod process;
-#[path = "../sender/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "what only the sender's own tests need")]
-mod support;
 
 use std::process::Command;
 
 use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{OK, Receiver, Request};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-use process::Process;
-use support::receiver::Request;
-use support::{Folder, OK, Receiver, now, secret};
+use self::process::Process;
+use crate::folder::{Folder, now, secret};
 
 /// Postern signs with a new key of each kind and with the old one; receivers know the old one.
 struct Delivery {
@@ -103,21 +98,25 @@ fn built(path: &str) -> String {
 }
 
 #[test]
+#[ignore = "`make test-receivers` builds them and runs this"]
 fn in_rust() {
     try_out(&mut Command::new(built("rust/target/debug/receiver")));
 }
 
 #[test]
+#[ignore = "`make test-receivers` builds them and runs this"]
 fn in_python() {
     try_out(Command::new(built("python/.venv/bin/python")).arg(built("python/receiver.py")));
 }
 
 #[test]
+#[ignore = "`make test-receivers` builds them and runs this"]
 fn in_go() {
     try_out(&mut Command::new(built("go/receiver")));
 }
 
 #[test]
+#[ignore = "`make test-receivers` builds them and runs this"]
 fn in_typescript() {
     try_out(Command::new("node").arg(built("typescript/receiver.js")));
 }

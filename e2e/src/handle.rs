@@ -1,0 +1,75 @@
+//! A cluster as the machine sees it that it runs on: a folder, a process, and commands.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::{program, repository};
+
+/// A running cluster of this checkout.
+#[derive(Clone, Debug)]
+pub struct ClusterHandle {
+    /// Holds its logs, keys and kubeconfigs.
+    pub dir: PathBuf,
+    /// Its first process, by the machine's numbering.
+    pub pid: i32,
+}
+
+/// The folder of a cluster of this checkout.
+pub fn dir_of(name: &str) -> PathBuf {
+    repository().join("e2e/.work/clusters").join(name)
+}
+
+/// The first process of a cluster, by its record.
+pub fn pid_of(name: &str) -> i32 {
+    let path = dir_of(name).join("record.json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| {
+        panic!("{}: {e}; `make test-e2e` starts the cluster that these tests run on", path.display())
+    });
+    let record: Value = serde_json::from_str(&text).unwrap();
+    i32::try_from(record["pid"].as_i64().unwrap()).unwrap()
+}
+
+impl ClusterHandle {
+    /// The running cluster of that name.
+    pub fn open(name: &str) -> Self {
+        Self { dir: dir_of(name), pid: pid_of(name) }
+    }
+
+    /// Runs `kubectl` or `helm`, as admin unless the arguments name another kubeconfig.
+    ///
+    /// # Errors
+    /// What it complains of, when it fails; what it prints is returned when it succeeds.
+    pub fn run(&self, command: &[&str], input: &str) -> Result<String, String> {
+        let mut process = Command::new(program("cluster"))
+            .arg("exec")
+            .arg(self.dir.file_name().unwrap())
+            .args(command)
+            .current_dir(repository())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+    }
+
+    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`. Their commands are about
+    /// this namespace unless they name another.
+    pub fn write_kubeconfig(&self, name: &str, credentials: Value, namespace: &str) -> PathBuf {
+        // It is JSON, which is YAML too.
+        let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();
+        let mut config: Value = serde_json::from_str(&admins).unwrap();
+        config["users"][0]["user"] = credentials;
+        config["contexts"][0]["context"]["namespace"] = namespace.into();
+        let path = self.dir.join(format!("{name}.kubeconfig"));
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+}

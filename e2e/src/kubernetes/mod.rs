@@ -1,0 +1,25 @@
+//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster. Only `crds`, `operator`,
+//! `process`, `rights`, `scraper`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
+
+mod audit;
+mod cluster;
+mod crds;
+mod operator;
+mod packets;
+mod pod;
+mod process;
+mod rights;
+mod scraper;
+mod sender;
+mod tenant;
+
+pub use audit::Request;
+pub use cluster::{Cluster, on, on_cluster};
+pub use crds::{apply_crd, install_crds, install_own_crds};
+pub use operator::usual_settings;
+pub use pod::Pod;
+pub use process::{LEADS, OperatorProcess};
+pub use rights::OPERATOR;
+pub use scraper::Scraper;
+pub use sender::{Delivery, Ended};
+pub use tenant::{KEY, Tenant};
