@@ -4,7 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CLUSTER ?= default
+# How many cluster tests run at once. Most of them wait for something.
+THREADS ?= 4
 cluster := e2e/.work/bin/cluster
+# Notes what a command took, for `make fresh` to tell.
+timed := e2e/timed
 target := $(shell uname -m)-unknown-linux-gnu
 operator := target/$(target)/release/postern
 sender := target/$(target)/sender/postern-sender
@@ -16,23 +20,35 @@ images := $(sort $(dir $(wildcard e2e/images/*/Containerfile)))
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: lint test-unit test-e2e ## what must hold at every change: lint, unit tests, tests on a real cluster
+test: $(cluster) ## what must hold at every change: lint, unit tests, tests on a real cluster
+	@$(cluster) build operator sender test-programs lint
+	@$(MAKE) --no-print-directory test-unit test-e2e
 
-test-full: test test-receivers ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest
+test-full: test test-receivers fresh ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest, a new machine
 	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 	POSTERN_IDLE_SECONDS=300 cargo test -p postern-e2e -- at_rest
 
-demo: $(cluster) operator sender ## see all of it work, on a cluster of its own: about three minutes
-	cargo build --quiet -p postern-e2e --no-default-features --bin demo
+demo: $(cluster) ## see all of it work, on a cluster of its own: about three minutes once all is built
+	@$(cluster) build operator sender demo-program
 	@$(cluster) down demo
-	@$(cluster) up demo
+	@$(timed) 'start of the cluster' $(cluster) up demo
 	@$(cluster) image e2e/images/postern demo
 	@$(cluster) image e2e/images/postern-sender demo
-	@cargo run --quiet -p postern-e2e --no-default-features --bin demo
+	@$(timed) 'demo' target/debug/demo
+
+demo-program:
+	cargo build -p postern-e2e --no-default-features --bin demo
+
+fresh: ## both commands of the README as on a machine that has never seen this project (CHROOT=1: in a Debian of its own)
+	@e2e/fresh
 
 test-unit: ## tests that need no cluster
-	cargo test
+	@$(timed) 'unit tests' cargo test
+
+test-programs:
+	cargo test --no-run
+	cargo test -p postern-e2e --no-run
 
 # Copies, so that what package clients write stays out of Git.
 receivers := target/receivers
@@ -48,11 +64,16 @@ test-receivers: ## the receivers of docs/receivers.md, with their languages' lib
 	cd $(receivers)/typescript && npm install --silent && npx tsc
 	cargo test --test sender receivers -- --ignored
 
-test-e2e: $(cluster) operator sender ## tests on a real cluster, which is started for them and taken down when they pass
-	cargo test -p postern-e2e --no-run
+# Stable's libtest tells how long each test took only to who asks for it so.
+report-time := -Z unstable-options --report-time
+test-e2e: $(cluster) ## tests on a real cluster, which is started for them and taken down when they pass
+	@$(cluster) build operator sender test-programs
 	@$(cluster) up test
 	@$(cluster) image e2e/images/postern-sender test
-	cargo test -p postern-e2e -- --test-threads 4 || { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
+	@$(timed) 'cluster tests' cargo test --config 'target."cfg(all())".runner = ["env", "RUSTC_BOOTSTRAP=1"]' \
+	  -p postern-e2e -- --test-threads $(THREADS) $(report-time) | tee target/e2e.log || \
+	  { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
+	@echo 'the slowest, in seconds:'; sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$$/  \2  \1/p' target/e2e.log | sort -rn | head
 	@$(cluster) down test
 
 lint: ## formatting, clippy, vet
@@ -70,13 +91,11 @@ crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize w
 operator: ## the operator as it is shipped: one static binary
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --bin postern --target $(target)
 	@install -D $(operator) e2e/.work/bin/postern
-	@ls -l $(operator)
 
 sender: ## the sender as it is shipped: one small static binary
 	RUSTFLAGS='$(sender-flags)' \
 	  cargo build --profile sender --no-default-features --bin postern-sender --target $(target)
 	@install -D $(sender) e2e/.work/bin/postern-sender
-	@ls -l $(sender)
 
 bench: $(cluster) operator sender ## the sender beside curl, the operator beside a bare client: for people to judge, in 20 minutes
 	@command -v curl > /dev/null || { echo 'installing Debian package: curl'; \
@@ -108,4 +127,4 @@ $(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -o ../.work/bin/cluster .
 
-.PHONY: help demo test test-full test-receivers test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images
+.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images
