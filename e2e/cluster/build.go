@@ -43,18 +43,28 @@ var goFlags = func() []string {
 	return flags
 }()
 
+// componentSource is where the clusters' programs are built.
+func componentSource() string { return filepath.Join(root(), "e2e/cluster/components") }
+
+// componentStamp holds the fingerprint of what the clusters' programs were built from.
+func componentStamp() string { return work("bin", ".components.stamp") }
+
+// missingComponents is the fingerprint of what the clusters' programs are to be built from, or nothing when they were.
+func missingComponents() (string, error) {
+	want, err := fingerprint(componentSource(), strings.Join(goFlags, " "))
+	if have, _ := os.ReadFile(componentStamp()); string(have) == want {
+		return "", err
+	}
+	return want, err
+}
+
 // compileComponents builds the clusters' programs, unless they were built from the very same sources.
 func compileComponents(j *job) error {
-	source := filepath.Join(root(), "e2e/cluster/components")
-	want, err := fingerprint(source, strings.Join(goFlags, " "))
-	if err != nil {
+	want, err := missingComponents()
+	if err != nil || want == "" {
 		return err
 	}
-	stamp := work("bin", ".components.stamp")
-	if have, _ := os.ReadFile(stamp); string(have) == want {
-		return nil
-	}
-	if err := goBuild(j, source); err != nil {
+	if err := goBuild(j, componentSource()); err != nil {
 		return err
 	}
 	for _, name := range kubeNames {
@@ -66,7 +76,7 @@ func compileComponents(j *job) error {
 			return err
 		}
 	}
-	return writeFile(stamp, want, 0o644)
+	return writeFile(componentStamp(), want, 0o644)
 }
 
 // goBuild runs go build, and says how far it is.

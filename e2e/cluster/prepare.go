@@ -24,6 +24,14 @@ func build(targets []string) error {
 		return err
 	}
 	defer lock.Close()
+	if missing, err := missingComponents(); err != nil {
+		return err
+	} else if missing != "" {
+		fmt.Println("building Kubernetes with its tools: 3,700 Go packages, on two idle cores four minutes when none is cached")
+		if len(targets) > 0 {
+			fmt.Printf("beside it: %s, together five more\n", strings.Join(targets, ", "))
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	clusters := []part{
