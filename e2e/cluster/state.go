@@ -102,7 +102,12 @@ func exclusive(path string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			fmt.Printf("waiting for another command of this checkout, which holds %s\n", path)
+			err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+		}
+		if err != nil {
 			return nil, err
 		}
 		// Who held it before may have removed the file: then this lock is on nothing, and another can take the real one.
