@@ -15,7 +15,7 @@ use super::haystack::{Found, Haystack, Place};
 use super::receivers::Receivers;
 use super::scenarios::Scenario;
 use super::{look_everywhere, node};
-use crate::installed::Admin;
+use crate::alone::installed::Admin;
 
 /// That the receiver got what was planted for it, so that it was in the sender's hands.
 pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {

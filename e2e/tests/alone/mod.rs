@@ -1,0 +1,12 @@
+//! Tests that each start clusters of their own, since they concern all of a cluster or break it: admission policies, a default
+//! tier, the whole audit log, an installation, the NetworkPolicy engine.
+//!
+//! Tests start in the alphabetical order of their paths. These take longest, so the module's name comes first.
+
+mod admission;
+mod cluster_lifecycle;
+mod cost;
+mod installed;
+mod isolation;
+mod leaks;
+mod tier_status;
