@@ -1,5 +1,5 @@
 //! Tests that each start clusters of their own, since they concern all of a cluster or break it: admission policies, a default
-//! tier, the whole audit log, an installation, the NetworkPolicy engine.
+//! tier, CRDs, the whole audit log, an installation, the NetworkPolicy engine.
 //!
 //! Tests start in the alphabetical order of their paths. These take longest, so the module's name comes first.
 
@@ -9,4 +9,5 @@ mod cost;
 mod installed;
 mod isolation;
 mod leaks;
+mod older_crds;
 mod tier_status;
