@@ -11,3 +11,13 @@ mod isolation;
 mod leaks;
 mod older_crds;
 mod tier_status;
+
+use hyper::Request;
+use postern_e2e::Cluster;
+use serde_json::Value;
+
+/// What the API server has at a path, as its admin sees it. Waits ask so: a kubectl each time would take the machine's time from
+/// other tests.
+async fn get(cluster: &Cluster, path: &str) -> kube::Result<Value> {
+    cluster.client.request(Request::get(path).body(Vec::new()).unwrap()).await
+}
