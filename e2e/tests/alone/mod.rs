@@ -21,3 +21,8 @@ use serde_json::Value;
 async fn get(cluster: &Cluster, path: &str) -> kube::Result<Value> {
     cluster.client.request(Request::get(path).body(Vec::new()).unwrap()).await
 }
+
+/// The path of a schedule.
+fn schedule_path(namespace: &str, name: &str) -> String {
+    format!("/apis/postern.dev/v1alpha1/namespaces/{namespace}/webhookschedules/{name}")
+}
