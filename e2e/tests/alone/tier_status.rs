@@ -141,7 +141,7 @@ impl Admin {
 
     /// How many reconciles of schedules there were.
     async fn reconciles(&self, token: &str) -> u64 {
-        let (status, text) = self.operator.scrape(Some(token)).await;
+        let (status, text) = eventually("the metrics", async || self.operator.scrape(Some(token)).await).await;
         assert_eq!(status, 200, "{text}");
         let counts = text.lines().filter(|line| line.starts_with("postern_reconciles_total{"));
         counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()

@@ -115,15 +115,15 @@ fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
             if review.status.unwrap().allowed { Ok(()) } else { Err("not allowed yet") }
         })
         .await;
-        let (status, text) = operator.scrape(Some(&scraper)).await;
+        let (status, text) = eventually("the metrics", async || operator.scrape(Some(&scraper)).await).await;
         assert_eq!(status, 200, "{text}");
         assert!(text.contains("postern_build_info{version="), "{text}");
         assert!(text.contains("\npostern_leader 1\n"), "{text}");
 
-        assert_eq!(operator.scrape(None).await.0, 401);
-        assert_eq!(operator.scrape(Some("not-a-token")).await.0, 401);
+        assert_eq!(operator.scrape(None).await.unwrap().0, 401);
+        assert_eq!(operator.scrape(Some("not-a-token")).await.unwrap().0, 401);
         let stranger = token(&cluster, &namespace, "stranger").await;
-        assert_eq!(operator.scrape(Some(&stranger)).await.0, 403);
+        assert_eq!(operator.scrape(Some(&stranger)).await.unwrap().0, 403);
 
         let (_, log) = operator.end_with_log(Signal::TERM).await;
         assert!(!log.contains(&scraper) && !log.contains(&stranger), "{log}");

@@ -103,7 +103,7 @@ impl Costed {
 
     /// The operator's writes since then for single schedules, refused ones too: not what leads, what people read, and what
     /// a namespace or a tier has once.
-    fn writes(&self, since: usize) -> Vec<Request> {
+    fn writes(&self, since: u64) -> Vec<Request> {
         let not_counted = ["leases", "events", "serviceaccounts", "networkpolicies", "webhooktiers/status"];
         let all = self.cluster.requests_of(OPERATOR, since).into_iter();
         all.filter(|request| request.writes() && !not_counted.contains(&request.resource.as_str())).collect()
@@ -111,7 +111,7 @@ impl Costed {
 
     /// The tier's status was written since then, and at its pace however many schedules came: one write for each time that
     /// passed, one at the beginning, and one since the log's clock is not the operator's.
-    fn assert_tier_was_written_at_its_pace(&self, since: usize) {
+    fn assert_tier_was_written_at_its_pace(&self, since: u64) {
         let all = self.cluster.requests_of(OPERATOR, since);
         let writes: Vec<_> = all.iter().filter(|it| it.writes() && it.resource == "webhooktiers/status").collect();
         let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
@@ -127,7 +127,7 @@ impl Costed {
     }
 
     /// All that the operator ever asked for was allowed, and since then none of it was about Secrets but these verbs.
-    fn assert_modest(&self, since: usize, verbs: &[&str]) {
+    fn assert_modest(&self, since: u64, verbs: &[&str]) {
         let all = self.cluster.requests_of(OPERATOR, 0);
         assert!(
             all.iter().any(|request| request.verb == "watch" && request.resource == "pods"),
