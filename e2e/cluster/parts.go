@@ -36,6 +36,7 @@ var (
 		"--kubelet-certificate-authority=pki/ca.crt", "--kubelet-preferred-address-types=InternalIP",
 		"--encryption-provider-config=pki/encryption.yaml",
 		"--audit-policy-file=config/audit-policy.yaml", "--audit-log-path=" + logDir + "/audit.log",
+		"--audit-log-maxsize=0", // one file: tests read on from where they were
 	}}
 	controllerManager = Part{name: "kube-controller-manager", args: []string{
 		"--kubeconfig=kube-controller-manager.kubeconfig", "--leader-elect=false",

@@ -65,9 +65,16 @@ func (c *Cluster) problem(r *record, level string) error {
 		checks = append(checks, []string{"wait", "--for=condition=Ready", "--timeout=5s", "node/" + nodeName})
 	}
 	for _, check := range checks {
-		command := exec.Command(work("bin", "cluster"), append([]string{"exec", c.Name, "kubectl"}, check...)...)
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("kubectl %s: %w: %s", strings.Join(check, " "), err, out)
+		// On a busy machine, one answer may be late.
+		err := until(10*time.Second, func() error {
+			command := exec.Command(work("bin", "cluster"), append([]string{"exec", c.Name, "kubectl"}, check...)...)
+			if out, err := command.CombinedOutput(); err != nil {
+				return fmt.Errorf("kubectl %s: %w: %s", strings.Join(check, " "), err, out)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ use super::{Certificates, Request};
 pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// No measure: it only ends what hangs.
-const MOST_PATIENCE: Duration = Duration::from_mins(1);
+const MOST_PATIENCE: Duration = Duration::from_mins(5);
 
 /// A connection to a sender, after the handshake.
 pub type Stream = StreamOwned<ServerConnection, TcpStream>;
@@ -107,7 +107,7 @@ impl Receiver {
     /// Waits until a request has arrived.
     ///
     /// # Panics
-    /// After a minute without one.
+    /// After five minutes without one.
     pub fn await_request(&self) {
         self.arrivals.recv_timeout(MOST_PATIENCE).unwrap();
     }

@@ -1,6 +1,5 @@
 //! A cluster as its admin sees it, who has a client of its API server.
 
-use std::fs;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -112,11 +111,5 @@ impl Cluster {
             Err(refusal) => Ok(refusal.to_string()),
         })
         .await
-    }
-
-    /// The lines of the API server's audit log so far.
-    pub fn audit_log(&self) -> Vec<serde_json::Value> {
-        let text = fs::read_to_string(self.dir.join("log/audit.log")).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use k8s_openapi::api::core::v1::Pod as PodObject;
 use kube::api::{AttachParams, PostParams};
-use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
+
+use crate::eventually;
 
 /// A pod with `e2e/cluster/components/toolbox` in it.
 pub struct Pod {
@@ -32,7 +33,11 @@ impl Pod {
             },
         });
         api.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
-        await_condition(api.clone(), name, conditions::is_pod_running()).await.unwrap();
+        eventually(&format!("pod {name} to run"), async || {
+            let status = api.get(name).await.unwrap().status.unwrap_or_default();
+            if status.phase.as_deref() == Some("Running") { Ok(()) } else { Err(status) }
+        })
+        .await;
         Self { api, name: name.into() }
     }
 

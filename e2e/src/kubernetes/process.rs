@@ -1,6 +1,7 @@
 //! `postern operator` as it is shipped, as a process in the node's network.
 
 use std::fs;
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -80,16 +81,21 @@ impl OperatorProcess {
     /// Waits until it says this of its readiness.
     pub async fn is(&self, ready: (u16, &str)) {
         eventually(&format!("{ready:?}"), async || {
-            let stream =
-                TcpStream::connect(("127.0.0.1", self.health)).await.map_err(|e| (e.to_string(), self.log()))?;
-            let (status, body) = ask(stream, "/readyz", None).await;
-            if (status, body.as_str()) == ready { Ok(()) } else { Err((body, self.log())) }
+            let said = self.readiness().await.map_err(|e| (e.to_string(), self.log()))?;
+            if (said.0, said.1.as_str()) == ready { Ok(()) } else { Err((said.1, self.log())) }
         })
         .await;
     }
 
-    /// Asks for its metrics.
-    pub async fn scrape(&self, token: Option<&str>) -> (u16, String) {
+    async fn readiness(&self) -> io::Result<(u16, String)> {
+        ask(TcpStream::connect(("127.0.0.1", self.health)).await?, "/readyz", None).await
+    }
+
+    /// Asks for its metrics, and returns the status and the body.
+    ///
+    /// # Errors
+    /// Why there was no whole answer.
+    pub async fn scrape(&self, token: Option<&str>) -> io::Result<(u16, String)> {
         self.scraper.scrape(("127.0.0.1", self.metrics), token).await
     }
 

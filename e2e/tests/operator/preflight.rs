@@ -1,6 +1,7 @@
 //! What is found out of a spec before its first delivery is due.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -171,14 +172,16 @@ fn of_many_that_come_at_once_a_few_are_checked_at_a_time_whoever_leads() {
         let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
         let schedules = tenant.schedules.clone();
         let mut begun = BTreeSet::new();
-        let mut watch = async |enough: usize| {
+        let mut look = async || {
+            let all = pods.list(&ListParams::default()).await.unwrap().items;
+            let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
+            let under_way = all.iter().filter(|pod| matches!(&*phase(pod), "Pending" | "Running"));
+            let under_way: Vec<_> = under_way.map(ResourceExt::name_any).collect();
+            assert!(under_way.len() <= 2, "{under_way:?}");
+            begun.extend(all.iter().map(ResourceExt::name_any));
+        };
+        let are_checked = async |enough: usize| {
             eventually("the checks", async || {
-                let all = pods.list(&ListParams::default()).await.unwrap().items;
-                let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
-                let under_way = all.iter().filter(|pod| matches!(&*phase(pod), "Pending" | "Running"));
-                let under_way: Vec<_> = under_way.map(ResourceExt::name_any).collect();
-                assert!(under_way.len() <= 2, "{under_way:?}");
-                begun.extend(all.iter().map(ResourceExt::name_any));
                 let schedules = schedules.list(&ListParams::default()).await.unwrap().items;
                 let checked =
                     schedules.iter().filter_map(|schedule| schedule.status.as_ref()?.checked.as_ref()).count();
@@ -186,10 +189,21 @@ fn of_many_that_come_at_once_a_few_are_checked_at_a_time_whoever_leads() {
             })
             .await;
         };
+        let mut watch = async |enough: usize| {
+            // However long it takes, it is looked at as often.
+            let looks = async {
+                loop {
+                    look().await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            };
+            tokio::select! { () = are_checked(enough) => {}, () = looks => unreachable!() }
+        };
         watch(3).await;
         tenant.kill_operator();
         tenant.start_operator();
         watch(ALL).await;
+        look().await;
         assert_eq!(begun.len(), ALL, "each once: {begun:?}");
     });
 }

@@ -1,7 +1,5 @@
-//! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each test has a cluster
-//! of its own, since an operator works on all of one.
-
-use std::process::ExitStatus;
+//! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each operator works in the
+//! test's namespace alone.
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -10,19 +8,16 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::PostParams;
-use postern::api::Crd;
-use postern_e2e::{
-    Cluster, DedicatedCluster, LEADS, OperatorProcess as Operator, apply_crd, eventually, install_own_crds, on,
-};
+use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, install_crds, on_cluster};
 use rustix::process::Signal;
 use serde_json::json;
 
 const STANDS_BY: (u16, &str) = (200, "stands by: another process leads\n");
 
-fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    let own = DedicatedCluster::new(name);
-    own.up();
-    on(&own.name, test);
+/// Starts an operator as if it were the pod of this name.
+fn start(cluster: &Cluster, namespace: &str, pod: &str) -> OperatorProcess {
+    let kubeconfig = cluster.dir.join("admin.kubeconfig");
+    OperatorProcess::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
 }
 
 async fn holder(cluster: &Cluster, namespace: &str) -> Option<String> {
@@ -41,12 +36,12 @@ async fn token(cluster: &Cluster, namespace: &str, name: &str) -> String {
 
 #[test]
 fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
-    on_own_cluster("leading", |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
-        let first = Operator::start(&cluster, &namespace, "first");
+    on_cluster(|cluster, namespace| async move {
+        install_crds(&cluster).await;
+        let first = start(&cluster, &namespace, "first");
         first.is(LEADS).await;
         assert_eq!(holder(&cluster, &namespace).await.as_deref(), Some("first"));
-        let second = Operator::start(&cluster, &namespace, "second");
+        let second = start(&cluster, &namespace, "second");
         second.is(STANDS_BY).await;
 
         first.end(Signal::KILL).await;
@@ -57,9 +52,9 @@ fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
         assert_eq!(ended.code(), Some(0), "{ended}");
         assert_eq!(holder(&cluster, &namespace).await, None);
 
-        let third = Operator::start(&cluster, &namespace, "third");
+        let third = start(&cluster, &namespace, "third");
         third.is(LEADS).await;
-        let fourth = Operator::start(&cluster, &namespace, "fourth");
+        let fourth = start(&cluster, &namespace, "fourth");
         fourth.is(STANDS_BY).await;
         let ended = fourth.end(Signal::TERM).await;
         assert_eq!(ended.code(), Some(0), "{ended}");
@@ -69,9 +64,9 @@ fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
 
 #[test]
 fn a_leader_that_has_lost_its_lease_ends() {
-    on_own_cluster("losing", |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
-        let operator = Operator::start(&cluster, &namespace, "operator");
+    on_cluster(|cluster, namespace| async move {
+        install_crds(&cluster).await;
+        let operator = start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
         let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), &namespace);
         eventually("the Lease to be another's", async || {
@@ -90,18 +85,19 @@ fn a_leader_that_has_lost_its_lease_ends() {
 
 #[test]
 fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
-    on_own_cluster("metrics", |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
-        let operator = Operator::start(&cluster, &namespace, "operator");
+    on_cluster(|cluster, namespace| async move {
+        install_crds(&cluster).await;
+        let operator = start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
+        let name = format!("reads-metrics-{namespace}");
         let role: ClusterRole = serde_json::from_value(json!({
-            "metadata": {"name": "reads-metrics"}, "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}],
+            "metadata": {"name": name}, "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}],
         }))
         .unwrap();
         Api::all(cluster.client.clone()).create(&PostParams::default(), &role).await.unwrap();
         let binding: ClusterRoleBinding = serde_json::from_value(json!({
-            "metadata": {"name": "reads-metrics"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reads-metrics"},
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": "scraper", "namespace": namespace}],
         }))
         .unwrap();
@@ -119,40 +115,17 @@ fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
             if review.status.unwrap().allowed { Ok(()) } else { Err("not allowed yet") }
         })
         .await;
-        let (status, text) = operator.scrape(Some(&scraper)).await;
+        let (status, text) = eventually("the metrics", async || operator.scrape(Some(&scraper)).await).await;
         assert_eq!(status, 200, "{text}");
         assert!(text.contains("postern_build_info{version="), "{text}");
         assert!(text.contains("\npostern_leader 1\n"), "{text}");
 
-        assert_eq!(operator.scrape(None).await.0, 401);
-        assert_eq!(operator.scrape(Some("not-a-token")).await.0, 401);
+        assert_eq!(operator.scrape(None).await.unwrap().0, 401);
+        assert_eq!(operator.scrape(Some("not-a-token")).await.unwrap().0, 401);
         let stranger = token(&cluster, &namespace, "stranger").await;
-        assert_eq!(operator.scrape(Some(&stranger)).await.0, 403);
+        assert_eq!(operator.scrape(Some(&stranger)).await.unwrap().0, 403);
 
         let (_, log) = operator.end_with_log(Signal::TERM).await;
         assert!(!log.contains(&scraper) && !log.contains(&stranger), "{log}");
-    });
-}
-
-#[test]
-fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
-    on_own_cluster("crds", |cluster, namespace| async move {
-        let refusal = async |message: &str| {
-            let (ended, log): (ExitStatus, String) = Operator::start(&cluster, &namespace, "operator").ended().await;
-            assert_eq!(ended.code(), Some(1), "{log}");
-            assert!(log.contains(message) && log.contains("kubectl apply --server-side -f crds/"), "{log}");
-        };
-        refusal("there is no CRD webhookschedules.postern.dev").await;
-
-        install_own_crds(&cluster).await;
-        let mut older = json!(Crd::WebhookSchedules.definition());
-        let spec = older.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
-        spec.as_object_mut().unwrap().remove("timeZone").unwrap();
-        apply_crd(&cluster, &serde_json::from_value(older).unwrap()).await;
-        refusal("the CRD webhookschedules.postern.dev is older than this operator: it lacks spec.timeZone").await;
-
-        let operator = Operator::start(&cluster, &namespace, "operator");
-        apply_crd(&cluster, &Crd::WebhookSchedules.definition()).await;
-        operator.is(LEADS).await;
     });
 }

@@ -15,7 +15,8 @@ use super::haystack::{Found, Haystack, Place};
 use super::receivers::Receivers;
 use super::scenarios::Scenario;
 use super::{look_everywhere, node};
-use crate::installed::Admin;
+use crate::alone::installed::Admin;
+use crate::alone::schedule_path;
 
 /// That the receiver got what was planted for it, so that it was in the sender's hands.
 pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {
@@ -89,7 +90,7 @@ async fn plant(admin: &Admin, word: &str) {
     });
     admin.makes("team-b", &schedule);
     let is_told = |schedule: &serde_json::Value| schedule["status"]["conditions"].is_array();
-    admin.sees("the operator's word", &format!("whs {word} --namespace team-b"), is_told).await;
+    admin.sees("the operator's word", &schedule_path("team-b", word), is_told).await;
 
     let pods: Api<Pod> = Api::namespaced(admin.cluster.client.clone(), "team-b");
     let pod = eventually("the pod to complain", async || {

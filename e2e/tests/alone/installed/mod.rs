@@ -3,13 +3,14 @@
 mod cluster_wide;
 mod namespaced;
 
-use std::fmt::Debug;
-
-use postern_e2e::{Certificates, Cluster, DedicatedCluster, DnsAnswer, KEY, OK, Receiver, eventually, on};
+use postern_e2e::{
+    Certificates, Cluster, DedicatedCluster, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, eventually, on,
+};
 use serde_json::Value;
 
+use super::{get, schedule_path};
+
 const HOST: &str = "hooks.example.com";
-const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
 
 /// Runs a test on a cluster of its own, on which the images are and nothing of Postern.
 pub(crate) fn on_own_cluster<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Admin) -> F + Send + 'static) {
@@ -49,14 +50,11 @@ impl Admin {
         serde_json::from_str(&self.does(&format!("kubectl get {command} -o json"))).unwrap()
     }
 
-    /// Waits until what is got is as wanted.
-    pub(crate) async fn sees(&self, what: &str, command: &str, met: impl Fn(&Value) -> bool) -> Value {
-        eventually(what, async || match self.tries(&format!("kubectl get {command} -o json")) {
-            Ok(json) => {
-                let value: Value = serde_json::from_str(&json).unwrap();
-                if met(&value) { Ok(value) } else { Err(value.to_string()) }
-            }
-            Err(problem) => Err(problem),
+    /// Waits until what the API server has at a path is as wanted.
+    pub(crate) async fn sees(&self, what: &str, path: &str, met: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || match get(&self.cluster, path).await {
+            Ok(value) if met(&value) => Ok(value),
+            other => Err(other.map(|value| value.to_string())),
         })
         .await
     }
@@ -82,7 +80,7 @@ impl Admin {
     fn helm(&self, verb: &str, values: &str) {
         self.does(&format!(
             "helm {verb} postern charts/postern --namespace postern-system \
-             --values e2e/demo/values.yaml {values} --wait --timeout 3m"
+             --values e2e/demo/values.yaml {values} --wait --timeout 5m"
         ));
     }
 
@@ -136,19 +134,12 @@ impl Admin {
             let (trigger, last) = (&schedule["status"]["lastTrigger"], &schedule["status"]["lastDelivery"]);
             trigger["value"] == value && last["id"] == trigger["id"] && last["outcome"] == "Delivered"
         };
-        self.sees("the delivery", &format!("whs report --namespace {namespace}"), is_delivered).await;
-    }
-
-    /// The operator's requests, from the audit log: verb, resource with subresource, namespace, name, and the answer's code.
-    fn requests_of_the_operator(&self) -> Vec<Request> {
-        let lines = self.cluster.audit_log();
-        let own = lines.iter().filter(|line| line["user"]["username"] == OPERATOR);
-        own.map(Request::of).collect()
+        self.sees("the delivery", &schedule_path(namespace, "report"), is_delivered).await;
     }
 
     /// That the operator never asked for what a Secret holds, and never for what it may not.
     fn finds_the_operator_innocent(&self) {
-        let requests = self.requests_of_the_operator();
+        let requests = self.cluster.requests_of(OPERATOR, 0);
         assert!(requests.len() > 20, "{requests:?}");
         let is_of_key = |request: &Request| {
             matches!(request.verb.as_str(), "create" | "delete") && request.name.starts_with("postern-signed-k")
@@ -162,29 +153,4 @@ impl Admin {
 
 fn hook(key: &str) -> Value {
     serde_json::json!({"secretKeyRef": {"name": "hook", "key": key}})
-}
-
-#[derive(Debug)]
-struct Request {
-    verb: String,
-    resource: String,
-    name: String,
-    code: i64,
-}
-
-impl Request {
-    fn of(line: &Value) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let about = &line["objectRef"];
-        let resource = match about["subresource"].as_str() {
-            None => text(&about["resource"]),
-            Some(subresource) => format!("{}/{subresource}", text(&about["resource"])),
-        };
-        let code = line["responseStatus"]["code"].as_i64().unwrap_or_default();
-        Self { verb: text(&line["verb"]), resource, name: text(&about["name"]), code }
-    }
-
-    fn is_write(&self) -> bool {
-        !matches!(self.verb.as_str(), "get" | "list" | "watch")
-    }
 }

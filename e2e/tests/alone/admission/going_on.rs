@@ -6,30 +6,30 @@ use kube::api::DeleteParams;
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
-use super::children::{Children, JOBS, PODS, try_get};
+use super::children::{CRON_JOBS, Children, JOBS, PODS};
+use super::get;
 use super::people::{As, DRAINER, POSTERN, TEAM};
 
+/// What [`lose_a_pod`] lost is gone at the end.
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
-    // That takes the collector longest.
-    lose_a_pod(cluster, children).await;
     a_job_that_has_ended_is_cleared_after_its_time(cluster, children).await;
     nodes_can_be_drained(cluster, children).await;
     the_cron_job_fires_and_its_sender_ends(cluster).await;
-    is_gone(cluster, "pod/postern-lost").await;
+    is_gone(cluster, &format!("{PODS}/postern-lost")).await;
     a_deleted_cron_job_takes_its_jobs_and_pods_along(cluster).await;
     the_namespace_can_be_deleted(cluster).await;
 }
 
-async fn is_gone(cluster: &Cluster, what: &str) {
-    eventually(&format!("{what} to be gone"), async || match try_get(cluster, what) {
-        Err(refusal) if refusal.contains("(NotFound)") => Ok(()),
+async fn is_gone(cluster: &Cluster, path: &str) {
+    eventually(&format!("{path} to be gone"), async || match get(cluster, path).await {
+        Err(kube::Error::Api(refusal)) if refusal.code == 404 => Ok(()),
         other => Err(other),
     })
     .await;
 }
 
-/// Makes a pod on a node that is no more.
-async fn lose_a_pod(cluster: &Cluster, children: &Children) {
+/// Makes a pod on a node that is no more. The collector takes about a minute to clear it away.
+pub(super) async fn lose_a_pod(cluster: &Cluster, children: &Children) {
     let job_controller = As { user: "system:serviceaccount:kube-system:job-controller", groups: &[] };
     let mut pod = children.pod("postern-lost");
     pod["spec"]["nodeName"] = json!("gone");
@@ -40,25 +40,25 @@ async fn a_job_that_has_ended_is_cleared_after_its_time(cluster: &Cluster, child
     let mut job = children.job("postern-report-cleared");
     job["spec"]["ttlSecondsAfterFinished"] = json!(0);
     POSTERN.create(cluster, JOBS, &job).await.unwrap();
-    is_gone(cluster, "job/postern-report-cleared").await;
+    is_gone(cluster, &format!("{JOBS}/postern-report-cleared")).await;
 }
 
 async fn nodes_can_be_drained(cluster: &Cluster, children: &Children) {
     let pod = children.running(cluster, "postern-report-drained").await;
-    let drain = "node=$(kubectl get nodes -o name) && kubectl drain $node --pod-selector=postern.dev/role=sender --timeout=2m \
+    let drain = "node=$(kubectl get nodes -o name) && kubectl drain $node --pod-selector=postern.dev/role=sender --timeout=5m \
         && kubectl uncordon $node";
     cluster.run(&["sh", "-c", drain], "").unwrap();
-    is_gone(cluster, &format!("pod/{pod}")).await;
+    is_gone(cluster, &format!("{PODS}/{pod}")).await;
     // As an autoscaler does it.
     let pod = children.running(cluster, "postern-report-evicted").await;
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": TEAM}});
     DRAINER.create(cluster, &format!("{PODS}/{pod}/eviction"), &eviction).await.unwrap();
-    is_gone(cluster, &format!("pod/{pod}")).await;
+    is_gone(cluster, &format!("{PODS}/{pod}")).await;
 }
 
 async fn the_cron_job_fires_and_its_sender_ends(cluster: &Cluster) {
     eventually("a Job of the CronJob controller, with its sender ended", async || {
-        let jobs = try_get(cluster, "jobs").unwrap();
+        let jobs = get(cluster, JOBS).await.unwrap();
         let is_scheduled =
             |job: &&Value| !job["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"].is_null();
         let fired = jobs["items"].as_array().unwrap().iter().find(is_scheduled).cloned();
@@ -78,11 +78,11 @@ async fn a_deleted_cron_job_takes_its_jobs_and_pods_along(cluster: &Cluster) {
         "--as",
         "alice",
         "--cascade=foreground",
-        "--timeout=2m",
+        "--timeout=5m",
     ];
     cluster.run(&delete, "").unwrap();
-    is_gone(cluster, "cronjob/postern-report").await;
-    is_gone(cluster, "job/postern-report-held").await;
+    is_gone(cluster, &format!("{CRON_JOBS}/postern-report")).await;
+    is_gone(cluster, &format!("{JOBS}/postern-report-held")).await;
 }
 
 async fn the_namespace_can_be_deleted(cluster: &Cluster) {

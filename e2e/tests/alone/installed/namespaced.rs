@@ -15,7 +15,7 @@ fn only_the_watched_namespace_is_worked_in_and_cleared_at_the_end() {
         admin.schedules("bob", "team-b", &receiver);
         admin.schedules("alice", "team-a", &receiver);
         admin.delivers("alice", "team-a", "first").await;
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=2m");
+        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
         assert_eq!(admin.gets("whs report --namespace team-b")["status"], Value::Null);
 
         admin.does("helm uninstall postern --namespace postern-system --wait --timeout 5m");

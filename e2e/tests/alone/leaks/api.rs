@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::haystack::{Haystack, Place};
 use super::tenant::NAMESPACE;
-use crate::installed::Admin;
+use crate::alone::installed::Admin;
 
 /// Looks at every object of every kind that can be listed, its managed fields included; at the tenant's Secrets without their
 /// data.
@@ -78,14 +78,17 @@ pub async fn look_at_metrics(admin: &Admin, scraper: &Scraper, seen: &mut Haysta
     let token = admin.does("kubectl create token scraper --namespace postern-system");
     let operators: Api<Pod> = Api::namespaced(admin.cluster.client.clone(), "postern-system");
     for pod in operators.list(&ListParams::default().labels("app.kubernetes.io/component=operator")).await.unwrap() {
-        let address = pod.status.as_ref().unwrap().pod_ip.clone().unwrap();
-        let text = eventually("the scraper's rights to be seen", async || {
+        let name = pod.name_any();
+        // One that was begun anew takes a moment, and so does what the API server knows of the scraper's rights.
+        let text = eventually(&format!("the metrics of {name}"), async || {
+            let pod = operators.get(&name).await.map_err(|e| e.to_string())?;
+            let address = pod.status.and_then(|status| status.pod_ip).ok_or("it has no address")?;
             match scraper.scrape((address.as_str(), 8443), Some(token.trim())).await {
-                (200, text) => Ok(text),
-                other => Err(other),
+                Ok((200, text)) => Ok(text),
+                other => Err(format!("{other:?}")),
             }
         })
         .await;
-        seen.add(Place::Metrics, pod.name_any(), text);
+        seen.add(Place::Metrics, name, text);
     }
 }

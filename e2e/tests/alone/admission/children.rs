@@ -4,13 +4,14 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::make;
 use super::people::{ALICE, CAROL, POSTERN, TEAM};
+use super::{get, make};
 use crate::api::submit::Draft;
 
 /// What stands for the sender here: with the argument `wait` it runs until it is told to end, and without it ends at once.
 pub(super) const IMAGE: &str = "postern.dev/e2e/toolbox:latest";
 
+pub(super) const SCHEDULES: &str = "/apis/postern.dev/v1alpha1/namespaces/team/webhookschedules";
 pub(super) const CRON_JOBS: &str = "/apis/batch/v1/namespaces/team/cronjobs";
 pub(super) const JOBS: &str = "/apis/batch/v1/namespaces/team/jobs";
 pub(super) const PODS: &str = "/api/v1/namespaces/team/pods";
@@ -39,20 +40,20 @@ pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProces
             "spec": {"default": true, "minInterval": "1m", "maxSchedules": 9, "maxDeliveriesPerHour": 600},
         })],
     );
-    let schedules = format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules");
     for (name, schedule) in [("report", "* * * * *"), ("now", "@yearly")] {
         let metadata =
             json!({"name": name, "annotations": {"postern.dev/trigger": if name == "now" { "1" } else { "" }}});
         let Draft(schedule) = Draft::schedule().with("metadata", metadata).with("spec.schedule", json!(schedule));
-        ALICE.create(cluster, &schedules, &schedule).await.unwrap();
+        ALICE.create(cluster, SCHEDULES, &schedule).await.unwrap();
     }
     eventually("the triggered delivery in the status", async || {
-        let status = get(cluster, "whs/now")["status"].take();
+        let status = get(cluster, &format!("{SCHEDULES}/now")).await.unwrap()["status"].take();
         let recent = status["recentDeliveries"].as_array().cloned().unwrap_or_default();
         if recent.iter().any(|delivery| delivery["id"] == status["lastTrigger"]["id"]) { Ok(()) } else { Err(status) }
     })
     .await;
-    eventually("the other schedule's CronJob", async || try_get(cluster, "cronjob/postern-report")).await;
+    eventually("the other schedule's CronJob", async || get(cluster, &format!("{CRON_JOBS}/postern-report")).await)
+        .await;
     a_label_that_was_taken_away_is_put_back(cluster).await;
     operator
 }
@@ -62,9 +63,9 @@ pub(super) async fn made_by(operator: OperatorProcess, cluster: &Cluster) -> Chi
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
     Children {
-        cron_job: get(cluster, "cronjob/postern-report"),
-        service_account: get(cluster, "serviceaccount/postern-sender"),
-        network_policy: get(cluster, "networkpolicy/postern-sender"),
+        cron_job: get(cluster, &format!("{CRON_JOBS}/postern-report")).await.unwrap(),
+        service_account: get(cluster, &format!("{ACCOUNTS}/postern-sender")).await.unwrap(),
+        network_policy: get(cluster, &format!("{POLICIES}/postern-sender")).await.unwrap(),
     }
 }
 
@@ -76,23 +77,12 @@ async fn a_label_that_was_taken_away_is_put_back(cluster: &Cluster) {
         format!("{POLICIES}/postern-sender"),
     ] {
         CAROL.patch(cluster, &child, &unlabel).await.unwrap();
-        let (_, what) = child.rsplit_once("/namespaces/team/").unwrap();
-        eventually(&format!("the label of {what}"), async || {
-            let metadata = get(cluster, what)["metadata"].take();
+        eventually(&format!("the label of {child}"), async || {
+            let metadata = get(cluster, &child).await.unwrap()["metadata"].take();
             if metadata["labels"]["app.kubernetes.io/managed-by"] == "postern" { Ok(()) } else { Err(metadata) }
         })
         .await;
     }
-}
-
-/// An object of the namespace of the tenants.
-pub(super) fn get(cluster: &Cluster, what: &str) -> Value {
-    try_get(cluster, what).unwrap()
-}
-
-pub(super) fn try_get(cluster: &Cluster, what: &str) -> Result<Value, String> {
-    let found = cluster.run(&["kubectl", "get", what, "--namespace", TEAM, "--output", "json"], "")?;
-    Ok(serde_json::from_str(&found).unwrap())
 }
 
 /// An object as somebody would make it anew, by another name.
@@ -141,9 +131,8 @@ impl Children {
 /// The name of the pod of a Job that runs.
 async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
     eventually("a pod of the Job to run", async || {
-        let selector = format!("batch.kubernetes.io/job-name={job}");
-        let command = ["kubectl", "get", "pods", "--namespace", TEAM, "-l", &selector, "--output", "json"];
-        let pods: Value = serde_json::from_str(&cluster.run(&command, "").unwrap()).unwrap();
+        let path = format!("{PODS}?labelSelector=batch.kubernetes.io/job-name%3D{job}");
+        let pods = get(cluster, &path).await.unwrap();
         let all = pods["items"].as_array().unwrap();
         let runs = all
             .iter()

@@ -1,40 +1,30 @@
-//! What becomes of deliveries where no NetworkPolicy is enforced: on a cluster of its own, whose engine stands still for a while.
-
-use std::fs;
-use std::path::PathBuf;
+//! What becomes of deliveries where no NetworkPolicy is enforced: on a cluster of its own, which does without its engine for a while.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use postern::api::DeliveryOutcome;
 use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_own_crds, on};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-/// The NetworkPolicy engine of a cluster. It goes on when the test ends.
-struct Engine(Pid);
+/// Makes it a cluster without a NetworkPolicy engine: every new connection passes.
+fn stop_enforcement(cluster: &Cluster) {
+    change_queue_rules(cluster, "--delete");
+}
 
-impl Engine {
-    fn of(cluster: &Cluster) -> Self {
-        let space = |process: &PathBuf| fs::read_link(process.join("ns/pid")).ok();
-        let own = space(&PathBuf::from(format!("/proc/{}", cluster.pid)));
-        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        let is_engine = |process: &PathBuf| {
-            let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
-            let program = command.split('\0').next().unwrap_or_default();
-            program.ends_with("kube-router") && space(process) == own
-        };
-        let engine = processes.into_iter().find(is_engine).expect("the cluster's engine");
-        let pid = engine.file_name().unwrap().to_str().unwrap().parse().unwrap();
-        Self(Pid::from_raw(pid).unwrap())
-    }
+/// Has the engine judge every new connection again.
+fn resume_enforcement(cluster: &Cluster) {
+    change_queue_rules(cluster, "--append");
+}
 
-    fn stop(&self) {
-        kill_process(self.0, Signal::STOP).unwrap();
-    }
-
-    fn go_on(&self) {
-        kill_process(self.0, Signal::CONT).unwrap();
+/// Takes away or puts back the rules that queue new connections for the engine. They are those of `e2e/cluster/network.go`;
+/// where they aren't, they can't be deleted, and the test fails.
+fn change_queue_rules(cluster: &Cluster, change: &str) {
+    let rule = ["--match", "conntrack", "--ctstate", "NEW", "--jump", "NFQUEUE", "--queue-num", "100"];
+    for program in ["iptables", "ip6tables"] {
+        for chain in [&["FORWARD"][..], &["INPUT", "!", "--in-interface", "lo"]] {
+            cluster.run(&[&[program, change], chain, &rule].concat(), "").unwrap();
+        }
     }
 }
 
@@ -67,8 +57,7 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
     own.up_with_images();
     on(&own.name, |cluster, namespace| async move {
         install_own_crds(&cluster).await;
-        let engine = Engine::of(&cluster);
-        engine.stop();
+        stop_enforcement(&cluster);
         cluster.run(&["kubectl", "create", "namespace", "lenient"], "").unwrap();
         let lenient = Tenant::with_settings(cluster.clone(), "lenient".into(), json!({"isolation": "Warn"})).await;
         let strict = Tenant::with_settings(cluster.clone(), namespace, json!({"isolation": "Require"})).await;
@@ -90,7 +79,7 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
         assert!(status.recent_deliveries.is_empty() && status.last_trigger.is_none(), "{status:?}");
         assert!(of_strict.requests().is_empty());
 
-        engine.go_on();
+        resume_enforcement(&cluster);
         isolated(&strict, "True").await;
         assert_eq!(strict.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
         isolated(&lenient, "True").await;
@@ -99,17 +88,17 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
         for schedule in ["late", "never"] {
             strict.make_schedule(schedule, "{}").await;
         }
-        engine.stop();
+        stop_enforcement(&cluster);
         strict.trigger("late", "now").await;
         sender_runs(&strict, "late").await;
-        engine.go_on();
+        resume_enforcement(&cluster);
         assert_eq!(strict.deliveries("late", 1).await[0].outcome, DeliveryOutcome::Delivered);
-        engine.stop();
+        stop_enforcement(&cluster);
         strict.trigger("never", "now").await;
         let refused = strict.deliveries("never", 1).await.remove(0);
         assert_eq!((refused.outcome, refused.reason.as_str()), (DeliveryOutcome::Refused, "NotIsolated"));
         assert!(refused.detail.unwrap().contains("10.96.0.1:443"));
-        engine.go_on();
+        resume_enforcement(&cluster);
         assert_eq!((of_lenient.requests().len(), of_strict.requests().len()), (1, 2));
     });
 }

@@ -19,6 +19,7 @@ use kube::api::ListParams;
 use postern_e2e::{Cluster, DedicatedCluster, eventually, install_own_crds, on};
 use serde_json::{Value, json};
 
+use super::get;
 use crate::install::objects::chart;
 
 #[test]
@@ -38,6 +39,8 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         let operator = children::operator_that_made_them(&cluster).await;
         protection::all(&cluster).await;
         let children = children::made_by(operator, &cluster).await;
+        // It takes longest, and meanwhile there is enough to do.
+        going_on::lose_a_pod(&cluster, &children).await;
         confine_operator::all(&cluster, &children).await;
         lock::all(&cluster, &children).await;
         going_on::all(&cluster, &children).await;

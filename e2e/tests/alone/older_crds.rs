@@ -1,0 +1,33 @@
+//! What an operator does on a cluster whose CRDs are missing or older than it is.
+
+use std::process::ExitStatus;
+
+use postern::api::Crd;
+use postern_e2e::{DedicatedCluster, LEADS, OperatorProcess, apply_crd, install_own_crds, on};
+use serde_json::json;
+
+#[test]
+fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
+    let own = DedicatedCluster::new("crds");
+    own.up();
+    on(&own.name, |cluster, namespace| async move {
+        let refusal = async |message: &str| {
+            let (ended, log): (ExitStatus, String) =
+                OperatorProcess::start(&cluster, &namespace, "operator").ended().await;
+            assert_eq!(ended.code(), Some(1), "{log}");
+            assert!(log.contains(message) && log.contains("kubectl apply --server-side -f crds/"), "{log}");
+        };
+        refusal("there is no CRD webhookschedules.postern.dev").await;
+
+        install_own_crds(&cluster).await;
+        let mut older = json!(Crd::WebhookSchedules.definition());
+        let spec = older.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
+        spec.as_object_mut().unwrap().remove("timeZone").unwrap();
+        apply_crd(&cluster, &serde_json::from_value(older).unwrap()).await;
+        refusal("the CRD webhookschedules.postern.dev is older than this operator: it lacks spec.timeZone").await;
+
+        let operator = OperatorProcess::start(&cluster, &namespace, "operator");
+        apply_crd(&cluster, &Crd::WebhookSchedules.definition()).await;
+        operator.is(LEADS).await;
+    });
+}
