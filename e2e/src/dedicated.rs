@@ -1,8 +1,12 @@
 //! Clusters of a test's own.
 
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use super::{program, repository};
+
+/// Held by who starts one: two at a time take longer than one after the other, and starve those that run.
+static START: Mutex<()> = Mutex::new(());
 
 /// A cluster of the test's own. It ends when this is dropped.
 pub struct DedicatedCluster {
@@ -33,12 +37,18 @@ impl DedicatedCluster {
 
     /// Starts all of it.
     pub fn up_with_node(&self) {
-        succeed(&self.command(&["up"]).output().unwrap());
+        self.start(&["up"]);
     }
 
     /// Starts a control plane, without a node, and returns what was printed.
     pub fn up(&self) -> String {
-        succeed(&self.command(&["up", "--control-plane"]).output().unwrap())
+        self.start(&["up", "--control-plane"])
+    }
+
+    fn start(&self, args: &[&str]) -> String {
+        // It guards nothing that a failed start could have left half done.
+        let _turn = START.lock().unwrap_or_else(PoisonError::into_inner);
+        succeed(&self.command(args).output().unwrap())
     }
 
     /// Ends it, and returns what was printed.

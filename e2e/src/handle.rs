@@ -44,6 +44,24 @@ impl ClusterHandle {
     /// # Errors
     /// What it complains of, when it fails; what it prints is returned when it succeeds.
     pub fn run(&self, command: &[&str], input: &str) -> Result<String, String> {
+        let Output { status, stdout, stderr } = self.output(command, input);
+        if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+    }
+
+    /// Runs a command that lists what there is and then looks at each. What it listed may be gone by then: what it says of
+    /// the rest is returned all the same.
+    ///
+    /// # Errors
+    /// What it complains of, when that is anything else.
+    pub fn run_on_what_is_left(&self, command: &[&str]) -> Result<String, String> {
+        let Output { status, stdout, stderr } = self.output(command, "");
+        let (said, complaints) = (text(stdout), text(stderr));
+        let is_gone = |line: &str| line.starts_with("Error from server (NotFound): ");
+        let of_that_alone = !complaints.is_empty() && complaints.lines().all(is_gone);
+        if status.success() || (of_that_alone && !said.is_empty()) { Ok(said) } else { Err(complaints) }
+    }
+
+    fn output(&self, command: &[&str], input: &str) -> Output {
         let mut process = Command::new(program("cluster"))
             .arg("exec")
             .arg(self.dir.file_name().unwrap())
@@ -54,10 +72,9 @@ impl ClusterHandle {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+        // Whoever ends without having read it all says itself what is wrong.
+        let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+        process.wait_with_output().unwrap()
     }
 
     /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`. Their commands are about
@@ -72,4 +89,8 @@ impl ClusterHandle {
         fs::write(&path, config.to_string()).unwrap();
         path
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
 }

@@ -51,7 +51,8 @@ pub fn look_at_descriptions(admin: &Admin, seen: &mut Haystack) {
         "nodes",
         "leases",
     ] {
-        seen.add(Place::Descriptions, kind, admin.does(&format!("kubectl describe {kind} --all-namespaces")));
+        let describe = ["kubectl", "describe", kind, "--all-namespaces"];
+        seen.add(Place::Descriptions, kind, admin.cluster.run_on_what_is_left(&describe).unwrap());
     }
 }
 
@@ -64,10 +65,13 @@ pub async fn look_at_logs(admin: &Admin, seen: &mut Haystack) {
         let place = if is_operator { Place::OperatorLogs } else { Place::PodLogs };
         let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
         for container in pod.spec.unwrap().containers {
-            let of_container = LogParams { container: Some(container.name), ..LogParams::default() };
-            // One that hasn't begun has none. Those of earlier containers are among the node's files.
-            if let Ok(log) = pods.logs(&name, &of_container).await {
-                seen.add(place, format!("{namespace}/{name}"), log);
+            for previous in [false, true] {
+                let container = Some(container.name.clone());
+                let of_container = LogParams { container, previous, ..LogParams::default() };
+                // One that hasn't begun has none. Those of earlier containers are among the node's files.
+                if let Ok(log) = pods.logs(&name, &of_container).await {
+                    seen.add(place, format!("{namespace}/{name}"), log);
+                }
             }
         }
     }
