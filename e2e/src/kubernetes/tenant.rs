@@ -162,6 +162,8 @@ impl Tenant {
         let hook = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
         let mut spec = json!({
             "schedule": "@yearly",
+            // The minutes that tests make Jobs for passed a while ago.
+            "startingDeadlineSeconds": 3_600,
             "target": {"urlFrom": hook("url"), "tls": {"caBundleFrom": hook("ca")}},
             "body": {"inline": "{}"},
             "signing": {"keysFrom": [hook("key")]},
@@ -174,16 +176,29 @@ impl Tenant {
         self.schedules.create(&PostParams::default(), &schedule).await.unwrap();
         if let Some(port) = self.port.get() {
             // The operator learns of the tier and of the schedule by different watches.
-            self.cron_job(name, "the tier's port in the delivery", |cron_job| {
-                json!(cron_job).to_string().contains(&format!("allowedPorts\\\":[{port}]"))
-            })
-            .await;
+            self.may_use_port(name, *port).await;
         }
+    }
+
+    /// Waits until the deliveries of a schedule may use this port of the tier's, and no other.
+    pub async fn may_use_port(&self, schedule: &str, port: u16) {
+        let allowed = format!("allowedPorts\\\":[{port}]");
+        let is_told = |cron_job: &CronJob| json!(cron_job).to_string().contains(&allowed);
+        self.cron_job(schedule, "the tier's port in the delivery", is_told).await;
     }
 
     /// Changes a schedule (RFC 7386).
     pub async fn change(&self, schedule: &str, change: Value) {
         self.schedules.patch(schedule, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+    }
+
+    /// Waits until the operator has acted on this generation of a schedule: it has acted on all that was so before.
+    pub async fn is_at_generation(&self, schedule: &str, generation: i64) {
+        eventually(&format!("generation {generation} of {schedule} to be seen"), async || {
+            let status = self.status(schedule).await;
+            if status.observed_generation == Some(generation) { Ok(()) } else { Err(status) }
+        })
+        .await;
     }
 
     /// Asks for a delivery at once.
@@ -236,12 +251,14 @@ impl Tenant {
 
     /// Waits until so many deliveries of a schedule are recorded, and returns them, the latest first.
     pub async fn deliveries(&self, schedule: &str, count: usize) -> Vec<DeliveryStatus> {
-        eventually(&format!("{count} deliveries of {schedule} in its status"), async || {
+        let recent = eventually(&format!("{count} deliveries of {schedule} in its status"), async || {
             let status = self.status(schedule).await;
             let recent = status.recent_deliveries;
-            if recent.len() == count { Ok(recent) } else { Err((recent, status.conditions)) }
+            if recent.len() >= count { Ok(recent) } else { Err((recent, status.conditions)) }
         })
-        .await
+        .await;
+        assert_eq!(recent.len(), count, "{recent:?}");
+        recent
     }
 
     /// Waits until a condition of a schedule has a status and reason, and returns its message.
@@ -264,5 +281,14 @@ impl Tenant {
             about == Some("WebhookSchedule") && event.reason.as_deref() == Some(reason)
         });
         these.map(|event| (event.note.unwrap_or_default(), event.series.map_or(1, |series| series.count))).collect()
+    }
+
+    /// Waits until Events of this reason were told so often, and returns them. They are told after the status.
+    pub async fn told(&self, reason: &str, count: i32) -> Vec<(String, i32)> {
+        eventually(&format!("{reason} to be told {count} times"), async || {
+            let events = self.events(reason).await;
+            if events.iter().map(|(_, count)| count).sum::<i32>() >= count { Ok(events) } else { Err(events) }
+        })
+        .await
     }
 }

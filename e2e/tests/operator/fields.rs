@@ -30,7 +30,12 @@ fn secret(key: &str) -> Value {
 fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
-        tenant.make_schedule_with("report", json!({"schedule": "0 5 * * *", "body": null})).await;
+        tenant
+            .make_schedule_with(
+                "report",
+                json!({"schedule": "0 5 * * *", "startingDeadlineSeconds": 300, "body": null}),
+            )
+            .await;
         let before = tenant.cron_job("report", "the CronJob", |_| true).await;
 
         // The change, where it shows in the CronJob's spec, and as what.

@@ -210,9 +210,6 @@ fn a_secret_stays_while_a_delivery_has_it_mounted_and_all_go_with_the_schedule()
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         make_managed(&tenant, json!({})).await;
         // One that is under way for as long as it takes.
-        tenant.change("report", json!({"spec": {"startingDeadlineSeconds": 3600}})).await;
-        let waits = |cron_job: &CronJob| cron_job.spec.starting_deadline_seconds == Some(3_600);
-        tenant.cron_job("report", "the deadline", waits).await;
         let mut job = tenant.job_of("report", 0).await;
         job.spec.as_mut().unwrap().suspend = Some(true);
         tenant.jobs().create(&PostParams::default(), &job).await.unwrap();
