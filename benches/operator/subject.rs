@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use postern::api::WebhookTier;
-use postern_e2e::{Cluster, LEADS, OperatorProcess, install_own_crds, usual_settings};
+use postern_e2e::{Cluster, LEADS, OperatorProcess, install_crds, usual_settings};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub(crate) struct Memory {
 impl Subject {
     /// Installs it with one tier for all, which lets deliveries go to the cluster's internet, and starts it.
     pub(crate) async fn install(cluster: Cluster) -> Self {
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
             "spec": {

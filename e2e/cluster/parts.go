@@ -42,7 +42,9 @@ var (
 		"--kubeconfig=kube-controller-manager.kubeconfig", "--leader-elect=false",
 		"--kube-api-qps=500", "--kube-api-burst=1000", // at the default, it paces its own start to five seconds
 		"--use-service-account-credentials", "--service-account-private-key-file=pki/service-account.key",
-		"--root-ca-file=pki/ca.crt", "--cluster-signing-cert-file=pki/ca.crt", "--cluster-signing-key-file=pki/ca.key",
+		"--root-ca-file=pki/ca.crt",
+		// People's certificates alone: each of four signers would watch its files, and the machine has few watches (inotify).
+		"--cluster-signing-kube-apiserver-client-cert-file=pki/ca.crt", "--cluster-signing-kube-apiserver-client-key-file=pki/ca.key",
 		"--allocate-node-cidrs", "--cluster-cidr=" + podCIDRs,
 		// So many addresses that a pod never gets one that a finished pod's status still shows: engines would mix them up.
 		"--node-cidr-mask-size-ipv4=17",

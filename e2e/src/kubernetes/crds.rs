@@ -1,6 +1,8 @@
 //! The CRDs of Postern on a cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionSpec,
@@ -18,17 +20,16 @@ const JSON: &str = "application/json";
 /// How kubectl asks which kinds there are.
 const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
-/// Installs the CRDs on the cluster that tests share, once for all of them.
+/// Installs the CRDs on a cluster, once for all tests that use it.
 pub async fn install_crds(cluster: &Cluster) {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_init(async || install_own_crds(cluster).await).await;
-}
-
-/// Installs the CRDs on a cluster of a test's own.
-pub async fn install_own_crds(cluster: &Cluster) {
-    for crd in Crd::ALL {
-        apply_crd(cluster, &crd.definition()).await;
-    }
+    static INSTALLED: Mutex<BTreeMap<PathBuf, Arc<OnceCell<()>>>> = Mutex::new(BTreeMap::new());
+    let installed = Arc::clone(INSTALLED.lock().unwrap().entry(cluster.dir.clone()).or_default());
+    let install = async || {
+        for crd in Crd::ALL {
+            apply_crd(cluster, &crd.definition()).await;
+        }
+    };
+    installed.get_or_init(install).await;
 }
 
 /// Installs one CRD, or replaces it, and waits until its objects can be made and are documented as this definition has them.

@@ -15,7 +15,7 @@ mod tenant;
 
 pub use audit::Request;
 pub use cluster::{Cluster, on, on_cluster};
-pub use crds::{apply_crd, install_crds, install_own_crds};
+pub use crds::{apply_crd, install_crds};
 pub use operator::usual_settings;
 pub use pod::Pod;
 pub use process::{LEADS, OperatorProcess};

@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 
 use postern::api::Crd;
-use postern_e2e::{DedicatedCluster, LEADS, OperatorProcess, apply_crd, install_own_crds, on};
+use postern_e2e::{DedicatedCluster, LEADS, OperatorProcess, apply_crd, install_crds, on};
 use serde_json::json;
 
 #[test]
@@ -19,7 +19,7 @@ fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
         };
         refusal("there is no CRD webhookschedules.postern.dev").await;
 
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         let mut older = json!(Crd::WebhookSchedules.definition());
         let spec = older.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
         spec.as_object_mut().unwrap().remove("timeZone").unwrap();

@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use postern::api::{TIER_LABEL, WebhookSchedule, WebhookTier, WebhookTierStatus};
 use postern::operator::names;
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, eventually, install_own_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, eventually, install_crds, on};
 use serde_json::{Value, json};
 
 /// Who reads the operator's metrics.
@@ -30,7 +30,7 @@ fn tiers_say_who_uses_them_and_a_change_wakes_only_those() {
     let own = DedicatedCluster::new("tier-status");
     own.up();
     on(&own.name, |cluster, _| async move {
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         let operator = OperatorProcess::leading(&cluster).await;
         let (tiers, namespaces) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
         let admin = Admin { cluster, tiers, namespaces, operator };

@@ -16,7 +16,7 @@ mod ways_round;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::Api;
 use kube::api::ListParams;
-use postern_e2e::{Cluster, DedicatedCluster, eventually, install_own_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, eventually, install_crds, on};
 use serde_json::{Value, json};
 
 use super::get;
@@ -27,7 +27,7 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
     let own = DedicatedCluster::new("admission");
     own.up_with_node();
     on(&own.name, |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         install_policies(&cluster).await;
         tier_rules::all(&cluster, &namespace).await;
         // The API server that acts on the one policy knows the other, which was made before it.

@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, eventually, install_own_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, eventually, install_crds, on};
 use serde_json::{Value, json};
 
 /// The least seconds between two writes of a tier's status.
@@ -31,7 +31,7 @@ fn schedules_and_keys_cost_few_writes_and_at_rest_nothing() {
     let own = DedicatedCluster::new("cost");
     own.up();
     on(&own.name, |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
             "spec": {"default": true, "minInterval": "1m", "maxSchedules": 1000, "maxDeliveriesPerHour": 6000},

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use postern::api::DeliveryOutcome;
-use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_own_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_crds, on};
 use serde_json::json;
 
 /// Makes it a cluster without a NetworkPolicy engine: every new connection passes.
@@ -56,7 +56,7 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
     let own = DedicatedCluster::new("isolation");
     own.up_with_images();
     on(&own.name, |cluster, namespace| async move {
-        install_own_crds(&cluster).await;
+        install_crds(&cluster).await;
         stop_enforcement(&cluster);
         cluster.run(&["kubectl", "create", "namespace", "lenient"], "").unwrap();
         let lenient = Tenant::with_settings(cluster.clone(), "lenient".into(), json!({"isolation": "Warn"})).await;
