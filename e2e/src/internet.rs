@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::{Certificates, ClusterHandle, Network, Receiver, Stream};
@@ -108,15 +108,19 @@ impl Host {
     }
 }
 
-async fn serve(listener: TcpListener, name: &str) {
+async fn serve(listener: TcpListener, name: &'static str) {
     loop {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = [0; 4096];
-        // Whoever goes away early is no concern of this host's.
-        if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
+        let (stream, _) = listener.accept().await.unwrap();
+        // A policy may cut one off before its request comes; the others don't wait for it.
+        tokio::spawn(answer(stream, name));
+    }
+}
+
+async fn answer(mut stream: TcpStream, name: &str) {
+    let mut request = [0; 4096];
+    // Whoever goes away early is no concern of this host's.
+    if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
+        let _ = stream.write_all(answer.as_bytes()).await;
     }
 }

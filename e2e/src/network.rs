@@ -1,6 +1,7 @@
 //! Running code in a network namespace.
 
 use std::fs::File;
+use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -27,9 +28,23 @@ impl Network {
 
     /// Listens in this network, wherever the listener is used; port 0 stands for a free one.
     pub fn listen(&self, ip: &str, port: u16) -> TcpListener {
+        self.try_listen(ip, port).unwrap()
+    }
+
+    /// Listens at two addresses of this network, on a port that is free at both.
+    pub fn listen_at_both(&self, one: &str, other: &str) -> [TcpListener; 2] {
+        loop {
+            let first = self.listen(one, 0);
+            // What is free at one may be another test's at the other.
+            if let Ok(second) = self.try_listen(other, first.local_addr().unwrap().port()) {
+                return [first, second];
+            }
+        }
+    }
+
+    fn try_listen(&self, ip: &str, port: u16) -> io::Result<TcpListener> {
         let ip: IpAddr = ip.parse().unwrap();
-        let listening = self.spawn(move || async move { TcpListener::bind((ip, port)).unwrap() });
-        listening.join().unwrap()
+        self.spawn(move || async move { TcpListener::bind((ip, port)) }).join().unwrap()
     }
 
     /// Runs a future on a thread that is in this network, and so is every socket that the future opens.

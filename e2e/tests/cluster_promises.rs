@@ -20,6 +20,11 @@ async fn refused<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<
     attempt.await.map_or(Ok(()), |_| Err("it went through"))
 }
 
+/// Fetches from a host that the pod may reach.
+async fn fetch(pod: &Pod, host: &Host) -> String {
+    eventually("the pod to reach the host", async || pod.fetch(&host.url()).await).await
+}
+
 async fn apply_policy(cluster: &Cluster, namespace: &str, egress: Value) -> Api<NetworkPolicy> {
     let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), namespace);
     let policy = json!({
@@ -36,13 +41,13 @@ fn a_network_policy_stops_a_pod_from_reaching_an_internet_host_until_it_is_delet
         let pod = Pod::start(cluster.client.clone(), &namespace, "client").await;
         for ip in ["203.0.113.10", "2001:db8::10"] {
             let host = Host::start(&cluster, ip, "an internet host").await;
-            assert_eq!(pod.fetch(&host.url()).await.unwrap(), "an internet host", "{ip}");
+            assert_eq!(fetch(&pod, &host).await, "an internet host", "{ip}");
 
             let policies = apply_policy(&cluster, &namespace, json!([])).await;
             eventually("the policy to stop the pod", async || refused(pod.fetch(&host.url())).await).await;
 
             policies.delete("egress", &DeleteParams::default()).await.unwrap();
-            eventually("the pod to reach the host again", async || pod.fetch(&host.url()).await).await;
+            fetch(&pod, &host).await;
         }
     });
 }
@@ -55,7 +60,7 @@ fn a_policy_with_exceptions_keeps_a_pod_from_internal_addresses_but_not_from_the
         let metadata = Host::start(&cluster, METADATA, "credentials").await;
         let internal = [API_SERVER_SERVICE.parse().unwrap(), API_SERVER.parse().unwrap(), metadata.address];
         for address in internal {
-            pod.connect(address).await.unwrap();
+            eventually(&format!("the pod to reach {address}"), async || pod.connect(address).await).await;
         }
 
         let except = ["10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"];
@@ -64,7 +69,7 @@ fn a_policy_with_exceptions_keeps_a_pod_from_internal_addresses_but_not_from_the
         for address in internal {
             eventually(&format!("the policy to close {address}"), async || refused(pod.connect(address)).await).await;
         }
-        assert_eq!(pod.fetch(&host.url()).await.unwrap(), "an internet host");
+        assert_eq!(fetch(&pod, &host).await, "an internet host");
     });
 }
 

@@ -41,10 +41,11 @@ fn certificates(namespace: &str) -> Certificates {
 #[test]
 fn a_name_that_turns_inward_between_two_look_ups_is_refused_at_the_second() {
     on_cluster(|cluster, namespace| async move {
-        let inside = cluster.receiver(METADATA, certificates(&namespace), Receiver::by_turns([OK]));
+        let [at_inside, at_outside] = Network::of_internet(cluster.pid).listen_at_both(METADATA, PUBLIC);
+        let inside = Receiver::on(at_inside, certificates(&namespace), false, Receiver::by_turns([OK]));
         let port = inside.port;
         let outside = Receiver::on(
-            cluster.listen_on_the_internet(PUBLIC, port),
+            at_outside,
             Arc::clone(&inside.certificates),
             false,
             Receiver::by_turns(["HTTP/1.1 503 Later\r\ncontent-length: 0\r\n\r\n"]),
@@ -143,19 +144,15 @@ fn an_internal_address_in_the_url_is_refused() {
 #[test]
 fn a_redirect_is_not_followed_even_to_where_the_tier_would_let_a_delivery_go() {
     on_cluster(|cluster, namespace| async move {
-        let certificates = Certificates::good(METADATA);
-        let inside = cluster.receiver(METADATA, certificates, Receiver::by_turns([OK]));
+        let [at_inside, at_outside] = Network::of_internet(cluster.pid).listen_at_both(METADATA, PUBLIC);
+        let inside = Receiver::on(at_inside, Certificates::good(METADATA), false, Receiver::by_turns([OK]));
         let port = inside.port;
         let host = format!("redirecting.{namespace}.example");
         let redirect = format!(
             "HTTP/1.1 302 Found\r\nlocation: https://{METADATA}:{port}/latest/meta-data/\r\ncontent-length: 0\r\n\r\n"
         );
-        let outside = Receiver::on(
-            cluster.listen_on_the_internet(PUBLIC, port),
-            Certificates::good(&host),
-            false,
-            Receiver::by_turns([redirect.as_str()]),
-        );
+        let answer = Receiver::by_turns([redirect.as_str()]);
+        let outside = Receiver::on(at_outside, Certificates::good(&host), false, answer);
         cluster.set_dns(&host, &[DnsAnswer::addresses([PUBLIC])]);
 
         let redirected = Delivery::to("redirected", &host, port, &outside.certificates);

@@ -156,7 +156,8 @@ fn headers_a_byte_at_a_time_run_out_of_time() {
         });
         let mut delivery = host.delivery();
         delivery.json["retries"]["attempts"] = json!(1);
-        delivery.json["retries"]["timeoutSeconds"] = json!(3);
+        // Long enough for a slow machine to connect in half of it.
+        delivery.json["retries"]["timeoutSeconds"] = json!(8);
 
         let ended = delivery.run(&cluster, &namespace).await;
 

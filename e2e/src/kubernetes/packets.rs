@@ -66,8 +66,14 @@ impl Drop for Packets {
 
 /// Runs nft(8) and returns what it prints.
 fn nft(command: &str) -> String {
-    let ran = Command::new("nft").args(["--json", command]).output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "nft {command}: {said}");
-    String::from_utf8(ran.stdout).unwrap()
+    let mut tries_left = 3;
+    loop {
+        let ran = Command::new("nft").args(["--json", command]).output().unwrap();
+        if ran.status.success() {
+            return String::from_utf8(ran.stdout).unwrap();
+        }
+        // The kernel may refuse what meets a change of kube-proxy's. Nothing is done by halves.
+        tries_left -= 1;
+        assert!(tries_left > 0, "nft {command}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
 }

@@ -19,12 +19,13 @@ impl Cluster {
     pub async fn operator_kubeconfig(&self) -> PathBuf {
         self.run(&["kubectl", "create", "namespace", "postern-system"], "").unwrap();
         self.run(&["kubectl", "apply", "--kustomize", "config/rbac"], "").unwrap();
-        // Roles and bindings of the cluster and of a namespace are learnt of by a watch each.
-        for right in
-            [["list", "webhookschedules.postern.dev"], ["update", "leases.coordination.k8s.io/postern-operator"]]
-        {
-            let question =
-                ["kubectl", "auth", "can-i", right[0], right[1], "--namespace", "postern-system", "--as", OPERATOR];
+        // Roles and bindings of the cluster and of a namespace are learnt of by a watch each, one after the other.
+        for [verb, resource, namespace] in [
+            ["list", "webhookschedules.postern.dev", "postern-system"],
+            ["update", "leases.coordination.k8s.io/postern-operator", "postern-system"],
+            ["list", "endpointslices.discovery.k8s.io", "default"],
+        ] {
+            let question = ["kubectl", "auth", "can-i", verb, resource, "--namespace", namespace, "--as", OPERATOR];
             eventually("the operator's rights to be seen", async || self.run(&question, "")).await;
         }
 

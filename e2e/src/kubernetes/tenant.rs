@@ -222,14 +222,14 @@ impl Tenant {
     }
 
     /// Does what the CronJob controller does at a due minute: makes the Job of this minute.
-    pub async fn tick(&self, schedule: &str) {
-        self.tick_of(schedule, 0).await;
+    pub async fn tick(&self, schedule: &str) -> Job {
+        self.tick_of(schedule, 0).await
     }
 
     /// Does what the CronJob controller does for a minute that was due so many minutes ago.
-    pub async fn tick_of(&self, schedule: &str, minutes_ago: u64) {
+    pub async fn tick_of(&self, schedule: &str, minutes_ago: u64) -> Job {
         let job = self.job_of(schedule, minutes_ago).await;
-        self.jobs().create(&PostParams::default(), &job).await.unwrap();
+        self.jobs().create(&PostParams::default(), &job).await.unwrap()
     }
 
     /// The Job that the CronJob controller would make for a minute that was due so many minutes ago.

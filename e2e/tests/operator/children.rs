@@ -133,11 +133,15 @@ fn what_a_namespace_has_for_its_senders_goes_with_its_last_schedule() {
         let mut tenant = Tenant::new(cluster, namespace).await;
         let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
         let policies: Api<NetworkPolicy> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
-        let both_are = async |there: bool| {
-            eventually(&format!("the namespace's children to be there: {there}"), async || {
-                let account = accounts.get_opt(names::SENDER_CHILDREN).await.unwrap().is_some();
-                let policy = policies.get_opt(names::SENDER_CHILDREN).await.unwrap().is_some();
-                if (account, policy) == (there, there) { Ok(()) } else { Err((account, policy)) }
+        let uids = async || {
+            let account = accounts.get_opt(names::SENDER_CHILDREN).await.unwrap();
+            let policy = policies.get_opt(names::SENDER_CHILDREN).await.unwrap();
+            (account.and_then(|account| account.uid()), policy.and_then(|policy| policy.uid()))
+        };
+        let both_are_gone = async || {
+            eventually("the namespace's children to be gone", async || match uids().await {
+                (None, None) => Ok(()),
+                there => Err(there),
             })
             .await;
         };
@@ -145,10 +149,16 @@ fn what_a_namespace_has_for_its_senders_goes_with_its_last_schedule() {
             tenant.make_schedule(name, "{}").await;
             tenant.condition(name, "Ready", "True", "Ready").await;
         }
+        let made = uids().await;
+        assert!(matches!(made, (Some(_), Some(_))), "{made:?}");
         tenant.schedules.delete("first", &DeleteParams::default()).await.unwrap();
-        both_are(true).await;
+        is_gone(&tenant, &names::cron_job("first")).await;
+        // The operator hears of a deletion before it hears of what came later.
+        tenant.change("last", json!({"spec": {"body": {"inline": "[]"}}})).await;
+        tenant.is_at_generation("last", 2).await;
+        assert_eq!(uids().await, made, "the same, and not made again");
         tenant.schedules.delete("last", &DeleteParams::default()).await.unwrap();
-        both_are(false).await;
+        both_are_gone().await;
 
         // The same when nobody is there to see it.
         tenant.make_schedule("again", "{}").await;
@@ -156,7 +166,7 @@ fn what_a_namespace_has_for_its_senders_goes_with_its_last_schedule() {
         tenant.stop_operator();
         tenant.schedules.delete("again", &DeleteParams::default()).await.unwrap();
         tenant.start_operator();
-        both_are(false).await;
+        both_are_gone().await;
     });
 }
 
@@ -171,10 +181,14 @@ fn a_child_without_its_owner_is_deleted_and_made_again_where_its_schedule_is_sti
         tenant.cron_job("report", "another CronJob", |cron_job| cron_job.uid() != made.uid()).await;
 
         tenant.schedules.delete("report", &DeleteParams::orphan()).await.unwrap();
-        eventually("the orphan to be deleted", async || match tenant.cron_jobs.get_opt(&made.name_any()).await {
-            Ok(None) => Ok(()),
-            other => Err(other),
-        })
-        .await;
+        is_gone(&tenant, &made.name_any()).await;
     });
+}
+
+async fn is_gone(tenant: &Tenant, cron_job: &str) {
+    eventually(&format!("CronJob {cron_job} to be gone"), async || match tenant.cron_jobs.get_opt(cron_job).await {
+        Ok(None) => Ok(()),
+        other => Err(other),
+    })
+    .await;
 }

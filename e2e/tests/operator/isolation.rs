@@ -143,11 +143,7 @@ fn where_a_proof_is_required_nothing_is_sent_without_it_and_what_waited_is_sent_
         tenant.trigger("report", "now").await;
         // Whatever the operator does about the trigger, it has done when it has seen a later change.
         tenant.change("report", json!({"spec": {"body": {"inline": "[]"}}})).await;
-        eventually("the change to be seen", async || match tenant.status("report").await.observed_generation {
-            Some(2) => Ok(()),
-            other => Err(other),
-        })
-        .await;
+        tenant.is_at_generation("report", 2).await;
         assert!(tenant.status("report").await.last_trigger.is_none() && receiver.requests().is_empty());
 
         policies(&tenant).delete("all-of-it", &DeleteParams::default()).await.unwrap();

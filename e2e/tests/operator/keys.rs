@@ -161,7 +161,7 @@ fn after_the_overlap_the_old_key_signs_no_more_and_its_secret_is_deleted() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        make_managed(&tenant, json!({"overlap": "10s"})).await;
+        make_managed(&tenant, json!({"overlap": "5s"})).await;
         let old = read_key(&tenant, &tenant.status("report").await.signing_keys[0]).await;
         rotate(&tenant, "one").await;
         eventually("the end of the overlap", async || {
@@ -194,7 +194,6 @@ fn a_revoked_key_signs_nothing_from_then_on_and_keys_end_with_the_spec_that_aske
         let (new, request) = (read_key(&tenant, &keys[0]).await, receiver.only_request());
         assert_eq!((verifies(&old, &request), verifies(&new, &request)), (false, true));
         assert_eq!(tenant.events("KeyRevoked").await.len(), 1);
-        only_keys_that_sign_are_left(&tenant, 1).await;
 
         let own = json!({"managed": null, "keysFrom": [{"secretKeyRef": {"name": "hook", "key": "key"}}]});
         tenant.change("report", json!({"spec": {"signing": own}})).await;

@@ -40,7 +40,9 @@ fn the_smallest_gap_is_held_to_the_second_and_a_schedule_follows_its_tier() {
         let tenant = Tenant::new(cluster, namespace.clone()).await;
         tenant.make_schedule_with("report", json!({"schedule": "*/15 * * * *"})).await;
         for allowed in [899, 900] {
-            tenant.change_tier(json!({"minInterval": format!("{allowed}s")})).await;
+            // A port by which it shows that the operator has seen the tier so.
+            tenant.change_tier(json!({"minInterval": format!("{allowed}s"), "allowedPorts": [allowed]})).await;
+            tenant.may_use_port("report", allowed).await;
             tenant.condition("report", "Accepted", "True", "Accepted").await;
         }
         let message = format!(
@@ -196,10 +198,12 @@ fn a_resumed_schedule_makes_up_for_nothing_that_is_close_to_its_next_delivery() 
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        let due = now() / 60 + 1;
-        let asleep = json!({"schedule": hourly_at(due), "suspend": true, "startingDeadlineSeconds": 3_600});
-        tenant.make_schedule_with("report", asleep).await;
+        tenant.make_schedule_with("report", json!({"suspend": true})).await;
         tenant.condition("report", "Scheduled", "False", "Suspended").await;
+        // Its CronJob is there, and would make up for what is due from now on.
+        let due = now() / 60 + 1;
+        tenant.change("report", json!({"spec": {"schedule": hourly_at(due)}})).await;
+        tenant.cron_job("report", "the minute", |cron_job| cron_job.spec.schedule == hourly_at(due)).await;
         // More than the ten seconds that count as on time.
         let missed = due * 60 + 15;
         while now() < missed {
