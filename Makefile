@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 CLUSTER ?= default
 # How many cluster tests run at once. Most of them wait for something.
-THREADS ?= 8
+THREADS ?= 12
 cluster := e2e/.work/bin/cluster
 # Notes what a command took, for `make fresh` to tell.
 timed := e2e/timed
