@@ -156,6 +156,7 @@ fn a_privileged_pod_is_refused_in_a_restricted_namespace() {
 #[test]
 fn the_audit_log_tells_who_did_what() {
     on_cluster(|cluster, namespace| async move {
+        let since = cluster.audited();
         let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
         let secret = Secret {
             metadata: kube::api::ObjectMeta { name: Some("seen".into()), ..Default::default() },
@@ -165,7 +166,7 @@ fn the_audit_log_tells_who_did_what() {
         let seen = secrets.get("seen").await.unwrap();
 
         let calls: Vec<(String, String)> = cluster
-            .audit_log()
+            .audit_log_since(since)
             .iter()
             .filter(|e| {
                 e["objectRef"]["resource"] == "secrets" && e["objectRef"]["namespace"] == seen.namespace().unwrap()

@@ -37,22 +37,30 @@ impl Cluster {
     /// The line of a request is written after what it changed, and before its answer ends. So it is there for who got the
     /// answer; for whoever sees in another way what the request did, it may come a moment later.
     pub fn requests_of(&self, user: &str, since: u64) -> Vec<Request> {
-        let mut file = File::open(self.audit_path()).unwrap();
-        file.seek(SeekFrom::Start(since)).unwrap();
-        let mut new = Vec::new();
-        file.read_to_end(&mut new).unwrap();
         // Most of a long log is about others, and isn't worth parsing.
         let named = format!("\"username\":\"{user}\"");
-        let lines = String::from_utf8_lossy(&new);
-        let theirs = lines.lines().filter(|line| line.contains(&named));
-        let events = theirs.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let events = self.audit_events(since, |line| line.contains(&named)).into_iter();
         events.filter(|event| event["user"]["username"] == user).filter_map(|event| Request::of(&event)).collect()
     }
 
     /// The lines of the API server's audit log so far.
     pub fn audit_log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.audit_path()).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        self.audit_log_since(0)
+    }
+
+    /// The lines that were written since then.
+    pub fn audit_log_since(&self, since: u64) -> Vec<Value> {
+        self.audit_events(since, |_| true)
+    }
+
+    /// Those of these lines that are whole.
+    fn audit_events(&self, since: u64, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> {
+        let mut file = File::open(self.audit_path()).unwrap();
+        file.seek(SeekFrom::Start(since)).unwrap();
+        let mut new = Vec::new();
+        file.read_to_end(&mut new).unwrap();
+        let wanted = String::from_utf8_lossy(&new);
+        wanted.lines().filter(|line| is_wanted(line)).filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     fn audit_path(&self) -> PathBuf {
