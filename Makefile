@@ -29,7 +29,7 @@ test-full: test test-receivers fresh ## what takes long as well: cron tests at f
 	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 	POSTERN_IDLE_SECONDS=300 cargo test -p postern-e2e -- at_rest
 
-demo: $(cluster) ## see all of it work, on a cluster of its own: about three minutes once all is built
+demo: $(cluster) ## see all of it work, on a cluster of its own: a minute once all is built
 	@$(cluster) build operator sender demo-program
 	@$(cluster) down demo
 	@$(timed) 'start of the cluster' $(cluster) up demo
