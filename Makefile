@@ -3,6 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# What is built is looked for there, and the tools of packages in what may be missing from the PATH of a user who became root.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+export PATH := $(PATH):/usr/sbin:/sbin
+
 CLUSTER ?= default
 # How many cluster tests run at once. Most of them wait for something.
 THREADS ?= 12
@@ -80,7 +84,8 @@ lint: ## formatting, clippy, vet
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p postern -p postern-e2e --no-default-features -- -D warnings
-	! cargo tree -p postern -p postern-e2e --no-default-features --edges normal --prefix none | grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)'
+	tree=$$(cargo tree -p postern -p postern-e2e --no-default-features --edges normal --prefix none); \
+	  ! grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)' <<< "$$tree"
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
 
 crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize want in their own folders
@@ -122,9 +127,9 @@ images: $(cluster) operator sender ## build every image, and print its size
 	@$(cluster) build
 	@for folder in $(images); do $(cluster) image $$folder; done
 
-$(cluster): $(shell find e2e/cluster -maxdepth 1 -name '*.go' -o -path '*/config/*' -type f) e2e/cluster/go.mod
+$(cluster): $(wildcard e2e/cluster/*.go) $(shell find e2e/cluster/config -type f) e2e/cluster/go.mod
 	@command -v go > /dev/null || { echo "Go 1.26.6 or later is needed: https://go.dev/doc/install"; exit 1; }
 	@mkdir -p $(@D)
-	@cd e2e/cluster && go build -o ../.work/bin/cluster .
+	@cd e2e/cluster && go build -buildvcs=false -o ../.work/bin/cluster.new . && mv ../.work/bin/cluster.new ../.work/bin/cluster
 
 .PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images

@@ -64,6 +64,10 @@ func compileComponents(j *job) error {
 	if err != nil || want == "" {
 		return err
 	}
+	// What was there isn't what it was built from any more, wherever this ends.
+	if err := os.RemoveAll(componentStamp()); err != nil {
+		return err
+	}
 	if err := goBuild(j, componentSource()); err != nil {
 		return err
 	}
@@ -81,6 +85,9 @@ func compileComponents(j *job) error {
 
 // goBuild runs go build, and says how far it is.
 func goBuild(j *job, source string) error {
+	if err := errors.Join(os.RemoveAll(work("tmp")), os.MkdirAll(work("tmp"), 0o755)); err != nil {
+		return err
+	}
 	j.say("downloading")
 	var stale, complaints bytes.Buffer
 	list := golang(j, source, append([]string{"list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"}, goFlags...))
@@ -98,11 +105,12 @@ func goBuild(j *job, source string) error {
 }
 
 // golang is a command of Go's about the components. The compiler is a short process for each package: it seldom needs the
-// memory that it would spend a third of its time on collecting.
+// memory that it would spend a third of its time on collecting. Programs are written beside the folder that they are moved to, so
+// that none is there by half.
 func golang(j *job, source string, arguments []string) *exec.Cmd {
-	command := exec.CommandContext(j.ctx, "go", append(arguments, componentPackages...)...)
+	command := j.command("go", append(arguments, componentPackages...)...)
 	command.Dir = source
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false", "GOGC=400")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false", "GOGC=400", "GOTMPDIR="+work("tmp"))
 	return command
 }
 

@@ -66,7 +66,9 @@ func buildImage(folder string) (archive string, err error) {
 		{"push", reference(name), "oci-archive:" + archive + ".new:" + reference(name)},
 		{"rmi", "--all", "--force"},
 	} {
-		if out, err := exec.Command("buildah", append(step[:1:1], append(store, step[1:]...)...)...).CombinedOutput(); err != nil {
+		command := exec.Command("buildah", append(step[:1:1], append(store, step[1:]...)...)...)
+		command.ExtraFiles = []*os.File{lock} // held as long as it runs, whatever becomes of this process
+		if out, err := command.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("image %s: buildah %s: %w\n%s", name, step[0], err, out)
 		}
 	}

@@ -23,6 +23,8 @@ const usage = `usage: cluster COMMAND
 `
 
 func main() {
+	// A user who became root may not have these, and the tools of packages stand in them.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)

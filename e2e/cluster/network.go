@@ -68,6 +68,18 @@ func network(level string) error {
 	return queueConnections()
 }
 
+// bridgeFilter sees that the kernel can show netfilter what a bridge passes on. Of all that a cluster needs of the kernel, nothing
+// else loads this module.
+func bridgeFilter() error {
+	if _, err := os.Stat("/proc/sys/net/bridge"); err == nil {
+		return nil
+	}
+	if out, err := exec.Command("modprobe", "br_netfilter").CombinedOutput(); err != nil {
+		return fmt.Errorf("the kernel's module br_netfilter is needed: modprobe: %w: %s", err, out)
+	}
+	return nil
+}
+
 // policyQueue is where the NetworkPolicy engine takes the packets that it is to judge.
 const policyQueue = "100"
 

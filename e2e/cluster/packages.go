@@ -6,9 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
-// packages are the Debian packages that clusters are made with, each with a file by which it is seen to be there.
+// packages are the Debian packages that clusters are made with, each with a file by which other systems are seen to have it.
 var packages = []struct{ name, file string }{
 	{"buildah", "/usr/bin/buildah"},
 	{"containernetworking-plugins", "/usr/lib/cni/bridge"},
@@ -20,12 +21,7 @@ var packages = []struct{ name, file string }{
 
 // installPackages installs those that are missing, and says which.
 func installPackages(j *job) error {
-	var missing []string
-	for _, p := range packages {
-		if _, err := os.Stat(p.file); err != nil {
-			missing = append(missing, p.name)
-		}
-	}
+	missing := missingPackages()
 	if len(missing) == 0 {
 		return nil
 	}
@@ -34,20 +30,51 @@ func installPackages(j *job) error {
 		return fmt.Errorf("these Debian packages, or what your system has in their place, are missing: %s", list)
 	}
 	fmt.Printf("installing Debian packages: %s\n", list)
-	wait := []string{"-o", "DPkg::Lock::Timeout=600"}
 	for _, arguments := range [][]string{
 		{"dpkg", "--configure", "--pending"}, // what an earlier run that was killed left half done
 		{"apt-get", "update", "-q"},
-		append(append([]string{"apt-get", "install", "-qy", "--no-install-recommends"}, wait...), missing...),
+		append([]string{"apt-get", "install", "-qy", "--fix-broken", "--no-install-recommends"}, missing...),
 	} {
-		j.say(arguments[1])
-		command := exec.CommandContext(j.ctx, arguments[0], arguments[1:]...)
-		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		var out bytes.Buffer
-		command.Stdout, command.Stderr = &out, &out
-		if err := j.exec(command); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(arguments, " "), err, out.Bytes())
+		if err := runWhenUnlocked(j, arguments); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// missingPackages asks dpkg, which knows of packages that an earlier run left half installed.
+func missingPackages() []string {
+	var missing []string
+	_, err := exec.LookPath("dpkg-query")
+	for _, p := range packages {
+		if err == nil {
+			status, _ := exec.Command("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", p.name).Output() // fails for one that dpkg doesn't know
+			if strings.TrimSpace(string(status)) != "ii" {
+				missing = append(missing, p.name)
+			}
+		} else if _, err := os.Stat(p.file); err != nil {
+			missing = append(missing, p.name)
+		}
+	}
+	return missing
+}
+
+// runWhenUnlocked runs a command of Debian's package management, again while another holds its locks, as a new machine's
+// own update does. It is never cut short: what is half installed would be the next run's to mend.
+func runWhenUnlocked(j *job, arguments []string) error {
+	for end := time.Now().Add(10 * time.Minute); ; time.Sleep(time.Second) {
+		j.say(arguments[1])
+		var out bytes.Buffer
+		command := exec.Command(arguments[0], arguments[1:]...)
+		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		command.Stdout, command.Stderr = &out, &out
+		err := j.exec(command)
+		if err == nil {
+			return nil
+		}
+		if !strings.Contains(out.String(), " lock") || time.Now().After(end) || j.ctx.Err() != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(arguments, " "), err, out.Bytes())
+		}
+		j.say("waiting for another installation to end")
+	}
 }

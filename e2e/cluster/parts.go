@@ -46,7 +46,7 @@ var (
 		// People's certificates alone: each of four signers would watch its files, and the machine has few watches (inotify).
 		"--cluster-signing-kube-apiserver-client-cert-file=pki/ca.crt", "--cluster-signing-kube-apiserver-client-key-file=pki/ca.key",
 		"--allocate-node-cidrs", "--cluster-cidr=" + podCIDRs,
-		// So many addresses that a pod never gets one that a finished pod's status still shows: engines would mix them up.
+		// So many addresses that a pod never gets one that a finished pod's status still shows: the NetworkPolicy engine finds a pod by its address.
 		"--node-cidr-mask-size-ipv4=17",
 	}}
 	scheduler  = Part{name: "kube-scheduler", args: []string{"--kubeconfig=kube-scheduler.kubeconfig", "--leader-elect=false"}}
@@ -85,7 +85,6 @@ func (p Part) start(died chan<- death) error {
 		command = exec.Command("nsenter", append([]string{"--net=/run/netns/internet", "--", command.Path}, p.args...)...)
 	}
 	command.Dir, command.Stdout, command.Stderr = clusterDir, log, log
-	command.Env = append(os.Environ(), "NODE_NAME="+nodeName)
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}

@@ -19,6 +19,9 @@ import (
 // build makes what is missing of what clusters run: Debian packages, the components, the images that each of them needs.
 // Beside it, to keep every core busy, it makes targets of the Makefile, one after the other.
 func build(targets []string) error {
+	if os.Geteuid() != 0 {
+		return errors.New("clusters and what they are built with need root: run this as root")
+	}
 	lock, err := exclusive(work("build.lock"))
 	if err != nil {
 		return err
@@ -27,9 +30,9 @@ func build(targets []string) error {
 	if missing, err := missingComponents(); err != nil {
 		return err
 	} else if missing != "" {
-		fmt.Println("building Kubernetes with its tools: 3,700 Go packages, on two idle cores four minutes when none is cached")
+		fmt.Println("building Kubernetes with its tools: 3,700 Go packages; all of a first build takes about a quarter of an hour on two cores")
 		if len(targets) > 0 {
-			fmt.Printf("beside it: %s, together five more\n", strings.Join(targets, ", "))
+			fmt.Printf("beside it: %s\n", strings.Join(targets, ", "))
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,7 +46,7 @@ func build(targets []string) error {
 	for _, target := range targets {
 		made = append(made, part{target, func(j *job) error { return makeTarget(j, target) }})
 	}
-	return newProgress().run(ctx, [][]part{clusters, made})
+	return newProgress(lock).run(ctx, [][]part{clusters, made})
 }
 
 func buildBaseImages(*job) error {
@@ -66,9 +69,9 @@ func makeTarget(j *job, target string) error {
 		return err
 	}
 	defer log.Close()
-	command := exec.CommandContext(j.ctx, "make", "--no-print-directory", target)
+	command := j.command("make", "--no-print-directory", target)
 	command.Dir = root()
-	command.Env = append(os.Environ(), "CARGO_TERM_PROGRESS_WHEN=always", "CARGO_TERM_PROGRESS_WIDTH=80")
+	command.Env = append(os.Environ(), "CARGO_TERM_COLOR=never", "CARGO_TERM_PROGRESS_WHEN=always", "CARGO_TERM_PROGRESS_WIDTH=80")
 	output := &cargoOutput{log: log, say: j.say}
 	command.Stdout, command.Stderr = output, output
 	if err := j.exec(command); err != nil {
@@ -124,6 +127,7 @@ type part struct {
 type job struct {
 	part
 	ctx   context.Context
+	lock  *os.File
 	began time.Time
 	mu    sync.Mutex
 	state string
@@ -147,10 +151,18 @@ func (j *job) String() string {
 	return j.name + ": " + j.state
 }
 
-// exec runs a command, which ends with the build, and so does all that it started.
+// command is one that ends with the build, and so does all that it started.
+func (j *job) command(name string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(j.ctx, name, arguments...)
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	return command
+}
+
+// exec runs a command, which holds the build's lock with this process: if this one is killed, the next build waits for what
+// goes on.
 func (j *job) exec(command *exec.Cmd) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	command.ExtraFiles = []*os.File{j.lock}
 	err := command.Run()
 	if state := command.ProcessState; state != nil {
 		j.cpu += state.UserTime() + state.SystemTime()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -12,18 +13,19 @@ import (
 const (
 	// sayEvery is how often a build says how far it is.
 	sayEvery = 15 * time.Second
-	// worthSaying is what a part takes at least that is told of.
+	// worthSaying is what a part takes at least to be reported.
 	worthSaying = 2 * time.Second
 )
 
 // progress tells of a build's parts.
 type progress struct {
+	lock  *os.File
 	began time.Time
 	mu    sync.Mutex
 	jobs  []*job
 }
 
-func newProgress() *progress { return &progress{began: time.Now()} }
+func newProgress(lock *os.File) *progress { return &progress{lock: lock, began: time.Now()} }
 
 // run runs the lanes beside each other and the parts of a lane in order. The first error ends all of them.
 func (p *progress) run(ctx context.Context, lanes [][]part) error {
@@ -56,7 +58,7 @@ func (p *progress) run(ctx context.Context, lanes [][]part) error {
 }
 
 func (p *progress) runPart(ctx context.Context, part part) error {
-	j := &job{part: part, ctx: ctx, began: time.Now()}
+	j := &job{part: part, ctx: ctx, lock: p.lock, began: time.Now()}
 	p.mu.Lock()
 	p.jobs = append(p.jobs, j)
 	p.mu.Unlock()

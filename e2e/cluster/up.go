@@ -82,7 +82,7 @@ func (c *Cluster) problem(r *record, level string) error {
 
 // start brings the cluster up in new namespaces and returns when it is ready.
 func (c *Cluster) start(level string) error {
-	if err := errors.Join(c.writeConfig(), c.pki(), c.makeCgroups()); err != nil {
+	if err := errors.Join(bridgeFilter(), c.writeConfig(), c.pki(), c.makeCgroups()); err != nil {
 		return err
 	}
 	log, err := os.Create(c.path("log", "cluster.log"))

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{program, repository};
 
-/// Held by who starts one: two at a time take longer than one after the other, and starve those that run.
+/// Only one cluster starts at a time: two take longer than one after the other, and starve those that run.
 static START: Mutex<()> = Mutex::new(());
 
 /// A cluster of the test's own. It ends when this is dropped.

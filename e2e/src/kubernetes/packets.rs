@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -66,14 +68,15 @@ impl Drop for Packets {
 
 /// Runs nft(8) and returns what it prints.
 fn nft(command: &str) -> String {
-    let mut tries_left = 3;
+    let mut tries_left = 50;
     loop {
         let ran = Command::new("nft").args(["--json", command]).output().unwrap();
         if ran.status.success() {
             return String::from_utf8(ran.stdout).unwrap();
         }
-        // The kernel may refuse what meets a change of kube-proxy's. Nothing is done by halves.
+        // It fails when kube-proxy changes the rules at the same time. A failed command changes nothing.
         tries_left -= 1;
         assert!(tries_left > 0, "nft {command}: {}", String::from_utf8_lossy(&ran.stderr));
+        thread::sleep(Duration::from_millis(20));
     }
 }
