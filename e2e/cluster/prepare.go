@@ -30,7 +30,7 @@ func build(targets []string) error {
 	if missing, err := missingComponents(); err != nil {
 		return err
 	} else if missing != "" {
-		fmt.Println("building Kubernetes with its tools: 3,700 Go packages; all of a first build takes about a quarter of an hour on two cores")
+		fmt.Println("building Kubernetes with its tools: 3,700 Go packages; all of a first build takes about ten minutes on two idle cores")
 		if len(targets) > 0 {
 			fmt.Printf("beside it: %s\n", strings.Join(targets, ", "))
 		}
