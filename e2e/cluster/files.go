@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // writeFile writes a file, and makes the folders that it stands in.
@@ -22,4 +23,14 @@ func appendTo(path, text string) error {
 	defer file.Close()
 	_, err = file.WriteString(text)
 	return err
+}
+
+// lastLines is the end of a file, or why it can't be read.
+func lastLines(path string, count int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 )
 
@@ -70,7 +69,7 @@ var (
 type death struct{ part, how string }
 
 func (d death) Error() string {
-	return fmt.Sprintf("%s ended: %s; the end of its log:\n%s", d.part, d.how, tail(d.part))
+	return fmt.Sprintf("%s ended: %s; the end of its log:\n%s", d.part, d.how, lastLines(logOf(d.part), 15))
 }
 
 // start starts the part; when it ends, by itself or by somebody's hand, its death goes to died.
@@ -96,13 +95,3 @@ func (p Part) start(died chan<- death) error {
 }
 
 func logOf(part string) string { return logDir + "/" + part + ".log" }
-
-// tail is the last lines of a part's log.
-func tail(part string) string {
-	text, err := os.ReadFile(logOf(part))
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-15):], "\n")
-}

@@ -108,15 +108,6 @@ func (o *cargoOutput) Write(text []byte) (int, error) {
 	}
 }
 
-func lastLines(path string, count int) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-count):], "\n")
-}
-
 // part is a piece of a build.
 type part struct {
 	name string

@@ -51,10 +51,7 @@ func (p *progress) run(ctx context.Context, lanes [][]part) error {
 		close(ended)
 	}()
 	p.sayUntil(ended)
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 func (p *progress) runPart(ctx context.Context, part part) error {
