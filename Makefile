@@ -93,6 +93,9 @@ crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize w
 	@for crd in webhookschedules webhooktiers; do \
 	  target/debug/postern crds $$crd | tee charts/postern/crds/$$crd.yaml config/crd/$$crd.yaml > crds/$$crd.yaml; done
 
+ssrf: ## put all that docs/ssrf.md lists before the guard, and write the page anew
+	POSTERN_WRITE_SSRF=1 cargo test --quiet --lib the_page_of_refusals_says_what_the_guard_does
+
 operator: ## the operator as it is shipped: one static binary
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --bin postern --target $(target)
 	@install -D $(operator) e2e/.work/bin/postern
@@ -132,4 +135,4 @@ $(cluster): $(wildcard e2e/cluster/*.go) $(shell find e2e/cluster/config -type f
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -buildvcs=false -o ../.work/bin/cluster.new . && mv ../.work/bin/cluster.new ../.work/bin/cluster
 
-.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds operator sender bench fuzz cluster cluster-down images
+.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds ssrf operator sender bench fuzz cluster cluster-down images

@@ -10,6 +10,10 @@ use tokio::net::{TcpStream, UdpSocket};
 /// Without EDNS an answer over UDP has at most 512 bytes; more room costs nothing.
 const MAX_UDP_ANSWER: usize = 4096;
 
+/// The longest answer over TCP that is read, in bytes: room for a thousand IPv4 addresses, of which `sender` tries a few.
+/// DNS itself has 65,535.
+const MAX_TCP_ANSWER: u16 = 16 * 1024;
+
 /// Asks, and waits for a fitting answer for as long as the caller lets it.
 pub(super) async fn exchange(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let answer = over_udp(server, query).await?;
@@ -42,6 +46,9 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> io::Result<Message> {
     // One write, so that it goes out as one segment.
     stream.write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat()).await?;
     let length = stream.read_u16().await?;
+    if length > MAX_TCP_ANSWER {
+        return Err(io::Error::other(format!("the answer has {length} bytes; at most {MAX_TCP_ANSWER} are read")));
+    }
     let mut buffer = vec![0; length.into()];
     stream.read_exact(&mut buffer).await?;
     let answer = Message::from_vec(&buffer).ok().filter(|answer| fits(answer, &question));

@@ -103,29 +103,31 @@ pub(super) fn judge_host(host: &Host, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-/// Names, and all names below them, that only mean something inside a host, a site or a cluster.
-const INTERNAL_DOMAINS: &[(&str, &str)] = &[
+/// Names, and all names below them, that only mean something inside a host, a site or a cluster. The metadata services of
+/// clouds are those with names in the public DNS, or that clouds answer for; the others are under `.internal` or have a single
+/// label.
+pub(super) const INTERNAL_DOMAINS: &[(&str, &str)] = &[
     ("localhost", "is the sender itself (RFC 6761)"),
+    ("localdomain", HOSTS_FILE),
+    ("localdomain6", HOSTS_FILE),
     ("local", "is a name of the local link (RFC 6762)"),
     ("internal", "is a name for private use (reserved by ICANN)"),
     ("svc", "is a Kubernetes service"),
+    ("pod", "is a Kubernetes pod"),
     ("home.arpa", "is a name of a home network (RFC 8375)"),
     ("onion", "is a Tor service (RFC 7686)"),
     ("test", "is a name for testing (RFC 6761)"),
     ("invalid", "is no name by definition (RFC 6761)"),
-];
-
-/// Names that are internal by themselves. The metadata services of clouds are those with names in the public DNS, or
-/// that clouds answer for; the others are under `.internal` or have a single label.
-const INTERNAL_NAMES: &[(&str, &str)] = &[
-    ("localhost.localdomain", "is the sender itself"),
     ("metadata.goog", METADATA),                // Google
     ("metadata.azure.com", METADATA),           // Azure
     ("metadata.tencentyun.com", METADATA),      // Tencent: 169.254.0.23
-    ("api.metadata.cloud.ibm.com", METADATA),   // IBM: 169.254.169.254
+    ("metadata.cloud.ibm.com", METADATA),       // IBM: api.metadata.cloud.ibm.com is 169.254.169.254
     ("metadata.packet.net", METADATA),          // Equinix Metal, as it was called: 192.80.8.124
     ("metadata.platformequinix.com", METADATA), // Equinix Metal
 ];
+
+/// `localhost.localdomain` and `localhost6.localdomain6` are the sender itself; what else is there is a host's own idea.
+const HOSTS_FILE: &str = "is in the domain that hosts give themselves before they have one";
 
 const METADATA: &str = "is a cloud's metadata service";
 
@@ -137,9 +139,7 @@ fn internal(name: &str, rules: &Rules) -> Option<&'static str> {
     if rules.cluster_domain().is_some_and(|domain| is_or_is_below(name, &domain)) {
         return Some("is in the cluster's own domain");
     }
-    let domains = INTERNAL_DOMAINS.iter().filter(|(domain, _)| is_or_is_below(name, domain));
-    let names = INTERNAL_NAMES.iter().filter(|(internal, _)| name == *internal);
-    domains.chain(names).map(|(_, why)| *why).next()
+    INTERNAL_DOMAINS.iter().find(|(domain, _)| is_or_is_below(name, domain)).map(|(_, why)| *why)
 }
 
 /// Whether a name is a domain or lies below it, label by label.

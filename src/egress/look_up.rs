@@ -7,10 +7,12 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use tokio::time::timeout;
 
 use super::exchange::exchange;
 use super::reason::{Reason, Refusal};
@@ -21,8 +23,17 @@ const ROUNDS: u32 = 2;
 /// As many `nameserver` lines as other resolvers read (resolv.conf(5), `MAXNS`).
 const MAX_SERVERS: usize = 3;
 
+/// How long the question about one family is waited for once the other's answer has come with addresses. Short enough to
+/// leave time to connect in an attempt of one second, the shortest there is.
+const OTHER_FAMILY_WITHIN: Duration = Duration::from_millis(500);
+
 /// A longer chain is taken for a loop.
 const MAX_ALIASES: usize = 16;
+
+const NO_ANSWER: &str = "no answer in time";
+
+/// The addresses of one family, or why they aren't known.
+type Answer = Result<Vec<IpAddr>, String>;
 
 /// Where to ask, and for how long.
 #[derive(Debug, Clone)]
@@ -52,32 +63,48 @@ impl Resolver {
         Ok(Self::new(servers, timeout))
     }
 
-    /// All addresses of a name, IPv4 first, *not yet judged*.
+    /// The addresses of a name, IPv4 first, *not yet judged*: of both families, or of the one whose question was answered.
+    ///
+    /// Name servers that refuse AAAA, fail at it or say nothing are common. Half an answer opens nothing, since each
+    /// address that is connected to was judged, whatever the other half would have been. A family that is silent costs
+    /// half a second beside an answer with addresses.
     ///
     /// # Errors
-    /// `NameNotResolved` when either question fails or both find nothing. One good answer never stands in for the
-    /// other: whoever can suppress an answer could otherwise choose what is judged.
+    /// `NameNotResolved` when there is no address: both questions failed, or found nothing. It says why of each.
     pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
-        let (v4, v6) = tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
-        let mut ips = v4?;
-        ips.extend(v6?);
-        if ips.is_empty() {
-            return Err(not_resolved(format!("{name} has no address")));
+        let mut v4 = pin!(self.ask(name, RecordType::A));
+        let mut v6 = pin!(self.ask(name, RecordType::AAAA));
+        let (v4, v6) = tokio::select! {
+            v4 = &mut v4 => {
+                let v6 = other_family(&v4, v6).await;
+                (v4, v6)
+            }
+            v6 = &mut v6 => {
+                let v4 = other_family(&v6, v4).await;
+                (v4, v6)
+            }
+        };
+        let ips: Vec<IpAddr> = [&v4, &v6].into_iter().flatten().flatten().copied().collect();
+        if !ips.is_empty() {
+            return Ok(ips);
         }
-        Ok(ips)
+        let why = |answer: Answer| answer.map_or_else(|why| why, |_| "there is none".to_owned());
+        Err(not_resolved(match (why(v4), why(v6)) {
+            (v4, v6) if v4 == v6 => format!("A and AAAA of {name}: {v4}"),
+            (v4, v6) => format!("A of {name}: {v4}; AAAA: {v6}"),
+        }))
     }
 
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<IpAddr>, Refusal> {
+    async fn ask(&self, name: &str, kind: RecordType) -> Answer {
         // The dot makes it fully qualified.
-        let asked = Name::from_ascii(format!("{name}."))
-            .map_err(|_| not_resolved(format!("{name} can't be written as a DNS name")))?;
+        let asked = Name::from_ascii(format!("{name}.")).map_err(|_| "it can't be written as a DNS name")?;
         let query = Query::query(asked, kind);
         let tries = self.servers.repeat(ROUNDS as usize);
         let share = self.timeout / u32::try_from(tries.len()).unwrap_or(u32::MAX).max(1);
         let mut why = "no name server is configured".to_owned();
         for server in tries {
-            why = match tokio::time::timeout(share, exchange(server, &query)).await {
-                Err(_) => "no answer in time".to_owned(),
+            why = match timeout(share, exchange(server, &query)).await {
+                Err(_) => NO_ANSWER.to_owned(),
                 Ok(Err(error)) => error.to_string(),
                 Ok(Ok(answer)) => match read(&answer, &query) {
                     Ok(ips) => return Ok(ips),
@@ -85,12 +112,20 @@ impl Resolver {
                 },
             };
         }
-        Err(not_resolved(format!("{kind} of {name}: {why}")))
+        Err(why)
     }
 }
 
+/// Waits for the rest of a look-up, of which one answer is there.
+async fn other_family(answer: &Answer, other: impl Future<Output = Answer>) -> Answer {
+    if !matches!(answer, Ok(ips) if !ips.is_empty()) {
+        return other.await;
+    }
+    timeout(OTHER_FAMILY_WITHIN, other).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
+}
+
 /// The addresses at the end of the answer's chain of aliases. A name that does not exist has none, which is an answer.
-fn read(answer: &Message, query: &Query) -> Result<Vec<IpAddr>, String> {
+fn read(answer: &Message, query: &Query) -> Answer {
     match answer.metadata.response_code {
         ResponseCode::NoError => {}
         ResponseCode::NXDomain => return Ok(Vec::new()),
@@ -132,6 +167,8 @@ fn not_resolved(detail: String) -> Refusal {
 mod tests {
     use super::super::host::Host;
     use super::*;
+    use std::future::pending;
+    use tokio::time::Instant;
 
     #[test]
     fn takes_only_the_name_servers_of_resolv_conf() {
@@ -140,6 +177,18 @@ mod tests {
         let expected: Vec<SocketAddr> =
             ["10.96.0.10:53", "[fd00::a]:53", "1.0.0.1:53"].map(|text| text.parse().unwrap()).to_vec();
         assert_eq!(name_servers(text), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_family_costs_half_a_second_beside_an_address() {
+        let started = Instant::now();
+        let silent = other_family(&Ok(vec![[1, 1, 1, 1].into()]), pending()).await;
+        assert_eq!(silent, Err(NO_ANSWER.to_owned()));
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        for nothing in [Ok(Vec::new()), Err("the name server answered Query Refused".to_owned())] {
+            let other = timeout(Duration::from_mins(1), other_family(&nothing, pending()));
+            assert!(other.await.is_err(), "beside {nothing:?} it was given up");
+        }
     }
 
     #[test]

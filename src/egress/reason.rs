@@ -23,7 +23,7 @@ pub enum Reason {
     UrlMalformed,
     /// The URL is longer than [`MAX_URL_BYTES`](super::MAX_URL_BYTES).
     UrlTooLong,
-    /// The name servers gave no complete answer. The only reason that a later attempt may cure.
+    /// The name servers gave no address. The only reason that a later attempt may cure.
     NameNotResolved,
 }
 

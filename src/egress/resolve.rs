@@ -7,12 +7,12 @@ use super::reason::Refusal;
 use super::rules::Rules;
 use super::target::Target;
 
-/// Looks up a target's name and judges every address of the answers; a target that is an address asks no server. To be
-/// called anew for each attempt: nothing is kept from one to the next. IPv4 addresses come before IPv6 ones.
+/// Looks up a target's name and judges every address of the answers that came; a target that is an address asks no server.
+/// To be called anew for each attempt: nothing is kept from one to the next. IPv4 addresses come before IPv6 ones.
 ///
 /// # Errors
-/// `NameNotResolved` when A or AAAA got no proper answer, or neither has an address; `AddressInternal` when *any*
-/// address is not allowed, however many others are.
+/// `NameNotResolved` when neither A nor AAAA brought an address; `AddressInternal` when *any* address is not allowed,
+/// however many others are.
 pub async fn resolve(target: &Target, rules: &Rules, resolver: &Resolver) -> Result<Vec<Checked>, Refusal> {
     let ips = match target.host() {
         Host::Ip(ip) => vec![*ip],

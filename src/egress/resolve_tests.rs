@@ -97,30 +97,85 @@ async fn judges_each_look_up_anew() {
     assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
 }
 
+/// What the name servers of real receivers do to one family beside a good answer of the other.
+const FAULTS: [fn() -> Reply; 6] = [
+    || Reply::Code(ResponseCode::ServFail),
+    || Reply::Code(ResponseCode::Refused),
+    || Reply::Code(ResponseCode::NotImp),
+    || Reply::Code(ResponseCode::FormErr),
+    || Reply::Code(ResponseCode::NXDomain),
+    || Reply::Silence,
+];
+
+/// The fault as an answer to one family's questions, and addresses to the other's.
+async fn with_fault_at(kind: RecordType, fault: fn() -> Reply, records: &'static [&'static str]) -> TestDns {
+    TestDns::start(move |asked: Asked| if asked.kind == kind { fault() } else { Reply::Records(records) }).await
+}
+
 #[tokio::test]
-async fn a_failure_of_either_question_fails_the_look_up() {
-    for failing in [RecordType::A, RecordType::AAAA] {
-        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::FormErr, ResponseCode::NotImp] {
-            let answer = move |asked: Asked| match asked.kind {
-                kind if kind == failing => Reply::Code(code),
-                RecordType::A => Reply::Records(&["1.1.1.1"]),
-                _ => Reply::Records(&["2606:4700::1"]),
-            };
-            assert_eq!(reason(answered(LONG, answer).await), Reason::NameNotResolved, "{failing} {code}");
-        }
+async fn goes_with_the_family_that_was_answered_whatever_becomes_of_the_other() {
+    for fault in FAULTS {
+        let dns = with_fault_at(RecordType::AAAA, fault, &["1.1.1.1", "8.8.8.8"]).await;
+        assert_eq!(ask(&dns, LONG).await.unwrap(), addrs(&["1.1.1.1", "8.8.8.8"]));
+        let dns = with_fault_at(RecordType::A, fault, &["2606:4700::1"]).await;
+        assert_eq!(ask(&dns, LONG).await.unwrap(), addrs(&["2606:4700::1"]));
     }
 }
 
 #[tokio::test]
-async fn silence_on_either_question_fails_the_look_up() {
-    for silent in [RecordType::A, RecordType::AAAA] {
-        let answer = move |asked: Asked| match asked.kind {
-            kind if kind == silent => Reply::Silence,
-            RecordType::A => Reply::Records(&["1.1.1.1"]),
+async fn judges_every_address_of_the_family_that_was_answered() {
+    for fault in FAULTS {
+        let dns = with_fault_at(RecordType::AAAA, fault, &["1.1.1.1", "10.0.0.1"]).await;
+        assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
+        let dns = with_fault_at(RecordType::A, fault, &["2606:4700::1", "fd00::1"]).await;
+        assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
+    }
+}
+
+#[tokio::test]
+async fn waits_for_the_other_family_as_long_as_there_is_no_address() {
+    for empty in [ResponseCode::NoError, ResponseCode::NXDomain, ResponseCode::ServFail] {
+        let answer = move |asked: Asked| match (asked.kind, asked.before) {
+            (RecordType::A, _) => Reply::Code(empty),
+            (_, 0) => Reply::Silence,
             _ => Reply::Records(&["2606:4700::1"]),
         };
-        assert_eq!(reason(answered(SHORT, answer).await), Reason::NameNotResolved, "{silent}");
+        // The second try comes after two seconds, when a family beside an answer would have been given up.
+        assert_eq!(answered(Duration::from_secs(4), answer).await.unwrap(), addrs(&["2606:4700::1"]), "{empty}");
     }
+}
+
+#[tokio::test]
+async fn says_of_both_families_why_there_is_no_address() {
+    let detail = |a: fn() -> Reply, aaaa: fn() -> Reply| async move {
+        let answer = move |asked: Asked| if asked.kind == RecordType::A { a() } else { aaaa() };
+        let refusal = answered(SHORT, answer).await.unwrap_err();
+        assert_eq!(refusal.reason, Reason::NameNotResolved);
+        refusal.detail
+    };
+    let [serv_fail, refused, .., no_such_name, silence] = FAULTS;
+    let of = "of hooks.example.com: ";
+    let expected =
+        format!("A {of}the name server answered Server Failure; AAAA: the name server answered Query Refused");
+    assert_eq!(detail(serv_fail, refused).await, expected);
+    assert_eq!(detail(no_such_name, silence).await, format!("A {of}there is none; AAAA: no answer in time"));
+    assert_eq!(detail(silence, silence).await, format!("A and AAAA {of}no answer in time"));
+    assert_eq!(detail(no_such_name, no_such_name).await, format!("A and AAAA {of}there is none"));
+}
+
+#[tokio::test]
+async fn an_internal_address_among_hundreds_refuses_them_all() {
+    let public = || (0..400).map(|n| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0808_0000 + n)));
+    let all = |ips: Vec<IpAddr>| {
+        answered(LONG, move |asked: Asked| match (asked.kind, asked.over_tcp) {
+            (RecordType::A, false) => Reply::Truncated,
+            (RecordType::A, true) => Reply::Addresses(ips.clone()),
+            _ => Reply::Records(&[]),
+        })
+    };
+    assert_eq!(all(public().collect()).await.unwrap().len(), 400);
+    let one_internal = public().chain(["10.0.0.1".parse().unwrap()]).collect();
+    assert_eq!(reason(all(one_internal).await), Reason::AddressInternal);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A DNS server on loopback for tests, which answers as each test wants.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, UdpSocket};
 pub(super) enum Reply {
     /// Answers with these, each an address, or `CNAME name`, of the name before `=`.
     Records(&'static [&'static str]),
+    /// Answers with these addresses.
+    Addresses(Vec<IpAddr>),
     /// Answers with a code and nothing else.
     Code(ResponseCode),
     /// Says nothing.
@@ -115,6 +117,10 @@ impl State {
                 vec![reply]
             }
             Reply::Records(records) => vec![with_records(reply, &query, records)],
+            Reply::Addresses(ips) => {
+                let texts: Vec<String> = ips.iter().map(IpAddr::to_string).collect();
+                vec![with_records(reply, &query, &texts.iter().map(String::as_str).collect::<Vec<_>>())]
+            }
             Reply::AfterForgeries(forge, records) => {
                 let reply = with_records(reply, &query, records);
                 let mut messages = forge(reply.clone());
@@ -133,8 +139,8 @@ fn with_records(mut reply: Message, query: &Query, records: &[&str]) -> Message 
         let data = match value.strip_prefix("CNAME ") {
             Some(alias) => RData::CNAME(CNAME(Name::from_ascii(alias).unwrap())),
             None => match value.parse().unwrap() {
-                std::net::IpAddr::V4(ip) => RData::A(A(ip)),
-                std::net::IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
+                IpAddr::V4(ip) => RData::A(A(ip)),
+                IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
             },
         };
         reply.add_answer(Record::from_rdata(owner, 0, data));

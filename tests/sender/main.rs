@@ -5,8 +5,10 @@
 mod canaries;
 mod checking;
 mod delivering;
+mod dns;
 mod folder;
 mod hostile_receivers;
+mod name_servers;
 mod receivers;
 mod refusing;
 mod retrying;

@@ -1,0 +1,119 @@
+//! What the name servers' answers make of a delivery. Each test runs in a network of its own, where it has port 53 and the
+//! kernel counts the connections.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use postern::delivery::OutcomeClass;
+use postern_e2e_receiver::{Certificates, OK, Receiver};
+use serde_json::json;
+
+use crate::dns::{Answer, Dns};
+use crate::folder::Folder;
+
+/// Set in the network of a test's own, where the test starts itself anew.
+const INSIDE: &str = "POSTERN_TEST_INSIDE";
+
+const NAME: &str = "hooks.example.com";
+
+/// Runs a test of this file in network and mount namespaces with a `resolv.conf` that names the tests' DNS.
+fn in_a_network_of_its_own(test: &str, body: fn()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let resolv_conf = folder.path().join("resolv.conf");
+    fs::write(&resolv_conf, format!("nameserver {}\n", Dns::SERVER)).unwrap();
+    let script =
+        r#"PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && mount --bind "$1" /etc/resolv.conf && shift && exec "$@""#;
+    let ran = Command::new("unshare")
+        .args(["--map-root-user", "--net", "--mount", "sh", "-c", script, "sh"])
+        .arg(&resolv_conf)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("name_servers::{test}"), "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("unshare (Debian package util-linux) can be run");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// How many connections were begun in this network.
+fn connections() -> usize {
+    let snmp = fs::read_to_string("/proc/net/snmp").unwrap();
+    let mut tcp = snmp.lines().filter_map(|line| line.strip_prefix("Tcp: ")).map(str::split_ascii_whitespace);
+    let (names, values) = (tcp.next().unwrap(), tcp.next().unwrap());
+    names.zip(values).find(|(name, _)| *name == "ActiveOpens").unwrap().1.parse().unwrap()
+}
+
+/// A delivery to [`NAME`].
+fn folder(receiver: &Receiver, port: u16) -> Folder {
+    let mut folder = Folder::to_port(receiver, port);
+    folder.write("url", format!("https://{NAME}:{port}/hook"));
+    folder.delivery["retries"]["attempts"] = json!(5);
+    folder
+}
+
+fn loopback_addresses(count: u32) -> Answer {
+    Answer::Addresses((1..=count).map(|host| Ipv4Addr::from_bits(0x7f01_0000 + host).into()).collect())
+}
+
+/// Nothing listens where the name leads; the attempts' reasons, and how many connections they began, the DNS's left out.
+fn attempts_at(addresses: u32) -> (Vec<String>, usize) {
+    let dns = Dns::start(move |kind| match kind {
+        RecordType::A => loopback_addresses(addresses),
+        _ => Answer::Addresses(Vec::new()),
+    });
+    let ran = folder(&Receiver::answering([OK]), 4433).run();
+    let reasons = ran.outcome.attempts.iter().map(|attempt| attempt.reason.as_str().to_owned()).collect();
+    (reasons, connections() - dns.connections())
+}
+
+#[test]
+fn an_attempt_tries_at_most_eight_of_a_thousand_addresses() {
+    in_a_network_of_its_own("an_attempt_tries_at_most_eight_of_a_thousand_addresses", || {
+        assert_eq!(attempts_at(1000), (vec!["ConnectionRefused".to_owned(); 5], 40));
+    });
+}
+
+#[test]
+fn an_answer_with_four_thousand_addresses_is_not_read_and_nothing_is_connected_to() {
+    let test = "an_answer_with_four_thousand_addresses_is_not_read_and_nothing_is_connected_to";
+    in_a_network_of_its_own(test, || {
+        assert_eq!(attempts_at(4000), (vec!["NameNotResolved".to_owned(); 5], 0));
+    });
+}
+
+#[test]
+fn delivers_where_the_dns_is_silent_about_the_other_family() {
+    in_a_network_of_its_own("delivers_where_the_dns_is_silent_about_the_other_family", || {
+        let _dns = Dns::start(|kind| match kind {
+            RecordType::A => loopback_addresses(1),
+            _ => Answer::Silence,
+        });
+        delivers_at_once();
+    });
+}
+
+#[test]
+fn delivers_where_the_dns_fails_at_the_other_family() {
+    in_a_network_of_its_own("delivers_where_the_dns_fails_at_the_other_family", || {
+        let _dns = Dns::start(|kind| match kind {
+            RecordType::A => loopback_addresses(1),
+            _ => Answer::Code(ResponseCode::Refused),
+        });
+        delivers_at_once();
+    });
+}
+
+fn delivers_at_once() {
+    let listener = TcpListener::bind("127.1.0.1:0").unwrap();
+    let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));
+    let ran = folder(&receiver, receiver.port).run();
+    ran.assert(OutcomeClass::Delivered, "Delivered");
+    assert_eq!(ran.outcome.attempt_count, 1);
+}
