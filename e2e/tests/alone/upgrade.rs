@@ -60,8 +60,9 @@ fn documented() -> [String; 2] {
 
 /// The chart as it might have been: of a longer version, with few values, and with CRDs that lack a field and have another.
 fn older_chart(folder: &Path) {
-    let copied = Command::new("cp").args(["-r", "charts/postern/.", folder.to_str().unwrap()]).current_dir(repository());
-    assert!(copied.status().unwrap().success());
+    let mut copy = Command::new("cp");
+    copy.args(["-r", "charts/postern/.", folder.to_str().unwrap()]).current_dir(repository());
+    assert!(copy.status().unwrap().success());
     let change = |file: &str, change: &dyn Fn(&str) -> String| {
         let file = folder.join(file);
         let text = fs::read_to_string(&file).unwrap();

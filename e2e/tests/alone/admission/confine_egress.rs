@@ -4,8 +4,8 @@ use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::children::{Children, POLICIES, set};
-use super::make;
-use super::people::{DRY, POSTERN, refused_by};
+use super::people::{CAROL, DRY, POSTERN, refused_by};
+use super::{get, make};
 
 const POLICY: &str = "postern-confine-egress";
 /// A namespace without one.
@@ -25,6 +25,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     it_opens_nothing_but_names_and_the_world(cluster, &children.network_policy).await;
     it_opens_what_the_tier_opens(cluster, &children.network_policy).await;
     what_is_there_can_be_labelled_again(cluster, &children.network_policy).await;
+    without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster, &children.network_policy).await;
 }
 
 /// The policy with this value at this place, as it is made.
@@ -110,6 +111,26 @@ async fn it_opens_what_the_tier_opens(cluster: &Cluster, policy: &Value) {
     make(cluster, &[tier("minutely", json!([]), json!([]))]);
     eventually("the tier to be seen", async || POSTERN.create(cluster, &path, &opened).await.map_or(Ok(()), Err)).await;
     cluster.run(&["kubectl", "delete", "webhooktier", "open"], "").unwrap();
+}
+
+/// Policies of others are nobody's business, whether there are tiers or not.
+async fn without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster: &Cluster, policy: &Value) {
+    let tier = get(cluster, "/apis/postern.dev/v1alpha1/webhooktiers/minutely").await.unwrap();
+    cluster.run(&["kubectl", "delete", "webhooktier", "minutely"], "").unwrap();
+    let path = format!("{ELSEWHERE}{DRY}");
+    let usual = with(policy, "/spec/ingress", &json!([]));
+    eventually("the tier to be gone", async || {
+        let refusal = POSTERN.create(cluster, &path, &usual).await.map_or_else(Ok, Err)?;
+        if refusal.contains("no params found") { Ok(()) } else { Err(json!(refusal)) }
+    })
+    .await;
+    let mut theirs = usual;
+    theirs["metadata"] = json!({"name": "theirs"});
+    CAROL.create(cluster, &format!("{POLICIES}{DRY}"), &theirs).await.unwrap();
+    let spec = json!({
+        "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "minutely"}, "spec": tier["spec"],
+    });
+    make(cluster, &[spec]);
 }
 
 /// Whatever is in it.

@@ -4,6 +4,7 @@ use postern_e2e::Cluster;
 use serde_json::{Value, json};
 
 use super::children::{ACCOUNTS, CRON_JOBS, Children, IMAGE, POLICIES, anew, set};
+use super::confine_fields::ANNOTATIONS;
 use super::make;
 use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
 
@@ -86,10 +87,14 @@ pub(super) fn key(name: &str, children: &Children) -> Value {
 
 async fn its_secrets_are_signing_keys(cluster: &Cluster, children: &Children) {
     POSTERN.create(cluster, &format!("{SECRETS}{DRY}"), &key("postern-report-1", children)).await.unwrap();
-    let tokens = json!("kubernetes.io/service-account-token");
+    // The API server asks for the annotation before any policy is asked.
+    let mut token = key("postern-report-1", children);
+    token["type"] = json!("kubernetes.io/service-account-token");
+    token["metadata"]["annotations"] = json!({"kubernetes.io/service-account.name": "default"});
+    let refusal = refused_by(POLICY, POSTERN.create(cluster, &format!("{SECRETS}{DRY}"), &token).await);
+    assert_eq!(refusal, ANNOTATIONS);
     for (pointer, value, words) in [
         ("/type", json!("Opaque"), KEYS_ALONE),
-        ("/type", tokens, KEYS_ALONE),
         ("/immutable", json!(false), KEYS_ALONE),
         ("/metadata/labels", json!({}), LABELLED),
         // As a workload of a tenant's might look for it.
@@ -137,7 +142,7 @@ async fn it_can_have_no_secret_shown(cluster: &Cluster, children: &Children) {
     }
     let let_go = json!({"metadata": {"finalizers": null}});
     CAROL.patch(cluster, &one("postern-held"), &let_go).await.unwrap();
-    let change = json!({"metadata": {"annotations": {"a": "b"}}});
+    let change = json!({"metadata": {"labels": {"postern.dev/schedule": "b"}}});
     assert_eq!(refused_by(POLICY, POSTERN.patch(cluster, &one("postern-report-1"), &change).await), KEYS_ALONE);
     let answer =
         POSTERN.delete(cluster, &one("postern-report-1"), &json!({"propagationPolicy": "Background"})).await.unwrap();
