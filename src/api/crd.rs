@@ -62,7 +62,9 @@ impl Crd {
         let mut crd = json!(self.definition());
         integers(&mut crd);
         let yaml = serde_saphyr::to_string(&crd).map_err(|source| CrdError { plural: self.plural(), source })?;
-        Ok(format!("# Made by `make crds` from src/api. Apply it with `kubectl apply --server-side`.\n{yaml}"))
+        Ok(format!(
+            "# Made by `make crds` from src/api. Apply it with `kubectl apply --server-side --force-conflicts`.\n{yaml}"
+        ))
     }
 }
 

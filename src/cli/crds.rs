@@ -1,4 +1,4 @@
-//! `postern crds`: the CRDs, for `kubectl apply --server-side -f -`.
+//! `postern crds`: the CRDs, for `kubectl apply --server-side --force-conflicts -f -`.
 
 use std::process::ExitCode;
 

@@ -39,7 +39,7 @@ pub enum CrdError {
 const MEND: &str = concat!(
     "apply the CRDs of version ",
     env!("CARGO_PKG_VERSION"),
-    ": kubectl apply --server-side -f crds/ (or the output of postern crds)"
+    ": kubectl apply --server-side --force-conflicts -f crds/ (or the output of postern crds)"
 );
 
 /// Asks until the API server answers, and for a while until it serves every field.

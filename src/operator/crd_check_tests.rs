@@ -51,7 +51,7 @@ fn names_the_crd_the_first_field_that_it_lacks_and_what_to_do() {
     let refusal = compare(&without(&format!("{spec}/suspend"))).unwrap_err().to_string();
     let message = format!(
         "the CRD webhookschedules.postern.dev is older than this operator: it lacks spec.suspend; apply the CRDs of \
-         version {}: kubectl apply --server-side -f crds/ (or the output of postern crds)",
+         version {}: kubectl apply --server-side --force-conflicts -f crds/ (or the output of postern crds)",
         env!("CARGO_PKG_VERSION")
     );
     assert_eq!(refusal, message);

@@ -11,7 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchResources, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec,
+    MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
@@ -39,7 +40,10 @@ const PROMISES: [Promise; 4] = [
         policies: &["postern-lock-children", "postern-lock-names", "postern-lock-status", "postern-no-orphans"],
         otherwise: "what Postern makes can be changed, imitated, entered or left behind",
     },
-    Promise { policies: &["postern-confine-operator"], otherwise: "the operator's account is not confined" },
+    Promise {
+        policies: &["postern-confine-operator", "postern-confine-senders", "postern-confine-egress"],
+        otherwise: "the operator's account is not confined",
+    },
     Promise { policies: &["postern-tier-label"], otherwise: "whoever may edit this Namespace chooses its tier" },
 ];
 
@@ -131,8 +135,7 @@ fn off(
     if policy.failure_policy.as_ref().is_some_and(|on_failure| on_failure != "Fail") {
         return Some(Off::FailsOpen);
     }
-    // With parameters, a binding that finds none may let everything through.
-    if policy.param_kind.is_some() || policy.match_constraints.as_ref().is_some_and(leaves_out) {
+    if policy.match_constraints.as_ref().is_some_and(leaves_out) {
         return Some(Off::Narrowed);
     }
     let bindings: Vec<_> =
@@ -148,18 +151,31 @@ fn off(
         return Some(Off::NotDenying);
     }
     let in_part = |rules: &MatchResources| leaves_out(rules) || !is_empty(rules.resource_rules.as_ref());
-    let is_in_part = denying.iter().all(|binding| binding.match_resources.as_ref().is_some_and(in_part));
+    let is_in_part = denying.iter().all(|binding| {
+        binding.match_resources.as_ref().is_some_and(in_part)
+            || policy.param_kind.is_some() && !binding.param_ref.as_ref().is_some_and(names_all_parameters)
+    });
     is_in_part.then_some(Off::BoundInPart)
+}
+
+/// Whether each parameter is asked, and a request refused when there is none.
+fn names_all_parameters(parameters: &ParamRef) -> bool {
+    let ParamRef { name, namespace, parameter_not_found_action, selector } = parameters;
+    name.is_none()
+        && namespace.is_none()
+        && parameter_not_found_action.as_deref() == Some("Deny")
+        && selector.as_ref().is_some_and(selects_all)
 }
 
 /// Whether something that the rules name is left out.
 fn leaves_out(rules: &MatchResources) -> bool {
-    let selects_all = |selector: &LabelSelector| {
-        selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && is_empty(selector.match_expressions.as_ref())
-    };
     !rules.namespace_selector.as_ref().is_none_or(selects_all)
         || !rules.object_selector.as_ref().is_none_or(selects_all)
         || !is_empty(rules.exclude_resource_rules.as_ref())
+}
+
+fn selects_all(selector: &LabelSelector) -> bool {
+    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && is_empty(selector.match_expressions.as_ref())
 }
 
 fn is_empty<T>(list: Option<&Vec<T>>) -> bool {

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::prune::Prune as _;
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 9] = [
     "postern-readable-secrets",
     "postern-lock-children",
     "postern-lock-names",
     "postern-lock-status",
     "postern-no-orphans",
     "postern-confine-operator",
+    "postern-confine-senders",
+    "postern-confine-egress",
     "postern-tier-label",
 ];
 
@@ -86,7 +88,7 @@ fn without_any_a_user_reads_what_follows_and_what_to_do() {
          this namespace sent anywhere; postern-lock-children (missing), postern-lock-names (missing), postern-lock-status \
          (missing), postern-no-orphans \
          (missing), so that what Postern makes can be changed, imitated, entered or left behind; postern-confine-operator \
-         (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit this \
+         (missing), postern-confine-senders (missing), postern-confine-egress (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit this \
          Namespace chooses its tier. Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the \
          chart has them"
     );
@@ -120,9 +122,18 @@ fn each_way_in_which_one_is_off_is_told() {
         let bound_in_part = Cluster::with(same.clone(), json!({"matchResources": part}));
         assert_eq!(why(&bound_in_part), "it is bound for a part only", "{part}");
     }
-    let asks_for_parameters =
-        Cluster::with(json!({"paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}), same.clone());
-    assert_eq!(why(&asks_for_parameters), "it matches a part only");
+    let by_tier = json!({"paramKind": {"apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier"}});
+    for parameters in [
+        Value::Null,
+        json!({"name": "free", "parameterNotFoundAction": "Deny"}),
+        json!({"selector": selector, "parameterNotFoundAction": "Deny"}),
+        json!({"selector": {}, "parameterNotFoundAction": "Allow"}),
+    ] {
+        let of_some_parameters = Cluster::with(by_tier.clone(), json!({"paramRef": parameters}));
+        assert_eq!(why(&of_some_parameters), "it is bound for a part only", "{parameters}");
+    }
+    let of_each_tier = json!({"paramRef": {"selector": {}, "parameterNotFoundAction": "Deny"}});
+    assert_eq!(Cluster::with(by_tier, of_each_tier).fact().status, "True");
     let bound_in_part = Cluster::with(same.clone(), json!({"matchResources": {"resourceRules": rules}}));
     assert_eq!(why(&bound_in_part), "it is bound for a part only");
     for actions in [json!(["Audit"]), json!(["Warn", "Audit"])] {

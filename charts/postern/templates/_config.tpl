@@ -1,6 +1,7 @@
 {{/* The operator's configuration. */}}
 {{- define "postern.config" -}}
-{{- with .Values.sender -}}
+{{- $values := include "postern.values" . | fromJson -}}
+{{- with $values.sender -}}
 sender:
   image: {{ include "postern.image" (list $ .image) }}
   imagePullPolicy: {{ .image.pullPolicy }}
@@ -12,19 +13,19 @@ sender:
   priorityClassName: {{ . }}
   {{- end }}
 {{- end }}
-watchNamespaces: {{ toJson .Values.watchNamespaces }}
-clusterCIDRs: {{ toJson .Values.clusterCIDRs }}
-clusterDomain: {{ .Values.clusterDomain }}
-nameServers: {{ toJson .Values.nameServers }}
-nameServerPods: {{ toJson .Values.nameServerPods }}
-spreadSeconds: {{ .Values.spreadSeconds }}
-concurrency: {{ .Values.concurrency }}
-preflight: {{ toJson .Values.preflight }}
-isolation: {{ .Values.egress.isolation }}
+watchNamespaces: {{ toJson $values.watchNamespaces }}
+clusterCIDRs: {{ toJson $values.clusterCIDRs }}
+clusterDomain: {{ $values.clusterDomain }}
+nameServers: {{ toJson $values.nameServers }}
+nameServerPods: {{ toJson $values.nameServerPods }}
+spreadSeconds: {{ $values.spreadSeconds }}
+concurrency: {{ $values.concurrency }}
+preflight: {{ toJson $values.preflight }}
+isolation: {{ $values.egress.isolation }}
 health: {address: "0.0.0.0:8081"}
 metrics:
   address: "0.0.0.0:8443"
-  {{- if .Values.metrics.tlsSecretName }}
+  {{- if $values.metrics.tlsSecretName }}
   certificate: /etc/postern/tls/tls.crt
   key: /etc/postern/tls/tls.key
   {{- end }}

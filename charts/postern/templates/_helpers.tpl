@@ -1,8 +1,8 @@
-{{/* The labels of everything in the release. */}}
+{{/* The labels of everything in the release. A label takes neither the + of a version nor more than 63 characters. */}}
 {{- define "postern.labels" -}}
 app.kubernetes.io/name: postern
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-._" }}
 {{- end }}
 
 {{/* The pods of the Deployment. */}}
@@ -20,18 +20,19 @@ app.kubernetes.io/component: operator
 
 {{/* What a pod of the operator's image is, whichever command it runs: the restricted Pod Security Standard. */}}
 {{- define "postern.pod" -}}
+{{- $values := include "postern.values" . | fromJson -}}
 serviceAccountName: postern-operator
 enableServiceLinks: false
-{{- with .Values.imagePullSecrets }}
+{{- with $values.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with $values.nodeSelector }}
 nodeSelector: {{ toJson . }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with $values.tolerations }}
 tolerations: {{ toJson . }}
 {{- end }}
-{{- with .Values.priorityClassName }}
+{{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
 securityContext:
@@ -46,7 +47,7 @@ volumes:
       defaultMode: 288 # 0440
       sources:
         - configMap: {name: postern-operator}
-        {{- with .Values.metrics.tlsSecretName }}
+        {{- with $values.metrics.tlsSecretName }}
         - secret:
             name: {{ . }}
             items: [{key: tls.crt, path: tls/tls.crt}, {key: tls.key, path: tls/tls.key}]
@@ -55,9 +56,10 @@ volumes:
 
 {{/* And its container. */}}
 {{- define "postern.container" -}}
-image: {{ include "postern.image" (list . .Values.image) }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-resources: {{ toJson .Values.resources }}
+{{- $values := include "postern.values" . | fromJson -}}
+image: {{ include "postern.image" (list . $values.image) }}
+imagePullPolicy: {{ $values.image.pullPolicy }}
+resources: {{ toJson $values.resources }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -69,10 +71,11 @@ volumeMounts:
 
 {{/* Its environment. */}}
 {{- define "postern.env" -}}
+{{- $values := include "postern.values" . | fromJson -}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: POSTERN_DEPLOYMENT, value: postern-operator}
-- {name: POSTERN_LOG, value: {{ .Values.logLevel }}}
+- {name: POSTERN_LOG, value: {{ $values.logLevel }}}
 {{- end }}
 
 {{/* The operator, as the API server knows it. */}}

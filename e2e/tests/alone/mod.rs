@@ -11,6 +11,7 @@ mod isolation;
 mod leaks;
 mod older_crds;
 mod tier_status;
+mod upgrade;
 
 use hyper::Request;
 use postern_e2e::Cluster;

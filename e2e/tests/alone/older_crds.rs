@@ -15,7 +15,10 @@ fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
             let (ended, log): (ExitStatus, String) =
                 OperatorProcess::start(&cluster, &namespace, "operator").ended().await;
             assert_eq!(ended.code(), Some(1), "{log}");
-            assert!(log.contains(message) && log.contains("kubectl apply --server-side -f crds/"), "{log}");
+            assert!(
+                log.contains(message) && log.contains("kubectl apply --server-side --force-conflicts -f crds/"),
+                "{log}"
+            );
         };
         refusal("there is no CRD webhookschedules.postern.dev").await;
 

@@ -123,7 +123,9 @@ fn the_admission_policies_are_there_unless_switched_off() {
     let mut objects = chart(&[]);
     let policies: Vec<String> = objects.keys().filter(|key| key.contains("Admission")).cloned().collect();
     let names = [
+        "confine-egress",
         "confine-operator",
+        "confine-senders",
         "lock-children",
         "lock-names",
         "lock-status",
@@ -142,7 +144,7 @@ fn the_admission_policies_are_there_unless_switched_off() {
     assert!(expected.iter().all(|policy| operator.contains_key(policy)), "{:?}", operator.keys());
 
     let [image, priority] = ["sender.image.repository=mine", "sender.priorityClassName=low"];
-    let confined = &chart(&["--set", image, "--set", priority])["ValidatingAdmissionPolicy  postern-confine-operator"];
+    let confined = &chart(&["--set", image, "--set", priority])["ValidatingAdmissionPolicy  postern-confine-senders"];
     assert_eq!(text(confined, "/spec/variables/0/expression"), "'mine:0.1.0'");
     assert_eq!(text(confined, "/spec/variables/1/expression"), "'low'");
 

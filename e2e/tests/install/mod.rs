@@ -3,4 +3,5 @@
 mod chart;
 mod kustomize;
 pub mod objects;
+mod older_values;
 mod rbac;

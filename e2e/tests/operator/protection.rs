@@ -15,7 +15,7 @@ fn without_the_policies_a_schedule_says_what_follows_and_is_ready_all_the_same()
              this namespace sent anywhere; postern-lock-children (missing), postern-lock-names (missing), postern-lock-status \
              (missing), postern-no-orphans \
              (missing), so that what Postern makes can be changed, imitated, entered or left behind; postern-confine-operator \
-             (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit \
+             (missing), postern-confine-senders (missing), postern-confine-egress (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit \
              this Namespace chooses its tier. Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back \
              as the chart has them"
         );

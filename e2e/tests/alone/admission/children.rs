@@ -4,7 +4,7 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::people::{ALICE, CAROL, POSTERN, TEAM};
+use super::people::{ALICE, CAROL, TEAM};
 use super::{get, make};
 use crate::api::submit::Draft;
 
@@ -119,11 +119,11 @@ impl Children {
         })
     }
 
-    /// Has the operator's account start a Job whose sender goes on, and returns the name of its pod once it runs.
+    /// Has an admin start a Job whose sender goes on, and returns the name of its pod once it runs.
     pub async fn running(&self, cluster: &Cluster, name: &str) -> String {
         let mut job = self.job(name);
         job["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["wait"]);
-        POSTERN.create(cluster, JOBS, &job).await.unwrap();
+        CAROL.create(cluster, JOBS, &job).await.unwrap();
         running_pod_of(cluster, name).await
     }
 }

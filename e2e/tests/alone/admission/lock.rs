@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, IMAGE, JOBS, PODS, anew, set};
 use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
-use super::{get, ways_round};
+use super::{get, proxies, ways_round};
 
 pub(super) const CHILDREN: &str = "postern-lock-children";
-const NAMES: &str = "postern-lock-names";
+pub(super) const NAMES: &str = "postern-lock-names";
 pub(super) const WORDS: &str = "what bears the label app.kubernetes.io/managed-by=postern, postern.dev/role or \
     postern.dev/schedule, or the account postern-sender, itself or in a template, and CronJobs and Jobs named postern-… with \
     what they control, are made, changed and deleted by Postern alone: change or delete the WebhookSchedule, and give objects \
@@ -20,6 +20,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     no_tenant_makes_what_looks_like_a_child(cluster, children).await;
     a_tenant_works_as_ever_with_what_is_his(cluster, children).await;
     no_tenant_gets_at_a_sender_by_its_name(cluster, &pod).await;
+    proxies::no_tenant_has_the_api_server_call_what_is_postern_s(cluster, &pod).await;
     ways_round::all(cluster, children, &pod).await;
     the_control_plane_does_its_work_and_no_more(cluster, children, &pod).await;
 }
@@ -203,7 +204,9 @@ async fn a_tenant_works_as_ever_with_what_is_his(cluster: &Cluster, children: &C
 async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
     let eviction = |pod: &str| json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "team"}});
     let what = |words: &str| {
-        format!("{words}: names with the prefix postern- are kept for Postern; give pods and accounts of yours others")
+        format!(
+            "{words}: names with the prefix postern- are kept for Postern; give pods, Services and accounts of yours others"
+        )
     };
     for connection in ["exec?command=/toolbox&stdout=1", "attach?stdout=1", "portforward", "proxy"] {
         let connect =

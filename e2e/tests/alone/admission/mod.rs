@@ -2,12 +2,16 @@
 //! have one of their own.
 
 mod children;
+mod confine_egress;
+mod confine_fields;
 mod confine_operator;
+mod confine_senders;
 mod going_on;
 mod lock;
 mod no_orphans;
 mod people;
 mod protection;
+mod proxies;
 mod readable_secrets;
 mod tier_label;
 mod tier_rules;
@@ -42,6 +46,9 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         // It takes longest, and meanwhile there is enough to do.
         going_on::lose_a_pod(&cluster, &children).await;
         confine_operator::all(&cluster, &children).await;
+        confine_fields::all(&cluster, &children).await;
+        confine_senders::all(&cluster, &children).await;
+        confine_egress::all(&cluster, &children).await;
         lock::all(&cluster, &children).await;
         going_on::all(&cluster, &children).await;
     });
@@ -61,7 +68,7 @@ async fn install_policies(cluster: &Cluster) {
     // The API server compares what the expressions name with the fields that there are, and tells of it here alone.
     eventually("the policies to be checked", async || {
         let all = policies.list(&ListParams::default()).await.unwrap().items;
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 10);
         let checked = |policy: &ValidatingAdmissionPolicy| policy.status.as_ref()?.type_checking.clone();
         let checked: Vec<_> = all.iter().filter_map(checked).collect();
         assert!(checked.iter().all(|check| check.expression_warnings.is_none()), "{checked:?}");

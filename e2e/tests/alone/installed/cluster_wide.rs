@@ -159,7 +159,7 @@ async fn the_replaced_keys_are_deleted(admin: &Admin, old: &[Value]) {
 }
 
 async fn an_upgrade_reaches_the_children(admin: &Admin) {
-    admin.does("kubectl apply --server-side -f crds/");
+    admin.does("kubectl apply --server-side --force-conflicts -f crds/");
     admin.helm("upgrade", "--set sender.resources.limits.memory=48Mi");
     let memory = "/spec/jobTemplate/spec/template/spec/containers/0/resources/limits/memory";
     let raised = |cron_job: &Value| cron_job.pointer(memory) == Some(&Value::from("48Mi"));

@@ -1,0 +1,221 @@
+//! The shape of the Jobs and pods that the operator's account may have run.
+
+use postern_e2e::Cluster;
+use serde_json::{Value, json};
+
+use super::children::{CRON_JOBS, Children, IMAGE, JOBS, anew, set};
+use super::make;
+use super::people::{DRY, POSTERN, refused_by};
+
+const POLICY: &str = "postern-confine-senders";
+
+const ONE_POD: &str = "each Job of Postern's operator runs one pod";
+const LABELS: &str = "the pods of Postern's operator have the sender's labels, and no labels, annotations and finalizers but \
+    those of Postern";
+const JOB: &str =
+    "the Jobs of Postern's operator set no fields but those that senders need, and select no pods of others";
+const CRON_JOB: &str =
+    "the CronJobs of Postern's operator set no fields, labels and annotations but those that schedules need";
+const POD: &str =
+    "the pods of Postern's operator set no fields but those that senders need, and these as senders need them";
+const NAMES: &str = "the pods of Postern's operator are told name servers, and no search domains and options";
+const ACCOUNT: &str = "the pods of Postern's operator have the account postern-sender, and no token";
+const VOLUMES: &str = "the pods of Postern's operator have one volume: Secrets, ConfigMaps and what they know of themselves, \
+    and nothing else";
+const MODE: &str = "the pods of Postern's operator mount single entries of Secrets and ConfigMaps, of mode 0440";
+const MOUNT: &str =
+    "the containers of Postern's operator mount one volume, read-only and whole, at /postern, and nothing elsewhere";
+const POD_RESTRICTED: &str =
+    "the pods of Postern's operator meet the Pod Security Standard restricted, as user and group 65532";
+const ONE_CONTAINER: &str = "the pods of the operator of Postern have one container, sender, of the image \
+    postern.dev/e2e/toolbox:latest: if the configuration of the operator names another, set it in this policy, too";
+const PRIORITY: &str = "the pods of the operator of Postern have no priority class: if the configuration of the operator \
+    names another, set it in this policy, too";
+const CONTAINER: &str =
+    "the containers of Postern's operator set no fields but those that a sender needs, and no arguments but its own";
+const RESTRICTED: &str =
+    "the containers of Postern's operator meet the Pod Security Standard restricted, and write nothing";
+
+pub(super) async fn all(cluster: &Cluster, children: &Children) {
+    its_pods_are_those_of_senders(cluster, children).await;
+    nothing_stands_for_the_sender_s_program(cluster, children).await;
+    its_jobs_and_cron_jobs_are_those_of_schedules(cluster, children).await;
+    an_older_template_may_stay_as_it_is(cluster, children).await;
+}
+
+/// Holds that a pod with this value at this place is refused in these words, in a Job and in a CronJob.
+async fn refuses(cluster: &Cluster, children: &Children, pointer: &str, value: &Value, words: &str) {
+    let mut job = children.job("postern-more");
+    if ["/spec/containers/-", "/spec/containers/0/name", "/spec/restartPolicy"].contains(&pointer) {
+        // The failure policy speaks of the one container, which is not to be restarted.
+        job["spec"].as_object_mut().unwrap().remove("podFailurePolicy");
+    }
+    let mut template = job["spec"]["template"].take();
+    if pointer.ends_with("serviceAccountName") {
+        template["spec"].as_object_mut().unwrap().remove("serviceAccount");
+    }
+    set(&mut template, pointer, value.clone());
+    job["spec"]["template"] = template;
+    let refusal = refused_by(POLICY, POSTERN.create(cluster, &format!("{JOBS}{DRY}"), &job).await);
+    assert_eq!(refusal, words, "{pointer}: {value}");
+
+    let mut cron_job = anew(&children.cron_job, "postern-more");
+    cron_job["spec"]["jobTemplate"]["spec"] = job["spec"].take();
+    let refusal = refused_by(POLICY, POSTERN.create(cluster, &format!("{CRON_JOBS}{DRY}"), &cron_job).await);
+    assert_eq!(refusal, words, "in a CronJob: {pointer}: {value}");
+}
+
+async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
+    POSTERN.create(cluster, &format!("{JOBS}{DRY}"), &children.job("postern-more")).await.unwrap();
+    let container = |field: &str| format!("/spec/containers/0{field}");
+    let sources = "/spec/volumes/0/projected/sources/-";
+    for (pointer, value, words) in [
+        ("/metadata/labels/postern.dev~1role", json!("other"), LABELS),
+        ("/metadata/labels/app.kubernetes.io~1managed-by", json!("alice"), LABELS),
+        ("/metadata/labels/app", json!("shop"), LABELS),
+        ("/metadata/finalizers", json!(["example.com/hold"]), LABELS),
+        ("/metadata/annotations/k8s.v1.cni.cncf.io~1networks", json!("other"), LABELS),
+        ("/spec/hostNetwork", json!(true), POD),
+        ("/spec/hostPID", json!(true), POD),
+        ("/spec/hostIPC", json!(true), POD),
+        ("/spec/nodeName", json!("node"), POD),
+        ("/spec/initContainers", json!([{"name": "first", "image": IMAGE}]), POD),
+        ("/spec/runtimeClassName", json!("other"), POD),
+        ("/spec/hostAliases", json!([{"ip": "10.0.0.1", "hostnames": ["hooks.example.com"]}]), POD),
+        ("/spec/enableServiceLinks", json!(true), POD),
+        ("/spec/restartPolicy", json!("OnFailure"), POD),
+        ("/spec/schedulerName", json!("theirs"), POD),
+        ("/spec/terminationGracePeriodSeconds", json!(86_400), POD),
+        ("/spec/dnsPolicy", json!("Default"), NAMES),
+        ("/spec/dnsConfig/searches", json!(["team.svc.cluster.local"]), NAMES),
+        ("/spec/dnsConfig/options", json!([{"name": "ndots", "value": "5"}]), NAMES),
+        ("/spec/priorityClassName", json!("system-cluster-critical"), PRIORITY),
+        ("/spec/serviceAccountName", json!("default"), ACCOUNT),
+        ("/spec/automountServiceAccountToken", json!(true), ACCOUNT),
+        ("/spec/volumes/-", json!({"name": "host", "hostPath": {"path": "/"}}), VOLUMES),
+        ("/spec/volumes/-", json!({"name": "claim", "persistentVolumeClaim": {"claimName": "theirs"}}), VOLUMES),
+        ("/spec/volumes/-", json!({"name": "secret", "secret": {"secretName": "theirs"}}), VOLUMES),
+        (sources, json!({"serviceAccountToken": {"path": "token"}}), VOLUMES),
+        ("/spec/securityContext/runAsNonRoot", json!(false), POD_RESTRICTED),
+        ("/spec/securityContext/seccompProfile", json!({"type": "Unconfined"}), POD_RESTRICTED),
+        ("/spec/securityContext/runAsUser", json!(1), POD_RESTRICTED),
+        ("/spec/securityContext/runAsGroup", json!(0), POD_RESTRICTED),
+        ("/spec/securityContext/fsGroup", json!(0), POD_RESTRICTED),
+        ("/spec/securityContext/supplementalGroups", json!([0]), POD_RESTRICTED),
+        ("/spec/securityContext", Value::Null, POD_RESTRICTED),
+        ("/spec/containers/-", json!({"name": "second", "image": IMAGE}), ONE_CONTAINER),
+        (&container("/image"), json!("busybox"), ONE_CONTAINER),
+        (&container("/name"), json!("other"), ONE_CONTAINER),
+        (&container("/command"), json!(["sh"]), CONTAINER),
+        (&container("/args"), json!(["--root", "/proc"]), CONTAINER),
+        (&container("/env"), json!([{"name": "A", "value": "b"}]), CONTAINER),
+        (&container("/envFrom"), json!([{"secretRef": {"name": "theirs"}}]), CONTAINER),
+        (&container("/lifecycle"), json!({"postStart": {"httpGet": {"host": "10.0.0.1", "port": 80}}}), CONTAINER),
+        (&container("/livenessProbe"), json!({"tcpSocket": {"host": "10.0.0.1", "port": 80}}), CONTAINER),
+        (&container("/securityContext"), Value::Null, RESTRICTED),
+        (&container("/securityContext/allowPrivilegeEscalation"), json!(true), RESTRICTED),
+        (&container("/securityContext/readOnlyRootFilesystem"), json!(false), RESTRICTED),
+        (&container("/securityContext/runAsNonRoot"), json!(false), RESTRICTED),
+        (&container("/securityContext/runAsUser"), json!(0), RESTRICTED),
+        (&container("/securityContext/capabilities"), json!({"drop": ["ALL"], "add": ["NET_RAW"]}), RESTRICTED),
+        (&container("/securityContext/seccompProfile"), json!({"type": "Unconfined"}), RESTRICTED),
+        (&container("/securityContext/procMount"), json!("Default"), RESTRICTED),
+    ] {
+        refuses(cluster, children, pointer, &value, words).await;
+    }
+}
+
+/// A Secret can hold a program, and a mount can put it anywhere.
+async fn nothing_stands_for_the_sender_s_program(cluster: &Cluster, children: &Children) {
+    let mount = |field: &str, value: Value| {
+        let mut mount = json!({"name": "postern", "mountPath": "/postern", "readOnly": true});
+        mount[field] = value;
+        json!([mount])
+    };
+    let mounts = "/spec/containers/0/volumeMounts";
+    let program = json!({"name": "postern", "mountPath": "/postern-sender", "subPath": "program", "readOnly": true});
+    for mounted in [
+        json!([program]),
+        json!([mount("readOnly", json!(true))[0], program]),
+        mount("mountPath", json!("/postern-sender")),
+        mount("subPath", json!("url")),
+        mount("readOnly", json!(false)),
+        mount("mountPropagation", json!("HostToContainer")),
+        mount("recursiveReadOnly", json!("IfPossible")),
+        json!([]),
+    ] {
+        refuses(cluster, children, mounts, &mounted, MOUNT).await;
+    }
+    for (field, value) in [
+        ("terminationMessagePath", json!("/postern-sender")),
+        ("terminationMessagePolicy", json!("FallbackToLogsOnError")),
+    ] {
+        refuses(cluster, children, &format!("/spec/containers/0/{field}"), &value, MOUNT).await;
+    }
+    let projected = "/spec/volumes/0/projected";
+    refuses(cluster, children, &format!("{projected}/defaultMode"), &json!(0o555), MODE).await;
+    let item = |mode: Value| json!([{"key": "key", "path": "program", "mode": mode}]);
+    for source in [
+        json!({"secret": {"name": "postern-report-1", "items": item(json!(0o555))}}),
+        json!({"configMap": {"name": "theirs", "items": item(json!(0o440))}}),
+        json!({"secret": {"name": "postern-report-1"}}),
+        json!({"downwardAPI": {"items": [{"path": "cpu", "resourceFieldRef": {"containerName": "sender", "resource": "limits.cpu"}}]}}),
+    ] {
+        refuses(cluster, children, &format!("{projected}/sources/-"), &source, MODE).await;
+    }
+}
+
+async fn its_jobs_and_cron_jobs_are_those_of_schedules(cluster: &Cluster, children: &Children) {
+    let theirs = json!({"matchLabels": {"app": "theirs"}});
+    for (changes, words) in [
+        (json!({"parallelism": 2}), ONE_POD),
+        (json!({"completions": 2}), ONE_POD),
+        (json!({"activeDeadlineSeconds": 1}), JOB),
+        (json!({"maxFailedIndexes": 1, "backoffLimitPerIndex": 1, "completionMode": "Indexed"}), JOB),
+        (json!({"managedBy": "example.com/theirs"}), JOB),
+        (json!({"backoffLimit": 1000}), JOB),
+    ] {
+        let mut job = children.job("postern-more");
+        for (field, value) in changes.as_object().unwrap() {
+            job["spec"][field] = value.clone();
+        }
+        let refusal = refused_by(POLICY, POSTERN.create(cluster, &format!("{JOBS}{DRY}"), &job).await);
+        assert_eq!(refusal, words, "{changes}");
+        let mut cron_job = anew(&children.cron_job, "postern-more");
+        cron_job["spec"]["jobTemplate"]["spec"] = job["spec"].take();
+        let answer = POSTERN.create(cluster, &format!("{CRON_JOBS}{DRY}"), &cron_job).await;
+        assert_eq!(refused_by(POLICY, answer), words, "in a CronJob: {changes}");
+    }
+    // It would take over pods that no controller has, and delete them.
+    let mut selecting = children.job("postern-more");
+    selecting["spec"]["manualSelector"] = json!(true);
+    selecting["spec"]["selector"] = theirs;
+    selecting["spec"]["template"]["metadata"]["labels"]["app"] = json!("theirs");
+    assert_eq!(refused_by(POLICY, POSTERN.create(cluster, &format!("{JOBS}{DRY}"), &selecting).await), JOB);
+
+    for (pointer, value) in [
+        ("/spec/jobTemplate/metadata/labels/kueue.x-k8s.io~1queue-name", json!("theirs")),
+        ("/spec/jobTemplate/metadata/annotations/example.com~1order", json!("1")),
+        ("/spec/jobTemplate/metadata/finalizers", json!(["example.com/hold"])),
+    ] {
+        let mut cron_job = anew(&children.cron_job, "postern-more");
+        set(&mut cron_job, pointer, value);
+        let answer = POSTERN.create(cluster, &format!("{CRON_JOBS}{DRY}"), &cron_job).await;
+        assert_eq!(refused_by(POLICY, answer), CRON_JOB, "{pointer}");
+    }
+}
+
+/// As of a CronJob that the operator of a former release made.
+async fn an_older_template_may_stay_as_it_is(cluster: &Cluster, children: &Children) {
+    let mut older = anew(&children.cron_job, "postern-older");
+    let image = "/spec/jobTemplate/spec/template/spec/containers/0/image";
+    set(&mut older, image, json!("postern-sender:0.0.1"));
+    set(&mut older, "/metadata/ownerReferences", json!([]));
+    set(&mut older, "/spec/schedule", json!("@yearly"));
+    make(cluster, &[older.clone()]);
+    let path = format!("{CRON_JOBS}/postern-older{DRY}");
+    POSTERN.patch(cluster, &path, &json!({"spec": {"suspend": true}})).await.unwrap();
+    set(&mut older, image, json!("postern-sender:0.0.2"));
+    assert_eq!(refused_by(POLICY, POSTERN.merge(cluster, &path, &json!({"spec": older["spec"]})).await), ONE_CONTAINER);
+    POSTERN.delete(cluster, &format!("{CRON_JOBS}/postern-older"), &json!({})).await.unwrap();
+}

@@ -1,0 +1,47 @@
+//! The proxy of the API server, which takes a scheme and a port beside a name, for pods and Services.
+
+use postern_e2e::Cluster;
+use serde_json::json;
+
+use super::children::PODS;
+use super::lock::NAMES;
+use super::people::{ALICE, Answer, As, CAROL, refused_by};
+
+const SERVICES: &str = "/api/v1/namespaces/team/services";
+
+async fn proxy(cluster: &Cluster, who: As, path: &str) -> Answer {
+    who.create(cluster, &format!("{path}/proxy/metrics"), &json!({})).await
+}
+
+pub(super) async fn no_tenant_has_the_api_server_call_what_is_postern_s(cluster: &Cluster, pod: &str) {
+    for name in [pod, "postern-operator-metrics"] {
+        for form in [
+            name.to_owned(),
+            format!("{name}:443"),
+            format!("{name}:https"),
+            format!("https:{name}:443"),
+            format!("http:{name}:"),
+            format!(":{name}:443"),
+        ] {
+            for path in [format!("{SERVICES}/{form}"), format!("{PODS}/{form}")] {
+                assert_eq!(
+                    refused_by(NAMES, proxy(cluster, ALICE, &path).await),
+                    format!(
+                        "proxy of {form}: names with the prefix postern- are kept for Postern; give pods, Services and accounts \
+                         of yours others"
+                    ),
+                    "{path}"
+                );
+                // There is no such Service, and the pod listens to nothing: no policy's doing.
+                let refusal = proxy(cluster, CAROL, &path).await.unwrap_err();
+                assert!(!refusal.contains("ValidatingAdmissionPolicy"), "{path}: {refusal}");
+            }
+        }
+    }
+    for form in ["mine", "https:mine:443", "mine:postern-port", "https:mine:postern-port"] {
+        for path in [format!("{SERVICES}/{form}"), format!("{PODS}/{form}")] {
+            let refusal = proxy(cluster, ALICE, &path).await.unwrap_err();
+            assert!(!refusal.contains("ValidatingAdmissionPolicy"), "{path}: {refusal}");
+        }
+    }
+}
