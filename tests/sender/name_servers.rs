@@ -36,7 +36,7 @@ fn in_a_network_of_its_own(test: &str, body: fn()) {
         .args(["--exact", &format!("name_servers::{test}"), "--nocapture"])
         .env(INSIDE, "1")
         .output()
-        .expect("unshare (Debian package util-linux) can be run");
+        .unwrap_or_else(|error| panic!("unshare (Debian package util-linux) can't be run: {error}"));
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
     assert!(said.contains("1 passed"), "{said}");

@@ -20,7 +20,7 @@ pub(super) const ALLOWED: &[(&str, &str)] = &[
 ];
 
 /// What a tier's `egress` says, field by field in JSON, a URL, and why it ends so.
-pub(super) const TIERS: &[(&[(&str, &str)], &str, &str)] = &[
+pub(super) const TIERS: &[(&[Field], &str, &str)] = &[
     (&[("allowedPorts", "[8443]")], "https://hooks.example.com:8443/", "the port is named"),
     (&[("allowedPorts", "[8443]")], "https://hooks.example.com:6443/", "another port"),
     (&[("allowedHosts", r#"["*.example.com"]"#)], "https://hooks.example.org/", "a list of hosts narrows"),
@@ -48,4 +48,7 @@ pub(super) const TIERS: &[(&[(&str, &str)], &str, &str)] = &[
     (&[TEN, ("deniedHosts", r#"["10.1.2.3"]"#)], "https://10.1.2.3/", "what is denied stays denied"),
 ];
 
-const TEN: (&str, &str) = ("allowedCIDRs", r#"["10.0.0.0/8"]"#);
+/// The name of a field, and its value.
+type Field = (&'static str, &'static str);
+
+const TEN: Field = ("allowedCIDRs", r#"["10.0.0.0/8"]"#);

@@ -118,49 +118,49 @@ fn tried(nets: &[IpNet]) -> String {
     format!("{verdict} | {addresses_tried} | {urls_tried}")
 }
 
+/// A table of Markdown; each row is what stands between its first and its last bar.
+fn table(heads: &[&str], rows: impl IntoIterator<Item = String>) -> String {
+    let rule = vec!["---"; heads.len()].join("|");
+    let rows = rows.into_iter().map(|row| format!("| {row} |\n"));
+    [format!("| {} |\n|{rule}|\n", heads.join(" | "))].into_iter().chain(rows).collect()
+}
+
 fn registry_table(blocks: &[Block]) -> String {
-    let mut table =
-        "| block | name | specified in | globally reachable, says IANA | verdict | addresses | URLs |\n|---|---|---|---|---|---|---|\n"
-            .to_owned();
-    for Block { net, name, spec, globally_reachable } in blocks {
+    let heads = ["block", "name", "specified in", "globally reachable, says IANA", "verdict", "addresses", "URLs"];
+    let row = |Block { net, name, spec, globally_reachable }: &Block| {
         let reachable = globally_reachable.map_or("not said", |yes| if yes { "yes" } else { "no" });
-        table += &format!("| `{net}` | {name} | {spec} | {reachable} | {} |\n", tried(&[*net]));
-    }
-    table
+        format!("`{net}` | {name} | {spec} | {reachable} | {}", tried(&[*net]))
+    };
+    table(&heads, blocks.iter().map(row))
 }
 
 fn beyond() -> String {
-    let mut table =
-        "| block | what it is | known from | verdict | addresses | URLs |\n|---|---|---|---|---|---|\n".to_owned();
-    for Block { net, name, spec, .. } in registry::BEYOND {
-        table += &format!("| `{net}` | {name} | {spec} | {} |\n", tried(&[*net]));
-    }
+    let blocks = registry::BEYOND;
+    let rows = blocks.iter().map(|block| {
+        let Block { net, name, spec, .. } = block;
+        format!("`{net}` | {name} | {spec} | {}", tried(&[*net]))
+    });
     let outside: Vec<IpNet> = OUTSIDE_GLOBAL_UNICAST.iter().map(|net| net.parse().unwrap()).collect();
     let global = registry::GLOBAL_UNICAST;
-    table + &format!("| all IPv6 but `{global}` | not given out as global unicast | RFC 3587 | {} |\n", tried(&outside))
+    let outside = format!("all IPv6 but `{global}` | not given out as global unicast | RFC 3587 | {}", tried(&outside));
+    table(&["block", "what it is", "known from", "verdict", "addresses", "URLs"], rows.chain([outside]))
 }
 
 fn answers(all: &BTreeSet<IpAddr>) -> String {
-    let [first, last]: [IpAddr; 2] = [[8, 8, 8, 8].into(), "2606:4700::1".parse().unwrap()];
-    let answers = [
-        ("one special address alone", 0),
-        ("one special address between two public ones, an IPv4 and an IPv6 address", 1),
-        ("one special address as the last of a hundred", 99),
-    ];
-    let mut table = "| an answer with | answers | verdict |\n|---|---|---|\n".to_owned();
-    for (what, before) in answers {
+    let [v4, v6]: [IpAddr; 2] = [[8, 8, 8, 8].into(), "2606:4700::1".parse().unwrap()];
+    let rows = [
+        ("one special address alone", vec![], vec![]),
+        ("one special address between two public ones, an IPv4 and an IPv6 address", vec![v4], vec![v6]),
+        ("one special address as the last of a hundred", vec![v4; 99], vec![]),
+    ]
+    .map(|(what, before, after)| {
         let refused = |ip: &IpAddr| {
-            let mut answer = vec![first; before];
-            answer.push(*ip);
-            if before == 1 {
-                answer.push(last);
-            }
+            let answer = [before.as_slice(), &[*ip], &after].concat();
             judge_all(&answer, 443, &Rules::default()).is_err_and(|refusal| refusal.reason == Reason::AddressInternal)
         };
-        let tally = Tally { tried: all.len(), refused: all.iter().all(refused) };
-        table += &format!("| {what} | {tally} |\n");
-    }
-    table
+        format!("{what} | {}", Tally { tried: all.len(), refused: all.iter().all(refused) })
+    });
+    table(&["an answer with", "answers", "verdict"], rows)
 }
 
 fn spelling_table(all: &BTreeSet<IpAddr>) -> String {
@@ -174,57 +174,50 @@ fn spelling_table(all: &BTreeSet<IpAddr>) -> String {
     }
     let [v4, v6]: [IpAddr; 2] = [[169, 254, 169, 254].into(), "fd00:ec2::254".parse().unwrap()];
     let metadata = [spellings(v4), spellings(v6)].concat();
-    let mut table = "| spelling | example | URLs | verdict |\n|---|---|---|---|\n".to_owned();
-    for (class, urls) in classes {
+    let rows = classes.into_iter().map(|(class, urls)| {
         let example = metadata.iter().find(|spelling| spelling.class == class).unwrap();
         let example = url(&example.host).replace('\u{ad}', "%C2%AD");
-        table += &format!("| {class} | `{example}` | {} |\n", Tally::of(urls, Reason::AddressInternal));
-    }
-    table
+        format!("{class} | `{example}` | {}", Tally::of(urls, Reason::AddressInternal))
+    });
+    table(&["spelling", "example", "URLs", "verdict"], rows)
 }
 
 fn names() -> String {
-    let mut table = "| name | why | itself | below it |\n|---|---|---|---|\n".to_owned();
-    let verdict = |url: String| {
-        if Tally::of([url], Reason::HostInternal).refused { "refused" } else { NOT_REFUSED }
+    let verdict = |host: &str| {
+        if Tally::of([url(host)], Reason::HostInternal).refused { "refused" } else { NOT_REFUSED }
     };
-    for (domain, why) in INTERNAL_DOMAINS {
-        let (itself, below) = (verdict(url(domain)), verdict(url(&format!("a.b.{domain}"))));
-        table += &format!("| `{domain}` | {why} | {itself} | {below} |\n");
-    }
-    let single = verdict(url("intranet"));
-    table + &format!("| one label alone, such as `intranet` | search domains decide what it is | {single} | |\n")
+    let rows = INTERNAL_DOMAINS.iter().map(|(domain, why)| {
+        format!("`{domain}` | {why} | {} | {}", verdict(domain), verdict(&format!("a.b.{domain}")))
+    });
+    let single = verdict("intranet");
+    let single = format!("one label alone, such as `intranet` | search domains decide what it is | {single} |");
+    table(&["name", "why", "itself", "below it"], rows.chain([single]))
 }
 
 fn class_table(head: &str, classes: &[Class]) -> String {
-    let mut table = format!("| {head} | example | reason | URLs | verdict |\n|---|---|---|---|---|\n");
-    for Class { what, example, reason, urls } in classes {
-        let refused = Tally::of([(*example).to_owned()], *reason).refused;
-        assert!(refused, "{example} is no example of what is refused");
-        table += &format!("| {what} | `{example}` | `{reason}` | {} |\n", Tally::of(urls.iter().cloned(), *reason));
-    }
-    table
+    let rows = classes.iter().map(|Class { what, example, reason, urls }| {
+        assert!(Tally::of([(*example).to_owned()], *reason).refused, "{example} is not refused as {reason}");
+        format!("{what} | `{example}` | `{reason}` | {}", Tally::of(urls.iter().cloned(), *reason))
+    });
+    table(&[head, "example", "reason", "URLs", "verdict"], rows)
 }
 
 fn allowed() -> String {
-    let mut table = "| URL | why | verdict |\n|---|---|---|\n".to_owned();
-    for (url, why) in ALLOWED {
-        table += &format!("| `{url}` | {why} | {} |\n", verdict(url, &Rules::default()));
-    }
-    table
+    let rows = ALLOWED.iter().map(|(url, why)| format!("`{url}` | {why} | {}", verdict(url, &Rules::default())));
+    table(&["URL", "why", "verdict"], rows)
 }
 
 fn tiers() -> String {
-    let mut table = "| tier | URL | verdict | why |\n|---|---|---|---|\n".to_owned();
-    for (tier, url, why) in TIERS {
+    let rows = TIERS.iter().map(|(tier, url, why)| {
         let written = |quote: &str| {
-            tier.iter().map(|(field, value)| format!("{quote}{field}{quote}: {value}")).collect::<Vec<_>>().join(", ")
+            let fields = tier.iter().map(|(field, value)| format!("{quote}{field}{quote}: {value}"));
+            fields.collect::<Vec<_>>().join(", ")
         };
         let mut rules: Rules = serde_json::from_str(&format!("{{{}}}", written("\""))).unwrap();
         rules.denied_cidrs = vec!["10.96.0.0/12".parse().unwrap()];
-        table += &format!("| `{}` | `{url}` | {} | {why} |\n", written(""), verdict(url, &rules));
-    }
-    table
+        format!("`{}` | `{url}` | {} | {why}", written(""), verdict(url, &rules))
+    });
+    table(&["tier", "URL", "verdict", "why"], rows)
 }
 
 fn verdict(url: &str, rules: &Rules) -> String {
