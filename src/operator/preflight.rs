@@ -78,7 +78,7 @@ pub(super) struct Look {
     pub(super) until: Option<i64>,
     /// The Job of one that did not begin or end in time.
     pub(super) given_up: Option<Arc<Job>>,
-    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one.
+    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one; and old ones that are over.
     pub(super) obsolete: Vec<Arc<Job>>,
 }
 
@@ -198,8 +198,11 @@ pub(super) fn look(
         return look;
     }
     look.stage = Stage::Due(asked);
-    // Those that are over would only pile up.
-    look.obsolete.extend(runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).map(|run| run.job.clone()));
+    // Those that are over would only pile up; people may still look at the last.
+    let mut over: Vec<_> = runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).collect();
+    over.sort_by_key(|run| made_at(&run.job));
+    over.pop();
+    look.obsolete.extend(over.into_iter().map(|run| run.job.clone()));
     // However often somebody asks, one of a schedule is made after the other.
     for run in runs.iter().filter(goes_on) {
         if let Standing::Underway(until) = check_standing(run, seconds) {

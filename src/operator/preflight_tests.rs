@@ -362,12 +362,17 @@ fn what_is_repeated_ends_with_a_new_spec_or_a_delivery_that_tells_more() {
 }
 
 #[test]
-fn jobs_that_are_over_go_when_the_next_one_is_due() {
+fn of_jobs_that_are_over_the_last_stays_and_the_others_go_when_the_next_is_due() {
     let mut life = Life::new();
-    let first = life.due();
-    let run = [made(&first, over(), vec![said(Refused, Reason::ReferenceMissing)])];
-    assert!(life.look(&run).obsolete.is_empty(), "people may look at it");
-    let next = life.look_after(5, &run);
+    let first = made(&life.due(), over(), vec![said(Refused, Reason::ReferenceMissing)]);
+    life.look(std::slice::from_ref(&first));
+    let mut second = made(&life.due_after(5), over(), vec![said(Refused, Reason::ReferenceMissing)]);
+    Arc::make_mut(&mut second.job).metadata.creation_timestamp = Some(Time(minute(0) + SignedDuration::from_secs(5)));
+    let name = first.job.name_any();
+    let runs = [second, first];
+    let ended = life.look_after(5, &runs);
+    assert!(ended.ended.is_some() && ended.obsolete.is_empty());
+    let next = life.look_after(20, &runs);
     assert!(matches!(next.stage, Stage::Due(_)));
-    assert_eq!(next.obsolete.len(), 1);
+    assert_eq!(next.obsolete.iter().map(|job| job.name_any()).collect::<Vec<_>>(), [name]);
 }
