@@ -134,6 +134,15 @@ pub struct CheckStatus {
         extend("x-kubernetes-list-type" = "atomic")
     )]
     pub key_fingerprints: Vec<String>,
+    /// How many checks in a row, before this one, were to be repeated.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub repeats: u32,
+    /// When it is checked again by itself, or soon after: what it found may be gone although the spec is the same, or it could
+    /// not be made. Absent when it isn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::time")]
+    pub repeat_at: Option<Time>,
 }
 
 /// What a check came to.

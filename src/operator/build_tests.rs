@@ -84,7 +84,8 @@ fn a_triggered_job_is_what_the_cron_job_would_make_but_for_its_name_and_what_the
 #[test]
 fn a_check_is_what_the_cron_job_would_run_but_for_the_word_that_nothing_is_sent() {
     let valid = valid_with(json!({})).unwrap();
-    let check = Check { job: names::check_job(&"a".repeat(44), u64::MAX), value: Some("now".into()) };
+    let job = names::check_job(&"a".repeat(44), u64::MAX);
+    let check = Check { job, value: Some("now".into()), repeated_within: None };
     let mut job = check_job(&valid, &check, &settings()).unwrap();
 
     assert_eq!(job.metadata.name.as_ref().unwrap().len(), 63);

@@ -5,13 +5,10 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::apply::Applier;
 use super::build::check_job;
-use super::preflight::{Look, Stage};
+use super::preflight::{Allowance, Check, Look, Stage, Turn, patience};
 use super::reconcile::{Context, ReconcileError};
 use super::validate::Valid;
 use crate::api::WebhookSchedule;
-
-/// When to try again to make a Job, in seconds: what is in the way is a quota or a webhook, and deliveries don't wait for it.
-const TRIED_EVERY: i64 = 60;
 
 /// Whether the Job of a check that was made is not seen yet.
 #[derive(PartialEq, Eq)]
@@ -34,24 +31,61 @@ pub(super) async fn check(
     let mut checking = Checking::AsSeen;
     match (&look.stage, valid) {
         (Stage::Due(_), Some(_)) if context.slots.is_late(&known) => checking = Checking::Late,
-        // Whoever is done tells when it is its turn.
-        (Stage::Due(_), Some(_)) if !context.slots.take(&known) => {}
-        (Stage::Due(check), Some(valid)) => match to.start(&check_job(valid, check, &context.settings)?).await {
-            Ok(()) => context.slots.note_made(&known),
-            Err(error) => {
-                tracing::warn!(%error, schedule = %known, "the Job of a check could not be made");
-                context.needs_no_check(&known);
-                look.stage = Stage::NotMade;
-                look.until = Some(now.as_second() + TRIED_EVERY);
-            }
-        },
+        (Stage::Due(due), Some(valid)) => {
+            let due = due.clone();
+            begin(schedule, valid, &due, look, to, context, now).await?;
+        }
         (Stage::UnderWay, _) => context.slots.hold(&known),
-        (Stage::Due(_) | Stage::Nothing | Stage::NotMade, _) => context.needs_no_check(&known),
+        (Stage::Due(_) | Stage::Nothing | Stage::Waits(_), _) => context.needs_no_check(&known),
     }
     for job in &look.obsolete {
         to.delete(&**job).await?;
     }
     Ok(checking)
+}
+
+/// Makes the Job of a check, if its namespace may make one more and it is the schedule's turn.
+async fn begin(
+    schedule: &WebhookSchedule,
+    valid: &Valid,
+    due: &Check,
+    look: &mut Look,
+    to: &Applier,
+    context: &Context,
+    now: Timestamp,
+) -> Result<(), ReconcileError> {
+    let known = ObjectRef::from_obj(schedule);
+    let allowance = Allowance::of_tier(valid.max_deliveries_per_hour);
+    let is_repeat = due.repeated_within.is_some();
+    let turn = context.buckets.reserve(&valid.namespace, &valid.name, is_repeat, allowance, now.as_millisecond());
+    if let Turn::At(at) = turn {
+        context.leaves_slot(&known);
+        let at = (at + 999).div_euclid(1_000);
+        (look.stage, look.until) = match due.repeated_within {
+            Some(within) => (Stage::Nothing, Some(at.max(now.as_second() + within))),
+            None => (Stage::Waits(at), Some(at)),
+        };
+        return Ok(());
+    }
+    if !context.slots.take(&known) {
+        // Whoever is done tells when it is its turn.
+        look.until = patience(schedule, look, now);
+        return Ok(());
+    }
+    let job = check_job(valid, due, &context.settings)?;
+    context.buckets.take(&valid.namespace, &valid.name);
+    match to.start(&job).await {
+        Ok(()) => {
+            context.slots.note_made(&known);
+            look.stage = Stage::UnderWay;
+        }
+        Err(error) => {
+            tracing::warn!(%error, schedule = %known, "the Job of a check could not be made");
+            context.needs_no_check(&known);
+            look.could_not_be_made(schedule, due, now);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ async fn a_job_that_cannot_be_made_is_told_and_tried_again_and_keeps_no_delivery
     for code in [403, 422, 500] {
         let (context, asked) = operator(code, stores(&schedule(), minute(0)));
         let action = Box::pin(reconcile_at(&schedule(), &context, minute(0))).await.unwrap();
-        assert_eq!(action, Action::requeue(Duration::from_mins(1)), "{code}");
+        assert_eq!(action, Action::requeue(Duration::from_secs(5)), "{code}");
+        let counted = r#"postern_checks_total{result="Unknown",reason="JobNotCreated"} 1"#;
+        assert_eq!(context.metrics.series("postern_checks_total"), [counted]);
         let asked = asked.lock().unwrap();
         let status = asked.iter().find(|(what, _)| what == "PUT nightly-report/status").unwrap();
         let conditions = status.1["status"]["conditions"].as_array().unwrap();
@@ -99,4 +101,46 @@ async fn what_is_under_way_when_checks_are_switched_off_is_ended() {
     let asked = asked.lock().unwrap();
     assert!(asked.iter().any(|(what, _)| what == "DELETE jobs/postern-nightly-report-c1"), "{asked:?}");
     assert!(context.slots.take(&another()));
+}
+
+/// The schedule in a tier of four deliveries an hour, and what was asked of the API server.
+fn under_a_small_tier() -> (Context, Asked) {
+    let mut tier = crate::operator::testdata::tier();
+    (tier.spec.default, tier.spec.max_deliveries_per_hour) = (true, 4);
+    let mut found = stores(&schedule(), minute(0));
+    found.membership.tiers = store(vec![tier]);
+    operator(201, found)
+}
+
+/// How many checks were made.
+fn made(asked: &Asked) -> usize {
+    asked.lock().unwrap().iter().filter(|(what, _)| what == "POST team-a/jobs").count()
+}
+
+#[tokio::test]
+async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace_makes_as_many_as_its_tier_allows() {
+    let (context, asked) = under_a_small_tier();
+    for number in 0..50 {
+        let mut schedule = schedule();
+        // As if it had been deleted and made again, with the last check forgotten.
+        schedule.metadata.uid = Some(format!("uid-{number}"));
+        schedule.metadata.resource_version = Some(number.to_string());
+        let at = minute(0) + k8s_openapi::jiff::SignedDuration::from_secs(number);
+        context.stores.quotas.note(&schedule, at.as_second());
+        let known = ObjectRef::from_obj(&schedule);
+        Box::pin(reconcile_at(&schedule, &context, at)).await.unwrap();
+        // Its Job was over at once.
+        context.slots.free(&known);
+    }
+    assert_eq!(made(&asked), 4);
+    let told = asked.lock().unwrap().iter().rev().find(|(what, _)| what.starts_with("PUT")).unwrap().1.clone();
+    let conditions = told["status"]["conditions"].as_array().unwrap();
+    let allowed = conditions.iter().find(|condition| condition["type"] == "TargetAllowed").unwrap();
+    assert_eq!((&allowed["status"], &allowed["reason"]), (&json!("Unknown"), &json!("CheckWaits")), "{allowed}");
+    // The next may be made a quarter of an hour after the first.
+    assert!(allowed["message"].as_str().unwrap().contains("2027-01-15T08:15:00Z"), "{allowed}");
+    let mut last = schedule();
+    last.metadata.uid = Some("uid-49".into());
+    Box::pin(reconcile_at(&last, &context, minute(15))).await.unwrap();
+    assert_eq!(made(&asked), 5);
 }

@@ -18,7 +18,7 @@ use super::keys::Unmade;
 use super::metrics::Metrics;
 use super::names::MANAGER;
 use super::outcomes::is_over;
-use super::preflight::{Slots, is_check};
+use super::preflight::{Buckets, Slots, is_check};
 use super::readiness::Readiness;
 use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry::Failures;
@@ -81,7 +81,8 @@ pub async fn run(
             std::future::ready(())
         });
 
-    let prover = Prover::new(client.clone(), settings.clone(), schedules.clone(), stores.clone(), queues.clone());
+    let (to_prove, counted) = (schedules.clone(), metrics.clone());
+    let prover = Prover::new(client.clone(), settings.clone(), to_prove, stores.clone(), queues.clone(), counted);
     let prover = Arc::new(prover);
     prover.learn();
     metrics.isolation(&stores.isolation);
@@ -111,6 +112,7 @@ pub async fn run(
         failures: Failures::default(),
         written: Written::default(),
         slots,
+        buckets: Buckets::default(),
         queues,
         unmade: Unmade::default(),
     });

@@ -36,7 +36,13 @@ pub(super) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
     let found = |status: &WebhookScheduleStatus| {
         status.checked.as_ref().map(|checked| (checked.generation, checked.time.clone(), checked.reason.clone()))
     };
+    // One that was repeated by itself, and found the same.
+    let is_same = |old: &CheckStatus, new: &CheckStatus| {
+        (&old.value, &old.reason, &old.detail) == (&new.value, &new.reason, &new.detail) && new.repeats > old.repeats
+    };
+    let is_repeated = old.checked.as_ref().zip(new.checked.as_ref()).is_some_and(|(old, new)| is_same(old, new));
     if found(&old) != found(new)
+        && !is_repeated
         && let Some(CheckStatus { result: CheckResult::Refused, reason, detail, .. }) = &new.checked
     {
         let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
@@ -178,6 +184,11 @@ mod tests {
         not_made.checked.as_mut().unwrap().value = Some("again".into());
         assert_eq!(told_after(checked("Refused", 0), &not_made), [""; 0], "another could not be made");
         assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 1)), refused, "it was asked for");
+        let mut repeated = checked("Refused", 1);
+        repeated.checked.as_mut().unwrap().repeats = 1;
+        assert_eq!(told_after(checked("Refused", 0), &repeated), [""; 0], "it was repeated by itself");
+        repeated.checked.as_mut().unwrap().detail = Some("do that".into());
+        assert_eq!(told_after(checked("Refused", 0), &repeated).len(), 1, "and found something else");
         assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Allowed", 0)), [""; 0]);
     }
 

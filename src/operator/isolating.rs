@@ -1,6 +1,7 @@
 //! The edge of isolation: makes the canaries that are due, notes what they came to, and lets the schedules know.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -13,7 +14,9 @@ use super::apply::{Applier, ApplyError};
 use super::build::canary_job;
 use super::caches::{NamespaceMetadata, Queues, in_namespace};
 use super::dereference::Stores;
-use super::isolation::{Look, Stage, Subject, look, not_run};
+use super::isolation::{Look, Stage, Subject, Verdict, look, not_run};
+use super::lock::lock;
+use super::metrics::Metrics;
 use super::names::SENDER_CHILDREN;
 use super::preflight::Slots;
 use super::retry::Failures;
@@ -33,6 +36,9 @@ pub(super) struct Prover {
     failures: Failures,
     slots: Slots<NetworkPolicy>,
     queues: Queues,
+    metrics: Metrics,
+    /// What was counted last, by namespace: the canary's Job, and the reason of what it came to.
+    counted: Mutex<HashMap<String, (String, &'static str)>>,
 }
 
 /// Why a proof has to be tried again.
@@ -53,9 +59,10 @@ impl Prover {
         schedules: Store<WebhookSchedule>,
         stores: Arc<Stores>,
         queues: Queues,
+        metrics: Metrics,
     ) -> Self {
-        let slots = Slots::new(AT_A_TIME);
-        Self { client, settings, schedules, stores, failures: Failures::default(), slots, queues }
+        let (slots, failures, counted) = (Slots::new(AT_A_TIME), Failures::default(), Mutex::default());
+        Self { client, settings, schedules, stores, failures, slots, queues, metrics, counted }
     }
 
     /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
@@ -66,7 +73,19 @@ impl Prover {
             if let Some((policy, subject)) = self.subject(&name) {
                 let look = self.look(&name, &policy, &subject, now);
                 self.stores.isolation.note(&name, look.verdict);
+                if let Some((job, verdict)) = look.ended {
+                    lock(&self.counted).insert(name, (job, verdict.reason));
+                }
             }
+        }
+    }
+
+    /// Counts what a canary came to, unless that is done.
+    fn count(&self, namespace: &str, job: String, verdict: &Verdict) {
+        let now = (job, verdict.reason);
+        let before = lock(&self.counted).insert(namespace.into(), now.clone());
+        if before != Some(now) {
+            self.metrics.canary_ended(verdict.status, verdict.reason);
         }
     }
 
@@ -86,6 +105,7 @@ impl Prover {
     /// Forgets a namespace without senders.
     pub(super) fn forget(&self, namespace: &str) {
         self.stores.isolation.forget(namespace);
+        lock(&self.counted).remove(namespace);
         self.failures.forget(namespace);
         self.rest(&canary_of(namespace));
     }
@@ -146,7 +166,10 @@ pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>
         return Ok(Action::await_change());
     };
     let now = Timestamp::now().as_second();
-    let Look { mut verdict, stage, until, obsolete } = prover.look(&name, &policy, &subject, now);
+    let Look { mut verdict, stage, until, obsolete, ended } = prover.look(&name, &policy, &subject, now);
+    if let Some((job, verdict)) = ended {
+        prover.count(&name, job, &verdict);
+    }
     let acted = prover.act(stage, &canary, &policy, &subject).await;
     if acted.is_err() && verdict.status != "False" {
         verdict = not_run();

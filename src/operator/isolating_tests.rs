@@ -26,8 +26,9 @@ async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'stat
     policy.metadata.uid = Some("uid".into());
     let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
     let settings = Settings { isolation, ..settings() };
-    let queues = Queues::new(Metrics::new()).0;
-    let prover = Arc::new(Prover::new(client, settings, store(vec![schedule()]), Arc::clone(&stores), queues));
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let queues = Queues::new(metrics.clone()).0;
+    let prover = Arc::new(Prover::new(client, settings, schedules, Arc::clone(&stores), queues, metrics));
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
     let ended = prove(Arc::new(namespace), prover).await.is_ok();
     let asked = asked.lock().unwrap().clone();
@@ -49,4 +50,19 @@ async fn one_that_cannot_be_made_is_told_and_tried_again() {
 #[tokio::test]
 async fn none_is_made_where_the_admin_wants_none() {
     assert_eq!(looked(Isolation::Unchecked, 201).await, (Vec::new(), true, "NotChecked"));
+}
+
+#[tokio::test]
+async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_says_something_else() {
+    let client = fake_api::client(|request| (200, request.body));
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let (queues, stores) = (Queues::new(metrics.clone()).0, Arc::new(stores(&schedule(), minute(0))));
+    let prover = Prover::new(client, settings(), schedules, stores, queues, metrics.clone());
+    let proved = Verdict { status: "True", reason: "Proved", message: String::new() };
+    for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &proved), ("a", &proved), ("b", &proved)] {
+        prover.count("team-a", job.into(), verdict);
+    }
+    let counted = metrics.series("postern_canaries_total");
+    let proved = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
+    assert_eq!(counted, [proved, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
 }

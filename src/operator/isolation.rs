@@ -136,6 +136,8 @@ pub(super) struct Look {
     pub(super) until: Option<i64>,
     /// Jobs that are of no use any more.
     pub(super) obsolete: Vec<Arc<Job>>,
+    /// The name of the Job of the last canary that ended or didn't in time, and what it alone came to.
+    pub(super) ended: Option<(String, Verdict)>,
 }
 
 /// Looks at the canaries of a namespace, those of the policy with this UID.
@@ -151,7 +153,8 @@ pub(super) fn look(
     let latest = runs.first().map(|run| run.job.uid().unwrap_or_default()).unwrap_or_default();
     let (of_it, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| subject.is_of(&run.job));
     let (ended, under_way): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|run| has_ended(run, now));
-    let mut look = Look { verdict: Verdict::unknown(mode), stage: Stage::Holds, until: None, obsolete: vec![] };
+    let (verdict, stage) = (Verdict::unknown(mode), Stage::Holds);
+    let mut look = Look { verdict, stage, until: None, obsolete: vec![], ended: None };
     if mode == Isolation::Unchecked {
         look.obsolete = jobs(others.iter().chain(&ended).chain(&under_way));
         return widened_or(look, subject);
@@ -161,6 +164,7 @@ pub(super) fn look(
     let last = ended.first().map(|run| (over_at(&run.job).unwrap_or(now), judge(subject, findings(run).as_ref())));
     if let Some((_, verdict)) = &last {
         look.verdict = verdict.clone();
+        look.ended = ended.first().map(|run| (run.job.name_any(), verdict.clone()));
     }
     let name = || {
         let of = format!("postern.dev/canary\n{policy_uid}\n{}\n{latest}", subject.hash);
@@ -178,6 +182,7 @@ pub(super) fn look(
                 look.until = Some(until.min(over_at(&run.job).map_or(until, |over| over + SAID_WITHIN)));
             } else {
                 look.verdict = not_run();
+                look.ended = Some((run.job.name_any(), not_run()));
             }
         }
         (None, Some((over, verdict))) if now < over + holds(verdict) => look.until = Some(over + holds(verdict)),

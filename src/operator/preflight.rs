@@ -3,6 +3,9 @@
 //! A Job runs the sender with `--check`, once for each spec and whenever somebody asks. The Job is the schedule's own and not
 //! its CronJob's, which would count it among the deliveries: keep fewer of them, and begin none while it runs.
 
+mod bucket;
+mod patience;
+mod repeats;
 mod slots;
 
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use super::dereference::Run;
 use super::digest::number_of;
 use super::names;
 use super::outcomes::{
-    Due, POD_DEADLINE_EXCEEDED, Standing, generation_of, is_over, is_said, made_at, standing, without_outcome,
+    Due, POD_DEADLINE_EXCEEDED, Standing, Why, generation_of, is_over, is_said, made_at, standing, without_outcome,
 };
 use super::trigger::shown;
 use super::validate::Valid;
@@ -24,12 +27,19 @@ use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, De
 use crate::delivery::Reason;
 use crate::signing::DeliveryId;
 
+pub(super) use bucket::{Allowance, Buckets, Turn};
+pub(super) use patience::patience;
 pub(super) use slots::Slots;
 
 /// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
 const BEGINS_WITHIN: i64 = 120;
 /// How long all of it may take, in seconds: one whose node was lost would never end.
 const ENDS_WITHIN: i64 = 180;
+
+const JOB_NOT_CREATED: Why = (
+    "JobNotCreated",
+    "its Job could not be made: see the namespace's ResourceQuotas, and the admission webhooks that judge Jobs",
+);
 
 /// A check that is asked for and has not come to a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +48,8 @@ pub struct Check {
     pub job: String,
     /// What is asked, as the annotation `postern.dev/check` has it.
     pub value: Option<String>,
+    /// How long to wait, in seconds, if it is a check that is repeated by itself and has to.
+    pub repeated_within: Option<i64>,
 }
 
 /// How the check that is asked for stands.
@@ -47,43 +59,72 @@ pub(super) enum Stage {
     Nothing,
     /// It is to be made.
     Due(Check),
+    /// It is to be made at this time, in Unix seconds: the namespace has made as many as its tier allows.
+    Waits(i64),
     /// It is being made.
     UnderWay,
-    /// Its Job could not be made, and it is tried again.
-    NotMade,
 }
 
 /// What is to be done about a schedule's checks, and what they came to.
 pub(super) struct Look {
     pub(super) stage: Stage,
+    /// Nothing is known of this spec yet: no check and no delivery told of it.
+    pub(super) is_first: bool,
     /// What the last one came to.
     pub(super) checked: Option<CheckStatus>,
+    /// What one that has ended now came to, for metrics: the result and its reason. `checked` may hold what an earlier one found.
+    pub(super) ended: Option<(CheckResult, String)>,
     /// When to look again, if nothing happens before.
     pub(super) until: Option<i64>,
     /// The Job of one that did not begin or end in time.
     pub(super) given_up: Option<Arc<Job>>,
-    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one.
+    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one; and old ones that are over.
     pub(super) obsolete: Vec<Arc<Job>>,
 }
 
 impl Check {
-    /// What is asked for that status has no result of: about a new spec, unless a delivery by it told as much already; and
-    /// for a new value of the annotation.
-    fn of(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<Self> {
+    /// What is asked for that status has no result of: about a new spec, unless a delivery by it told as much already; for a new
+    /// value of the annotation; and once more about what may have passed.
+    fn of(schedule: &WebhookSchedule, last: Option<&CheckStatus>, recent: &[DeliveryStatus], now: i64) -> Option<Self> {
         let generation = schedule.metadata.generation;
         let value = value_of(schedule);
-        let last = schedule.status.as_ref().and_then(|status| status.checked.as_ref());
         let is_asked = value.is_some() && last.and_then(|last| last.value.as_ref()) != value.as_ref();
         let is_new = last.map(|last| last.generation) != generation && judged(recent, generation).is_none();
-        if !is_asked && !is_new {
+        let again = last.filter(|last| repeat_at(last, generation).is_some_and(|at| at <= now));
+        if !is_asked && !is_new && again.is_none() {
             return None;
         }
-        // The same however often it is tried to make it, and another when a value comes back.
-        let before = last.map(|last| last.time.0.to_string()).unwrap_or_default();
+        // The same however often it is tried to make it, and another when a value comes back or it is repeated.
+        let time = |time: &Time| time.0.to_string();
+        let before = last.map(|last| time(&last.time)).unwrap_or_default();
+        let repeats = last.and_then(|last| last.repeat_at.as_ref()).map(time).unwrap_or_default();
         let (uid, asked) = (schedule.uid()?, value.as_deref().unwrap_or_default());
-        let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{asked}", generation.unwrap_or_default());
-        Some(Self { job: names::check_job(&schedule.name_any(), number_of(&of)), value })
+        let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{repeats}\n{asked}", generation.unwrap_or_default());
+        let repeated_within = again.filter(|_| !is_asked && !is_new).map(|last| repeats::wait(last.repeats));
+        Some(Self { job: names::check_job(&schedule.name_any(), number_of(&of)), value, repeated_within })
     }
+}
+
+/// When a check of this generation is repeated, in Unix seconds.
+fn repeat_at(checked: &CheckStatus, generation: Option<i64>) -> Option<i64> {
+    let at = checked.repeat_at.as_ref().filter(|_| Some(checked.generation) == generation)?;
+    Some(at.0.as_second())
+}
+
+/// What the last check came to, and that it isn't repeated when a later delivery told as much.
+fn last_check(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<CheckStatus> {
+    let last = schedule.status.as_ref()?.checked.clone()?;
+    let told = judged(recent, schedule.metadata.generation).filter(|delivery| began(delivery) > Some(&last.time));
+    let is_told = told.is_some_and(|delivery| {
+        let is_refused = delivery.outcome == DeliveryOutcome::Refused;
+        !(is_refused && repeats::may_pass(Reason::from_name(&delivery.reason)))
+    });
+    Some(if is_told { CheckStatus { repeats: 0, repeat_at: None, ..last } } else { last })
+}
+
+/// When a delivery began, or was due.
+pub(super) fn began(delivery: &DeliveryStatus) -> Option<&Time> {
+    delivery.started_at.as_ref().or(delivery.scheduled_time.as_ref())
 }
 
 /// The last delivery by the spec of this generation that tells whether one may be sent.
@@ -115,25 +156,31 @@ pub(super) fn look(
     valid: Option<&Valid>,
     now: Timestamp,
 ) -> Look {
+    let (seconds, generation) = (now.as_second(), schedule.metadata.generation);
+    let checked = last_check(schedule, recent);
+    let is_unchecked = checked.as_ref().map(|last| last.generation) != generation;
     let mut look = Look {
         stage: Stage::Nothing,
-        checked: schedule.status.as_ref().and_then(|status| status.checked.clone()),
+        is_first: is_unchecked && judged(recent, generation).is_none(),
+        checked,
+        ended: None,
         until: None,
         given_up: None,
         obsolete: Vec::new(),
     };
-    let asked = valid.filter(|valid| valid.checked_first).and_then(|_| Check::of(schedule, recent));
+    let is_checked = valid.is_some_and(|valid| valid.checked_first);
+    let asked = if is_checked { Check::of(schedule, look.checked.as_ref(), recent, seconds) } else { None };
     // One that is being deleted has no more say, and who holds it back shall hold back no other.
-    let goes_on = |run: &&Run| !is_over(&run.job) && run.job.metadata.deletion_timestamp.is_none();
+    let is_deleted = |run: &Run| run.job.metadata.deletion_timestamp.is_some();
+    let goes_on = |run: &&Run| !is_over(&run.job) && !is_deleted(run);
     let Some(asked) = asked else {
         look.obsolete.extend(runs.iter().filter(goes_on).map(|run| run.job.clone()));
+        look.until = look.checked.as_ref().filter(|_| is_checked).and_then(|last| repeat_at(last, generation));
         return look;
     };
     // Of a spec that nothing is known of, any check tells, whatever it was asked by.
-    let generation = schedule.metadata.generation;
-    let is_first = look.checked.as_ref().map(|last| last.generation) != generation;
-    let is_own = |run: &&Run| run.job.name_any() == asked.job || (is_first && generation_of(&run.job) == generation);
-    let seconds = now.as_second();
+    let is_own =
+        |run: &&Run| run.job.name_any() == asked.job || (is_unchecked && generation_of(&run.job) == generation);
     if let Some(run) = runs.iter().find(is_own) {
         let told = match check_standing(run, seconds) {
             Standing::Underway(until) => {
@@ -147,10 +194,15 @@ pub(super) fn look(
                 told
             }
         };
-        look.checked = Some(result(schedule, value_of(&*run.job), told, look.checked, now));
+        look.ends(schedule, value_of(&*run.job), told, now);
         return look;
     }
     look.stage = Stage::Due(asked);
+    // Those that are over would only pile up; people may still look at the last.
+    let mut over: Vec<_> = runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).collect();
+    over.sort_by_key(|run| made_at(&run.job));
+    over.pop();
+    look.obsolete.extend(over.into_iter().map(|run| run.job.clone()));
     // However often somebody asks, one of a schedule is made after the other.
     for run in runs.iter().filter(goes_on) {
         if let Standing::Underway(until) = check_standing(run, seconds) {
@@ -187,38 +239,55 @@ fn value_of(object: &impl ResourceExt) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// What a check came to, after `last`.
-fn result(
-    schedule: &WebhookSchedule,
-    value: Option<String>,
-    told: DeliveryStatus,
-    last: Option<CheckStatus>,
-    now: Timestamp,
-) -> CheckStatus {
-    let result = match told.outcome {
+impl Look {
+    /// Notes that the Job of a check could not be made.
+    pub(super) fn could_not_be_made(&mut self, schedule: &WebhookSchedule, check: &Check, now: Timestamp) {
+        let due = Due { id: DeliveryId::of_schedule("", 0), time: now.as_second(), generation: None };
+        let told = without_outcome(DeliveryOutcome::NotRun, JOB_NOT_CREATED, &due);
+        self.stage = Stage::Nothing;
+        self.ends(schedule, check.value.clone(), told, now);
+    }
+
+    /// Notes what a check came to, and when it is repeated.
+    fn ends(&mut self, schedule: &WebhookSchedule, value: Option<String>, told: DeliveryStatus, now: Timestamp) {
+        let result = result_of(&told);
+        let ended = (result, told.reason.clone());
+        let generation = schedule.metadata.generation.unwrap_or_default();
+        let last = self.checked.take();
+        let value = value.or_else(|| last.as_ref()?.value.clone());
+        let known = last.as_ref().filter(|last| last.generation == generation && last.result != CheckResult::Unknown);
+        let checked = match known.filter(|_| result == CheckResult::Unknown) {
+            // One that could not be made takes nothing from what is known.
+            Some(known) => CheckStatus { value, ..known.clone() },
+            None => CheckStatus {
+                generation,
+                value,
+                time: told.started_at.unwrap_or(Time(now)),
+                result,
+                reason: told.reason,
+                detail: told.detail,
+                target: told.target,
+                key_fingerprints: told.key_fingerprints,
+                repeats: 0,
+                repeat_at: None,
+            },
+        };
+        let checked = repeats::note(checked, (ended.0, &ended.1), last.as_ref(), now);
+        self.is_first = false;
+        self.until = repeat_at(&checked, schedule.metadata.generation);
+        self.checked = Some(checked);
+        self.ended = Some(ended);
+    }
+}
+
+fn result_of(told: &DeliveryStatus) -> CheckResult {
+    match told.outcome {
         // A sender says so of what it was only to judge.
         DeliveryOutcome::NotRun if told.reason == Reason::Allowed.as_str() => CheckResult::Allowed,
-        DeliveryOutcome::Refused | DeliveryOutcome::FailedPermanently | DeliveryOutcome::Failed if is_said(&told) => {
+        DeliveryOutcome::Refused | DeliveryOutcome::FailedPermanently | DeliveryOutcome::Failed if is_said(told) => {
             CheckResult::Refused
         }
         _ => CheckResult::Unknown,
-    };
-    let generation = schedule.metadata.generation.unwrap_or_default();
-    let value = value.or_else(|| last.as_ref()?.value.clone());
-    let known = last.filter(|last| last.generation == generation && last.result != CheckResult::Unknown);
-    if let Some(known) = known.filter(|_| result == CheckResult::Unknown) {
-        // One that could not be made takes nothing from what is known.
-        return CheckStatus { value, ..known };
-    }
-    CheckStatus {
-        generation,
-        value,
-        time: told.started_at.unwrap_or(Time(now)),
-        result,
-        reason: told.reason,
-        detail: told.detail,
-        target: told.target,
-        key_fingerprints: told.key_fingerprints,
     }
 }
 

@@ -21,7 +21,7 @@ use super::keys::{self, Keeper, Unmade};
 use super::metrics::Metrics;
 use super::names;
 use super::pace::Made;
-use super::preflight::Slots;
+use super::preflight::{Buckets, Slots};
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::saved::{Saved, write_status};
@@ -47,6 +47,7 @@ pub(super) struct Context {
     pub(super) failures: Failures,
     pub(super) written: Written,
     pub(super) slots: Slots<WebhookSchedule>,
+    pub(super) buckets: Buckets,
     pub(super) queues: Queues,
     pub(super) unmade: Unmade,
 }
@@ -54,6 +55,12 @@ pub(super) struct Context {
 impl Context {
     /// Lets the next schedule have its check, if this one kept it from that.
     pub(super) fn needs_no_check(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.buckets.release(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
+        self.leaves_slot(schedule);
+    }
+
+    /// The same, of one that goes on waiting for its check.
+    pub(super) fn leaves_slot(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.queues.reconcile(self.slots.free(schedule));
     }
 }
@@ -194,6 +201,7 @@ pub(super) async fn reconcile_at(
     }
     if saved == Saved::New {
         record.new.iter().for_each(|delivery| metrics.delivered(delivery));
+        record.check.ended.iter().for_each(|(result, reason)| metrics.checked(*result, reason));
         publish(recorder, schedule, events(schedule, &record, &new)).await;
     }
     // Not before the status says how they ended.

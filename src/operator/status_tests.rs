@@ -8,7 +8,7 @@ use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refuse
 use crate::delivery::Reason;
 use crate::operator::dereference::Run;
 use crate::operator::isolation::Verdict;
-use crate::operator::preflight::Stage;
+use crate::operator::preflight::{Check, Stage};
 use crate::operator::record::record;
 use crate::operator::testdata::{ended, found, minute, schedule, valid_with};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -105,7 +105,8 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
 fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_in_the_docs() {
     let valid = valid_with(json!({})).unwrap();
     let mut record = record(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
-    record.check.stage = Stage::NotMade;
+    let check = Check { job: "check".into(), value: None, repeated_within: None };
+    record.check.could_not_be_made(&schedule(), &check, minute(0));
     let status = status(&schedule(), &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(0));
     let allowed = condition(&status, "TargetAllowed");
     assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
@@ -117,7 +118,8 @@ fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_i
 fn checked(generation: i64, result: CheckResult, at: i64) -> CheckStatus {
     let (generation, value, time) = (generation, None, Time(minute(at)));
     let (reason, detail) = ("ReferenceMissing".into(), Some("add it".into()));
-    CheckStatus { generation, value, time, result, reason, detail, target: None, key_fingerprints: Vec::new() }
+    let (target, key_fingerprints, repeats, repeat_at) = (None, Vec::new(), 0, None);
+    CheckStatus { generation, value, time, result, reason, detail, target, key_fingerprints, repeats, repeat_at }
 }
 
 #[test]
@@ -146,6 +148,67 @@ fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_wa
     assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Unknown, 6))), by_delivery);
 }
 
+/// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
+fn told_at(life: &mut Life, at: i64, stage: Stage) -> [String; 3] {
+    let valid = valid_with(json!({})).unwrap();
+    let mut record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
+    record.check.stage = stage;
+    let new = status(&life.schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
+    life.schedule.status = Some(new.clone());
+    let told = |kind| format!("{} {}", condition(&new, kind).status, condition(&new, kind).reason);
+    [told("Ready"), told("TargetAllowed"), condition(&new, "TargetAllowed").message.clone()]
+}
+
+#[test]
+fn nobody_knows_whether_a_schedule_is_ready_until_its_spec_is_checked() {
+    let mut life = Life::new();
+    for at in 0..5 {
+        assert_eq!(told_at(&mut life, at, Stage::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
+    }
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Allowed, 5));
+    assert_eq!(told_at(&mut life, 5, Stage::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
+    assert_eq!(told_at(&mut life, 6, Stage::UnderWay)[0], "True Ready", "it is checked again");
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(told_at(&mut life, 7, Stage::UnderWay)[0], "Unknown Checking", "another spec");
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(2, CheckResult::Refused, 8));
+    assert_eq!(told_at(&mut life, 8, Stage::Nothing)[0], "False ReferenceMissing");
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
+    let due = || Stage::Due(Check { job: "check".into(), value: None, repeated_within: None });
+    let mut life = Life::new();
+    assert_eq!(told_at(&mut life, 0, due())[0], "Unknown Checking");
+    assert_eq!(told_at(&mut life, 1, due())[0], "Unknown Checking");
+    assert_eq!(told_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
+    assert_eq!(told_at(&mut life, 3, Stage::UnderWay)[0], "True Ready", "it doesn't turn back");
+
+    let mut life = Life::new();
+    told_at(&mut life, 0, Stage::UnderWay);
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
+    assert_eq!(told_at(&mut life, 1, Stage::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
+}
+
+#[test]
+fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_soon() {
+    let at = |minutes| Stage::Waits(minute(minutes).as_second());
+    let mut life = Life::new();
+    let told = told_at(&mut life, 0, at(1));
+    assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
+    assert!(told[2].contains("will be checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
+    assert!(include_str!("../../docs/reasons.md").contains("| `CheckWaits` |"));
+    let mut life = Life::new();
+    for now in 0..3 {
+        assert_eq!(told_at(&mut life, now, at(15))[..2], ["True Ready", "Unknown CheckWaits"], "{now}");
+    }
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Refused, 8));
+    let told = told_at(&mut life, 9, at(15));
+    assert_eq!(told[..2], ["False ReferenceMissing", "False ReferenceMissing"]);
+    let waits =
+        "add it; the check that was asked for is made at 2027-01-15T08:15:00Z, since the tier allows no earlier one";
+    assert_eq!(told[2], waits);
+}
+
 #[test]
 fn a_name_that_was_not_resolved_says_nothing_of_where_it_leads() {
     let mut life = Life::new();
@@ -161,7 +224,7 @@ fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
     life.schedule.metadata.generation = Some(2);
     let status = life.see(Vec::new());
     assert_eq!(condition(status, "TargetAllowed").status, "Unknown");
-    assert_eq!(condition(status, "Ready").status, "True");
+    assert_eq!(condition(status, "Ready").status, "Unknown");
 }
 
 #[test]
@@ -197,6 +260,7 @@ fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
 fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
     let mut life = Life::new();
     let paused = valid_with(json!({"suspend": true})).unwrap();
+    life.schedule.status.get_or_insert_default().checked = Some(checked(1, CheckResult::Allowed, 0));
     let status = life.go(&Progress::Applied(&paused), Vec::new());
     assert_eq!(condition(status, "Scheduled").reason, "Suspended");
     assert_eq!(condition(status, "Ready").status, "True");
@@ -206,7 +270,7 @@ fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
 #[test]
 fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_before_there_is_one() {
     let mut valid = valid_with(json!({})).unwrap();
-    valid.isolation_required = true;
+    (valid.isolation_required, valid.checked_first) = (true, false);
     let mut schedule = schedule();
     schedule.metadata.annotations = Some([("postern.dev/trigger".into(), "now".into())].into());
     let mut look = |isolation: Option<&'static str>, at: i64| {
@@ -235,7 +299,7 @@ fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_be
 
 #[test]
 fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() {
-    let valid = valid_with(json!({})).unwrap();
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut found = found(Vec::new());
     found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
     let schedule = schedule();
@@ -261,7 +325,7 @@ fn a_name_that_is_taken_is_named() {
 
 #[test]
 fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
-    let valid = valid_with(json!({})).unwrap();
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     life.schedule.metadata.generation = Some(7);
     let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));

@@ -19,7 +19,7 @@ use super::isolation::Verdict;
 use super::keys::Unmade;
 use super::membership::Membership;
 use super::metrics::Metrics;
-use super::preflight::Slots;
+use super::preflight::{Buckets, Slots};
 use super::protection::Protected;
 use super::quotas::{Quotas, Share};
 use super::reconcile::Context;
@@ -71,6 +71,7 @@ pub(super) fn context(client: Client, stores: Stores) -> Context {
         failures: Failures::default(),
         written: Written::default(),
         slots: Slots::new(1),
+        buckets: Buckets::default(),
         queues: Queues::new(Metrics::new()).0,
         unmade: Unmade::default(),
     }

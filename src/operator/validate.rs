@@ -43,6 +43,8 @@ pub struct Valid {
     pub tier: String,
     /// The tier's smallest gap between two deliveries, in seconds.
     pub min_interval: i64,
+    /// The most deliveries that the tier allows the namespace in an hour.
+    pub max_deliveries_per_hour: u32,
     /// When it is due.
     pub expression: Expression,
     /// The zone that the expression is read in.
@@ -210,6 +212,7 @@ pub fn validate(
         owner: OwnerReference { block_owner_deletion: None, ..owner },
         tier: tier.metadata.name.clone().unwrap_or_default(),
         min_interval: tier.spec.min_interval.seconds(),
+        max_deliveries_per_hour: tier.spec.max_deliveries_per_hour,
         expression,
         zone,
         zone_name: zone_name.clone(),

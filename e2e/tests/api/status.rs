@@ -80,6 +80,8 @@ fn fullest() -> WebhookScheduleStatus {
             detail: Some("d".repeat(512)),
             target: Some("https://hooks.example.com/...".into()),
             key_fingerprints: vec!["sha256:9f86d081".into(); 8],
+            repeats: i32::MAX.unsigned_abs(),
+            repeat_at: Some(at("2026-01-01T00:00:00Z")),
         }),
         paused_generation: Some(1),
         held_until: Some(at("2026-01-01T00:00:00Z")),

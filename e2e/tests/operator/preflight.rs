@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
-use postern::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome};
+use postern::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, WebhookScheduleStatus};
 use postern_e2e::{Cluster, KEY, OK, Receiver, Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
 
@@ -143,17 +143,19 @@ fn each_new_value_asks_for_a_check_and_a_later_delivery_counts_for_more() {
 
         tenant.change_secret(json!({"other": KEY})).await;
         tenant.ask_for_check("report", "one").await;
+        // Another may have been repeated by itself meanwhile.
+        checked(&tenant, "report", "the first value's check", |checked| checked.value.as_deref() == Some("one")).await;
         tenant.condition("report", "TargetAllowed", "True", "Allowed").await;
-        let value = tenant.status("report").await.checked.unwrap().value;
-        assert_eq!(value.as_deref(), Some("one"));
         assert!(receiver.requests().is_empty());
 
-        tenant.change_secret(json!({"other": "no key"})).await;
+        let url =
+            String::from_utf8(tenant.secrets().get("hook").await.unwrap().data.unwrap()["url"].0.clone()).unwrap();
+        tenant.change_secret(json!({"url": "https://10.96.0.1/"})).await;
         tenant.ask_for_check("report", "two").await;
-        tenant.condition("report", "TargetAllowed", "False", "SigningKeyInvalid").await;
+        tenant.condition("report", "TargetAllowed", "False", "AddressInternal").await;
         assert_eq!(tenant.status("report").await.checked.unwrap().generation, 1);
 
-        tenant.change_secret(json!({"other": KEY})).await;
+        tenant.change_secret(json!({"url": url})).await;
         tenant.trigger("report", "now").await;
         let delivery = tenant.deliveries("report", 1).await.remove(0);
         assert_eq!(delivery.outcome, DeliveryOutcome::Delivered);
@@ -223,5 +225,95 @@ fn switched_off_nothing_is_checked() {
         tenant.deliveries("report", 1).await;
         assert!(checks_of(&tenant, "report").await.is_empty());
         assert_eq!(tenant.status("report").await.checked, None);
+    });
+}
+
+#[test]
+fn a_schedule_made_before_its_secret_is_ready_by_itself_soon_after_the_secret_is_there_and_not_before() {
+    on_cluster(|cluster, namespace| async move {
+        let mut tenant = checking(cluster, namespace, 10).await;
+        let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
+        let late = |key: &str| json!({"secretKeyRef": {"name": "late", "key": key}});
+        tenant.make_schedule_with("report", json!({"signing": {"keysFrom": [late("key")]}})).await;
+        let ready = |status: &WebhookScheduleStatus| {
+            let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+            ready.map_or_else(String::new, |ready| format!("{} {}", ready.status, ready.reason))
+        };
+        eventually("a check that was repeated, and never Ready", async || {
+            let status = tenant.status("report").await;
+            assert!(["", "Unknown Checking", "False ReferenceMissing"].contains(&&*ready(&status)), "{status:?}");
+            status.checked.filter(|checked| checked.repeats > 0).map(drop).ok_or(status.conditions)
+        })
+        .await;
+        // The next operator goes on with it.
+        tenant.kill_operator();
+        tenant.start_operator();
+        let secret = json!({"metadata": {"name": "late"}, "stringData": {"key": KEY}});
+        tenant.secrets().create(&PostParams::default(), &serde_json::from_value(secret).unwrap()).await.unwrap();
+
+        let status = eventually("Ready", async || {
+            let status = tenant.status("report").await;
+            if ready(&status) == "True Ready" { Ok(status) } else { Err(status.conditions) }
+        })
+        .await;
+        let found = status.checked.unwrap();
+        assert_eq!((found.result, found.repeat_at, found.value), (CheckResult::Allowed, None, None));
+        assert!(status.recent_deliveries.is_empty() && receiver.requests().is_empty());
+        assert_eq!(tenant.events("ReferenceMissing").await.len(), 1);
+        assert_eq!(tenant.events("ReferenceMissing").await[0].1, 1, "it is told once");
+        let left = checks_of(&tenant, "report").await;
+        assert!(left.len() <= 2, "{left:?}");
+    });
+}
+
+#[test]
+fn a_tier_bounds_checks_whatever_is_annotated_or_made_again() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = checking(cluster, namespace, 10).await;
+        tenant.change_tier(json!({"maxDeliveriesPerHour": 4, "minInterval": "1h"})).await;
+        make_inward_secret(&tenant).await;
+        let since = tenant.cluster.audited();
+        let made = || {
+            let requests = tenant.cluster.requests_of("kubernetes-admin", since);
+            let jobs =
+                requests.iter().filter(|request| request.namespace == tenant.namespace && request.verb == "create");
+            jobs.filter(|request| request.resource == "jobs").count()
+        };
+        let spec = || json!({"target": inward(), "suspend": true});
+        tenant.make_schedule_with("looped", spec()).await;
+        checked(&tenant, "looped", "the first check", |_| true).await;
+        for value in ["1", "2", "3"] {
+            tenant.ask_for_check("looped", value).await;
+            checked(&tenant, "looped", "another check", |checked| checked.value.as_deref() == Some(value)).await;
+        }
+        for value in 4..20 {
+            tenant.ask_for_check("looped", &value.to_string()).await;
+        }
+        eventually("it to say until when the next check waits", async || {
+            let conditions = tenant.status("looped").await.conditions;
+            let waits = |message: &str| message.contains("; the check that was asked for is made at 2");
+            if conditions.iter().any(|condition| waits(&condition.message)) { Ok(()) } else { Err(conditions) }
+        })
+        .await;
+        for _ in 0..3 {
+            tenant.schedules.delete("looped", &DeleteParams::default()).await.unwrap();
+            eventually("its CronJob to be gone", async || {
+                match tenant.cron_jobs.get_opt("postern-looped").await.unwrap() {
+                    None => Ok(()),
+                    Some(_) => Err("it is there"),
+                }
+            })
+            .await;
+            tenant.make_schedule_with("looped", spec()).await;
+            tenant.condition("looped", "TargetAllowed", "Unknown", "CheckWaits").await;
+        }
+        let message = tenant.condition("looped", "TargetAllowed", "Unknown", "CheckWaits").await;
+        assert!(message.starts_with("this spec will be checked at 2"), "{message}");
+        tenant.condition("looped", "Ready", "True", "Ready").await;
+        eventually("four checks in the log, and no more", async || {
+            assert!(made() <= 4, "{}", made());
+            if made() == 4 { Ok(()) } else { Err(made()) }
+        })
+        .await;
     });
 }

@@ -1,10 +1,10 @@
 //! The values of labels: closed lists, whatever a status says.
 
-use crate::api::DeliveryOutcome;
+use crate::api::{CheckResult, DeliveryOutcome};
 use crate::delivery::Reason;
 
-/// Reasons of deliveries whose sender said nothing: what the operator saw in the Job and its pods.
-const SEEN_BY_THE_OPERATOR: [&str; 12] = [
+/// Reasons of deliveries and checks whose sender said nothing: what the operator saw in the Job and its pods.
+const SEEN_BY_THE_OPERATOR: [&str; 13] = [
     "DeadlineMissed",
     "PreviousStillRunning",
     "PodNotCreated",
@@ -17,6 +17,7 @@ const SEEN_BY_THE_OPERATOR: [&str; 12] = [
     "Evicted",
     "OOMKilled",
     "SenderEndedSilently",
+    "JobNotCreated",
 ];
 /// Whatever isn't on a list.
 const OTHER: &str = "Other";
@@ -29,6 +30,14 @@ pub(super) fn outcome(outcome: DeliveryOutcome) -> &'static str {
         DeliveryOutcome::Failed => "Failed",
         DeliveryOutcome::Interrupted => "Interrupted",
         DeliveryOutcome::NotRun => "NotRun",
+    }
+}
+
+pub(super) fn result(result: CheckResult) -> &'static str {
+    match result {
+        CheckResult::Allowed => "Allowed",
+        CheckResult::Refused => "Refused",
+        CheckResult::Unknown => "Unknown",
     }
 }
 

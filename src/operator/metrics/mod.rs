@@ -27,7 +27,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::api::{DeliveryStatus, WebhookSchedule};
+use crate::api::{CheckResult, DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
 use crate::operator::isolation::Known;
 use crate::operator::missed::MARGIN;
@@ -59,6 +59,8 @@ pub struct Metrics(Arc<Counted>);
 struct Counted {
     registry: Registry,
     deliveries: Family<[Label; 2], Counter>,
+    checks: Family<[Label; 2], Counter>,
+    canaries: Family<[Label; 2], Counter>,
     attempts: Counter,
     latency: Histogram,
     skew: Histogram,
@@ -81,11 +83,14 @@ impl Metrics {
         let skew = Histogram::new(SKEWS);
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
+        let (checks, canaries) = (Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
         let policies = Family::<[Label; 1], Gauge>::default();
         let (queue, keys, isolated) = (Queue::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
+        registry.register("checks", "Checks that ended, or that could not be made", checks.clone());
+        registry.register("canaries", "Canaries that ended, or that didn't in time", canaries.clone());
         registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
         registry.register("delivery_latency_seconds", "How long the last attempt of a delivery took", latency.clone());
         registry.register("delivery_skew_seconds", "How long after its time a delivery's sender ran", skew.clone());
@@ -102,6 +107,8 @@ impl Metrics {
         Self(Arc::new(Counted {
             registry,
             deliveries,
+            checks,
+            canaries,
             attempts,
             latency,
             skew,
@@ -127,6 +134,17 @@ impl Metrics {
         if let Some(skew) = skew(delivery) {
             self.0.skew.observe(skew);
         }
+    }
+
+    /// A check ended, or could not be made. To be called once for each.
+    pub fn checked(&self, result: CheckResult, reason: &str) {
+        let labels = [("result", labels::result(result)), ("reason", labels::reason(reason))];
+        self.0.checks.get_or_create(&labels).inc();
+    }
+
+    /// A canary ended, with this status and reason of `EgressIsolated`: names from the code. To be called once for each.
+    pub fn canary_ended(&self, status: &'static str, reason: &'static str) {
+        self.0.canaries.get_or_create(&[("result", status), ("reason", reason)]).inc();
     }
 
     /// A reconcile ended, well or with an error of this kind: a name from the code, not a text made of data.
@@ -179,6 +197,17 @@ impl Metrics {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+impl Metrics {
+    /// The series of this name, sorted, as they are served.
+    pub(in crate::operator) fn series(&self, name: &str) -> Vec<String> {
+        let text = self.text().unwrap_or_default();
+        let mut series: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(Into::into).collect();
+        series.sort();
+        series
     }
 }
 

@@ -9,7 +9,7 @@ use crate::operator::apply::ApplyError;
 use crate::operator::fact::Fact;
 use crate::operator::isolation::Verdict;
 use crate::operator::pace::Made;
-use crate::operator::preflight::{Look, Stage, judged};
+use crate::operator::preflight::{Look, Stage, began, judged, patience};
 use crate::operator::protection::Protection;
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
@@ -38,7 +38,8 @@ pub(super) fn conditions(
     let isolated = isolated(&record.isolation);
     let mut facts =
         vec![accepted(progress), scheduled(progress, record), allowed, isolated, protection.fact(), healthy(recent)];
-    facts.push(ready(&facts));
+    let waits = patience(schedule, &record.check, now).is_some();
+    facts.push(ready(&facts, waits));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
 }
@@ -113,20 +114,33 @@ const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from 
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
-const JOB_NOT_CREATED: &str = "the check could not be made, since its Job could not; it is tried again: see the namespace's \
-    ResourceQuotas, and the admission webhooks that judge Jobs";
-
 /// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
 fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
+    let mut fact = judgement(recent, check, generation);
+    if let Stage::Waits(at) = check.stage {
+        let at = Timestamp::from_second(at).unwrap_or_default();
+        fact.message = if check.is_first {
+            format!(
+                "this spec will be checked at {at}: the namespace has made as many checks as its tier allows for now, with what was \
+                 deleted, changed or asked for counted"
+            )
+        } else {
+            format!(
+                "{}; the check that was asked for is made at {at}, since the tier allows no earlier one",
+                fact.message
+            )
+        };
+    }
+    fact
+}
+
+fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
     let fact = |status, reason: &str, message: &str| Fact::new(TARGET_ALLOWED, status, reason, message);
     let delivery = judged(recent, generation);
     let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == generation);
     // A check that could not be made says nothing against what is known.
     let is_later = |checked: &&CheckStatus| {
-        delivery.is_none_or(|delivery| {
-            let began = delivery.started_at.as_ref().or(delivery.scheduled_time.as_ref());
-            checked.result != CheckResult::Unknown && began < Some(&checked.time)
-        })
+        delivery.is_none_or(|delivery| checked.result != CheckResult::Unknown && began(delivery) < Some(&checked.time))
     };
     if let Some(CheckStatus { result, reason, detail, .. }) = checked.filter(is_later) {
         let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
@@ -143,7 +157,7 @@ fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i6
             fact("False", &last.reason, last.detail.as_deref().unwrap_or_default())
         }
         Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
-        None if check.stage == Stage::NotMade => fact("Unknown", "JobNotCreated", JOB_NOT_CREATED),
+        None if matches!(check.stage, Stage::Waits(_)) => fact("Unknown", "CheckWaits", ""),
         None if check.stage != Stage::Nothing => {
             fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
         }
@@ -170,16 +184,19 @@ fn healthy(recent: &[DeliveryStatus]) -> Fact {
     }
 }
 
-/// Ready is what `kubectl wait` and Argo CD look at: whether the schedule does what its spec says. A paused one does.
-fn ready(facts: &[Fact]) -> Fact {
+/// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused one does. While
+/// it waits for the first check of its spec, nobody knows.
+fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
     let wrong = facts.iter().find(|fact| {
         matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)
             && fact.status == "False"
             && fact.reason != "Suspended"
             && fact.reason != HELD
     });
-    match wrong {
-        None => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
-        Some(fact) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
+    let open = facts.iter().find(|fact| fact.kind == TARGET_ALLOWED).filter(|_| waits_for_check);
+    match (wrong, open) {
+        (None, None) => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
+        (Some(fact), _) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
+        (None, Some(fact)) => Fact::new("Ready", "Unknown", fact.reason.clone(), fact.message.clone()),
     }
 }

@@ -1,0 +1,34 @@
+//! How long `Ready` waits for the first check of a spec. Pure.
+//!
+//! Who waits for `Ready` shall know what the check found, and shall not wait for ever when it can't begin. What was known of a
+//! spec once stays known: while it is checked again, `Ready` doesn't turn Unknown.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Look, Stage};
+use crate::api::WebhookSchedule;
+
+/// How long the first check of a spec may take to begin, in seconds, before `Ready` turns True without it.
+const BEGINS_WITHIN: i64 = 120;
+
+/// Until when `Ready` is Unknown if no check begins, in Unix seconds; `None` when it doesn't wait. A check that is under way is
+/// waited for, since none goes on for ever.
+pub(in crate::operator) fn patience(schedule: &WebhookSchedule, look: &Look, now: Timestamp) -> Option<i64> {
+    let conditions = schedule.status.iter().flat_map(|status| &status.conditions);
+    let of_this_spec = conditions.filter(|condition| condition.observed_generation == schedule.metadata.generation);
+    let old = of_this_spec.into_iter().find(|condition| condition.type_ == "Ready");
+    let now = now.as_second();
+    let since = match old {
+        Some(old) if old.status == "True" => return None,
+        Some(old) if old.status == "Unknown" => old.last_transition_time.0.as_second(),
+        _ => now,
+    };
+    let until = since + BEGINS_WITHIN;
+    match look.stage {
+        _ if !look.is_first => None,
+        Stage::Nothing => None,
+        Stage::UnderWay => Some(i64::MAX),
+        Stage::Waits(at) if at > until => None,
+        Stage::Due(_) | Stage::Waits(_) => Some(until).filter(|until| now < *until),
+    }
+}
