@@ -57,6 +57,12 @@ pub enum ApplyError {
         /// What was in the way; nothing of the key.
         why: String,
     },
+    /// What the namespace uses of its tier could not be recorded.
+    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
+    NotRecorded {
+        /// What the API server said.
+        source: kube::Error,
+    },
     /// The API server refused or didn't answer.
     #[error("{kind} {name}: {source}")]
     Api {
