@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 use namespace::{Before, Namespace};
 use usage::Usage;
+pub(super) use usage::MOST_PARTS;
 
 use super::digest::number_of;
 use super::lock::lock;
@@ -120,6 +121,11 @@ impl Quotas {
     pub(super) fn share(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
         let (age, asked) = (Age::of(schedule), Asked::by(schedule));
         self.with(schedule, |namespace| namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now)))
+    }
+
+    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
+    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
+        self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
     }
 
     /// Notes that a delivery is about to be triggered, and returns what was so before.

@@ -86,7 +86,7 @@ impl ReconcileError {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
             Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::Doubtful => "Outdated",
             Self::Apply(ApplyError::KeyNotMade { .. }) => "KeyNotMade",
-            Self::Apply(ApplyError::NotRecorded { .. }) => "UsageNotRecorded",
+            Self::Apply(ApplyError::NotRecorded { .. } | ApplyError::TooManyToRecord) => "UsageNotRecorded",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
@@ -172,7 +172,7 @@ pub(super) async fn reconcile_at(
     let recorded = match recorded {
         Ok(Recorded::Wait(wait)) => return Ok(Action::requeue(wait)),
         Ok(Recorded::Done(noted)) => Ok(noted),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     // build (pure) and apply: writes what differs
     let applied = match (&valid, unkeyed) {
@@ -185,7 +185,10 @@ pub(super) async fn reconcile_at(
                 }
                 applied
             }
-            Err(error) => Err(error),
+            Err(error @ ApplyError::TooManyToRecord) => {
+                Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into()))
+            }
+            Err(error) => Err(error.into()),
         },
         (Ok(_), Some(error)) => Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into())),
         (Err(_), _) => Box::pin(suspend(schedule, found.cron_job, &to)).await.map(drop),

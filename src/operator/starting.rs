@@ -3,7 +3,7 @@
 use super::apply::ApplyError;
 use super::dereference::Found;
 use super::names;
-use super::quotas::ledger::{Ledger, Noted, Recorded};
+use super::quotas::ledger::{Ledger, Noted, Recorded, Start};
 use super::record::Record;
 use super::reconcile::ReconcileError;
 use super::status::pause;
@@ -31,10 +31,11 @@ pub(super) async fn record_start(
     trigger: Option<&Trigger>,
     now: i64,
 ) -> Result<Recorded, ApplyError> {
-    if pause(valid, record).is_some() && trigger.is_none() {
+    let start = Start { runs: pause(valid, record).is_none(), triggered: trigger.is_some() };
+    if !start.runs && !start.triggered {
         return Ok(Recorded::Done(Noted::default()));
     }
-    ledger.record(schedule, trigger.is_some(), now).await
+    ledger.record(schedule, start, now).await
 }
 
 /// Whether the Job of a delivery may be there although an attempt to apply failed.

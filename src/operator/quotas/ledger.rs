@@ -36,6 +36,15 @@ pub(in crate::operator) struct Ledger {
     books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
 }
 
+/// What is about to be started.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::operator) struct Start {
+    /// The CronJob is to run.
+    pub(in crate::operator) runs: bool,
+    /// One delivery is to be triggered.
+    pub(in crate::operator) triggered: bool,
+}
+
 /// Whether something may be started.
 pub(in crate::operator) enum Recorded {
     /// It is on record.
@@ -55,20 +64,23 @@ impl Ledger {
         Self { api: Api::namespaced(client, namespace), quotas, books: Mutex::default() }
     }
 
-    /// Records what the namespace of a schedule uses, and one delivery more when this is about to be `triggered`. Only then may
-    /// what belongs to it be started. Writes nothing when all of it stands there.
+    /// Records what the namespace of a schedule uses, with what is about to be started. Writes nothing when all of it stands
+    /// there.
     ///
     /// # Errors
-    /// When the API server doesn't take it: then nothing may be started.
+    /// When the API server doesn't take it, or it would be too much: then nothing may be started.
     pub(in crate::operator) async fn record(
         &self,
         schedule: &WebhookSchedule,
-        triggered: bool,
+        Start { runs, triggered }: Start,
         now: i64,
     ) -> Result<Recorded, ApplyError> {
         let namespace = schedule.namespace().unwrap_or_default();
         let book = self.book(&namespace);
         let mut book = book.lock().await;
+        if !self.quotas.starts(schedule, runs, now) {
+            return Err(ApplyError::TooManyToRecord);
+        }
         if !triggered && book.says(&self.quotas.usage(&namespace, now), now) {
             return Ok(Recorded::Done(Noted(None)));
         }
@@ -119,15 +131,18 @@ impl Ledger {
     }
 
     pub(super) async fn tidy_one(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
+        let done = self.bring_up_to_date(namespace, now).await;
+        self.quotas.forget_if_idle(namespace, now);
+        self.close_books();
+        done
+    }
+
+    async fn bring_up_to_date(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
         let book = self.book(namespace);
         let mut book = book.lock().await;
         let usage = self.quotas.usage(namespace, now);
         if usage.is_empty() {
-            book.delete(&self.api, namespace).await?;
-            drop(book);
-            self.quotas.forget_if_idle(namespace, now);
-            self.close_books();
-            return Ok(());
+            return book.delete(&self.api, namespace).await;
         }
         if book.says(&usage, now) {
             return Ok(());

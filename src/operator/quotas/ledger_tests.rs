@@ -11,6 +11,8 @@ use crate::operator::quotas::world::World;
 use crate::operator::testdata;
 
 const NOW: i64 = 1_800_000_000;
+const RUNS: Start = Start { runs: true, triggered: false };
+const TRIGGERED: Start = Start { runs: true, triggered: true };
 const RECORD: &str = "postern-usage-team-a";
 
 struct Cluster(Arc<Mutex<World>>);
@@ -48,7 +50,7 @@ fn begins_at(ledger: &Ledger, schedule: &WebhookSchedule) -> Option<i64> {
 }
 
 async fn is_recorded(ledger: &Ledger, schedule: &WebhookSchedule) -> bool {
-    matches!(ledger.record(schedule, false, NOW).await, Ok(Recorded::Done(_)))
+    matches!(ledger.record(schedule, RUNS, NOW).await, Ok(Recorded::Done(_)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,10 +66,10 @@ async fn the_write_of_an_operator_that_was_deposed_is_refused() {
     assert!(is_recorded(&new, &schedule).await);
     assert_eq!(cluster.world(|world| world.writes.len()), 1, "it stands there");
     tokio::time::advance(PACE).await;
-    assert!(new.record(&schedule, true, NOW).await.is_ok());
+    assert!(new.record(&schedule, TRIGGERED, NOW).await.is_ok());
     let written = cluster.world(|world| world.records[RECORD].clone());
     tokio::time::advance(PACE).await;
-    assert!(old.record(&schedule, true, NOW + 1).await.is_err());
+    assert!(old.record(&schedule, TRIGGERED, NOW + 1).await.is_err());
     assert_eq!(cluster.world(|world| world.records[RECORD].clone()), written);
 }
 
@@ -83,7 +85,7 @@ async fn a_record_that_an_admin_changed_or_deleted_is_written_anew() {
             None => drop(world.records.remove(RECORD)),
         });
         tokio::time::advance(PACE).await;
-        assert!(ledger.record(&schedule, true, NOW).await.is_err(), "somebody else has written");
+        assert!(ledger.record(&schedule, TRIGGERED, NOW).await.is_err(), "somebody else has written");
         tokio::time::advance(PACE).await;
         assert!(is_recorded(&ledger, &schedule).await);
         assert_eq!(cluster.world(|world| world.records[RECORD]["data"].clone()), written);
@@ -96,11 +98,11 @@ async fn a_namespace_is_written_for_once_a_second_however_much_is_asked() {
     let ledger = cluster.leader(&schedule).await;
     assert!(is_recorded(&ledger, &schedule).await);
     for _ in 0..40 {
-        assert!(matches!(ledger.record(&schedule, true, NOW).await, Ok(Recorded::Wait(wait)) if wait <= PACE));
+        assert!(matches!(ledger.record(&schedule, TRIGGERED, NOW).await, Ok(Recorded::Wait(wait)) if wait <= PACE));
     }
     assert_eq!(cluster.world(|world| world.writes.len()), 1);
     tokio::time::advance(PACE).await;
-    assert!(matches!(ledger.record(&schedule, true, NOW).await, Ok(Recorded::Done(_))));
+    assert!(matches!(ledger.record(&schedule, TRIGGERED, NOW).await, Ok(Recorded::Done(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,8 +144,8 @@ async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_
     ledger.quotas.remove(&schedule, NOW);
     tokio::select! {
         never = ledger.tidy() => match never {},
-        () = async { while cluster.world(|world| !world.records.is_empty()) { sleep(PACE).await } } => {}
+        () = async { while !lock(&ledger.books).is_empty() { sleep(PACE).await } } => {}
     }
-    assert_eq!(cluster.world(|world| world.writes.clone()), ["POST configmaps", "DELETE configmaps"]);
-    assert!(lock(&ledger.books).is_empty(), "it delivered nothing, so nothing is remembered");
+    let writes = cluster.world(|world| world.writes.clone());
+    assert_eq!(writes, ["POST configmaps", "DELETE configmaps"], "it delivered nothing, so nothing is remembered");
 }

@@ -38,6 +38,8 @@ struct Member {
     /// Its place by age, and what older ones take.
     place: (u32, u32),
     begins: Begins,
+    /// Since when its CronJob may run: its next time may be later than what it waits for.
+    runs_since: Option<i64>,
     /// When it delivered last.
     last: Option<i64>,
     /// Whether it was there before the operator was, and nobody has looked yet when it delivered last.
@@ -99,7 +101,10 @@ impl Member {
         if self.is_unsure {
             return (self.takes, Some(now));
         }
-        let Begins::Since(since) = self.begins else { return (0, self.last) };
+        let since = match (self.begins, self.runs_since) {
+            (Begins::Since(since), _) | (Begins::Waits { .. }, Some(since)) => since,
+            (Begins::Waits { .. }, None) => return (0, self.last),
+        };
         let since = since.max(now - HOUR);
         let due = self.asked.due(uid, since, now);
         let last = self.last.max(due.last().copied());
@@ -136,7 +141,7 @@ impl Namespace {
             // One that had no part in anything is as good as new.
             let others = deleted_last.filter(|_| member.takes == 0);
             member.begins = Begins::Waits { after: member.begins.after().max(others), until: None };
-            (member.asked, member.tightest, member.takes) = (asked, tightest, 0);
+            (member.asked, member.tightest, member.takes, member.runs_since) = (asked, tightest, 0, None);
         } else {
             let begins = match found {
                 Some(schedule) if self.is_recorded => Begins::held(schedule),
@@ -151,6 +156,7 @@ impl Namespace {
                 takes: 0,
                 place: (0, 0),
                 begins,
+                runs_since: None,
                 last: None,
                 is_unsure: found.is_some(),
                 last_triggered: None,
@@ -179,14 +185,12 @@ impl Namespace {
             (self.limits, self.min_interval) = (Some(limits), limits.min_interval);
             self.settle(now);
         }
-        self.hold_if_too_many(age, now);
         let Some(member) = self.schedules.get(age) else { return Share::default() };
         let not_before = match member.begins {
             Begins::Since(_) => None,
             Begins::Waits { after, until } => {
                 let after = after.map(|last| last.saturating_add(limits.min_interval));
-                let room = if self.is_one_too_many(age) { Some(now + HOUR) } else { self.room_at(0, limits, now) };
-                after.max(until).max(room).filter(|time| *time > now)
+                after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
             }
         };
         // One that keeps the gap makes no more than it takes, however many are triggered.
@@ -199,10 +203,11 @@ impl Namespace {
             not_before,
             room_at,
         };
-        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., .. }) = self.schedules.get_mut(age)
+        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., runs_since, .. }) =
+            self.schedules.get_mut(age)
             && not_before.is_none()
         {
-            *begins = Begins::Since(now);
+            *begins = Begins::Since(runs_since.unwrap_or(now));
         }
         share
     }
@@ -271,7 +276,7 @@ impl Namespace {
                 if let Some(last) = last {
                     self.given_up.add(&age.uid, count, last + HOUR, now);
                 }
-                member.begins = Begins::Waits { after: None, until: None };
+                (member.begins, member.runs_since) = (Begins::Waits { after: None, until: None }, None);
             }
             if let Begins::Waits { after, .. } = &mut member.begins
                 && fits

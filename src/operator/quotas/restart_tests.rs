@@ -119,19 +119,24 @@ fn a_namespace_that_could_not_be_listed_yet_is_not_taken_for_empty() {
 
 #[test]
 fn beyond_what_can_be_recorded_the_next_waits_until_one_goes() {
-    let quotas = restarted(Usage::default(), &[], NOON);
+    let mut namespace = Namespace::default();
     let limits = Limits { max_per_hour: 600_000, ..LIMITS };
-    let begins = |number: usize| {
-        let schedule = schedule(&format!("s-{number:04}"), "0 * * * *");
-        quotas.note(&schedule, NOON);
-        quotas.share(&schedule, limits, NOON).unwrap().not_before
+    let hourly = schedule("a", "0 * * * *");
+    let (asked, tightest) = (Asked::by(&hourly), Asked::by(&hourly).tightest("a", NOON));
+    let age = |number: usize| Age { created: NOON, uid: format!("{number:04}") };
+    for number in 0..=MOST_PARTS {
+        namespace.note(age(number), &number.to_string(), asked.clone(), tightest, None, NOON);
+    }
+    let starts = |namespace: &mut Namespace, number| {
+        namespace.share(&age(number), limits, NOON);
+        namespace.starts(&age(number), true, NOON)
     };
-    assert!((0..MOST_PARTS).all(|number| begins(number).is_none()));
-    assert_eq!(begins(MOST_PARTS), Some(NOON + HOUR));
-    assert_eq!(quotas.usage("team-a", NOON).schedules.len(), MOST_PARTS);
-    quotas.remove(&schedule("s-0007", "0 * * * *"), NOON);
-    assert_eq!(begins(MOST_PARTS), None);
-    assert_eq!(quotas.usage("team-a", NOON).schedules.len(), MOST_PARTS);
+    assert!((0..MOST_PARTS).all(|number| starts(&mut namespace, number)));
+    assert!(!starts(&mut namespace, MOST_PARTS));
+    assert_eq!(namespace.usage(NOON).schedules.len(), MOST_PARTS);
+    namespace.remove(&age(7), NOON);
+    assert!(starts(&mut namespace, MOST_PARTS));
+    assert_eq!(namespace.usage(NOON).schedules.len(), MOST_PARTS);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::HOUR;
 use super::given_up::{Entry, MANY};
 
 /// The most schedules of a namespace of which it can be recorded what they take. Others wait.
-pub(super) const MOST_PARTS: usize = 1_000;
+pub(in crate::operator) const MOST_PARTS: usize = 1_000;
 /// The most bytes of a record.
 pub(super) const MOST_BYTES: usize = 128 * 1_024;
 /// What is written here and read.
@@ -34,25 +34,25 @@ pub(super) struct Usage {
 
 /// What one schedule takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u32, i64, u64, Option<i64>)", into = "(u32, i64, u64, Option<i64>)")]
+#[serde(from = "(u32, Option<i64>, u64, Option<i64>)", into = "(u32, Option<i64>, u64, Option<i64>)")]
 pub(super) struct Part {
     /// The most that its expression delivers in an hour.
     pub(super) takes: u32,
-    /// Since when it may.
-    pub(super) since: i64,
+    /// Since when it may; `None` while it waits, and its CronJob may run since its next time is later than that.
+    pub(super) since: Option<i64>,
     /// A hash of the expression and its zone.
     pub(super) asked: u64,
     /// When it was triggered last, while that still matters.
     pub(super) last_triggered: Option<i64>,
 }
 
-impl From<(u32, i64, u64, Option<i64>)> for Part {
-    fn from((takes, since, asked, last_triggered): (u32, i64, u64, Option<i64>)) -> Self {
+impl From<(u32, Option<i64>, u64, Option<i64>)> for Part {
+    fn from((takes, since, asked, last_triggered): (u32, Option<i64>, u64, Option<i64>)) -> Self {
         Self { takes, since, asked, last_triggered }
     }
 }
 
-impl From<Part> for (u32, i64, u64, Option<i64>) {
+impl From<Part> for (u32, Option<i64>, u64, Option<i64>) {
     fn from(Part { takes, since, asked, last_triggered }: Part) -> Self {
         (takes, since, asked, last_triggered)
     }
@@ -127,7 +127,7 @@ impl Usage {
         self.min_interval = self.min_interval.clamp(0, LONGEST_INTERVAL);
         self.deleted_last = self.deleted_last.map(|last| last.min(now));
         for part in self.schedules.values_mut() {
-            part.since = part.since.min(now);
+            part.since = part.since.map(|since| since.min(now));
             part.last_triggered = part.last_triggered.map(|last| last.min(now));
         }
         for entry in &mut self.given_up {

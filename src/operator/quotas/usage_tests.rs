@@ -5,7 +5,7 @@ use super::*;
 const NOW: i64 = 1_800_000_000;
 
 fn part(takes: u32) -> Part {
-    Part { takes, since: NOW - 7_200, asked: u64::MAX, last_triggered: Some(NOW - 60) }
+    Part { takes, since: Some(NOW - 7_200), asked: u64::MAX, last_triggered: Some(NOW - 60) }
 }
 
 fn usage() -> Usage {
@@ -73,7 +73,7 @@ fn times_of_a_clock_that_was_ahead_hold_nobody_for_ever() {
     let earlier = NOW - 90_000;
     assert_eq!(read.deleted_last, Some(earlier));
     assert!(read.given_up.iter().all(|entry| entry.until == earlier + HOUR));
-    assert!(read.schedules.values().all(|part| (part.since, part.last_triggered) == (earlier, Some(earlier))));
+    assert!(read.schedules.values().all(|part| (part.since, part.last_triggered) == (Some(earlier), Some(earlier))));
 }
 
 #[test]

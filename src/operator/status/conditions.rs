@@ -82,6 +82,9 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
         Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
             Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())
         }
+        Progress::Blocked(_, error @ ApplyError::TooManyToRecord) => {
+            Fact::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
+        }
         Progress::Blocked(_, ApplyError::NotRecorded { .. }) => {
             let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
                            again: the operator's log says more";

@@ -24,11 +24,12 @@ impl Namespace {
         let Some(Part { takes, since, asked, last_triggered }) = self.unseen.remove(uid) else { return member };
         let last = last_triggered;
         let member = Member { last, last_triggered, is_unsure: true, ..member };
-        match (takes, asked == member.asked.hash()) {
-            (0, _) => member,
-            (_, true) => Member { takes, begins: Begins::Since(since), ..member },
+        match (takes, asked == member.asked.hash(), since) {
+            (0, _, _) => member,
+            (_, true, Some(since)) => Member { takes, begins: Begins::Since(since), ..member },
+            (_, true, None) => Member { takes, runs_since: Some(now - HOUR), ..member },
             // It was edited meanwhile, and may have delivered by what it was before.
-            (_, false) => {
+            (_, false, _) => {
                 self.given_up.add(uid, takes, now + HOUR, now);
                 Member { begins: Begins::Waits { after: None, until: None }, ..member }
             }
@@ -66,7 +67,7 @@ impl Namespace {
     }
 
     /// Whether as many others have begun as can be recorded: of those that have, the older ones.
-    pub(super) fn is_one_too_many(&self, age: &Age) -> bool {
+    fn is_one_too_many(&self, age: &Age) -> bool {
         if self.schedules.len() <= MOST_PARTS {
             return false;
         }
@@ -77,28 +78,31 @@ impl Namespace {
         others.count() >= MOST_PARTS
     }
 
-    /// One that has begun already waits, when it is one too many.
-    pub(super) fn hold_if_too_many(&mut self, age: &Age, now: i64) {
-        if !self.is_one_too_many(age) {
-            return;
+    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be: whether it is none
+    /// too many to be recorded.
+    pub(in crate::operator::quotas) fn starts(&mut self, age: &Age, runs: bool, now: i64) -> bool {
+        if self.is_one_too_many(age) {
+            return false;
         }
-        self.give_up(age, now);
-        if let Some(member) = self.schedules.get_mut(age) {
-            member.begins = Begins::Waits { after: None, until: None };
+        if let Some(member) = self.schedules.get_mut(age).filter(|_| runs) {
+            member.runs_since.get_or_insert(now);
         }
+        true
     }
 }
 
 impl Member {
     /// Whether something of it has to be recorded.
     fn is_recorded(&self) -> bool {
-        self.last_triggered.is_some() || self.takes > 0 && matches!(self.begins, Begins::Since(_))
+        let may_deliver = matches!(self.begins, Begins::Since(_)) || self.runs_since.is_some();
+        self.last_triggered.is_some() || self.takes > 0 && may_deliver
     }
 
     fn part(&self) -> Part {
         let (takes, since) = match self.begins {
-            Begins::Since(since) => (self.takes, since),
-            Begins::Waits { .. } => (0, 0),
+            Begins::Since(since) => (self.takes, Some(since)),
+            Begins::Waits { .. } if self.runs_since.is_some() => (self.takes, None),
+            Begins::Waits { .. } => (0, None),
         };
         Part { takes, since, asked: self.asked.hash(), last_triggered: self.last_triggered }
     }
