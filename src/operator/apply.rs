@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::build::NamespaceChildren;
 use super::dereference::{controller_of, is_controlled_by};
 use super::names::{self, MANAGED_BY_LABEL, MANAGER};
+use super::quotas::MOST_PARTS;
 use crate::api::WebhookSchedule;
 
 /// Why a child is not as it should be.
@@ -56,6 +57,18 @@ pub enum ApplyError {
     KeyNotMade {
         /// What was in the way; nothing of the key.
         why: String,
+    },
+    /// As many schedules of the namespace have begun as can be recorded.
+    #[error(
+        "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
+         use another namespace"
+    )]
+    TooManyToRecord,
+    /// What the namespace uses of its tier could not be recorded.
+    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
+    NotRecorded {
+        /// What the API server said.
+        source: kube::Error,
     },
     /// The API server refused or didn't answer.
     #[error("{kind} {name}: {source}")]

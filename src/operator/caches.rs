@@ -91,10 +91,9 @@ impl Queues {
 }
 
 /// Starts the watches, and returns what they fill.
-pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSchedule>, Stores) {
+pub(super) fn caches(watches: &mut Watches, queues: &Queues, quotas: Arc<Quotas>) -> (Store<WebhookSchedule>, Stores) {
     let (tiers, namespaces) = (Writer::default(), Writer::default());
     let membership = Membership { tiers: tiers.as_reader(), namespaces: namespaces.as_reader() };
-    let quotas = Arc::new(Quotas::default());
     let (of, shared, q) = (membership.clone(), Arc::clone(&quotas), queues.clone());
     let schedules = watches.tenants(move |schedule: &WebhookSchedule, change| {
         let take = if change.is_deleted() { Quotas::remove } else { Quotas::note };
@@ -113,15 +112,11 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues) -> (Store<WebhookSc
         q.look(of.tiers_by_tier(tier, &change));
     });
     let (known, of, q) = (schedules.clone(), membership.clone(), queues.clone());
-    let shared = Arc::clone(&quotas);
     watches.cluster(namespaces, move |namespace: &NamespaceMetadata, change| {
         if !is_news(namespace, &change) {
             return;
         }
         let name = namespace.name_any();
-        if change.is_deleted() {
-            shared.forget(&name);
-        }
         q.reconcile(in_namespace(&known, Some(&name)));
         // What was in it may have been seen before it was.
         q.sweep(Some(&name));

@@ -6,6 +6,7 @@ use std::time::Instant;
 use futures::future::{FutureExt as _, join, join4};
 use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -15,10 +16,13 @@ use super::caches::{Queues, caches};
 use super::dereference::{Stores, controller_of};
 use super::isolating::{self, Prover};
 use super::keys::Unmade;
+use super::leader::own_namespace;
 use super::metrics::Metrics;
 use super::names::MANAGER;
 use super::outcomes::is_over;
 use super::preflight::{Buckets, Slots, is_check};
+use super::quotas::Quotas;
+use super::quotas::ledger::Ledger;
 use super::readiness::Readiness;
 use super::reconcile::{Context, ReconcileError, reconcile};
 use super::retry::Failures;
@@ -40,14 +44,20 @@ pub async fn run(
     let stop = stop.boxed().shared();
     let (queues, todo) = Queues::new(metrics.clone());
     let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
-    let (schedules, stores) = caches(&mut watches, &queues);
+    let quotas = Arc::new(Quotas::default());
+    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
+    tokio::select! {
+        () = ledger.load(&settings.watch_namespaces) => {}
+        () = stop.clone() => return,
+    }
+    let (schedules, stores) = caches(&mut watches, &queues, quotas);
     let stores = Arc::new(stores);
     // What isn't known yet must not be taken for what isn't there.
     tokio::select! {
         ready = join(stores.ready(), schedules.wait_until_ready()) => if ready.0.is_err() || ready.1.is_err() { return },
         () = stop.clone() => return,
     }
-    stores.quotas.listed();
+    stores.quotas.listed(|namespace| stores.unlisted.has(namespace), Timestamp::now().as_second());
     readiness.caches_filled();
 
     let broom = Broom {
@@ -115,6 +125,7 @@ pub async fn run(
         buckets: Buckets::default(),
         queues,
         unmade: Unmade::default(),
+        ledger: Arc::clone(&ledger),
     });
     let known_to = Arc::clone(&context);
     let reconciling = Controller::for_stream(stream::pending(), schedules)
@@ -140,7 +151,10 @@ pub async fn run(
             }
             std::future::ready(())
         });
-    join4(reconciling, sweeping, counting, proving).await;
+    tokio::select! {
+        _ = join4(reconciling, sweeping, counting, proving) => {}
+        never = ledger.tidy() => match never {},
+    }
 }
 
 /// The schedules whose checks an operator before this one began.

@@ -56,9 +56,9 @@ pub enum LeaseLost {
 }
 
 impl Candidate {
-    /// One in the namespace `POD_NAMESPACE`, or else the client's own, by the name `POD_NAME`, or else one of its own.
+    /// One in the operator's own namespace, by the name `POD_NAME`, or else one of its own.
     pub(super) fn new(client: Client, settings: &LeaseSettings) -> Self {
-        let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().into());
+        let namespace = own_namespace(&client);
         let identity = std::env::var("POD_NAME").unwrap_or_else(|_| own_name());
         Self { api: Api::namespaced(client, &namespace), name: settings.name.clone(), identity }
     }
@@ -186,6 +186,11 @@ async fn failed(error: &kube::Error) {
 
 fn is(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+/// The operator's own namespace: `POD_NAMESPACE`, or else the client's.
+pub(super) fn own_namespace(client: &Client) -> String {
+    std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().into())
 }
 
 fn wall_clock() -> MicroTime {

@@ -1,6 +1,6 @@
 //! The operator: a `WebhookSchedule` becomes a CronJob, and what its pods say becomes status.
 //!
-//! The pipeline is `dereference → validate → build → apply → status`; `reconcile` is where it can be read in one
+//! The pipeline is `dereference → validate → record → build → apply → status`; `reconcile` is where it can be read in one
 //! screen. [`validate`] turns what was written, with the tier that it falls under, into a type that can't be wrong, and
 //! [`build`] turns that into objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`)
 //! or when it is due (`cron`), and nothing here ever reads a Secret.
@@ -44,6 +44,7 @@ mod retry;
 mod running;
 mod saved;
 pub mod settings;
+mod starting;
 mod status;
 mod sweep;
 mod tiers;

@@ -36,6 +36,23 @@ pub const SIGNING_KEY: &str = "key";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 
+/// With what the name of the ConfigMap begins that records what a namespace uses of its tier; the namespace's name follows.
+pub const USAGE_PREFIX: &str = "postern-usage-";
+/// Where in such a ConfigMap it stands.
+pub const USAGE_KEY: &str = "usage";
+
+/// The name of the ConfigMap, in the operator's namespace, that records what a namespace uses of its tier.
+#[must_use]
+pub fn usage(namespace: &str) -> String {
+    format!("{USAGE_PREFIX}{namespace}")
+}
+
+/// The namespace that such a ConfigMap is about, by its name.
+#[must_use]
+pub fn namespace_of_usage(name: &str) -> Option<&str> {
+    name.strip_prefix(USAGE_PREFIX).filter(|namespace| !namespace.is_empty())
+}
+
 /// The name of a schedule's CronJob.
 #[must_use]
 pub fn cron_job(schedule: &str) -> String {

@@ -3,11 +3,15 @@
 //! A schedule's part of the hour is the most that its expression can deliver in one, so what is regular never exceeds the
 //! sum. Where a part is given up (the schedule is deleted, gets another expression, or is no longer accepted), what was used
 //! of it stays taken until it is an hour old, and so does each delivery that was triggered. What begins anew waits until
-//! there is room. That is kept in memory: an operator that has just begun knows of nothing that was given up before.
+//! there is room. What a namespace uses is recorded for the next operator (`usage`), before anything may be delivered by it
+//! (`ledger`): so it outlives the operator, the last schedule and the namespace.
 
+mod given_up;
+pub(super) mod ledger;
 mod namespace;
+mod usage;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,9 +19,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use tokio::sync::Notify;
 
-use namespace::{Begins, Namespace};
+use namespace::{Before, Namespace};
+use usage::Usage;
+pub(super) use usage::MOST_PARTS;
 
+use super::digest::number_of;
 use super::lock::lock;
 use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
@@ -66,12 +74,26 @@ impl From<&WebhookTierSpec> for Limits {
 pub(super) struct Quotas {
     namespaces: Mutex<HashMap<String, Namespace>>,
     is_listed: AtomicBool,
+    /// Namespaces of which something was given up that nobody is about to record.
+    left: Mutex<BTreeSet<String>>,
+    has_left: Notify,
 }
 
 impl Quotas {
-    /// From now on, a schedule that is seen for the first time has just been made.
-    pub(super) fn listed(&self) {
+    /// Takes what was recorded of a namespace, before any of its schedules is seen.
+    fn restore(&self, namespace: &str, usage: Usage) {
+        lock(&self.namespaces).insert(namespace.into(), Namespace::of(usage));
+    }
+
+    /// From now on, a schedule that is seen for the first time has just been made; and those that were recorded and not seen
+    /// are no more, but in the namespaces that could not be listed.
+    pub(super) fn listed(&self, is_unlisted: impl Fn(&str) -> bool, now: i64) {
         self.is_listed.store(true, Ordering::Relaxed);
+        for (name, namespace) in lock(&self.namespaces).iter_mut().filter(|(name, _)| !is_unlisted(name)) {
+            if namespace.seen_all(now) {
+                self.leave(name);
+            }
+        }
     }
 
     /// Takes a schedule as it is now, and returns the others that this concerns.
@@ -82,15 +104,16 @@ impl Quotas {
         }
         // This takes its time, so it is done before anything is locked.
         let tightest = asked.tightest(&age.uid, now);
-        let begins = if self.is_listed.load(Ordering::Relaxed) { None } else { Some(Begins::found(schedule, now)) };
+        let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
         let changed =
-            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, begins, now));
+            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, found, now));
         in_namespace(schedule, &changed)
     }
 
     /// Takes a schedule away, and returns the others that this concerns.
     pub(super) fn remove(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
         let age = Age::of(schedule);
+        self.leave(&schedule.namespace().unwrap_or_default());
         in_namespace(schedule, &self.with(schedule, |namespace| namespace.remove(&age, now)))
     }
 
@@ -100,9 +123,19 @@ impl Quotas {
         self.with(schedule, |namespace| namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now)))
     }
 
-    /// Notes that a delivery was triggered.
-    pub(super) fn triggered(&self, schedule: &WebhookSchedule, now: i64) {
-        self.with(schedule, |namespace| namespace.triggered(&Age::of(schedule), now));
+    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
+    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
+        self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
+    }
+
+    /// Notes that a delivery is about to be triggered, and returns what was so before.
+    fn triggered(&self, schedule: &WebhookSchedule, now: i64) -> Option<Before> {
+        self.with(schedule, |namespace| namespace.triggered(&Age::of(schedule), now))
+    }
+
+    /// Takes that back.
+    fn not_triggered(&self, schedule: &WebhookSchedule, before: Before) {
+        self.with(schedule, |namespace| namespace.not_triggered(&Age::of(schedule), before));
     }
 
     /// Notes when a schedule delivered last, and whether it waits for room for one that is triggered.
@@ -110,9 +143,20 @@ impl Quotas {
         self.with(schedule, |namespace| namespace.delivered(&Age::of(schedule), last, wants_room));
     }
 
-    /// Forgets a namespace that is no more.
-    pub(super) fn forget(&self, namespace: &str) {
-        lock(&self.namespaces).remove(namespace);
+    /// What is to be recorded of a namespace now.
+    fn usage(&self, namespace: &str, now: i64) -> Usage {
+        lock(&self.namespaces).get(namespace).map(|namespace| namespace.usage(now)).unwrap_or_default()
+    }
+
+    /// Forgets a namespace of which there is nothing to remember.
+    fn forget_if_idle(&self, namespace: &str, now: i64) {
+        lock(&self.namespaces).retain(|name, known| name != namespace || !known.is_idle(now));
+    }
+
+    /// Something of this namespace has to be recorded, and no reconcile will do it.
+    fn leave(&self, namespace: &str) {
+        lock(&self.left).insert(namespace.into());
+        self.has_left.notify_one();
     }
 
     fn with<T>(&self, schedule: &WebhookSchedule, act: impl FnOnce(&mut Namespace) -> T) -> T {
@@ -151,6 +195,11 @@ impl Asked {
         Self { expression: schedule.spec.schedule.clone(), zone: schedule.spec.time_zone.clone() }
     }
 
+    /// The same for ever for the same.
+    fn hash(&self) -> u64 {
+        number_of(&format!("{}\n{}", self.expression, self.zone))
+    }
+
     fn parse(&self, uid: &str) -> Option<(Expression, TimeZone)> {
         Some((Expression::parse(&self.expression, Some(uid)).ok()?, time_zone(&self.zone).ok()?))
     }
@@ -170,5 +219,11 @@ impl Asked {
 }
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 #[path = "quotas_tests.rs"]
 mod tests;
+#[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
+mod world;

@@ -20,7 +20,7 @@ impl Team {
     /// An operator has just listed all schedules.
     fn new() -> Self {
         let quotas = Quotas::default();
-        quotas.listed();
+        quotas.listed(|_| false, NOON);
         Self { quotas, limits: Limits { min_interval: 900, max_schedules: 3, max_per_hour: 10 }, now: NOON }
     }
 
@@ -248,22 +248,20 @@ fn a_schedule_that_nobody_saw_before_keeps_the_gap_after_the_operators_start_and
     team.quotas.note(&with_status("known", None), NOON);
     team.quotas.note(&with_status("held", Some(NOON + 7_200)), NOON);
     team.note("unknown", 0, QUARTERLY);
-    team.quotas.listed();
+    team.quotas.listed(|_| false, NOON);
     assert_eq!(team.share("known", 0, QUARTERLY).not_before, None);
     assert_eq!(team.share("held", 0, QUARTERLY).not_before, Some(NOON + 7_200));
     assert_eq!(team.share("unknown", 0, QUARTERLY).not_before, Some(NOON + 900));
 }
 
 #[test]
-fn namespaces_are_apart_and_one_that_is_gone_is_forgotten() {
+fn namespaces_are_apart() {
     let team = Team::new();
     team.share("a", 0, QUARTERLY);
     let mut elsewhere = schedule("b", 1, QUARTERLY);
     elsewhere.metadata.namespace = Some("team-b".into());
     team.quotas.note(&elsewhere, NOON);
     assert_eq!(team.quotas.share(&elsewhere, team.limits, NOON).unwrap().rank, 1);
-    team.quotas.forget("team-a");
-    assert_eq!(team.place("c", 2, QUARTERLY), (1, 0));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pipeline: `dereference → validate → build → apply → check → status`.
+//! The pipeline: `dereference → validate → record → build → apply → check → status`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,11 +22,14 @@ use super::metrics::Metrics;
 use super::names;
 use super::pace::Made;
 use super::preflight::{Buckets, Slots};
+use super::quotas::ledger::{Ledger, Noted, Recorded};
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::saved::{Saved, write_status};
 use super::settings::Settings;
+use super::starting::{may_be_made, record_start, to_trigger};
 use super::status::{Progress, pause, status};
+use super::trigger::Trigger;
 use super::unlisted::UNLISTED;
 use super::validate::{Refusal, Valid, validate};
 use super::written::Written;
@@ -50,6 +53,7 @@ pub(super) struct Context {
     pub(super) buckets: Buckets,
     pub(super) queues: Queues,
     pub(super) unmade: Unmade,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Context {
@@ -89,6 +93,7 @@ impl ReconcileError {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
             Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::Doubtful => "Outdated",
             Self::Apply(ApplyError::KeyNotMade { .. }) => "KeyNotMade",
+            Self::Apply(ApplyError::NotRecorded { .. } | ApplyError::TooManyToRecord) => "UsageNotRecorded",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
@@ -107,7 +112,7 @@ pub(super) async fn reconcile_at(
     context: &Context,
     now: Timestamp,
 ) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, written, unmade, .. } = context;
+    let Context { client, settings, stores, recorder, metrics, written, unmade, ledger, .. } = context;
     // The watch is about to tell of what this operator wrote last.
     if written.is_replaced(schedule) {
         return Ok(Action::await_change());
@@ -159,20 +164,44 @@ pub(super) async fn reconcile_at(
         if matches!(keyed, Cow::Owned(_)) { judge(&keys::hoped(schedule, now), &found, settings, now) } else { valid };
     let mut record = record(schedule, &found, valid.as_ref().ok(), now);
     confirm(schedule, &record, &found, &to).await?;
-    stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
-    // build (pure) and apply: writes what differs
+    if valid.is_ok() {
+        stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
+    }
     let unkeyed = no_key.take_if(|_| !keys::can_sign(schedule, now));
+    // record: what it takes of its tier is on record before anything may be delivered by it
+    let trigger = to_trigger(schedule, &record, &found);
+    let recorded = match &valid {
+        Ok(valid) if suspended.is_ok() && unkeyed.is_none() => {
+            record_start(ledger, schedule, (valid, &record), trigger, now.as_second()).await
+        }
+        _ => Ok(Recorded::Done(Noted::default())),
+    };
+    let recorded = match recorded {
+        Ok(Recorded::Wait(wait)) => return Ok(Action::requeue(wait)),
+        Ok(Recorded::Done(noted)) => Ok(noted),
+        Err(error) => Err(error),
+    };
+    // build (pure) and apply: writes what differs
     let applied = match (&valid, unkeyed) {
         (Ok(_), _) if suspended.is_err() => suspended,
-        (Ok(valid), None) => Box::pin(apply(valid, &record, found, &to, settings)).await,
+        (Ok(valid), None) => match recorded {
+            Ok(noted) => {
+                let applied = Box::pin(apply(valid, (&record, trigger), found, &to, settings)).await;
+                if applied.as_ref().is_err_and(|error| !may_be_made(error)) {
+                    ledger.take_back(schedule, noted);
+                }
+                applied
+            }
+            Err(error @ ApplyError::TooManyToRecord) => {
+                Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into()))
+            }
+            Err(error) => Err(error.into()),
+        },
         (Ok(_), Some(error)) => Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into())),
         (Err(_), _) => Box::pin(suspend(schedule, found.cron_job, &to)).await.map(drop),
     };
     if is_new && valid.is_ok() && applied.is_ok() {
         written.note_made(schedule);
-    }
-    if record.trigger.is_some() && applied.is_ok() {
-        stores.quotas.triggered(schedule, now.as_second());
     }
     // check: one Job, when it is its turn
     let to_check = valid.as_ref().ok().filter(|_| applied.is_ok());
@@ -257,7 +286,7 @@ fn wake(status: &WebhookScheduleStatus, record: &Record, keys: Option<i64>, now:
 
 async fn apply(
     valid: &Valid,
-    record: &Record,
+    (record, trigger): (&Record, Option<&Trigger>),
     found: Found,
     to: &Applier,
     settings: &Settings,
@@ -267,7 +296,7 @@ async fn apply(
     to.namespace_children(children, (found.service_account, found.network_policy)).await?;
     let built = cron_job(valid, pause(valid, record).is_some(), settings)?;
     let cron_job = to.cron_job(built, found.cron_job).await?;
-    if let Some(trigger) = &record.trigger {
+    if let Some(trigger) = trigger {
         to.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
     }
     Ok(())

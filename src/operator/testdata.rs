@@ -21,6 +21,7 @@ use super::membership::Membership;
 use super::metrics::Metrics;
 use super::preflight::{Buckets, Slots};
 use super::protection::Protected;
+use super::quotas::ledger::Ledger;
 use super::quotas::{Quotas, Share};
 use super::reconcile::Context;
 use super::retry::Failures;
@@ -62,6 +63,7 @@ where
 
 /// An operator that has just started, whose watches show this, with one check at a time.
 pub(super) fn context(client: Client, stores: Stores) -> Context {
+    let ledger = Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&stores.quotas)));
     Context {
         settings: settings(),
         stores: Arc::new(stores),
@@ -74,6 +76,7 @@ pub(super) fn context(client: Client, stores: Stores) -> Context {
         buckets: Buckets::default(),
         queues: Queues::new(Metrics::new()).0,
         unmade: Unmade::default(),
+        ledger,
     }
 }
 

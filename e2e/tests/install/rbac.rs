@@ -97,10 +97,15 @@ fn with_watched_namespaces_only_what_no_role_can_give_is_given_for_the_whole_clu
 }
 
 #[test]
-fn in_its_own_namespace_the_operator_has_rights_to_its_own_lease_and_deployment_alone() {
+fn in_its_own_namespace_the_operator_has_rights_to_its_own_lease_records_and_deployment_alone() {
     for objects in modes() {
         let role = rights(&objects[&format!("Role {NAMESPACE} postern-operator-self")]);
         let expected = [
+            "/configmaps create",
+            "/configmaps delete",
+            "/configmaps get",
+            "/configmaps list",
+            "/configmaps update",
             "apps/deployments/scale patch postern-operator",
             "coordination.k8s.io/leases create",
             "coordination.k8s.io/leases get postern-operator",

@@ -1,8 +1,11 @@
 //! The schedules of one namespace, and what they take together. Pure.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+mod recorded;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::given_up::GivenUp;
+use super::usage::Part;
 use super::{Age, Asked, HOUR, Limits, Share};
 use crate::api::WebhookSchedule;
 use crate::cron::Tightest;
@@ -11,18 +14,17 @@ use crate::cron::Tightest;
 pub(super) struct Namespace {
     schedules: BTreeMap<Age, Member>,
     limits: Option<Limits>,
+    /// The smallest gap that its tier allowed when that was last known. Seconds.
+    min_interval: i64,
     /// What all of them may deliver in an hour.
     regular: u32,
-    given_up: Vec<GivenUp>,
+    given_up: GivenUp,
     /// When one that was deleted delivered last.
     deleted_last: Option<i64>,
-}
-
-/// Deliveries that stay taken for a while.
-struct GivenUp {
-    by: Age,
-    count: u32,
-    until: i64,
+    /// What was recorded of schedules that were not seen yet, by their UIDs.
+    unseen: BTreeMap<String, Part>,
+    /// Whether it was recorded what began: what is not in the record did not.
+    is_recorded: bool,
 }
 
 struct Member {
@@ -36,8 +38,12 @@ struct Member {
     /// Its place by age, and what older ones take.
     place: (u32, u32),
     begins: Begins,
+    /// Since when its CronJob may run: its next time may be later than what it waits for.
+    runs_since: Option<i64>,
     /// When it delivered last.
     last: Option<i64>,
+    /// Whether it was there before the operator was, and nobody has looked yet when it delivered last.
+    is_unsure: bool,
     /// When it was triggered last.
     last_triggered: Option<i64>,
     /// Whether a delivery that was triggered waits for room.
@@ -58,9 +64,15 @@ pub(super) enum Begins {
     Since(i64),
 }
 
+/// What the last delivery was before one that was triggered.
+pub(super) struct Before {
+    last: Option<i64>,
+    last_triggered: Option<i64>,
+}
+
 impl Begins {
-    /// Of a schedule that was there when the operator began, who knows of nothing that was deleted before.
-    pub(super) fn found(schedule: &WebhookSchedule, now: i64) -> Self {
+    /// Of a schedule that was there when the operator began, in a namespace of which nothing was recorded.
+    fn found(schedule: &WebhookSchedule, now: i64) -> Self {
         let status = schedule.status.as_ref();
         let is_accepted = status.is_some_and(|status| {
             status.conditions.iter().any(|condition| condition.type_ == "Accepted" && condition.status == "True")
@@ -72,6 +84,12 @@ impl Begins {
         }
     }
 
+    /// Of a schedule of which it is recorded that it has not begun.
+    fn held(schedule: &WebhookSchedule) -> Self {
+        let until = schedule.status.as_ref().and_then(|status| status.held_until.as_ref());
+        Self::Waits { after: None, until: until.map(|until| until.0.as_second()) }
+    }
+
     fn after(self) -> Option<i64> {
         if let Self::Waits { after, .. } = self { after } else { None }
     }
@@ -80,7 +98,13 @@ impl Begins {
 impl Member {
     /// How many deliveries it may have made in the hour before `now`, and when it may have made the last.
     fn used(&self, uid: &str, now: i64) -> (u32, Option<i64>) {
-        let Begins::Since(since) = self.begins else { return (0, self.last) };
+        if self.is_unsure {
+            return (self.takes, Some(now));
+        }
+        let since = match (self.begins, self.runs_since) {
+            (Begins::Since(since), _) | (Begins::Waits { .. }, Some(since)) => since,
+            (Begins::Waits { .. }, None) => return (0, self.last),
+        };
         let since = since.max(now - HOUR);
         let due = self.asked.due(uid, since, now);
         let last = self.last.max(due.last().copied());
@@ -103,7 +127,7 @@ impl Namespace {
         name: &str,
         asked: Asked,
         tightest: Option<Tightest>,
-        begins: Option<Begins>,
+        found: Option<&WebhookSchedule>,
         now: i64,
     ) -> Vec<String> {
         // A watch that was interrupted shows another of that name, and no deletion.
@@ -117,8 +141,13 @@ impl Namespace {
             // One that had no part in anything is as good as new.
             let others = deleted_last.filter(|_| member.takes == 0);
             member.begins = Begins::Waits { after: member.begins.after().max(others), until: None };
-            (member.asked, member.tightest, member.takes) = (asked, tightest, 0);
+            (member.asked, member.tightest, member.takes, member.runs_since) = (asked, tightest, 0, None);
         } else {
+            let begins = match found {
+                Some(schedule) if self.is_recorded => Begins::held(schedule),
+                Some(schedule) => Begins::found(schedule, now),
+                None => Begins::Waits { after: deleted_last, until: None },
+            };
             let member = Member {
                 name: name.into(),
                 asked,
@@ -126,11 +155,14 @@ impl Namespace {
                 fits: false,
                 takes: 0,
                 place: (0, 0),
-                begins: begins.unwrap_or(Begins::Waits { after: deleted_last, until: None }),
+                begins,
+                runs_since: None,
                 last: None,
+                is_unsure: found.is_some(),
                 last_triggered: None,
                 wants_room: false,
             };
+            let member = self.recorded(&age.uid, member, now);
             self.schedules.insert(age, member);
         }
         self.settle(now)
@@ -148,8 +180,9 @@ impl Namespace {
 
     /// What a schedule takes that is one of the namespace's.
     pub(super) fn share(&mut self, age: &Age, limits: Limits, now: i64) -> Share {
+        self.seen_all(now);
         if self.limits != Some(limits) {
-            self.limits = Some(limits);
+            (self.limits, self.min_interval) = (Some(limits), limits.min_interval);
             self.settle(now);
         }
         let Some(member) = self.schedules.get(age) else { return Share::default() };
@@ -170,20 +203,32 @@ impl Namespace {
             not_before,
             room_at,
         };
-        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., .. }) = self.schedules.get_mut(age)
+        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., runs_since, .. }) =
+            self.schedules.get_mut(age)
             && not_before.is_none()
         {
-            *begins = Begins::Since(now);
+            *begins = Begins::Since(runs_since.unwrap_or(now));
         }
         share
     }
 
-    /// Notes that a delivery was triggered.
-    pub(super) fn triggered(&mut self, age: &Age, now: i64) {
-        self.given_up.push(GivenUp { by: age.clone(), count: 1, until: now + HOUR });
-        if let Some(member) = self.schedules.get_mut(age) {
-            member.last = member.last.max(Some(now));
-            member.last_triggered = Some(now);
+    /// Notes that a delivery is about to be triggered, and returns what was so before.
+    pub(super) fn triggered(&mut self, age: &Age, now: i64) -> Option<Before> {
+        let member = self.schedules.get_mut(age)?;
+        let before = Before { last: member.last, last_triggered: member.last_triggered };
+        member.last = member.last.max(Some(now));
+        member.last_triggered = Some(now);
+        self.given_up.add(&age.uid, 1, now + HOUR, now);
+        Some(before)
+    }
+
+    /// Takes that back: it was not made.
+    pub(super) fn not_triggered(&mut self, age: &Age, Before { last, last_triggered }: Before) {
+        let Some(member) = self.schedules.get_mut(age) else { return };
+        let noted = member.last_triggered;
+        (member.last, member.last_triggered) = (last, last_triggered);
+        if let Some(noted) = noted {
+            self.given_up.take_back(&age.uid, noted + HOUR);
         }
     }
 
@@ -191,39 +236,33 @@ impl Namespace {
     pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool) {
         if let Some(member) = self.schedules.get_mut(age) {
             member.last = member.last.max(last);
-            member.wants_room = wants_room;
+            (member.is_unsure, member.wants_room) = (false, wants_room);
         }
     }
 
     /// Keeps what a schedule used, which now has no part of its own any more; returns when it delivered last.
     fn give_up(&mut self, age: &Age, now: i64) -> Option<i64> {
-        let (count, last) = self.schedules.get(age)?.used(&age.uid, now);
-        self.given_up.extend(last.map(|last| GivenUp { by: age.clone(), count, until: last + HOUR }));
+        let member = self.schedules.get_mut(age)?;
+        let (count, last) = member.used(&age.uid, now);
+        (member.last, member.is_unsure) = (last, false);
+        self.given_up.add(&age.uid, count, last? + HOUR, now);
         last
     }
 
     /// When there is room for so many more in the hour.
     fn room_at(&self, more: u32, limits: Limits, now: i64) -> Option<i64> {
         let room = limits.max_per_hour.checked_sub(self.regular)?.checked_sub(more)?;
-        let counts = |given_up: &&GivenUp| {
-            // Before and after, one that keeps the gap makes no more than it takes.
-            let is_paced = self.schedules.get(&given_up.by).is_some_and(|member| member.is_paced(limits));
-            given_up.until > now && !is_paced
-        };
-        let mut given_up: Vec<_> = self.given_up.iter().filter(counts).collect();
-        given_up.sort_by_key(|given_up| Reverse(given_up.until));
-        let mut taken = 0_u32;
-        // Those that end last are still there when the others have ended.
-        let first_too_many = given_up.iter().find(|given_up| {
-            taken = taken.saturating_add(given_up.count);
-            taken > room
-        });
-        Some(first_too_many.map_or(now, |given_up| given_up.until))
+        if self.given_up.is_empty() {
+            return Some(now);
+        }
+        // Before and after, one that keeps the gap makes no more than it takes.
+        let paced = self.schedules.iter().filter(|(_, member)| member.is_paced(limits));
+        let paced: BTreeSet<&str> = paced.map(|(age, _)| &*age.uid).collect();
+        Some(self.given_up.leaves_room_at(room, |uid| paced.contains(uid), now))
     }
 
     /// Goes through all of them, the oldest first, and returns those who find a place or lose it, and those who want room.
     fn settle(&mut self, now: i64) -> Vec<String> {
-        self.given_up.retain(|given_up| given_up.count > 0 && given_up.until > now);
         let Some(limits) = self.limits else { return Vec::new() };
         let (mut rank, mut sum) = (0, 0);
         let mut changed = Vec::new();
@@ -234,8 +273,10 @@ impl Namespace {
             let takes = if fits { own } else { 0 };
             if takes < member.takes {
                 let (count, last) = member.used(&age.uid, now);
-                self.given_up.extend(last.map(|last| GivenUp { by: age.clone(), count, until: last + HOUR }));
-                member.begins = Begins::Waits { after: None, until: None };
+                if let Some(last) = last {
+                    self.given_up.add(&age.uid, count, last + HOUR, now);
+                }
+                (member.begins, member.runs_since) = (Begins::Waits { after: None, until: None }, None);
             }
             if let Begins::Waits { after, .. } = &mut member.begins
                 && fits

@@ -83,6 +83,14 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
         Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
             Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())
         }
+        Progress::Blocked(_, error @ ApplyError::TooManyToRecord) => {
+            Fact::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
+        }
+        Progress::Blocked(_, ApplyError::NotRecorded { .. }) => {
+            let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
+                           again: the operator's log says more";
+            Fact::new(SCHEDULED, "False", "UsageNotRecorded", message)
+        }
         Progress::Blocked(_, ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
             let message = format!("the {kind} could not be written; it is tried again");
             Fact::new(SCHEDULED, "False", "ApplyFailed", message)

@@ -1,0 +1,136 @@
+//! Deliveries that stay taken for a while although no schedule's part stands for them: what was used of a part that was given
+//! up, and what was triggered. Pure, and bounded however many there are.
+
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+/// Above this many entries, it is no longer kept who made them.
+pub(super) const MANY: usize = 200;
+/// Those of one schedule that end within the same seconds are one entry, and end with the last of them.
+const GRAIN: i64 = 60;
+
+/// Deliveries that stay taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(Option<String>, u32, i64)", into = "(Option<String>, u32, i64)")]
+pub(super) struct Entry {
+    /// Until when, in Unix seconds.
+    pub(super) until: i64,
+    /// The UID of the schedule that made them, where that is known.
+    pub(super) by: Option<String>,
+    pub(super) count: u32,
+}
+
+impl From<(Option<String>, u32, i64)> for Entry {
+    fn from((by, count, until): (Option<String>, u32, i64)) -> Self {
+        Self { until, by, count }
+    }
+}
+
+impl From<Entry> for (Option<String>, u32, i64) {
+    fn from(Entry { until, by, count }: Entry) -> Self {
+        (by, count, until)
+    }
+}
+
+/// All of a namespace.
+#[derive(Default)]
+pub(super) struct GivenUp(Vec<Entry>);
+
+impl GivenUp {
+    pub(super) fn of(entries: Vec<Entry>) -> Self {
+        Self(entries)
+    }
+
+    /// Adds what a schedule made.
+    pub(super) fn add(&mut self, by: &str, count: u32, until: i64, now: i64) {
+        if count == 0 || until <= now {
+            return;
+        }
+        self.0.retain(|entry| entry.until > now);
+        self.merge(Entry { until, by: Some(by.into()), count });
+        if self.0.len() > MANY {
+            for entry in std::mem::take(&mut self.0) {
+                self.merge(Entry { by: None, ..entry });
+            }
+        }
+    }
+
+    fn merge(&mut self, new: Entry) {
+        let grain = |entry: &Entry| entry.until.div_euclid(GRAIN);
+        match self.0.iter_mut().find(|entry| entry.by == new.by && grain(entry) == grain(&new)) {
+            Some(entry) => {
+                entry.count = entry.count.saturating_add(new.count);
+                entry.until = entry.until.max(new.until);
+            }
+            None => self.0.push(new),
+        }
+    }
+
+    /// Takes back one delivery that was added with this end.
+    pub(super) fn take_back(&mut self, by: &str, until: i64) {
+        let grain = until.div_euclid(GRAIN);
+        let is_it = |entry: &&mut Entry| entry.by.as_deref() == Some(by) && entry.until.div_euclid(GRAIN) == grain;
+        if let Some(entry) = self.0.iter_mut().find(is_it) {
+            entry.count = entry.count.saturating_sub(1);
+        }
+        self.0.retain(|entry| entry.count > 0);
+    }
+
+    /// Those that are still taken, in an order of their own.
+    pub(super) fn taken(&self, now: i64) -> Vec<Entry> {
+        let mut taken: Vec<_> = self.0.iter().filter(|entry| entry.until > now).cloned().collect();
+        taken.sort();
+        taken
+    }
+
+    /// When no more than `room` are taken, not counting those of some schedules.
+    pub(super) fn leaves_room_at(&self, room: u32, is_exempt: impl Fn(&str) -> bool, now: i64) -> i64 {
+        let counts = |entry: &&Entry| entry.until > now && !entry.by.as_deref().is_some_and(&is_exempt);
+        let mut taken: Vec<_> = self.0.iter().filter(counts).collect();
+        taken.sort_by_key(|entry| Reverse(entry.until));
+        let mut sum = 0_u32;
+        // Those that end last are still there when the others have ended.
+        let first_too_many = taken.iter().find(|entry| {
+            sum = sum.saturating_add(entry.count);
+            sum > room
+        });
+        first_too_many.map_or(now, |entry| entry.until)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_in_the_same_minute_is_one_entry_and_ends_with_the_last() {
+        let mut given_up = GivenUp::default();
+        given_up.add("a", 1, 121, 0);
+        given_up.add("a", 2, 150, 0);
+        given_up.add("b", 1, 122, 0);
+        given_up.add("a", 1, 180, 0);
+        given_up.add("a", 9, 0, 0);
+        let entry = |by: &str, count, until| Entry { until, by: Some(by.into()), count };
+        assert_eq!(given_up.taken(0), [entry("b", 1, 122), entry("a", 3, 150), entry("a", 1, 180)]);
+        given_up.take_back("b", 122);
+        given_up.take_back("b", 122);
+        assert_eq!(given_up.taken(150), [entry("a", 1, 180)]);
+    }
+
+    #[test]
+    fn however_many_there_are_they_stay_few_and_none_is_lost() {
+        let mut given_up = GivenUp::default();
+        for number in 0..50_000 {
+            given_up.add(&number.to_string(), 1, 1 + number % 3_600, 0);
+            assert!(given_up.0.len() <= MANY);
+        }
+        let taken = given_up.taken(0);
+        assert_eq!(taken.iter().map(|entry| entry.count).sum::<u32>(), 50_000);
+        assert!(given_up.leaves_room_at(0, |_| true, 0) > 3_500, "whose they were is no longer known, so all count");
+    }
+}
