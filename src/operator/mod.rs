@@ -43,6 +43,7 @@ mod record;
 mod retry;
 mod running;
 mod saved;
+pub(crate) mod server;
 pub mod settings;
 mod status;
 mod sweep;
