@@ -11,6 +11,7 @@
 pub mod api_server;
 mod apply;
 pub mod build;
+mod cache;
 mod caches;
 mod checking;
 mod controller;

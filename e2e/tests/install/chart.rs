@@ -128,6 +128,7 @@ fn the_admission_policies_are_there_unless_switched_off() {
         "lock-status",
         "no-orphans",
         "readable-secrets",
+        "schedule-size",
         "tier-label",
         "tier-rules",
     ];

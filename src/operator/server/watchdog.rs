@@ -104,7 +104,7 @@ mod tests {
             tokio::task::yield_now().await;
             assert_eq!(beats.load(Ordering::Relaxed), 1);
             // The only thread of the runtime waits here, as it would for a lock that nobody gives back.
-            is_ended.recv_timeout(Duration::from_secs(60)).unwrap();
+            is_ended.recv_timeout(Duration::from_mins(1)).unwrap();
         });
     }
 
