@@ -8,6 +8,7 @@ use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::operator::process;
+use crate::operator::server::Watchdog;
 use crate::operator::settings::{Here, Settings};
 use crate::sender;
 
@@ -25,7 +26,7 @@ pub struct Args {
     node_ips: Vec<IpAddr>,
 }
 
-/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on.
+/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on. The watchdog ends the process with 70.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     sender::log_to_stderr();
@@ -41,6 +42,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn start(args: &Args) -> Result<(), String> {
     let here = Here { pod_ips: args.pod_ips.clone(), node_ips: args.node_ips.clone() };
     let settings = Settings { here, ..settings(&args.config)? };
+    let watchdog = Watchdog::start().map_err(|e| format!("the watchdog can't be started: {e}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
@@ -54,7 +56,10 @@ fn start(args: &Args) -> Result<(), String> {
             }
             tracing::info!("told to stop");
         };
-        process::run(client, settings, stop).await.map_err(|e| e.to_string())
+        tokio::select! {
+            never = watchdog.beat() => match never {},
+            ended = process::run(client, settings, stop) => ended.map_err(|e| e.to_string()),
+        }
     })
 }
 

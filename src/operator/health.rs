@@ -1,4 +1,4 @@
-//! What the kubelet asks: whether the process lives (`/livez`), and whether it is ready (`/readyz`).
+//! What the kubelet asks: whether the process is ready (`/readyz`). Whether it lives, nobody asks: see `server::watchdog`.
 
 use std::convert::Infallible;
 
@@ -19,13 +19,11 @@ fn answer(method: &Method, path: &str, step: Step) -> Answer {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
     }
     match path {
-        // A process whose controllers have ended ends, so that being asked is all there is to it.
-        "/livez" => plain(StatusCode::OK, "it lives\n"),
         "/readyz" => {
             let (status, text) = readiness(step);
             plain(status, text)
         }
-        _ => plain(StatusCode::NOT_FOUND, "/livez and /readyz are answered here\n"),
+        _ => plain(StatusCode::NOT_FOUND, "/readyz is answered here\n"),
     }
 }
 
@@ -57,10 +55,10 @@ mod tests {
     }
 
     #[test]
-    fn lives_at_every_step_and_answers_nothing_else() {
-        assert_eq!(answer(&Method::GET, "/livez", Step::Starting).status(), StatusCode::OK);
+    fn answers_nothing_but_whether_it_is_ready() {
         assert_eq!(answer(&Method::GET, "/readyz", Step::Starting).status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer(&Method::GET, "/metrics", Step::Leading).status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer(&Method::POST, "/livez", Step::Leading).status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer(&Method::GET, "/livez", Step::Leading).status(), StatusCode::NOT_FOUND);
+        assert_eq!(answer(&Method::POST, "/readyz", Step::Leading).status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 }

@@ -3,9 +3,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::Abortable;
 use futures::stream::FuturesUnordered;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -13,13 +15,15 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-/// Who comes later waits to be accepted.
-const MAX_CONNECTIONS: usize = 64;
+use super::server::places::Places;
+
+/// For a TLS handshake, and then for a request's line and headers.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A connection's whole life: TLS, request and answer.
 const LIFETIME: Duration = Duration::from_secs(10);
 /// Of a request's line and headers.
@@ -29,34 +33,47 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// Answers requests for ever. `open` makes of a connection what HTTP is spoken on.
+/// Answers requests for ever. `open` makes of a connection what HTTP is spoken on. Every connection is accepted, so
+/// callers who say nothing keep nobody out: when too many are open, one of theirs is closed.
 pub(super) async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(
     listener: TcpListener,
     open: impl AsyncFn(TcpStream) -> io::Result<Io>,
     answer: impl AsyncFn(Request<Incoming>) -> Answer,
 ) -> Infallible {
-    let mut connections = FuturesUnordered::new();
+    let (open, answer) = (&open, &answer);
+    let (mut places, mut connections) = (Places::default(), FuturesUnordered::new());
     loop {
         tokio::select! {
-            Some(_) = connections.next() => {}
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => connections.push(timeout(LIFETIME, connection(stream, &open, &answer))),
+            Some(number) = connections.next() => places.free(number),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let place = places.take(peer.ip());
+                    connections.push(async move {
+                        let life = timeout(LIFETIME, connection(stream, open, answer, &place.has_asked));
+                        // Why a connection has ended is its caller's to see.
+                        let _ = Abortable::new(life, place.closed).await;
+                        place.number
+                    });
+                }
                 Err(_) => sleep(PAUSE).await,
             },
         }
     }
 }
 
-/// What goes wrong with a connection is its caller's to see.
 async fn connection<Io: AsyncRead + AsyncWrite + Unpin>(
     stream: TcpStream,
     open: impl AsyncFn(TcpStream) -> io::Result<Io>,
     answer: impl AsyncFn(Request<Incoming>) -> Answer,
+    has_asked: &AtomicBool,
 ) {
-    let Ok(stream) = open(stream).await else { return };
-    let service = service_fn(async |request| Ok::<_, Infallible>(answer(request).await));
+    let Ok(Ok(stream)) = timeout(PATIENCE, open(stream)).await else { return };
+    let service = service_fn(async |request| {
+        has_asked.store(true, Ordering::Relaxed);
+        Ok::<_, Infallible>(answer(request).await)
+    });
     let mut http = http1::Builder::new();
-    let http = http.keep_alive(false).max_buf_size(MAX_HEAD_BYTES);
+    http.keep_alive(false).max_buf_size(MAX_HEAD_BYTES).timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     // The caller may go away at any time.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,8 +1,10 @@
 use std::io::ErrorKind;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 use super::*;
+use crate::operator::server::attack::Attack;
 
 /// What a server that says `fine` sends back to these bytes, until it closes the connection.
 async fn sent_back(bytes: &[u8]) -> String {
@@ -47,31 +49,47 @@ async fn refuses_a_head_that_is_too_large() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closes_the_connection_of_who_never_ends_a_request() {
+async fn closes_within_a_second_the_connection_of_who_never_ends_a_request() {
     // The clock jumps ahead whenever all that is left to do is wait.
-    assert_eq!(sent_back(b"GET / HTTP/1.1\r\nHost: x\r\n").await, "");
+    for begun in [&b""[..], b"GET / HTTP/1.1\r\nHost: x\r\n"] {
+        let start = Instant::now();
+        assert_eq!(sent_back(begun).await, "");
+        assert!(start.elapsed() < PATIENCE + Duration::from_millis(10), "{:?}", start.elapsed());
+    }
 }
 
-#[tokio::test(start_paused = true)]
-async fn serves_others_once_those_who_hold_every_connection_have_had_their_time() {
+/// That each of five requests is answered while this goes on. The clock stands still unless nobody has anything to do.
+async fn answers_all_the_same(attack: Attack) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = serve(listener, async |stream| Ok(stream), async |_| plain(StatusCode::OK, "fine"));
     let client = async {
-        let mut silent = Vec::new();
-        for _ in 0..MAX_CONNECTIONS {
-            silent.push(TcpStream::connect(address).await.unwrap());
+        attack.is_under_way().await;
+        for _ in 0..5 {
+            let asked = async {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                answer
+            };
+            let answer = timeout(PATIENCE, asked).await.unwrap();
+            assert!(answer.contains("200 OK"), "{answer}");
         }
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        drop(silent);
-        answer
     };
-    let answer = tokio::select! {
+    tokio::select! {
         never = server => match never {},
-        answer = client => answer,
-    };
-    assert!(answer.contains("200 OK"), "{answer}");
+        never = attack.run(address) => match never {},
+        () = client => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_while_another_opens_silent_connections_without_end() {
+    answers_all_the_same(Attack::from(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_while_many_others_open_silent_connections_without_end() {
+    answers_all_the_same(Attack::from(50)).await;
 }

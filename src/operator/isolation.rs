@@ -25,6 +25,7 @@ use crate::delivery::{Findings, Place, Probes};
 
 pub(super) use known::Known;
 use reach::Own;
+pub(super) use reach::what_it_opens;
 
 /// How long what a canary found holds, in seconds, and by how much more it may in a namespace: so not all come at once.
 const HOLDS: i64 = 3_600;

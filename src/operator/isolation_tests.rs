@@ -102,7 +102,7 @@ fn what_is_closed_while_a_name_server_answers_and_the_api_server_listens_is_proo
 #[test]
 fn what_was_reached_is_named() {
     let subject = subject();
-    let reached = [(Place::ApiServer, "10.96.0.1:443"), (Place::OtherPod, "10.244.0.7:8081")];
+    let reached = [(Place::ApiServer, "10.96.0.1:443"), (Place::OtherPod, "10.244.0.7:8443")];
     let reached = reached.map(|(place, address)| Probe { place, address: address.parse().unwrap() }).to_vec();
     let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, reached, None))], 1);
     assert_eq!(said(&look), "False InternalReachable");
@@ -110,7 +110,7 @@ fn what_was_reached_is_named() {
     assert_eq!(
         look.verdict.message,
         "a pod like a sender's reached what the NetworkPolicy postern-sender closes: 10.96.0.1:443 (the API server), \
-         10.244.0.7:8081 (a pod of another namespace). Ask your admin whether a NetworkPolicy engine runs on every node"
+         10.244.0.7:8443 (a pod of another namespace). Ask your admin whether a NetworkPolicy engine runs on every node"
     );
     let many = vec![Probe { place: Place::Kubelet, address: "10.0.0.1:10250".parse().unwrap() }; 10];
     let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, many, None))], 1);

@@ -11,6 +11,7 @@
 pub mod api_server;
 mod apply;
 pub mod build;
+mod cache;
 mod caches;
 mod checking;
 mod controller;
@@ -43,6 +44,7 @@ mod record;
 mod retry;
 mod running;
 mod saved;
+pub(crate) mod server;
 pub mod settings;
 mod starting;
 mod status;

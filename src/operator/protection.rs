@@ -30,7 +30,8 @@ struct Promise {
     otherwise: &'static str,
 }
 
-/// What tenants are promised. `postern-tier-rules` is not among it: the operator judges again what that one refuses.
+/// What tenants are promised. `postern-tier-rules` is not among it: the operator judges again what that one refuses. Nor is
+/// `postern-schedule-size`: the operator keeps nothing of what that one refuses.
 const PROMISES: [Promise; 4] = [
     Promise {
         policies: &["postern-readable-secrets"],

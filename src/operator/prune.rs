@@ -2,166 +2,126 @@
 
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::core::PartialObjectMeta;
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule};
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
-use super::names::{CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
-use crate::api::{CHECK_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
+use super::cache::{Cut, Rules};
+use super::isolation::what_it_opens;
+use super::names::{
+    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, SENDER_CHILDREN, TRIGGERED_AT_ANNOTATION,
+};
+use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
 
 /// A kind that is cached.
 pub(super) trait Prune: Resource<DynamicType = ()> {
-    /// Leaves out what no reconcile needs.
-    fn prune(&mut self);
-}
+    /// What of it is read at all.
+    const RULES: Rules;
 
-/// A second copy of what an object says, by `kubectl apply`.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    /// Leaves out what no reconcile needs, once it was read. `cut` are the fields that were too large.
+    fn prune(&mut self, _cut: &Cut) {}
 
-fn without_history(object: &mut impl ResourceExt) {
-    object.meta_mut().managed_fields = None;
-    object.annotations_mut().remove(LAST_APPLIED);
-}
-
-/// Keeps who wrote an object, which tells whose it is, and not which of its fields.
-fn without_managed_fields(object: &mut impl ResourceExt) {
-    for entry in object.managed_fields_mut() {
-        entry.fields_v1 = None;
+    /// Whether any of it is needed.
+    fn is_needed(&self) -> bool {
+        true
     }
 }
+
+/// Of annotations that are others', on what is Postern's own and is written again; in bytes.
+const OTHERS: usize = 4 * 1024;
 
 impl Prune for WebhookSchedule {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules =
+        Rules { annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION], ..Rules::LARGE };
 }
 
 impl Prune for WebhookTier {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules::LARGE;
 }
 
 impl Prune for PartialObjectMeta<Namespace> {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules { skip: &[&["spec"], &["status"]], ..Rules::SMALL };
 }
 
 impl Prune for Service {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules::LARGE;
 }
 
 impl Prune for EndpointSlice {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules::LARGE;
 }
 
 impl Prune for CronJob {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
 }
 
 impl Prune for ServiceAccount {
-    fn prune(&mut self) {
-        without_managed_fields(self);
-    }
+    const RULES: Rules = Rules { other_annotations: OTHERS, manager: true, ..Rules::SMALL };
 }
 
 impl Prune for NetworkPolicy {
-    fn prune(&mut self) {
-        without_managed_fields(self);
-        self.annotations_mut().remove(LAST_APPLIED);
+    const RULES: Rules = Rules { other_annotations: OTHERS, manager: true, ..Rules::LARGE };
+
+    /// What is too large to be read counts as what opens most. Of others' policies only that is kept which can concern senders.
+    fn prune(&mut self, cut: &Cut) {
+        if let Some(spec) = &mut self.spec {
+            if cut.contains("spec.podSelector") {
+                spec.pod_selector = None;
+            }
+            if cut.contains("spec.egress") {
+                spec.egress = Some(vec![NetworkPolicyEgressRule::default()]);
+            }
+        }
+        if self.name_any() != SENDER_CHILDREN {
+            let ObjectMeta { name, namespace, uid, resource_version, .. } = std::mem::take(&mut self.metadata);
+            self.metadata = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
+            self.spec = self.spec.as_ref().and_then(what_it_opens);
+        }
+    }
+
+    fn is_needed(&self) -> bool {
+        self.name_any() == SENDER_CHILDREN || self.spec.is_some()
     }
 }
 
 impl Prune for Job {
-    fn prune(&mut self) {
-        let needed = [
+    const RULES: Rules = Rules {
+        annotations: &[
             TRIGGER_ANNOTATION,
             TRIGGERED_AT_ANNOTATION,
             DELIVERY_ID_ANNOTATION,
             GENERATION_ANNOTATION,
             CHECK_ANNOTATION,
             CANARY_ANNOTATION,
-        ];
-        self.metadata.managed_fields = None;
-        self.annotations_mut().retain(|name, _| needed.contains(&name.as_str()));
-        if let Some(spec) = &mut self.spec {
-            spec.template = PodTemplateSpec::default();
-        }
-    }
+        ],
+        skip: &[&["spec", "template"]],
+        ..Rules::SMALL
+    };
 }
 
 impl Prune for Pod {
-    fn prune(&mut self) {
-        self.metadata.managed_fields = None;
-        self.metadata.annotations = None;
-        self.spec = None;
-    }
+    const RULES: Rules = Rules { skip: &[&["spec"]], ..Rules::SMALL };
 }
 
 impl Prune for ValidatingAdmissionPolicy {
-    fn prune(&mut self) {
-        without_history(self);
-        self.status = None;
-        if let Some(spec) = &mut self.spec {
-            spec.audit_annotations = None;
-            spec.match_conditions = None;
-            spec.validations = None;
-            spec.variables = None;
-        }
-    }
+    const RULES: Rules = Rules {
+        skip: &[
+            &["spec", "auditAnnotations"],
+            &["spec", "matchConditions"],
+            &["spec", "validations"],
+            &["spec", "variables"],
+            &["status"],
+        ],
+        ..Rules::LARGE
+    };
 }
 
 impl Prune for ValidatingAdmissionPolicyBinding {
-    fn prune(&mut self) {
-        without_history(self);
-    }
+    const RULES: Rules = Rules::LARGE;
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_job_and_its_pods_keep_neither_the_body_that_they_send_nor_who_wrote_them() {
-        let large = "x".repeat(60_000);
-        let template = json!({"metadata": {"annotations": {"postern.dev/delivery": large}}});
-        let managed = json!([{"manager": "m", "fieldsV1": {"f:spec": {}}}]);
-        let mut job: Job = serde_json::from_value(json!({
-            "metadata": {"annotations": {TRIGGER_ANNOTATION: "now", CHECK_ANNOTATION: "", "other": large}, "managedFields": managed},
-            "spec": {"template": template},
-        }))
-        .unwrap();
-        let mut pod: Pod = serde_json::from_value(json!({
-            "metadata": {"annotations": {"postern.dev/delivery": large}, "managedFields": managed},
-            "spec": {"containers": []},
-            "status": {"phase": "Running"},
-        }))
-        .unwrap();
-        job.prune();
-        pod.prune();
-        assert!(json!([job, pod]).to_string().len() < 300);
-        assert_eq!(job.annotations()[TRIGGER_ANNOTATION], "now");
-        assert!(job.annotations().contains_key(CHECK_ANNOTATION));
-        assert!(pod.status.is_some());
-    }
-
-    #[test]
-    fn a_service_account_keeps_the_names_of_who_wrote_it() {
-        let managed = json!([{"manager": "postern", "fieldsV1": {"f:metadata": {}}}]);
-        let mut account: ServiceAccount =
-            serde_json::from_value(json!({"metadata": {"managedFields": managed}})).unwrap();
-        account.prune();
-        assert_eq!(json!(account)["metadata"]["managedFields"], json!([{"manager": "postern"}]));
-    }
-}
+#[path = "prune_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use super::cache::{Lean, needed};
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
@@ -27,8 +28,8 @@ use super::unlisted::Unlisted;
 use error::is_forbidden;
 pub(super) use optional::Unreadable;
 
-/// Objects of a page of a listing: until they are pruned they are held whole.
-const PAGE: u32 = 100;
+/// Objects of a page of a listing: their text is held at once, and may be megabytes of each.
+const PAGE: u32 = 10;
 
 /// What became of an object.
 pub(super) enum Change<K> {
@@ -116,7 +117,7 @@ impl Watches {
         self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
     }
 
-    fn apis<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Vec<(Option<String>, Api<K>)> {
+    fn apis<K: Prune + Resource<Scope = NamespaceResourceScope>>(&self) -> Vec<(Option<String>, Api<Lean<K>>)> {
         if self.namespaces.is_empty() {
             return vec![(None, Api::all(self.client.clone()))];
         }
@@ -128,7 +129,7 @@ impl Watches {
     fn start<K>(
         &mut self,
         mut writer: Writer<K>,
-        apis: Vec<(Option<String>, Api<K>)>,
+        apis: Vec<(Option<String>, Api<Lean<K>>)>,
         config: &watcher::Config,
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
     ) -> Store<K>
@@ -150,19 +151,19 @@ impl Watches {
     }
 }
 
-/// What happens to the objects of a kind, pruned. What fails is logged and counted.
-fn events<K>(api: Api<K>, config: &watcher::Config, metrics: Metrics) -> Watch<K>
+/// What happens to the objects of a kind that are needed, pruned. What fails is logged and counted.
+fn events<K>(api: Api<Lean<K>>, config: &watcher::Config, metrics: Metrics) -> Watch<K>
 where
     K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let kind = K::kind(&());
-    let events = watch(api, config.clone()).default_backoff().modify(Prune::prune).inspect(move |event| {
+    let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
         if let Err(error) = event {
             metrics.watch_restarted(kind.clone());
             tracing::warn!(%kind, %error, "a watch failed; it is tried again");
         }
     });
-    events.boxed()
+    events.filter_map(async |event| event.map(needed).transpose()).boxed()
 }
 
 /// Brings an event into the cache, and tells of it.

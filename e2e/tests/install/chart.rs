@@ -103,10 +103,9 @@ fn the_operator_can_read_the_configuration_that_it_is_given() {
 }
 
 #[test]
-fn those_who_may_reach_the_metrics_can_be_named_and_the_kubelet_reaches_the_probes_in_any_case() {
+fn those_who_may_reach_the_metrics_can_be_named_and_nobody_is_let_to_the_probes() {
     let everything = values_file();
     let changed = chart(&["--values", everything.path().to_str().unwrap()]);
-    let probes = json!({"ports": [{"port": 8081, "protocol": "TCP"}]});
     let metrics = json!([{"port": 8443, "protocol": "TCP"}]);
     let peers =
         json!([{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}, {"ipBlock": {"cidr": "192.0.2.0/24"}}]);
@@ -114,7 +113,7 @@ fn those_who_may_reach_the_metrics_can_be_named_and_the_kubelet_reaches_the_prob
         [(chart(&[]), json!({"ports": metrics})), (changed, json!({"ports": metrics, "from": peers}))]
     {
         let policy = &objects["NetworkPolicy postern-system postern-operator"];
-        assert_eq!(policy["spec"]["ingress"], json!([probes, metrics]));
+        assert_eq!(policy["spec"]["ingress"], json!([metrics]));
     }
 }
 
@@ -131,6 +130,7 @@ fn the_admission_policies_are_there_unless_switched_off() {
         "lock-status",
         "no-orphans",
         "readable-secrets",
+        "schedule-size",
         "tier-label",
         "tier-rules",
     ];

@@ -1,6 +1,8 @@
 //! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each operator works in the
 //! test's namespace alone.
 
+mod memory;
+
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1::Lease;

@@ -45,7 +45,7 @@ pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings,
         add(Place::CloudMetadata, metadata.ip(), metadata.port());
     }
     for pod in &here.pod_ips {
-        add(Place::OtherPod, *pod, settings.health.address.port());
+        // Its NetworkPolicy opens this port alone. That the other one is closed would prove nothing of a sender's policy.
         add(Place::OtherPod, *pod, settings.metrics.address.port());
     }
     for block in &settings.cluster_cidrs {
@@ -103,7 +103,6 @@ mod tests {
                 "10.96.0.10:9153 NameServer",
                 "169.254.169.254:80 CloudMetadata",
                 "[fd00:ec2::254]:80 CloudMetadata",
-                "10.244.0.7:8081 OtherPod",
                 "10.244.0.7:8443 OtherPod",
                 "10.244.0.1:443 ClusterBlock",
                 "10.244.0.1:10250 ClusterBlock",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use k8s_openapi::api::networking::v1::{
-    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPort, NetworkPolicySpec,
+    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -14,6 +14,8 @@ use crate::operator::names;
 
 /// The port of name servers. Senders may ask them, so a policy that opens this port alone adds nothing.
 const DNS: i32 = 53;
+/// Blocks of another policy that are looked at, those that it takes out of others counted.
+const MAX_BLOCKS: usize = 100;
 
 /// What the senders' own policy opens and closes, by address.
 pub(super) struct Own<'a> {
@@ -48,12 +50,8 @@ impl<'a> Own<'a> {
     /// Whether another policy lets senders where this one doesn't.
     pub(super) fn is_widened_by(&self, other: &NetworkPolicy) -> bool {
         let Some(spec) = &other.spec else { return false };
-        let rules = spec.egress.as_deref().unwrap_or_default();
-        let is_of_egress = match spec.policy_types.as_deref() {
-            None | Some([]) => !rules.is_empty(),
-            Some(types) => types.iter().any(|of| of == "Egress"),
-        };
-        is_of_egress && may_select(spec.pod_selector.as_ref()) && rules.iter().any(|rule| self.is_wider(rule))
+        let rules = spec.egress.iter().flatten();
+        may_let_out(spec) && rules.into_iter().any(|rule| self.is_wider(rule))
     }
 
     fn is_wider(&self, rule: &NetworkPolicyEgressRule) -> bool {
@@ -87,6 +85,38 @@ impl<'a> Own<'a> {
         };
         self.blocks.iter().any(opens)
     }
+}
+
+/// What another policy may open to senders, in few words and as [`Own::is_widened_by`] sees it; `None` when it is nothing.
+/// More blocks than [`MAX_BLOCKS`] count as everything.
+pub(in crate::operator) fn what_it_opens(spec: &NetworkPolicySpec) -> Option<NetworkPolicySpec> {
+    let rules = spec.egress.iter().flatten();
+    let rules: Vec<_> = rules.filter(|rule| !is_dns(rule.ports.as_deref().unwrap_or_default())).collect();
+    if !may_let_out(spec) || rules.is_empty() {
+        return None;
+    }
+    let peers = || rules.iter().flat_map(|rule| rule.to.iter().flatten());
+    let blocks: Vec<_> = peers().filter_map(|peer| peer.ip_block.as_ref()).collect();
+    let size: usize = blocks.iter().map(|block| 1 + block.except.as_ref().map_or(0, Vec::len)).sum();
+    let is_all = rules.iter().any(|rule| rule.to.as_ref().is_none_or(Vec::is_empty));
+    let is_known = !is_all && blocks.len() == peers().count() && size <= MAX_BLOCKS;
+    let peer = |block: &IPBlock| NetworkPolicyPeer { ip_block: Some(block.clone()), ..NetworkPolicyPeer::default() };
+    let to = is_known.then(|| blocks.into_iter().map(peer).collect());
+    Some(NetworkPolicySpec {
+        egress: Some(vec![NetworkPolicyEgressRule { ports: None, to }]),
+        ingress: None,
+        pod_selector: None,
+        policy_types: Some(vec!["Egress".into()]),
+    })
+}
+
+/// Whether a policy is one of egress and may be one of senders.
+fn may_let_out(spec: &NetworkPolicySpec) -> bool {
+    let is_of_egress = match spec.policy_types.as_deref() {
+        None | Some([]) => spec.egress.as_ref().is_some_and(|rules| !rules.is_empty()),
+        Some(types) => types.iter().any(|of| of == "Egress"),
+    };
+    is_of_egress && may_select(spec.pod_selector.as_ref())
 }
 
 /// The smaller of two blocks that overlap: one of them lies within the other.

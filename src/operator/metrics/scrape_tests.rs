@@ -1,14 +1,18 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::operator::fake_api;
+use crate::operator::server::attack::Attack;
 
 /// Takes any certificate: that of these tests was signed by nobody.
 #[derive(Debug)]
@@ -49,8 +53,8 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-/// The answer, over TLS, to a request with this first line and these further headers.
-async fn answer(line: &str, headers: &str) -> String {
+/// A listener of any free port, and what serves the metrics on it.
+async fn scrape() -> (TcpListener, Scrape) {
     let client = fake_api::client(|request| {
         let mut object = request.body;
         object["status"] = match object["spec"]["token"].as_str() {
@@ -62,27 +66,34 @@ async fn answer(line: &str, headers: &str) -> String {
         (201, object)
     });
     let scrape = Scrape::new(client, Metrics::new(), &MetricsSettings::default()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (TcpListener::bind("127.0.0.1:0").await.unwrap(), scrape)
+}
+
+/// What is answered, over TLS, to a request with this first line and these further headers.
+async fn asked(address: SocketAddr, line: &str, headers: &str) -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anyone))
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("postern-operator").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    stream.write_all(format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The answer of a server of its own.
+async fn answer(line: &str, headers: &str) -> String {
+    let (listener, scrape) = scrape().await;
     let address = listener.local_addr().unwrap();
-    let caller = async {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone))
-            .with_no_client_auth();
-        let stream = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from("postern-operator").unwrap();
-        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        stream.write_all(format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
     tokio::select! {
         never = scrape.serve(listener) => match never {},
-        answer = caller => answer,
+        answer = asked(address, line, headers) => answer,
     }
 }
 
@@ -108,4 +119,27 @@ async fn refuses_everybody_else() {
     assert_eq!(status("GET /metrics", "Authorization: Bearer down\r\n").await, 503);
     assert_eq!(status("GET /", "Authorization: Bearer reader\r\n").await, 404);
     assert_eq!(status("POST /metrics", "Authorization: Bearer reader\r\n").await, 405);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shows_the_metrics_while_others_open_silent_connections_without_end() {
+    for sources in [1, 50] {
+        let (listener, scrape) = scrape().await;
+        let address = listener.local_addr().unwrap();
+        let attack = Attack::from(sources);
+        let reader = async {
+            attack.is_under_way().await;
+            for _ in 0..5 {
+                let asked = asked(address, "GET /metrics", "Authorization: Bearer reader\r\n");
+                // The clock stands still unless nobody has anything to do.
+                let answer = timeout(Duration::from_secs(1), asked).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            }
+        };
+        tokio::select! {
+            never = scrape.serve(listener) => match never {},
+            never = attack.run(address) => match never {},
+            () = reader => {}
+        }
+    }
 }

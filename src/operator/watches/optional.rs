@@ -29,7 +29,7 @@ impl Watches {
     ) where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let (api, metrics) = (Api::<K>::all(self.client.clone()), self.metrics.clone());
+        let (api, metrics) = (Api::all(self.client.clone()), self.metrics.clone());
         self.tasks.spawn(async move {
             loop {
                 let mut was_read = false;

@@ -13,6 +13,7 @@ mod people;
 mod protection;
 mod proxies;
 mod readable_secrets;
+mod schedule_size;
 mod tier_label;
 mod tier_rules;
 mod ways_round;
@@ -40,6 +41,7 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         people::admit(&cluster).await;
         readable_secrets::all(&cluster).await;
         no_orphans::all(&cluster).await;
+        schedule_size::all(&cluster).await;
         let operator = children::operator_that_made_them(&cluster).await;
         protection::all(&cluster).await;
         let children = children::made_by(operator, &cluster).await;

@@ -1,6 +1,8 @@
 //! Installed for the whole cluster: what tenants may, who leads, what an upgrade and an uninstallation leave.
 
-use postern_e2e::{KEY, OPERATOR, Receiver, Request, eventually};
+use std::net::IpAddr;
+
+use postern_e2e::{KEY, OPERATOR, Pod, Receiver, Request, eventually};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
@@ -23,6 +25,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
         admin.does("kubectl wait whs/report --namespace team-a --for=condition=EgressIsolated --timeout=5m");
         a_pod_of_another_namespace_was_tried(&admin);
+        nobody_but_the_node_reaches_the_probes(&admin).await;
 
         tenants_keep_apart(&admin);
         admin.delivers("alice", "team-a", "first").await;
@@ -48,7 +51,20 @@ fn a_pod_of_another_namespace_was_tried(admin: &Admin) {
     let canaries = admin.gets("jobs --namespace team-a --selector postern.dev/canary=true").to_string();
     let pods = admin.gets("pods --namespace postern-system --selector app.kubernetes.io/component=operator");
     let ips = pods["items"].as_array().unwrap().iter().map(|pod| pod["status"]["podIP"].as_str().unwrap());
-    assert!(ips.into_iter().any(|ip| canaries.contains(&format!("{ip}:8081"))), "{canaries}");
+    assert!(ips.into_iter().any(|ip| canaries.contains(&format!("{ip}:8443"))), "{canaries}");
+}
+
+/// The operators stay ready meanwhile, which their node tells by the probes, and nothing restarts them.
+async fn nobody_but_the_node_reaches_the_probes(admin: &Admin) {
+    let stranger = Pod::start(admin.cluster.client.clone(), "default", "stranger").await;
+    let pods = admin.gets("pods --namespace postern-system --selector app.kubernetes.io/component=operator");
+    for pod in pods["items"].as_array().unwrap() {
+        let ip: IpAddr = pod["status"]["podIP"].as_str().unwrap().parse().unwrap();
+        stranger.connect((ip, 8443).into()).await.unwrap();
+        stranger.connect((ip, 8081).into()).await.unwrap_err();
+        assert_eq!(pod["status"]["containerStatuses"][0]["ready"], true);
+        assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0);
+    }
 }
 
 /// So many requests came, and the official library verifies the last one. It does so within five minutes of the signature.

@@ -1,0 +1,7 @@
+//! What watches read from the API server, within bounds: tenants decide how much they write, and not how much of it is kept.
+
+mod bounded;
+mod lean;
+
+pub(super) use bounded::{Cut, Rules};
+pub(super) use lean::{Lean, needed};

@@ -1,0 +1,137 @@
+//! Who holds the places of a listener. A caller who takes many takes them from nobody else.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::{AbortHandle, AbortRegistration};
+
+/// Connections of a listener at a time.
+pub(in crate::operator) const MAX_CONNECTIONS: usize = 64;
+
+/// The connections that a listener has, by their age.
+#[derive(Default)]
+pub(in crate::operator) struct Places {
+    held: BTreeMap<u64, Place>,
+    next: u64,
+}
+
+struct Place {
+    peer: IpAddr,
+    has_asked: Arc<AtomicBool>,
+    close: AbortHandle,
+}
+
+/// A place that was taken.
+pub(in crate::operator) struct Taken {
+    /// What it is given back by.
+    pub(in crate::operator) number: u64,
+    /// To be set once a request's whole head has come.
+    pub(in crate::operator) has_asked: Arc<AtomicBool>,
+    /// Ends the connection when it loses the place.
+    pub(in crate::operator) closed: AbortRegistration,
+}
+
+impl Places {
+    /// Gives a new connection a place. There always is one: when all are taken, another connection loses its own.
+    pub(in crate::operator) fn take(&mut self, peer: IpAddr) -> Taken {
+        // An IPv4 caller of a listener for both families.
+        let peer = peer.to_canonical();
+        if self.held.len() >= MAX_CONNECTIONS
+            && let Some(place) = self.loser(peer).and_then(|number| self.held.remove(&number))
+        {
+            place.close.abort();
+        }
+        let number = self.next;
+        self.next += 1;
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let (close, closed) = AbortHandle::new_pair();
+        self.held.insert(number, Place { peer, has_asked: Arc::clone(&has_asked), close });
+        Taken { number, has_asked, closed }
+    }
+
+    /// Gives back the place of a connection that has ended.
+    pub(in crate::operator) fn free(&mut self, number: u64) {
+        self.held.remove(&number);
+    }
+
+    /// Who holds the most places, the newcomer's counted, loses one: the oldest that has asked for nothing yet, or else
+    /// the oldest.
+    fn loser(&self, newcomer: IpAddr) -> Option<u64> {
+        let held = |peer| {
+            let own = self.held.values().filter(|place| place.peer == peer).count();
+            own + usize::from(peer == newcomer)
+        };
+        let most = self.held.values().map(|place| held(place.peer)).max();
+        let of_most = self.held.iter().filter(|(_, place)| Some(held(place.peer)) == most);
+        let oldest = of_most.min_by_key(|(number, place)| (place.has_asked.load(Ordering::Relaxed), **number));
+        oldest.map(|(number, _)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(last: u8) -> IpAddr {
+        [10, 0, 0, last].into()
+    }
+
+    /// The places after these peers have taken one each, in turn. Those with an even number have asked for something.
+    fn taken(peers: impl IntoIterator<Item = u8>) -> Places {
+        let mut places = Places::default();
+        for (n, last) in peers.into_iter().enumerate() {
+            places.take(peer(last)).has_asked.store(n % 2 == 0, Ordering::Relaxed);
+        }
+        places
+    }
+
+    /// The number of the place that a newcomer takes away.
+    fn lost(mut places: Places, newcomer: u8) -> Vec<u64> {
+        let before: Vec<u64> = places.held.keys().copied().collect();
+        places.take(peer(newcomer));
+        assert_eq!(places.held.len(), MAX_CONNECTIONS);
+        before.into_iter().filter(|number| !places.held.contains_key(number)).collect()
+    }
+
+    #[test]
+    fn nobody_loses_a_place_while_one_is_free() {
+        let places = taken(std::iter::repeat_n(1, MAX_CONNECTIONS - 1));
+        assert!(lost(places, 2).is_empty());
+    }
+
+    #[test]
+    fn who_holds_the_most_places_loses_the_oldest_that_asked_for_nothing() {
+        // Places 0 to 4 are others', and the rest are all one caller's.
+        assert_eq!(lost(taken([2, 3, 4, 5, 6].into_iter().chain([1; MAX_CONNECTIONS - 5])), 7), [5]);
+        assert_eq!(lost(taken([2, 3, 4, 5, 6, 6].into_iter().chain([1; MAX_CONNECTIONS - 6])), 7), [7]);
+    }
+
+    #[test]
+    fn who_has_as_many_as_any_other_takes_a_place_of_their_own() {
+        assert_eq!(lost(taken(1..=64), 10), [9]);
+    }
+
+    #[test]
+    fn who_comes_first_time_takes_the_place_of_who_asked_for_nothing() {
+        assert_eq!(lost(taken(1..=64), 200), [1]);
+    }
+
+    #[test]
+    fn the_oldest_goes_when_all_have_asked() {
+        let mut places = Places::default();
+        for _ in 0..MAX_CONNECTIONS {
+            places.take(peer(1)).has_asked.store(true, Ordering::Relaxed);
+        }
+        assert_eq!(lost(places, 1), [0]);
+    }
+
+    #[test]
+    fn an_ipv4_caller_is_the_same_by_either_spelling() {
+        let mut places = taken((2..=32).chain(34..=64).chain([1]));
+        places.take("::ffff:10.0.0.1".parse().unwrap());
+        // Two of one caller, and one of each other: the caller of two loses, and of the two the one that has not asked.
+        assert_eq!(lost(places, 200), [63]);
+    }
+}
