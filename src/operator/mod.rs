@@ -10,6 +10,7 @@
 
 pub mod api_server;
 mod apply;
+mod bounded;
 pub mod build;
 mod caches;
 mod checking;
@@ -19,6 +20,7 @@ mod dereference;
 mod digest;
 mod events;
 mod fact;
+mod fair;
 mod health;
 mod http;
 mod isolating;
