@@ -40,6 +40,9 @@ func up(c *Cluster, level string) error {
 	if err := build(nil); err != nil {
 		return err
 	}
+	if err := awaitInotify(); err != nil {
+		return err
+	}
 	starting := time.Now()
 	if err := c.start(level); err != nil {
 		return errors.Join(fmt.Errorf("cluster %s did not start (its logs are in %s): %w", c.Name, c.path("log"), err), c.stop())
