@@ -61,7 +61,7 @@ fn a_retry_after_that_nobody_means_is_no_reason_to_give_up() {
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "",
     ] {
-        let receiver = Receiver::answering([&format!("HTTP/1.1 503 Busy\r\nRetry-After : {value}\r\n\r\n"), OK]);
+        let receiver = Receiver::answering([&format!("HTTP/1.1 503 Busy\r\nRetry-After: {value}\r\n\r\n"), OK]);
         let ran = Folder::to(&receiver).run();
         ran.assert(OutcomeClass::Delivered, "Delivered");
         assert_eq!(receiver.requests().len(), 2, "{value:?}");

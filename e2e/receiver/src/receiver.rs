@@ -99,6 +99,8 @@ impl Receiver {
         let (_, arrivals) = mpsc::channel();
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
+                // What waits for an acknowledgement would be lost when the connection is closed.
+                stream.set_nodelay(true).unwrap();
                 let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
                 let mut stream = StreamOwned::new(connection, stream);
                 while stream.conn.is_handshaking() {
