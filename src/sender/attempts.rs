@@ -46,7 +46,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let Some(wait) = wait(backoff(number, prepared.retries.backoff, random()), after, left) else {
-            let detail = too_late(failure.detail, after, left);
+            let detail = too_late(&failure.detail, after, left);
             return outcome.conclude(OutcomeClass::Failed, failure.reason, detail);
         };
         tokio::time::sleep(wait).await;
@@ -54,7 +54,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
 }
 
 /// Why there is no further attempt although some are left, after what is wrong.
-fn too_late(problem: String, after: Option<Duration>, left: Duration) -> String {
+fn too_late(problem: &str, after: Option<Duration>, left: Duration) -> String {
     let why = match after {
         Some(after) if after >= left => format!(
             "the receiver asks to be left alone for {} s (Retry-After), which is beyond delivery.totalDeadlineSeconds: raise that \

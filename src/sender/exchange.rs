@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
             while left > 0 && !self.response.has_ended() {
                 match self.reading.read(&mut buffer).await {
                     Ok(bytes @ 1..) if self.response.take(&buffer[..bytes]).is_ok() => {
-                        left = left.saturating_sub(bytes)
+                        left = left.saturating_sub(bytes);
                     }
                     _ => break,
                 }

@@ -34,12 +34,12 @@ async fn a_2xx_is_no_delivery_when_the_receiver_takes_no_more_of_the_request() {
 async fn a_2xx_counts_once_the_request_was_sent_whole() {
     let (mut exchange, mut receiver) = connection();
     receiver.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
-    let mut received = vec![0; REQUEST.len()];
-    let (ran, read) = tokio::join!(exchange.run(REQUEST), receiver.read_exact(&mut received));
+    let mut request = vec![0; REQUEST.len()];
+    let (ran, read) = tokio::join!(exchange.run(REQUEST), receiver.read_exact(&mut request));
     ran.unwrap();
     read.unwrap();
     assert_eq!(exchange.decision(), Some(StatusCode::OK));
-    assert_eq!(received, REQUEST);
+    assert_eq!(request, REQUEST);
 }
 
 #[tokio::test]

@@ -24,11 +24,10 @@ const CLIENT_CERTIFICATE_MISSING: &str =
 const PARAMETERS: &str = "the receiver must offer TLS 1.3, or TLS 1.2 with ECDHE (X25519, P-256 or P-384) and AES-GCM or \
     ChaCha20-Poly1305, and have a certificate with an RSA, P-256, P-384 or Ed25519 key; RSA key exchange, DHE, CBC, P-521 \
     and RSASSA-PSS keys aren't supported";
-const SHA_512: &str = "a certificate of the chain is signed by ECDSA with SHA-512, as all are that a P-521 key signed, which \
-    isn't supported: let the authority sign with SHA-256 or SHA-384 and a P-256, P-384 or RSA key";
-const SIGNATURE: &str = "a certificate of the chain is signed in a way that isn't supported: let the authority sign by RSA \
-    (PKCS #1, at least 2048 bits) or by ECDSA with P-256 or P-384, with SHA-256 or SHA-384, or by Ed25519; SHA-1, RSASSA-PSS \
-    and P-521 aren't supported";
+const P_521: &str = "a certificate of the chain is signed by a P-521 key, or with ECDSA and SHA-512 as such keys do, which isn't \
+    supported: let an authority sign it that has a P-256, P-384 or RSA key, with SHA-256 or SHA-384";
+const SIGNATURE: &str = "a certificate of the chain is signed in a way that isn't supported, such as SHA-1: let the authority sign by \
+    RSA (at least 2048 bits) with SHA-256, SHA-384 or SHA-512, by ECDSA (P-256 or P-384) with SHA-256 or SHA-384, or by Ed25519";
 const AUTHORITY: &str = "the receiver's own certificate says that it is an authority (basicConstraints CA:TRUE), as those do \
     that `openssl req -x509` makes: give the receiver one with CA:FALSE, and put it or its issuer into tls.caBundleFrom";
 
@@ -143,10 +142,18 @@ fn of_certificate(error: &CertificateError) -> (Reason, &'static str) {
 
 fn of_invalid_certificate(error: &CertificateError) -> &'static str {
     match error {
-        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: id, .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { signature_algorithm_id: id, .. } => {
-            if id.starts_with(ECDSA_WITH_SHA_512) { SHA_512 } else { SIGNATURE }
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
+            if signature_algorithm_id.starts_with(ECDSA_WITH_SHA_512) =>
+        {
+            P_521
         }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { public_key_algorithm_id, .. }
+            if public_key_algorithm_id.ends_with(SECP521R1) =>
+        {
+            P_521
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => SIGNATURE,
         CertificateError::BadSignature => {
             "a signature of the chain or of the handshake is wrong, or made by an RSA key of fewer than 2048 bits: reissue the \
              certificates with larger keys, and check that the receiver sends the issuer that signed its certificate"
@@ -178,8 +185,10 @@ fn of_invalid_certificate(error: &CertificateError) -> &'static str {
 
 /// The rest: forms that hardly any authority makes.
 const REISSUE: &str = "the certificate isn't as RFC 5280 wants it: reissue it";
-/// The content of an `AlgorithmIdentifier` (RFC 5758, 3.2).
+/// An object identifier in DER (RFC 5758, 3.2), which is all of an `AlgorithmIdentifier`'s content.
 const ECDSA_WITH_SHA_512: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04];
+/// The object identifier of the curve P-521 in DER (RFC 5480, 2.1.1.1), at an `AlgorithmIdentifier`'s end.
+const SECP521R1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
 #[cfg(test)]
 #[path = "tls_failure_tests.rs"]

@@ -53,6 +53,16 @@ fn every_invalid_certificate_comes_with_words_of_its_own() {
 }
 
 #[test]
+fn an_issuer_with_a_p_521_key_is_named_whatever_it_signs_with() {
+    let issuer_on = |curve: &[u8]| CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+        signature_algorithm_id: vec![0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02],
+        public_key_algorithm_id: [&[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01], curve].concat(),
+    };
+    assert_eq!(of(issuer_on(SECP521R1), ClientAuth::NotAsked).1, P_521);
+    assert_eq!(of(issuer_on(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a]), ClientAuth::NotAsked).1, SIGNATURE);
+}
+
+#[test]
 fn a_refused_handshake_is_told_apart_by_whether_a_client_certificate_was_asked_for() {
     let alert = |client| of(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure), client).1;
     assert!(alert(ClientAuth::NotAsked).contains("CBC"));

@@ -97,7 +97,7 @@ MBcCAQAwEAYHKoZIzj0CAQYFK4EEACMEAA==
 fn says_why_a_certificate_is_refused_that_others_accept() {
     for (certificates, reason, detail) in [
         (Certificates::self_signed_authority("127.0.0.1"), "CertificateInvalid", "CA:TRUE"),
-        (Certificates::signed_with_sha_512("127.0.0.1"), "CertificateInvalid", "ECDSA with SHA-512"),
+        (Certificates::signed_with_sha_512("127.0.0.1"), "CertificateInvalid", "ECDSA and SHA-512"),
         (Certificates::for_clients_alone("127.0.0.1"), "CertificateInvalid", "serverAuth"),
         (Certificates::with_common_name_alone("127.0.0.1"), "CertificateNameMismatch", "subjectAltName"),
     ] {
