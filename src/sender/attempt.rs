@@ -3,16 +3,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use hyper::StatusCode;
-use hyper::header::RETRY_AFTER;
+use http::StatusCode;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
 
 use super::connect::connect;
-use super::exchange::{Exchange, Rest};
-use super::failure::{Failure, judge_status, reason_of_exchange, reason_of_tls};
+use super::exchange::{Broken, Exchange};
+use super::failure::{Failure, judge_status, of_malformed};
 use super::prepare::Prepared;
 use super::retry_after::retry_after;
+use super::tls_failure::{of_status, of_stream};
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
 use crate::egress::{self, Checked};
 
@@ -37,21 +39,50 @@ impl Trace {
     }
 }
 
-/// How an attempt ended, and what is left of the response if there was one.
-pub(super) type Ended = (Result<(), Failure>, Option<Rest>);
+/// An exchange with the receiver, over TLS.
+pub(super) type Conversation = Exchange<TlsStream<TcpStream>>;
 
-/// Makes the attempt of this number (from 1); the head of the response must have come by the deadline.
+/// How an attempt ended, and its connection if the receiver answered.
+pub(super) type Ended = (Result<(), Failure>, Option<Conversation>);
+
+/// Makes the attempt of this number (from 1); the receiver must have answered by the deadline.
 pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Ended {
-    let answer = timeout_at(deadline, request(prepared, number, deadline, trace)).await;
-    let (exchange, response) = match answer.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))) {
-        Ok(answer) => answer,
+    let opened = timeout_at(deadline, open(prepared, number, deadline, trace)).await;
+    let (mut exchange, request) = match opened.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout())))
+    {
+        Ok(opened) => opened,
         Err(failure) => return (Err(failure), None),
     };
 
-    let (head, body) = response.into_parts();
-    trace.status = Some(head.status);
-    let after = head.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
-    (judge_status(head.status, after), Some(exchange.rest_of(body)))
+    let begun = Instant::now();
+    let ran = timeout_at(deadline, exchange.run(&request)).await;
+    trace.status = exchange.status();
+    trace.timings.first_byte_ms = exchange.answered_at().map(|at| milliseconds(at.duration_since(begun)));
+    // Whatever happened after the status that decides changes nothing.
+    let result = match (exchange.decision(), ran) {
+        (Some(status), _) => {
+            let after = exchange.retry_after().and_then(|value| retry_after(value, SystemTime::now()));
+            judge_status(status, after)
+                .map_err(|failure| failure.because(of_status(status, prepared.tls.client_auth())))
+        }
+        (None, Ok(Err(broken))) => Err(of_broken(broken, prepared)),
+        // Without a decision there is an error, unless the time was up.
+        (None, Ok(Ok(())) | Err(_)) => Err(Failure::of_transport(Reason::RequestTimeout)),
+    };
+    (result, trace.status.map(|_| exchange))
+}
+
+fn of_broken(broken: Broken, prepared: &Prepared) -> Failure {
+    match broken {
+        Broken::Connection(error) => {
+            let (reason, detail) = of_stream(&error, prepared.tls.client_auth());
+            Failure::of_transport(reason).because(detail)
+        }
+        Broken::Malformed(malformed) => of_malformed(malformed),
+        Broken::CutShort => Failure::of_transport(Reason::ConnectionReset).because(
+            "the receiver answered with success before it had the whole request, and ended the connection: it must read all of it",
+        ),
+    }
 }
 
 /// As much of an attempt as comes before its connection.
@@ -70,9 +101,13 @@ async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Vec<Checked>, Se
     Ok((addresses, name))
 }
 
-type Answer = (Exchange, hyper::Response<hyper::body::Incoming>);
-
-async fn request(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Result<Answer, Failure> {
+/// A connection over TLS, and the request to send over it.
+async fn open(
+    prepared: &Prepared,
+    number: u32,
+    deadline: Instant,
+    trace: &mut Trace,
+) -> Result<(Conversation, Vec<u8>), Failure> {
     let (addresses, name) = aim(prepared, trace).await?;
     let mut clock = Instant::now();
 
@@ -80,16 +115,11 @@ async fn request(prepared: &Prepared, number: u32, deadline: Instant, trace: &mu
     trace.address_family = Some(family);
     trace.timings.connect_ms = Some(lap(&mut clock));
 
-    let stream =
-        prepared.tls.connect(name, stream).await.map_err(|error| Failure::of_transport(reason_of_tls(&error)))?;
+    let stream = prepared.tls.connect(name, stream).await?;
     trace.timings.tls_ms = Some(lap(&mut clock));
 
-    let of_exchange = |error: hyper::Error| Failure::of_transport(reason_of_exchange(&error));
-    let mut exchange = Exchange::open(stream).await.map_err(of_exchange)?;
     let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
-    let response = exchange.send(request).await.map_err(of_exchange)?;
-    trace.timings.first_byte_ms = Some(lap(&mut clock));
-    Ok((exchange, response))
+    Ok((Exchange::over(stream), request))
 }
 
 /// The milliseconds since the clock was last looked at.

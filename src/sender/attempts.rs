@@ -23,7 +23,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
         let started = Instant::now();
         let mut trace = Trace::default();
         let until = deadline.min(started + timeout);
-        let (result, rest) = match purpose {
+        let (result, conversation) = match purpose {
             Purpose::Deliver => attempt(prepared, number, until, &mut trace).await,
             Purpose::Check => (check(prepared, until, &mut trace).await, None),
         };
@@ -35,20 +35,36 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
         );
         let retry = settle(prepared, purpose, number, result, outcome);
         // Only now, since whoever stops the sender meanwhile shall be told of the receiver's answer.
-        if let Some(rest) = rest {
-            rest.read_a_little(deadline).await;
+        if let Some(conversation) = conversation {
+            conversation.read_a_little(deadline).await;
         }
         let Some((failure, after)) = retry else {
             return;
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        match wait(backoff(number, prepared.retries.backoff, random()), after, left) {
-            Some(wait) if number < prepared.retries.attempts => tokio::time::sleep(wait).await,
-            _ => {
-                return outcome.conclude(OutcomeClass::Failed, failure.reason, failure.detail);
-            }
+        if number == prepared.retries.attempts {
+            return outcome.conclude(OutcomeClass::Failed, failure.reason, failure.detail);
         }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Some(wait) = wait(backoff(number, prepared.retries.backoff, random()), after, left) else {
+            let detail = too_late(&failure.detail, after, left);
+            return outcome.conclude(OutcomeClass::Failed, failure.reason, detail);
+        };
+        tokio::time::sleep(wait).await;
     }
+}
+
+/// Why there is no further attempt although some are left, after what is wrong.
+fn too_late(problem: &str, after: Option<Duration>, left: Duration) -> String {
+    let why = match after {
+        Some(after) if after >= left => format!(
+            "the receiver asks to be left alone for {} s (Retry-After), which is beyond delivery.totalDeadlineSeconds: raise that \
+             to give it the time",
+            after.as_secs(),
+        ),
+        _ => "the next attempt would come after delivery.totalDeadlineSeconds: raise that to have all attempts"
+            .to_owned(),
+    };
+    if problem.is_empty() { why } else { format!("{problem}; {why}") }
 }
 
 /// Concludes the outcome when no further attempt would help; else it is the failure to be mended, and what its

@@ -1,13 +1,13 @@
 //! How an attempt can end, and whether another one could mend it.
 
-use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use hyper::StatusCode;
-use rustls::CertificateError;
+use http::StatusCode;
 
 use super::refusal::Refusal;
+use super::response::Malformed;
+use super::tls_failure::HTTP2_ONLY;
 use crate::delivery::{OutcomeClass, Reason};
 use crate::egress;
 
@@ -41,6 +41,11 @@ impl Failure {
             _ => Next::Retry { after: None },
         };
         Failure { reason, detail: String::new(), next }
+    }
+
+    /// The same with words about it.
+    pub(super) fn because(self, detail: impl Into<String>) -> Failure {
+        Failure { detail: detail.into(), ..self }
     }
 }
 
@@ -91,34 +96,14 @@ pub(super) fn reason_of_connect(error: &io::Error) -> Reason {
     }
 }
 
-/// Why TLS could not be agreed on, or broke off.
-pub(super) fn reason_of_tls(error: &io::Error) -> Reason {
-    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
-        return Reason::ConnectionReset;
+/// What came instead of a response.
+pub(super) fn of_malformed(malformed: Malformed) -> Failure {
+    let detail = match malformed {
+        Malformed::Http2 => HTTP2_ONLY,
+        Malformed::NotHttp1 => "what came doesn't begin with an HTTP/1.1 status line: look at what answers at that URL",
+        Malformed::TooLong => "no status line ended within 16 KiB: look at what answers at that URL",
     };
-    let rustls::Error::InvalidCertificate(error) = error else {
-        return Reason::TlsHandshakeFailed;
-    };
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Reason::CertificateExpired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Reason::CertificateNotYetValid,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Reason::CertificateNameMismatch
-        }
-        CertificateError::UnknownIssuer => Reason::CertificateUnknownIssuer,
-        _ => Reason::CertificateInvalid,
-    }
-}
-
-/// Why no answer came. hyper's own words are not kept: they may quote the receiver.
-pub(super) fn reason_of_exchange(error: &hyper::Error) -> Reason {
-    if error.is_parse() {
-        return Reason::ResponseMalformed;
-    }
-    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        Some(error) => reason_of_tls(error),
-        None => Reason::ConnectionReset,
-    }
+    Failure::of_transport(Reason::ResponseMalformed).because(detail)
 }
 
 #[cfg(test)]
@@ -175,20 +160,15 @@ mod tests {
 
     #[test]
     fn a_wrong_certificate_is_final_and_a_broken_connection_is_not() {
-        let reason_of = |error: rustls::Error| reason_of_tls(&io::Error::new(ErrorKind::InvalidData, error));
-        for (error, reason) in [
-            (CertificateError::Expired, Reason::CertificateExpired),
-            (CertificateError::NotValidYet, Reason::CertificateNotYetValid),
-            (CertificateError::NotValidForName, Reason::CertificateNameMismatch),
-            (CertificateError::UnknownIssuer, Reason::CertificateUnknownIssuer),
-            (CertificateError::BadSignature, Reason::CertificateInvalid),
+        for reason in [
+            Reason::CertificateExpired,
+            Reason::CertificateNotYetValid,
+            Reason::CertificateNameMismatch,
+            Reason::CertificateUnknownIssuer,
+            Reason::CertificateInvalid,
         ] {
-            assert_eq!(reason_of(rustls::Error::InvalidCertificate(error)), reason);
             assert_eq!(Failure::of_transport(reason).next, Next::Stop(OutcomeClass::FailedPermanently));
         }
-        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        assert_eq!(reason_of(alert), Reason::TlsHandshakeFailed);
-        assert_eq!(reason_of_tls(&ErrorKind::UnexpectedEof.into()), Reason::ConnectionReset);
         for reason in [Reason::TlsHandshakeFailed, Reason::ConnectionReset, Reason::RequestTimeout] {
             assert_eq!(Failure::of_transport(reason).next, Next::Retry { after: None });
         }

@@ -23,8 +23,10 @@ mod prepare;
 mod refusal;
 mod report;
 mod request;
+mod response;
 mod retry_after;
 mod tls;
+mod tls_failure;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
-use tokio_rustls::TlsConnector;
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 
 use super::files::Root;
 use super::occasion::Occasion;
@@ -28,7 +27,7 @@ pub(super) struct Prepared {
     pub(super) target: Target,
     pub(super) rules: Rules,
     pub(super) resolver: Resolver,
-    pub(super) tls: TlsConnector,
+    pub(super) tls: tls::Connector,
     pub(super) retries: Retries,
     pub(super) blueprint: Blueprint,
 }
@@ -108,7 +107,7 @@ fn template(body: Body, root: &Root, max_bytes: usize, headers: &mut HeaderMap) 
     let value = HeaderValue::from_str(&content_type).map_err(|_| {
         Refusal::new(Reason::HeaderValueInvalid, "body.contentType has a line break or another control character")
     })?;
-    headers.insert(hyper::header::CONTENT_TYPE, value);
+    headers.insert(http::header::CONTENT_TYPE, value);
     let bytes = root.value(&source, max_bytes).map_err(|refusal| match (refusal.reason, &source) {
         (Reason::ReferenceTooLarge, ValueSource::File(_)) => Refusal { reason: Reason::BodyTooLarge, ..refusal },
         _ => refusal,

@@ -1,9 +1,8 @@
 //! The request of each attempt: the same id and headers, a fresh time and signature.
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Request, Uri};
+use http::HeaderMap;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::uri::PathAndQuery;
 
 use super::occasion::Occasion;
 use super::placeholders::{Template, Values};
@@ -23,7 +22,7 @@ pub(super) struct Blueprint {
     scheduled_time: Timestamp,
     schedule: Schedule,
     method: Method,
-    uri: Uri,
+    path: PathAndQuery,
     /// All but those that sign.
     headers: HeaderMap,
     body: Option<Template>,
@@ -44,7 +43,7 @@ pub(super) struct Asked {
 impl Blueprint {
     pub(super) fn new(target: &Target, occasion: Occasion, asked: Asked) -> Result<Blueprint, Refusal> {
         let Asked { schedule, method, mut headers, body, max_body_bytes, signer } = asked;
-        let uri = Uri::try_from(target.path_and_query().expose_secret())
+        let path = PathAndQuery::try_from(target.path_and_query().expose_secret())
             .map_err(|_| Refusal::new(Reason::UrlMalformed, "the URL's path or query can't be sent as it is"))?;
         let Occasion { id, scheduled_time, .. } = occasion;
         headers.insert(HOST, header_value(&target.authority())?);
@@ -52,18 +51,18 @@ impl Blueprint {
         headers.insert(USER_AGENT, AGENT);
         headers.insert(IDEMPOTENCY_KEY, header_value(id.as_str())?);
         headers.insert(SCHEDULED_TIME, header_value(&scheduled_time.to_string())?);
-        Ok(Blueprint { id, scheduled_time, schedule, method, uri, headers, body, max_body_bytes, signer })
+        Ok(Blueprint { id, scheduled_time, schedule, method, path, headers, body, max_body_bytes, signer })
     }
 
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
         self.signer.as_ref().map(Signer::fingerprints).unwrap_or_default()
     }
 
-    /// The request of the attempt of this number (from 1), signed as of `now`.
+    /// The request of the attempt of this number (from 1), signed as of `now`, as it is sent (RFC 9112, 2.1).
     ///
     /// # Errors
     /// When the body, filled in, is too large.
-    pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Request<Full<Bytes>>, Refusal> {
+    pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Vec<u8>, Refusal> {
         let values = Values { scheduled_time: self.scheduled_time, id: &self.id, schedule: &self.schedule, attempt };
         let body = self.body.as_ref().map(|body| body.fill_in(&values)).unwrap_or_default();
         if body.len() > self.max_body_bytes {
@@ -77,16 +76,18 @@ impl Blueprint {
             headers.insert(name, header_value(&header.value)?);
         }
 
-        // hyper says how long a body is, but not that one is missing, for which some receivers answer 411
-        // (RFC 9110, 8.6).
-        if body.is_empty() && self.method.wants_body() {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        // Also of a body that is missing: some receivers answer 411 to a POST without it (RFC 9110, 8.6).
+        if !body.is_empty() || self.method.wants_body() {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
 
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = hyper::Method::from_bytes(self.method.as_str().as_bytes()).map_err(|_| unsendable())?;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers;
+        let mut request = [self.method.as_str(), " ", self.path.as_str(), " HTTP/1.1\r\n"].concat().into_bytes();
+        for (name, value) in &headers {
+            // Neither can hold a line end: their types see to that.
+            request.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        request.extend(b"\r\n");
+        request.extend(body);
         Ok(request)
     }
 }

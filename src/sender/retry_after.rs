@@ -4,17 +4,33 @@ use std::time::{Duration, SystemTime};
 
 use crate::delivery::MAX_RETRY_AFTER_SECONDS;
 
+/// Nobody means a longer wait, in seconds: it is milliseconds, or a Unix time.
+const ABSURD_SECONDS: u64 = 86_400;
+
 /// How long the receiver asks to wait, at most [`MAX_RETRY_AFTER_SECONDS`]; `None` when it says nothing that can be
-/// understood. A date that has passed asks for no wait.
+/// understood, or asks for more than a day. A fraction of a second counts as a whole one, and a date that has passed asks
+/// for no wait.
 pub(super) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim();
-    let most = Duration::from_secs(MAX_RETRY_AFTER_SECONDS);
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds ask for more than the most.
-        return Some(text.parse().map_or(most, Duration::from_secs).min(most));
+    let asked_for = match seconds(text) {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    let absurd = asked_for > Duration::from_secs(ABSURD_SECONDS);
+    (!absurd).then(|| asked_for.min(Duration::from_secs(MAX_RETRY_AFTER_SECONDS)))
+}
+
+/// Digits, with a fraction perhaps; `None` when it isn't that.
+fn seconds(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
     }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default().min(most))
+    // More digits than a number holds are absurd.
+    let whole = whole.parse().unwrap_or(u64::MAX);
+    let part = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    Some(whole.saturating_add(part))
 }
 
 #[cfg(test)]
@@ -38,14 +54,29 @@ mod tests {
     fn asks_for_no_more_than_the_cap_and_no_less_than_nothing() {
         let late = UNIX_EPOCH + Duration::from_secs(784_111_777 + 1);
         assert_eq!(retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", late), Some(Duration::ZERO));
-        for value in ["3601", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        for value in ["3601", "86400", "Mon, 07 Nov 1994 08:49:38 GMT"] {
             assert_eq!(retry_after(value.as_bytes(), late), Some(Duration::from_hours(1)), "{value}");
         }
     }
 
     #[test]
+    fn counts_a_part_of_a_second_as_a_whole_one() {
+        for (value, seconds) in [("1.5", 2), ("0.25", 1), ("120.0", 120), ("7.", 7)] {
+            assert_eq!(retry_after(value.as_bytes(), UNIX_EPOCH), Some(Duration::from_secs(seconds)), "{value}");
+        }
+    }
+
+    #[test]
+    fn ignores_what_nobody_means() {
+        let late = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for value in ["86401", "120000", "784111900", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(retry_after(value.as_bytes(), late), None, "{value}");
+        }
+    }
+
+    #[test]
     fn makes_nothing_of_what_it_cannot_read() {
-        for value in ["", " ", "-1", "1.5", "soon", "1994-11-06T08:49:37Z"] {
+        for value in ["", " ", ".", ".5", "-1", "+1", "1.5.2", "1,5", "1e3", "120s", "soon", "1994-11-06T08:49:37Z"] {
             assert_eq!(retry_after(value.as_bytes(), UNIX_EPOCH), None, "{value:?}");
         }
         assert_eq!(retry_after(b"\xff", UNIX_EPOCH), None);

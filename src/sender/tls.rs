@@ -1,19 +1,78 @@
 //! TLS as the delivery wants it: certificates are always verified, and there is no switch for that.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use super::failure::Failure;
 use super::files::Root;
 use super::refusal::Refusal;
+use super::tls_failure::{ClientAuth, of_handshake};
 use crate::delivery::{ClientCertificate, MAX_PEM_BYTES, Reason, Tls};
 
+/// Makes TLS connections, one at a time.
+pub(super) struct Connector {
+    tls: TlsConnector,
+    was_asked: Arc<AtomicBool>,
+    /// The Secret of the client certificate.
+    client: Option<String>,
+}
+
+impl Connector {
+    /// Agrees on TLS with the receiver, which has to prove itself as `name`.
+    ///
+    /// # Errors
+    /// With the reason, and what to do about it.
+    pub(super) async fn connect(
+        &self,
+        name: ServerName<'static>,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        self.was_asked.store(false, Ordering::Relaxed);
+        self.tls.connect(name, stream).await.map_err(|error| {
+            let (reason, detail) = of_handshake(&error, self.client_auth());
+            Failure::of_transport(reason).because(detail)
+        })
+    }
+
+    /// The client certificate's part in the latest connection.
+    pub(super) fn client_auth(&self) -> ClientAuth<'_> {
+        match &self.client {
+            _ if !self.was_asked.load(Ordering::Relaxed) => ClientAuth::NotAsked,
+            Some(secret) => ClientAuth::Shown(secret),
+            None => ClientAuth::Missing,
+        }
+    }
+}
+
+/// Notes that the receiver asked for a client certificate, and leaves the answer to another.
+#[derive(Debug)]
+struct Noting {
+    was_asked: Arc<AtomicBool>,
+    resolver: Arc<dyn ResolvesClientCert>,
+}
+
+impl ResolvesClientCert for Noting {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.was_asked.store(true, Ordering::Relaxed);
+        self.resolver.resolve(issuers, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}
+
 /// TLS 1.2 and 1.3 with the roots that are compiled in and those of the CA bundle. HTTP/1.1 is all that is offered.
-pub(super) fn connector(tls: &Tls, root: &Root) -> Result<TlsConnector, Refusal> {
+pub(super) fn connector(tls: &Tls, root: &Root) -> Result<Connector, Refusal> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls, root)?), Arc::clone(&provider))
         .build()
@@ -25,13 +84,17 @@ pub(super) fn connector(tls: &Tls, root: &Root) -> Result<TlsConnector, Refusal>
     let mut config = match &tls.client_certificate {
         Some(client) => {
             let (chain, key) = client_certificate(client, root)?;
-            builder.with_client_auth_cert(chain, key).map_err(|_| client_refusal(client, "can't be used together"))?
+            builder.with_client_auth_cert(chain, key).map_err(|error| client_refusal(client, unusable(&error)))?
         }
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
-    Ok(TlsConnector::from(Arc::new(config)))
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let resolver = Arc::clone(&config.client_auth_cert_resolver);
+    config.client_auth_cert_resolver = Arc::new(Noting { was_asked: Arc::clone(&was_asked), resolver });
+    let client = tls.client_certificate.as_ref().map(|client| client.certificate.from.key_ref().name.clone());
+    Ok(Connector { tls: TlsConnector::from(Arc::new(config)), was_asked, client })
 }
 
 fn roots(tls: &Tls, root: &Root) -> Result<RootCertStore, Refusal> {
@@ -64,6 +127,16 @@ fn client_certificate(client: &ClientCertificate, root: &Root) -> Result<ChainAn
     let key = PrivateKeyDer::from_pem_slice(pem.expose())
         .map_err(|_| client_refusal(client, "has no PEM private key in tls.key"))?;
     Ok((chain, key))
+}
+
+fn unusable(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "has another key in tls.key than that of its certificate in tls.crt",
+        rustls::Error::InvalidCertificate(_) => "has a certificate in tls.crt that can't be read",
+        _ => {
+            "has a key in tls.key that isn't supported: use P-256, P-384, Ed25519, or RSA with 2048 to 8192 bits, and not P-521"
+        }
+    }
 }
 
 fn client_refusal(client: &ClientCertificate, problem: &str) -> Refusal {

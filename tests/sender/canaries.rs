@@ -57,12 +57,13 @@ fn secrets_appear_in_no_output_however_a_delivery_ends() {
     ] {
         nothing_leaks(&folder(&Receiver::answering([&answer(status)])), class, reason);
     }
-    for (answer, reason) in [
-        ("canary-response-body\r\n\r\n", "ResponseMalformed"),
-        ("HTTP/1.1 200 OK\r\ncanary-response-header\r\n\r\n", "ResponseMalformed"),
-        ("HTTP/1.1 200 OK\r\nx: canary-response-header", "ConnectionReset"),
+    for (answer, class, reason) in [
+        ("canary-response-body\r\n\r\n", OutcomeClass::Failed, "ResponseMalformed"),
+        ("HTTP/1.1 200 OK\r\ncanary-response-header\r\n\r\n", OutcomeClass::Delivered, "Delivered"),
+        ("HTTP/1.1 503 Busy\r\nretry-after: canary-response-header\r\n\r\n", OutcomeClass::Failed, "ReceiverError"),
+        ("HTTP/1.1 200 canary-status", OutcomeClass::Failed, "ConnectionReset"),
     ] {
-        nothing_leaks(&folder(&Receiver::answering([answer])), OutcomeClass::Failed, reason);
+        nothing_leaks(&folder(&Receiver::answering([answer])), class, reason);
     }
     let wrong_name = Receiver::with(Certificates::good("hooks.example.com"), false, Receiver::by_turns([OK]));
     nothing_leaks(&folder(&wrong_name), OutcomeClass::FailedPermanently, "CertificateNameMismatch");

@@ -58,16 +58,29 @@ fn a_receiver_that_trickles_its_handshake_runs_out_of_time() {
     assert_eq!(ran.outcome.attempts.len(), 1, "{:?}", ran.outcome);
 }
 
-#[test]
-fn a_receiver_that_trickles_its_headers_runs_out_of_time() {
-    let receiver = Receiver::calling(|stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
+/// Sends the beginning of a response at once, and the rest of it for ever and a byte at a time.
+fn trickling(beginning: &'static str) -> Receiver {
+    Receiver::calling(move |stream| {
+        stream.write_all(beginning.as_bytes())?;
         loop {
             stream.write_all(b"x")?;
             thread::sleep(Duration::from_millis(20));
         }
-    });
-    one_attempt_of_a_second(&receiver).run().assert(OutcomeClass::Failed, "RequestTimeout");
+    })
+}
+
+#[test]
+fn a_receiver_that_trickles_its_status_line_runs_out_of_time() {
+    one_attempt_of_a_second(&trickling("HTTP/1.1 200 ")).run().assert(OutcomeClass::Failed, "RequestTimeout");
+}
+
+#[test]
+fn a_receiver_that_trickles_its_headers_changes_nothing_of_the_status() {
+    let ran = one_attempt_of_a_second(&trickling("HTTP/1.1 200 OK\r\nx: ")).run();
+    ran.assert(OutcomeClass::Delivered, "Delivered");
+    let ran = one_attempt_of_a_second(&trickling("HTTP/1.1 503 Busy\r\nx: ")).run();
+    ran.assert(OutcomeClass::Failed, "ReceiverError");
+    assert_eq!(ran.outcome.http_status, Some(503));
 }
 
 #[test]
@@ -80,21 +93,31 @@ fn the_total_deadline_holds_over_all_attempts() {
     assert_eq!(ran.outcome.attempts.len(), 1);
 }
 
-#[test]
-fn endless_headers_are_malformed() {
-    let receiver = Receiver::calling(|stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+/// Writes a beginning, and the same again and again after it.
+fn endless(beginning: &'static str, more: &'static str) -> Receiver {
+    Receiver::calling(move |stream| {
+        stream.write_all(beginning.as_bytes())?;
         loop {
-            stream.write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")?;
+            stream.write_all(more.as_bytes())?;
         }
-    });
-    Folder::to(&receiver).run().assert(OutcomeClass::Failed, "ResponseMalformed");
+    })
 }
 
 #[test]
-fn too_many_headers_are_malformed() {
-    let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
-    Folder::to(&Receiver::answering([&head])).run().assert(OutcomeClass::Failed, "ResponseMalformed");
+fn an_endless_status_line_is_malformed() {
+    let receiver =
+        endless("HTTP/1.1 200 ", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
+    let ran = Folder::to(&receiver).run();
+    ran.assert(OutcomeClass::Failed, "ResponseMalformed");
+    assert!(ran.outcome.detail.contains("16 KiB"), "{:?}", ran.outcome);
+}
+
+#[test]
+fn endless_headers_change_nothing_of_the_status() {
+    let header = "x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
+    Folder::to(&endless("HTTP/1.1 200 OK\r\n", header)).run().assert(OutcomeClass::Delivered, "Delivered");
+    let ran = Folder::to(&endless("HTTP/1.1 404 Not Found\r\n", header)).run();
+    ran.assert(OutcomeClass::FailedPermanently, "RequestRejected");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+/// The object identifier in DER (RFC 5758, 3.2); that of SHA-512 ends in 4.
+const ECDSA_WITH_SHA_256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+
 type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A certificate authority of one test, and what it signed for the receiver and the sender.
@@ -18,6 +21,8 @@ pub struct Certificates {
     pub ca_pem: String,
     ca: CertificateDer<'static>,
     server: Pair,
+    /// The receiver's own, for a sender that trusts it alone.
+    pub server_pem: String,
     /// A certificate for a sender, signed by the same authority.
     pub client_certificate_pem: String,
     /// Its key.
@@ -46,10 +51,51 @@ impl Certificates {
 
     /// A receiver that vouches for itself; the authority knows nothing of it.
     pub fn self_signed(name: &str) -> Certificates {
+        Certificates::self_signed_with(name, |_| {})
+    }
+
+    /// The same, whose certificate says that it is an authority's.
+    pub fn self_signed_authority(name: &str) -> Certificates {
+        Certificates::self_signed_with(name, |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
+    }
+
+    /// The receiver's has its name as common name alone.
+    pub fn with_common_name_alone(name: &str) -> Certificates {
+        Certificates::with(name, |params| {
+            params.subject_alt_names.clear();
+            params.distinguished_name.push(DnType::CommonName, name);
+        })
+    }
+
+    /// The receiver's may be shown by clients alone.
+    pub fn for_clients_alone(name: &str) -> Certificates {
+        Certificates::with(name, |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
+    /// The receiver's says that it is signed by ECDSA with SHA-512, as a P-521 key would have done it. The signature itself is
+    /// wrong: whoever doesn't know the algorithm never comes to see that.
+    pub fn signed_with_sha_512(name: &str) -> Certificates {
+        let mut certificates = Certificates::good(name);
+        let mut der = certificates.server.0.to_vec();
+        for at in 0..der.len() - ECDSA_WITH_SHA_256.len() {
+            if der[at..].starts_with(&ECDSA_WITH_SHA_256) {
+                der[at + ECDSA_WITH_SHA_256.len() - 1] = 4;
+            }
+        }
+        certificates.server.0 = der.into();
+        certificates
+    }
+
+    fn self_signed_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificates {
         let mut certificates = Certificates::good(name);
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        certificates.server = pair(&params.self_signed(&key).unwrap(), &key);
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        let certificate = params.self_signed(&key).unwrap();
+        certificates.server = pair(&certificate, &key);
+        certificates.server_pem = certificate.pem();
         certificates
     }
 
@@ -73,6 +119,7 @@ impl Certificates {
             ca_pem: issuer.pem(),
             ca: issuer.der().clone(),
             server: pair(&server, &server_key),
+            server_pem: server.pem(),
             client_certificate_pem: client.pem(),
             client_key_pem: client_key.serialize_pem(),
         }

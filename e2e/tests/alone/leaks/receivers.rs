@@ -48,7 +48,7 @@ impl Receivers {
         let word = canaries.word("the garbage of garbled");
         let garbage = always(&format!("{word} {word}\r\n{word}\r\n\r\n"));
         failing.push(("garbled", Receiver::on(on_internet(), Certificates::good(HOST), false, garbage)));
-        let cut = always(&format!("HTTP/1.1 200 OK\r\nx: {}", canaries.word("the header of cut-off")));
+        let cut = always(&format!("HTTP/1.1 200 {}", canaries.word("the status text of cut-off")));
         failing.push(("cut-off", Receiver::on(on_internet(), Certificates::good(HOST), false, cut)));
         failing.push(("timed-out", Receiver::on(on_internet(), Certificates::good(HOST), false, silent)));
         for (scenario, make) in
