@@ -16,3 +16,4 @@ mod sample;
 mod signing;
 mod stopping;
 mod tls;
+mod values;
