@@ -65,7 +65,11 @@ pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
             no_number(1, "2[4-9]|[3-9][0-9]|[1-9][0-9]{2,}", "must have hours from 0 to 23: midnight is 0"),
             no_number(2, "0|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,}", "must have days of the month from 1 to 31"),
             no_number(3, "0|1[3-9]|[2-9][0-9]|[1-9][0-9]{2,}", "must have months from 1 to 12, or jan to dec"),
-            no_number(4, "[7-9]|[1-9][0-9]+", "must have days of the week from 0 to 6, or sun to sat: Sunday is 0, never 7"),
+            no_number(
+                4,
+                "[7-9]|[1-9][0-9]+",
+                "must have days of the week from 0 to 6, or sun to sat: Sunday is 0, never 7",
+            ),
             rule(r"!self.matches('/[+]?0+([,\\s]|$)')", "must have steps (/) from 1"),
         ],
     )

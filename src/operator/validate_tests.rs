@@ -27,7 +27,8 @@ fn refuses_a_schedule_that_never_comes() {
     for meant in ["spec.suspend", crate::api::TRIGGER_ANNOTATION] {
         assert!(message.contains(meant), "{message}");
     }
-    let message = "spec.schedule: the minute field has commas and no number, so nothing would ever be sent: write numbers or *";
+    let message =
+        "spec.schedule: the minute field has commas and no number, so nothing would ever be sent: write numbers or *";
     assert_eq!(refusal(json!({"schedule": ", * * * *"})), ("ScheduleInvalid", message.into()));
     let message = message.replace("minute", "day-of-month");
     assert_eq!(refusal(json!({"schedule": "0 0 ,, * *"})), ("ScheduleInvalid", message));

@@ -73,7 +73,8 @@ type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn client_certificate(client: &ClientCertificate, root: &Root) -> Result<ChainAndKey, Refusal> {
     let pem = root.mounted(&client.certificate, MAX_PEM_BYTES)?;
-    let in_key = |file: &FileRef, problem: &str| client_refusal(client, &format!("{problem} (key {})", file.from.key_ref().key));
+    let in_key =
+        |file: &FileRef, problem: &str| client_refusal(client, &format!("{problem} (key {})", file.from.key_ref().key));
     let certificates: Vec<_> = pem::certificates(pem.expose()).collect();
     if certificates.is_empty() {
         return Err(in_key(&client.certificate, &pem::why_none(pem.expose(), pem::CERTIFICATE)));

@@ -139,7 +139,8 @@ fn is_utf16(value: &[u8]) -> bool {
     let is_each = |is: fn(&[u8]) -> (u8, u8)| {
         value.chunks_exact(2).map(is).all(|(character, zero)| is_ascii(character) && zero == 0)
     };
-    value.len() >= if is_marked { 2 } else { 8 } && (is_each(|pair| (pair[0], pair[1])) || is_each(|pair| (pair[1], pair[0])))
+    value.len() >= if is_marked { 2 } else { 8 }
+        && (is_each(|pair| (pair[0], pair[1])) || is_each(|pair| (pair[1], pair[0])))
 }
 
 /// Whether it is base64, of either alphabet and in one line or several, of something that begins so.
@@ -163,7 +164,7 @@ fn is_in_quotes(text: &str) -> bool {
     text.chars().count() > 1 && QUOTES.iter().any(|&(open, close)| text.starts_with(open) && text.ends_with(close))
 }
 
-/// At either end. An apostrophe may end a URL that has another one: OData has `?$filter=name eq 'a'`.
+/// At either end. An apostrophe may end a URL that has another one: `OData` has `?$filter=name eq 'a'`.
 fn is_quoted(text: &str) -> bool {
     // Of a URL, the fragment isn't sent.
     let sent = text.split('#').next().unwrap_or_default();

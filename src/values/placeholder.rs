@@ -15,8 +15,7 @@ pub(super) fn placeholder(text: &str) -> Option<Flaw> {
 
 /// The same of a text that may have these characters: only when it is a placeholder and nothing else.
 pub(super) fn is_placeholder(text: &str) -> Option<Flaw> {
-    let is_all = |&&(opening, closing): &&(&str, &str)| {
-        text.strip_prefix(opening).is_some_and(|after| after.ends_with(closing))
-    };
+    let is_all =
+        |&&(opening, closing): &&(&str, &str)| text.strip_prefix(opening).is_some_and(|after| after.ends_with(closing));
     FORMS.iter().find(is_all).map(|(opening, closing)| Flaw::Placeholder { opening, closing })
 }

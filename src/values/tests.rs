@@ -47,15 +47,17 @@ fn names_what_does_not_belong_to_a_value() {
 
 #[test]
 fn finds_each_character_that_cannot_be_seen_and_says_where() {
-    for character in "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{a0}\u{ad}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\
+    for character in
+        "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{a0}\u{ad}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\
         \u{61c}\u{180e}\u{fe0f}\u{2028}\u{2029}\u{3000}\u{3164}\u{2003}\u{1680}\u{e0020}"
-        .chars()
+            .chars()
     {
         let text = format!("https://ü.example/{character}");
         assert_eq!(of(&text), Some(Flaw::Invisible { character, place: 19 }), "{character:?}");
         assert_eq!(of_free(&text), of(&text), "{character:?}");
     }
-    let message = "has an invisible character at place 19, U+200B (zero-width space): type it anew instead of copying it";
+    let message =
+        "has an invisible character at place 19, U+200B (zero-width space): type it anew instead of copying it";
     assert_eq!(of("https://ü.example/\u{200b}").unwrap().to_string(), message);
 }
 
@@ -93,7 +95,9 @@ fn leaves_alone_what_may_be_meant() {
 
 #[test]
 fn passwords_may_have_quotation_marks_and_braces_in_them() {
-    for text in ["\"Xk2}>pass${word}{{", "it's a secret 'tis'", "pass<word>", "a{{b}}", "d2hzZWM=", "\u{1}\u{feff}\u{2}"] {
+    for text in
+        ["\"Xk2}>pass${word}{{", "it's a secret 'tis'", "pass<word>", "a{{b}}", "d2hzZWM=", "\u{1}\u{feff}\u{2}"]
+    {
         assert_eq!(of_free(text), None, "{text:?}");
     }
     for (text, flaw) in [

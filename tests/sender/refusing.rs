@@ -27,7 +27,11 @@ fn names_the_secret_and_key_that_is_missing_or_empty() {
     assert_eq!(ran.outcome.detail, detail);
 
     let ran = refused("ReferenceMissing", |folder| folder.remove("tls/ca.crt"));
-    assert!(ran.outcome.detail.starts_with("ConfigMap our-ca doesn't exist, or has no key ca.crt"), "{}", ran.outcome.detail);
+    assert!(
+        ran.outcome.detail.starts_with("ConfigMap our-ca doesn't exist, or has no key ca.crt"),
+        "{}",
+        ran.outcome.detail
+    );
 
     for empty in ["", "\n", "\r\n"] {
         let ran = refused("ReferenceEmpty", |folder| folder.write("url", empty));

@@ -203,7 +203,11 @@ fn a_bundle_of_which_nothing_can_be_read_is_refused_and_told_why() {
         folder.write("tls/ca.crt", make(&receiver.certificates.ca_pem));
         let ran = folder.run();
         assert_named(&ran, "CaBundleInvalid", named, what);
-        assert!(ran.outcome.detail.starts_with("the CA bundle in ConfigMap our-ca, key ca.crt "), "{}", ran.outcome.detail);
+        assert!(
+            ran.outcome.detail.starts_with("the CA bundle in ConfigMap our-ca, key ca.crt "),
+            "{}",
+            ran.outcome.detail
+        );
     }
 }
 
@@ -216,7 +220,12 @@ fn a_client_certificate_is_taken_whole_or_not_at_all() {
         json!({"certificate": secret("tls/tls.crt", "tls.crt"), "key": secret("tls/tls.key", "tls.key")});
     folder.write("tls/tls.key", client_key_pem);
     folder.write("tls/tls.crt", format!("{client_certificate_pem}{UNREADABLE}"));
-    assert_named(&folder.run(), "ClientCertificateInvalid", "certificate 2 of 2 can't be read (key tls.crt)", "a chain");
+    assert_named(
+        &folder.run(),
+        "ClientCertificateInvalid",
+        "certificate 2 of 2 can't be read (key tls.crt)",
+        "a chain",
+    );
     folder.write("tls/tls.crt", base64(client_certificate_pem));
     assert_named(&folder.run(), "ClientCertificateInvalid", "base64 twice", "a chain");
     folder.write("tls/tls.crt", client_certificate_pem);

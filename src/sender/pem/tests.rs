@@ -11,7 +11,8 @@ fn read(pem: &str) -> Vec<Option<Vec<u8>>> {
 #[test]
 fn one_that_cannot_be_read_takes_no_other_along() {
     let truncated = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-    let pem = [&block("AQID"), &block("A\u{200b}QID"), truncated, &block("BAUG"), "-----BEGIN CERTIFICATE-----"].concat();
+    let pem =
+        [&block("AQID"), &block("A\u{200b}QID"), truncated, &block("BAUG"), "-----BEGIN CERTIFICATE-----"].concat();
     assert_eq!(read(&pem), [Some(vec![1, 2, 3]), None, None, Some(vec![4, 5, 6]), None]);
 }
 
