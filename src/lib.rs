@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod egress;
 pub mod sender;
 pub mod signing;
+pub mod values;
 
 #[cfg(feature = "operator")]
 pub mod api;

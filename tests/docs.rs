@@ -113,3 +113,18 @@ fn every_test_that_a_page_names_exists() {
     }
     assert!(seen > 10, "{seen} tests are named");
 }
+
+#[test]
+fn each_rule_that_senders_carry_into_tenants_namespaces_is_told_to_admins() {
+    let page = fs::read_to_string(root().join("docs/tiers.md")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("What tenants see of a tier\n")).unwrap();
+    // What is left out while it is empty is there, too.
+    let rules = postern::egress::Rules { load_balancers: vec!["203.0.113.1".parse().unwrap()], ..Default::default() };
+    let rules = serde_json::to_value(rules).unwrap();
+    let fields: Vec<&String> = rules.as_object().unwrap().keys().collect();
+    assert!(fields.len() > 5, "{fields:?}");
+    for field in fields {
+        assert!(section.contains(&format!("`{field}`")), "docs/tiers.md doesn't say that tenants can read {field}");
+    }
+    assert!(page.contains("put nothing secret into a tier"));
+}

@@ -41,9 +41,9 @@ fn a_missing_secret_or_key_ends_the_delivery_and_is_named() {
         );
 
         for (ended, missing) in [
-            (without_secret, "Secret no-secret has no key url"),
-            (without_url, "Secret no-url has no key url"),
-            (without_key, "Secret no-key has no key signing-key"),
+            (without_secret, "Secret no-secret doesn't exist, or has no key url"),
+            (without_url, "Secret no-url doesn't exist, or has no key url"),
+            (without_key, "Secret no-key doesn't exist, or has no key signing-key"),
         ] {
             ended.assert(Refused, "ReferenceMissing", &[""; 0]);
             let detail = &ended.outcome.detail;

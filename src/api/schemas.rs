@@ -40,7 +40,13 @@ pub(super) fn data_key(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// Five fields or a macro; the operator reads the rest.
+/// A rule on one of the five fields, by its place from 0: no number of it is one of these. `*-9` is `*` to a `CronJob`.
+fn no_number(place: u8, numbers: &str, message: &str) -> Value {
+    let before = format!(r"^\\s*(\\S+\\s+){{{place}}}(\\S*,)?(H[(])?([^*?,/\\s-]+-)?");
+    rule(format!(r"!self.matches('{before}[+]?0*({numbers})([-/,)\\s]|$)')"), message)
+}
+
+/// Five fields or a macro, with numbers that a `CronJob` takes; the operator reads the rest.
 pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
     string(
         256,
@@ -55,6 +61,16 @@ pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
                 "must have five fields (minute hour day-of-month month day-of-week), or be one of @yearly, @annually, \
                  @monthly, @weekly, @daily, @midnight, @hourly",
             ),
+            no_number(0, "[6-9][0-9]|[1-9][0-9]{2,}", "must have minutes from 0 to 59"),
+            no_number(1, "2[4-9]|[3-9][0-9]|[1-9][0-9]{2,}", "must have hours from 0 to 23: midnight is 0"),
+            no_number(2, "0|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,}", "must have days of the month from 1 to 31"),
+            no_number(3, "0|1[3-9]|[2-9][0-9]|[1-9][0-9]{2,}", "must have months from 1 to 12, or jan to dec"),
+            no_number(
+                4,
+                "[7-9]|[1-9][0-9]+",
+                "must have days of the week from 0 to 6, or sun to sat: Sunday is 0, never 7",
+            ),
+            rule(r"!self.matches('/[+]?0+([,\\s]|$)')", "must have steps (/) from 1"),
         ],
     )
 }

@@ -1,6 +1,7 @@
 //! The five fields of an expression as sets of small numbers, and which days they match.
 
 use super::calendar::{Date, first_of_month};
+use super::kind::KINDS;
 
 /// A set of numbers from 0 to 63.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +81,12 @@ impl Fields {
     /// Whether this is a date on which the expression fires.
     pub(super) fn date_fits(&self, date: Date, weekday: u8) -> bool {
         self.months.has(date.month) && self.day_fits(date.day, weekday)
+    }
+
+    /// The name of a field that matches no number at all, as one of commas alone does.
+    pub(super) fn empty(&self) -> Option<&'static str> {
+        let sets = [self.minutes, self.hours, self.days.set, self.months, self.weekdays.set];
+        KINDS.iter().zip(sets).find(|(_, set)| set.is_empty()).map(|(kind, _)| kind.name)
     }
 
     /// Whether any local time in the calendar matches.

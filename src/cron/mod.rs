@@ -72,6 +72,12 @@ impl Expression {
         self.fields.ever_match()
     }
 
+    /// The name of a field that matches nothing, so that this may never fire; `,` is one, and a `CronJob` takes it.
+    #[must_use]
+    pub fn empty_field(&self) -> Option<&'static str> {
+        self.fields.empty()
+    }
+
     /// The times at which this fires in `zone`, each after the one before, the first after `from`.
     ///
     /// As the controller's, the search ends when nothing is found in the five calendar years after a time: from

@@ -9,6 +9,7 @@ use super::address::judge;
 use super::host::{Host, judge_host};
 use super::reason::{Reason, Refusal};
 use super::rules::Rules;
+use crate::values;
 
 /// The longest URL, in bytes.
 pub const MAX_URL_BYTES: usize = 2048;
@@ -46,10 +47,10 @@ impl fmt::Debug for PathAndQuery {
 }
 
 impl Target {
-    /// Reads and judges a URL, as it came from the Secret.
+    /// Reads and judges a URL, as it came from the Secret; less one trailing line end.
     ///
-    /// The raw bytes are judged first, because the WHATWG parser mends what it reads: it drops tabs, line breaks and
-    /// leading blanks, and takes `\` for `/`. Then they are parsed once.
+    /// The raw bytes are judged first, because the WHATWG parser mends what it reads: it drops tabs, line breaks,
+    /// leading blanks and in a host invisible characters, and takes `\` for `/`. Then they are parsed once.
     ///
     /// # Errors
     /// Every [`Reason`] but `NameNotResolved`.
@@ -172,17 +173,17 @@ struct Written<'a> {
 impl<'a> Written<'a> {
     /// Refuses what different readers read differently, or what no URL holds.
     fn read(raw: &'a [u8]) -> Result<Self, Refusal> {
+        let raw = values::line(raw);
         if raw.len() > MAX_URL_BYTES {
             let detail = format!("the URL has {} bytes; the limit is {MAX_URL_BYTES}", raw.len());
             return Err(Refusal::new(Reason::UrlTooLong, detail));
         }
+        if let Some(flaw) = values::flaw(raw, &["https:", "http:"]) {
+            return Err(malformed(format!("the URL {flaw}")));
+        }
         let text = str::from_utf8(raw).map_err(|_| malformed("the URL is not UTF-8"))?;
         if text.is_empty() {
             return Err(malformed("the URL is empty"));
-        }
-        if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
-            let detail = "the URL starts or ends with a blank or a line break: store it without";
-            return Err(malformed(detail));
         }
         if text.contains(char::is_control) {
             return Err(malformed("the URL has a control character, such as a tab or line break"));

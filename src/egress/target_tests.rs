@@ -24,7 +24,7 @@ const TRICKS: &[(&str, Reason)] = &[
     ("%68ttps://example.com/", UrlMalformed),
     ("ｈttps://example.com/", UrlMalformed),
     ("\u{feff}https://example.com/", UrlMalformed),
-    ("https://example.com/\n", UrlMalformed),
+    ("https://example.com/\n\n", UrlMalformed),
     ("https://exa\tmple.com/", UrlMalformed),
     ("https://example.com\0.evil.com/", UrlMalformed),
     ("https://exa mple.com/", UrlMalformed),
@@ -84,7 +84,6 @@ const TRICKS: &[(&str, Reason)] = &[
     ("https://localhost/", HostInternal),
     ("https://LOCALHOST./", HostInternal),
     ("https://localhost。/", HostInternal),
-    ("https://loc\u{ad}alhost/", HostInternal),
     ("https://%6c%6fcalhost/", HostInternal),
     ("https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/", HostInternal),
     ("https://kubernetes.default.svc/", HostInternal),
@@ -140,6 +139,8 @@ fn allows_ordinary_urls_and_reads_them_as_browsers_do() {
         ("https://example.com:0443/", "example.com", "/"),
         ("https://example.com:/", "example.com", "/"),
         ("https://example.com./", "example.com", "/"),
+        ("https://example.com/\n", "example.com", "/"),
+        ("https://example.com/\r\n", "example.com", "/"),
         ("https://hooks.slack.com/services/T0/B0/x%2Fy%20z", "hooks.slack.com", "/services/T0/B0/x%2Fy%20z"),
         ("https://example.com/a b", "example.com", "/a%20b"),
         ("https://example.com/a/../b/./c", "example.com", "/b/c"),
@@ -181,6 +182,7 @@ fn refuses_tricks_of_the_trade_for_the_reason_that_is_true() {
 fn refuses_characters_that_vanish_or_look_alike_without_making_a_name_of_them() {
     for url in [
         "https://local\u{200b}host/",
+        "https://loc\u{ad}alhost/",
         "https://local\u{200d}host/",
         "https://local\u{2060}host/",
         "https://\u{202e}localhost/",
@@ -190,6 +192,25 @@ fn refuses_characters_that_vanish_or_look_alike_without_making_a_name_of_them() 
         "https://a\u{ff1a}443/",
     ] {
         refused(url);
+    }
+}
+
+#[test]
+fn says_what_does_not_belong_to_a_url_and_nothing_else_of_it() {
+    for (url, named) in [
+        ("\u{feff}https://example.com/c4n4ry", "byte order mark"),
+        ("'https://example.com/c4n4ry'", "quotation mark"),
+        ("aHR0cHM6Ly9leGFtcGxlLmNvbS9jNG40cnk=", "base64 twice"),
+        ("https://example.com/c4n4ry\u{200b}", "U+200B (zero-width space)"),
+        ("https://example.com/c4n4ry ", "a blank or a line break"),
+        ("https://example.com/c4n4ry\r\n\r\n", "a blank or a line break"),
+        ("https://example.com/{{c4n4ry}}", "placeholder ({{...}})"),
+        ("https://${c4n4ry}.example.com/", "placeholder (${...})"),
+    ] {
+        let refusal = Target::parse(url.as_bytes(), &Rules::default()).unwrap_err();
+        assert_eq!(refusal.reason, UrlMalformed, "{url:?}");
+        assert!(refusal.detail.contains(named) && !refusal.detail.contains("c4n4ry"), "{url:?}: {refusal}");
+        assert_eq!(masked(url.as_bytes()), "...");
     }
 }
 

@@ -178,8 +178,7 @@ pub fn validate(
     let expression =
         Expression::parse(expression, Some(&owner.uid)).map_err(|e| Refusal::ScheduleInvalid(e.to_string()))?;
     if !expression.ever_fires() {
-        let never = "there is no such date, so nothing would ever be sent: choose a day that the month has";
-        return Err(Refusal::ScheduleInvalid(never.into()));
+        return Err(Refusal::ScheduleInvalid(never_fires(&expression)));
     }
     let zone = time_zone(zone_name).map_err(|e| Refusal::TimeZoneUnknown(e.to_string()))?;
     limits::limits(&schedule.spec, &zone, tier, share, now)?;
@@ -260,6 +259,18 @@ fn known_closed(api_server: &ApiServer, rules: &Rules) -> Vec<SocketAddr> {
 fn offset(uid: &str, spread: u32) -> u32 {
     let number = number_of(&format!("postern.dev/offset\n{uid}"));
     u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
+}
+
+/// What to write instead of an expression that has no time at all.
+fn never_fires(expression: &Expression) -> String {
+    expression.empty_field().map_or_else(
+        || {
+            "there is no such date, so nothing would ever be sent: choose a day that the month has; to send only when you ask \
+             for it, write @yearly and set spec.suspend to true: each new value of the annotation postern.dev/trigger sends once"
+                .into()
+        },
+        |field| format!("the {field} field has commas and no number, so nothing would ever be sent: write numbers or *"),
+    )
 }
 
 #[cfg(test)]

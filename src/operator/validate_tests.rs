@@ -21,9 +21,17 @@ fn refuses_a_schedule_that_cannot_be_read() {
 
 #[test]
 fn refuses_a_schedule_that_never_comes() {
+    let (reason, message) = refusal(json!({"schedule": "0 0 31 2 *"}));
+    assert_eq!(reason, "ScheduleInvalid");
+    assert!(message.starts_with("spec.schedule: there is no such date, so nothing would ever be sent: "), "{message}");
+    for meant in ["spec.suspend", crate::api::TRIGGER_ANNOTATION] {
+        assert!(message.contains(meant), "{message}");
+    }
     let message =
-        "spec.schedule: there is no such date, so nothing would ever be sent: choose a day that the month has";
-    assert_eq!(refusal(json!({"schedule": "0 0 30 2 *"})), ("ScheduleInvalid", message.into()));
+        "spec.schedule: the minute field has commas and no number, so nothing would ever be sent: write numbers or *";
+    assert_eq!(refusal(json!({"schedule": ", * * * *"})), ("ScheduleInvalid", message.into()));
+    let message = message.replace("minute", "day-of-month");
+    assert_eq!(refusal(json!({"schedule": "0 0 ,, * *"})), ("ScheduleInvalid", message));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::refusal::Refusal;
 use crate::delivery::{Delivery, FileRef, KeyRef, MAX_DELIVERY_BYTES, MAX_PROBES_BYTES, Probes, Reason, ValueSource};
+use crate::values;
 
 const DELIVERY_FILE: &str = "delivery.json";
 const PROBES_FILE: &str = "probes.json";
@@ -30,8 +31,7 @@ impl Secret {
 
     /// Less one trailing line end, which an editor or `kubectl create secret --from-file` leaves behind.
     pub(super) fn line(&self) -> &[u8] {
-        let line = self.0.strip_suffix(b"\n").unwrap_or(&self.0);
-        line.strip_suffix(b"\r").unwrap_or(line)
+        values::line(&self.0)
     }
 }
 
@@ -101,9 +101,10 @@ impl Root {
                 format!("{kind} {object} has nothing in key {key}; fill it and the next delivery will use it"),
             ),
             Ok(secret) => Ok(secret),
+            // The kubelet leaves out an optional file in the same way for both.
             Err(ReadError::Missing) => refuse(
                 Reason::ReferenceMissing,
-                format!("{kind} {object} has no key {key}; add it and the next delivery will use it"),
+                format!("{kind} {object} doesn't exist, or has no key {key}; add it and the next delivery will use it"),
             ),
             Err(ReadError::TooLarge) => refuse(
                 Reason::ReferenceTooLarge,

@@ -18,6 +18,7 @@ mod files;
 mod isolation;
 mod log;
 mod occasion;
+mod pem;
 mod placeholders;
 mod prepare;
 mod refusal;
@@ -114,6 +115,7 @@ async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusa
     isolation::enforced(&known_closed, ENFORCED_WITHIN.min(left)).await?;
     tokio::time::sleep_until(due.min(deadline)).await;
     attempts::run(&prepared, Purpose::Deliver, deadline, outcome).await;
+    tell_what_is_left_out(&prepared, outcome);
     Ok(())
 }
 
@@ -126,6 +128,7 @@ async fn check(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
     // The schedule's own attempts are for its receiver. One that has a single one would be refused for one lost answer.
     prepared.retries = Retries { attempts: *ATTEMPTS.end(), backoff: LOOKED_UP_AGAIN, ..prepared.retries };
     attempts::run(&prepared, Purpose::Check, deadline, outcome).await;
+    tell_what_is_left_out(&prepared, outcome);
     Ok(())
 }
 
@@ -134,6 +137,16 @@ fn prepare(delivery: Delivery, occasion: Occasion, root: &Root, outcome: &mut Ou
     outcome.target = Some(prepared.target.masked());
     outcome.key_fingerprints = prepared.fingerprints();
     Ok(prepared)
+}
+
+/// It may be what the delivery failed by, or what the next one will.
+fn tell_what_is_left_out(prepared: &Prepared, outcome: &mut Outcome) {
+    if !prepared.left_out.is_empty() {
+        tracing::warn!(left_out = prepared.left_out, "a part of the CA bundle can't be used");
+        let separator = if outcome.detail.is_empty() { "" } else { "; " };
+        outcome.detail.push_str(separator);
+        outcome.detail.push_str(&prepared.left_out);
+    }
 }
 
 async fn told_to_stop([terminate, interrupt]: &mut [Signal; 2]) {

@@ -18,6 +18,7 @@ use crate::delivery::{
 };
 use crate::egress::{Resolver, Rules, Target};
 use crate::signing::{Encoding, Fingerprint, HmacKey, KeyError, Signer, SigningKey};
+use crate::values;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How long one look-up may take; an attempt's timeout may end it earlier.
@@ -28,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) rules: Rules,
     pub(super) resolver: Resolver,
     pub(super) tls: tls::Connector,
+    /// What of the CA bundle is left out; empty when nothing is.
+    pub(super) left_out: String,
     pub(super) retries: Retries,
     pub(super) blueprint: Blueprint,
 }
@@ -56,7 +59,7 @@ impl Prepared {
             known_closed: _, // waited for before anything is sent
         } = delivery;
 
-        let target = Target::parse(root.mounted(&url, MAX_VALUE_BYTES)?.line(), &rules)?;
+        let target = Target::parse(root.mounted(&url, MAX_VALUE_BYTES)?.expose(), &rules)?;
         let signer = signing.map(|signing| signer(signing, root)).transpose()?;
         let mut request_headers = tenant_headers(&headers, root)?;
         let body = body.map(|body| template(body, root, max_body_bytes, &mut request_headers)).transpose()?;
@@ -65,8 +68,10 @@ impl Prepared {
         // The last attempt has the longest number; what can be made of it can be made of every attempt.
         blueprint.request(retries.attempts, now)?;
 
+        let (connector, left_out) = tls::connector(&tls, root)?;
         Ok(Prepared {
-            tls: tls::connector(&tls, root)?,
+            tls: connector,
+            left_out,
             resolver: Resolver::from_resolv_conf(Path::new(RESOLV_CONF), LOOK_UP_TIMEOUT)?,
             target,
             rules,
@@ -83,12 +88,13 @@ impl Prepared {
 fn tenant_headers(headers: &[Header], root: &Root) -> Result<HeaderMap, Refusal> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for Header { name, value } in headers {
-        let refusal = |reason, problem| Refusal::new(reason, format!("the header {name} {problem}"));
+        let refusal = |reason, problem: &str| Refusal::new(reason, format!("the header {name} {problem}"));
         let secret = root.value(value, MAX_VALUE_BYTES)?;
         let unfit = || {
-            let problem = "may have printable ASCII, blanks and tabs in its value and has something else, such as a \
-                line break or a byte order mark";
-            refusal(Reason::HeaderValueInvalid, problem)
+            let allowed = "may have printable ASCII, blanks and tabs in its value, which";
+            let problem = values::hidden(secret.line())
+                .map_or_else(|| "has something else, such as a line break".to_owned(), |flaw| flaw.to_string());
+            refusal(Reason::HeaderValueInvalid, &format!("{allowed} {problem}"))
         };
         let mut value = Some(secret.line())
             .filter(|line| is_header_value(line))

@@ -14,9 +14,10 @@ use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
 use super::files::Root;
+use super::pem;
 use super::refusal::Refusal;
 use super::tls_failure::{ClientAuth, of_handshake};
-use crate::delivery::{ClientCertificate, MAX_PEM_BYTES, Reason, Tls};
+use crate::delivery::{ClientCertificate, FileRef, KeyRef, MAX_PEM_BYTES, Reason, Tls};
 
 /// Makes TLS connections, one at a time.
 pub(super) struct Connector {
@@ -71,10 +72,12 @@ impl ResolvesClientCert for Noting {
     }
 }
 
-/// TLS 1.2 and 1.3 with the roots that are compiled in and those of the CA bundle. HTTP/1.1 is all that is offered.
-pub(super) fn connector(tls: &Tls, root: &Root) -> Result<Connector, Refusal> {
+/// TLS 1.2 and 1.3 with the roots that are compiled in and those of the CA bundle, HTTP/1.1 is all that is offered; and
+/// which certificates of the bundle are left out, in words that are empty when none is.
+pub(super) fn connector(tls: &Tls, root: &Root) -> Result<(Connector, String), Refusal> {
+    let (roots, left_out) = roots(tls, root)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls, root)?), Arc::clone(&provider))
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .map_err(|_| Refusal::new(Reason::CaBundleInvalid, "the CA bundle can't be used"))?;
     let builder = ClientConfig::builder_with_provider(provider)
@@ -94,39 +97,61 @@ pub(super) fn connector(tls: &Tls, root: &Root) -> Result<Connector, Refusal> {
     let resolver = Arc::clone(&config.client_auth_cert_resolver);
     config.client_auth_cert_resolver = Arc::new(Noting { was_asked: Arc::clone(&was_asked), resolver });
     let client = tls.client_certificate.as_ref().map(|client| client.certificate.from.key_ref().name.clone());
-    Ok(Connector { tls: TlsConnector::from(Arc::new(config)), was_asked, client })
+    Ok((Connector { tls: TlsConnector::from(Arc::new(config)), was_asked, client }, left_out))
 }
 
-fn roots(tls: &Tls, root: &Root) -> Result<RootCertStore, Refusal> {
+/// Whom to trust, and which certificates of the bundle are left out.
+fn roots(tls: &Tls, root: &Root) -> Result<(RootCertStore, String), Refusal> {
     let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let Some(bundle) = &tls.ca_bundle else {
-        return Ok(roots);
+        return Ok((roots, String::new()));
     };
     let pem = root.mounted(bundle, MAX_PEM_BYTES)?;
-    let refusal = || {
-        let problem = "the CA bundle holds no PEM certificates, or one that can't be read";
-        Refusal::new(Reason::CaBundleInvalid, problem)
-    };
+    let KeyRef { name, key } = bundle.from.key_ref();
+    let what = format!("the CA bundle in {} {name}, key {key}", bundle.from.kind());
+    let refusal = |problem: &str| Refusal::new(Reason::CaBundleInvalid, format!("{what} {problem}"));
     let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(pem.expose()) {
-        roots.add(certificate.map_err(|_| refusal())?).map_err(|_| refusal())?;
+    let mut unreadable = Vec::new();
+    let mut count = 0;
+    for certificate in pem::certificates(pem.expose()) {
+        count += 1;
+        if certificate.is_none_or(|certificate| roots.add(certificate).is_err()) {
+            unreadable.push(count);
+        }
     }
-    if roots.len() == before { Err(refusal()) } else { Ok(roots) }
+    if count == 0 {
+        return Err(refusal(&pem::why_none(pem.expose(), pem::CERTIFICATE)));
+    }
+    if roots.len() == before {
+        let problem = pem::flaw(pem.expose()).map_or_else(String::new, |flaw| format!(": it {flaw}"));
+        return Err(refusal(&format!("has no certificate that can be read, of {count}{problem}")));
+    }
+    if unreadable.is_empty() {
+        return Ok((roots, String::new()));
+    }
+    Ok((roots, format!("{what}: {} can't be read; the others are used", pem::places(&unreadable, count))))
 }
 
 type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn client_certificate(client: &ClientCertificate, root: &Root) -> Result<ChainAndKey, Refusal> {
     let pem = root.mounted(&client.certificate, MAX_PEM_BYTES)?;
-    let chain = CertificateDer::pem_slice_iter(pem.expose())
-        .collect::<Result<Vec<_>, _>>()
-        .ok()
-        .filter(|chain| !chain.is_empty())
-        .ok_or_else(|| client_refusal(client, "has no PEM certificate in tls.crt"))?;
+    let in_key =
+        |file: &FileRef, problem: &str| client_refusal(client, &format!("{problem} (key {})", file.from.key_ref().key));
+    let certificates: Vec<_> = pem::certificates(pem.expose()).collect();
+    if certificates.is_empty() {
+        return Err(in_key(&client.certificate, &pem::why_none(pem.expose(), pem::CERTIFICATE)));
+    }
+    let unreadable: Vec<usize> =
+        certificates.iter().zip(1..).filter(|(read, _)| read.is_none()).map(|(_, place)| place).collect();
+    if !unreadable.is_empty() {
+        let problem = format!("can't be used: {} can't be read", pem::places(&unreadable, certificates.len()));
+        return Err(in_key(&client.certificate, &problem));
+    }
     let pem = root.mounted(&client.key, MAX_PEM_BYTES)?;
     let key = PrivateKeyDer::from_pem_slice(pem.expose())
-        .map_err(|_| client_refusal(client, "has no PEM private key in tls.key"))?;
-    Ok((chain, key))
+        .map_err(|_| in_key(&client.key, &pem::why_none(pem.expose(), pem::PRIVATE_KEY)))?;
+    Ok((certificates.into_iter().flatten().collect(), key))
 }
 
 fn unusable(error: &rustls::Error) -> &'static str {

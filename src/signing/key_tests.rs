@@ -99,16 +99,19 @@ fn drops_one_trailing_line_end_and_no_more() {
         assert_eq!(SigningKey::parse(&file).unwrap().fingerprint(), fingerprint);
     }
     let file = [&key, b"\n\n".as_slice()].concat();
-    assert_eq!(SigningKey::parse(&file).unwrap_err(), KeyError::NotBase64);
+    assert_eq!(SigningKey::parse(&file).unwrap_err(), KeyError::Flawed(Flaw::Blank));
 }
 
 #[test]
 fn refuses_each_kind_of_wrong_key_by_its_own_reason() {
-    let cases: [(&[u8], KeyError); 11] = [
+    let cases: [(&[u8], KeyError); 14] = [
         (b"", KeyError::Empty),
         (b"\n", KeyError::Empty),
         (b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
-        (b" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
+        (b" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::Flawed(Flaw::Blank)),
+        (b"\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"", KeyError::Flawed(Flaw::Quoted)),
+        (b"whsec_MfKQ9r8GKYqrTwjUPD8I\nLPZIo2LaLaSw", KeyError::Flawed(Flaw::LineBreak)),
+        (b"d2hzZWNfTWZLUTlyOEdLWXFyVHdqVVBEOElMUFpJbzJMYUxhU3c=", KeyError::Flawed(Flaw::EncodedTwice)),
         (b"WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", KeyError::UnknownPrefix),
         (b"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", KeyError::PublicKeyGiven),
         (b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS-", KeyError::NotBase64),
@@ -138,6 +141,23 @@ fn classic_keys_are_raw_bytes_or_whsec() {
     assert_eq!(HmacKey::parse_classic(b"whsec_short").unwrap_err(), KeyError::NotBase64);
     assert_eq!(HmacKey::parse_classic(b"whsk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(), KeyError::NotHmac);
     assert_eq!(HmacKey::parse_classic(b"whpk_AAAAAAAAAAAAAAAAAAAA").unwrap_err(), KeyError::NotHmac);
+}
+
+#[test]
+fn a_raw_key_that_is_text_is_held_to_what_people_mean_and_bytes_are_left_alone() {
+    for (file, flaw) in [
+        ("\u{feff}0123456789abcdef", Flaw::ByteOrderMark),
+        ("'0123456789abcdef'", Flaw::Quoted),
+        ("0123456789abcdef \n", Flaw::Blank),
+        ("0123456789abcdef\r\n\n", Flaw::Blank),
+        ("\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"", Flaw::Quoted),
+        ("{{ .Values.signingKey }}", Flaw::Placeholder { opening: "{{", closing: "}}" }),
+    ] {
+        assert_eq!(HmacKey::parse_classic(file.as_bytes()).unwrap_err(), KeyError::Flawed(flaw), "{file:?}");
+    }
+    for file in [&b"\xef\xbb\xbf\x000123456789abcdef "[..], b"0123456789abcdef\"", b"\x7f23456789abcdef\xa0\x20"] {
+        assert!(HmacKey::parse_classic(file).is_ok(), "{file:?}");
+    }
 }
 
 #[test]

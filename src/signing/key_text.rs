@@ -10,10 +10,12 @@ use zeroize::Zeroizing;
 
 use super::key::PUBLIC_BYTES;
 use super::{Ed25519Key, HmacKey, PublicKey, SigningKey};
+use crate::values::{self, Flaw};
 
 const HMAC_PREFIX: &str = "whsec_";
 const PRIVATE_PREFIX: &str = "whsk_";
 const PUBLIC_PREFIX: &str = "whpk_";
+const PREFIXES: [&str; 3] = [HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX];
 const SEED_BYTES: usize = 32;
 const GENERATED_HMAC_BYTES: usize = 32;
 
@@ -28,6 +30,9 @@ pub enum KeyError {
     /// Nothing but perhaps a line end.
     #[error("the key is empty")]
     Empty,
+    /// It isn't stored as it is.
+    #[error("the key {0}")]
+    Flawed(Flaw),
     /// Neither `whsec_` nor `whsk_`.
     #[error("the key must begin with whsec_ (HMAC-SHA256) or whsk_ (ed25519); `postern keygen` makes one")]
     UnknownPrefix,
@@ -61,9 +66,10 @@ impl HmacKey {
     /// Reads a key of a classic scheme: `whsec_` and base64, or raw bytes as they are, less one trailing line end.
     ///
     /// # Errors
-    /// When the key is empty, out of range, badly encoded or an ed25519 key.
+    /// When the key is empty, out of range, badly encoded or an ed25519 key; or when it is text with a [`Flaw`]. Whoever
+    /// means such bytes can write them as `whsec_` and base64.
     pub fn parse_classic(file: &[u8]) -> Result<HmacKey, KeyError> {
-        let raw = without_line_end(file);
+        let raw = values::line(file);
         if raw.is_empty() {
             return Err(KeyError::Empty);
         }
@@ -71,7 +77,11 @@ impl HmacKey {
             return Err(KeyError::NotHmac);
         }
         if let Some(encoded) = raw.strip_prefix(HMAC_PREFIX.as_bytes()) {
+            flawless(raw)?;
             return parse_hmac(encoded);
+        }
+        if let Some(flaw) = values::flaw_of_free_text(raw, &PREFIXES) {
+            return Err(KeyError::Flawed(flaw));
         }
         if RAW_RANGE.contains(&raw.len()) { Ok(HmacKey::new(raw)) } else { Err(KeyError::RawLength(raw.len())) }
     }
@@ -80,8 +90,9 @@ impl HmacKey {
 impl PublicKey {
     /// Reads `whpk_` and base64, less one trailing line end; `None` when it begins otherwise.
     pub(super) fn parse(file: &[u8]) -> Option<Result<PublicKey, KeyError>> {
-        let encoded = without_line_end(file).strip_prefix(PUBLIC_PREFIX.as_bytes())?;
-        Some(decode(encoded).and_then(|bytes| {
+        let text = values::line(file);
+        let encoded = text.strip_prefix(PUBLIC_PREFIX.as_bytes())?;
+        Some(flawless(text).and_then(|()| decode(encoded)).and_then(|bytes| {
             let bytes = bytes.as_slice().try_into().map_err(|_| KeyError::PublicLength(bytes.len()))?;
             Ok(PublicKey(bytes))
         }))
@@ -99,12 +110,14 @@ impl SigningKey {
     /// public key (64 bytes); less one trailing line end.
     ///
     /// # Errors
-    /// When the key is empty, wrongly prefixed, badly encoded, out of range, or its halves don't match.
+    /// When the key is empty, has a [`Flaw`], is wrongly prefixed, badly encoded or out of range, or its halves don't match.
     pub fn parse(file: &[u8]) -> Result<SigningKey, KeyError> {
-        let text = without_line_end(file);
+        let text = values::line(file);
         if text.is_empty() {
-            Err(KeyError::Empty)
-        } else if let Some(encoded) = text.strip_prefix(HMAC_PREFIX.as_bytes()) {
+            return Err(KeyError::Empty);
+        }
+        flawless(text)?;
+        if let Some(encoded) = text.strip_prefix(HMAC_PREFIX.as_bytes()) {
             Ok(SigningKey::Hmac(parse_hmac(encoded)?))
         } else if let Some(encoded) = text.strip_prefix(PRIVATE_PREFIX.as_bytes()) {
             Ok(SigningKey::Ed25519(parse_ed25519(encoded)?))
@@ -139,10 +152,8 @@ impl SigningKey {
     }
 }
 
-/// An editor or `kubectl create secret --from-file` leaves one line end behind; it is no part of the value.
-fn without_line_end(file: &[u8]) -> &[u8] {
-    let line = file.strip_suffix(b"\n").unwrap_or(file);
-    line.strip_suffix(b"\r").unwrap_or(line)
+fn flawless(text: &[u8]) -> Result<(), KeyError> {
+    values::flaw(text, &PREFIXES).map_or(Ok(()), |flaw| Err(KeyError::Flawed(flaw)))
 }
 
 fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {

@@ -18,3 +18,4 @@ mod signing;
 mod sloppy_receivers;
 mod stopping;
 mod tls;
+mod values;

@@ -23,11 +23,15 @@ fn refused(reason: &str, change: impl FnOnce(&mut Folder)) -> Ran {
 #[test]
 fn names_the_secret_and_key_that_is_missing_or_empty() {
     let ran = refused("ReferenceMissing", |folder| folder.remove("url"));
-    let detail = "Secret report-hook has no key url; add it and the next delivery will use it";
+    let detail = "Secret report-hook doesn't exist, or has no key url; add it and the next delivery will use it";
     assert_eq!(ran.outcome.detail, detail);
 
     let ran = refused("ReferenceMissing", |folder| folder.remove("tls/ca.crt"));
-    assert!(ran.outcome.detail.starts_with("ConfigMap our-ca has no key ca.crt"), "{}", ran.outcome.detail);
+    assert!(
+        ran.outcome.detail.starts_with("ConfigMap our-ca doesn't exist, or has no key ca.crt"),
+        "{}",
+        ran.outcome.detail
+    );
 
     for empty in ["", "\n", "\r\n"] {
         let ran = refused("ReferenceEmpty", |folder| folder.write("url", empty));

@@ -3,7 +3,7 @@
 use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
 
-use super::submit::{Draft, refuses};
+use super::submit::{Draft, admits, refuses};
 
 #[test]
 fn admit_the_least_schedule_and_fill_in_every_default() {
@@ -116,6 +116,52 @@ fn refuse_what_is_no_schedule() {
             ),
         ];
         refuses(&cluster, &namespace, Draft::schedule(), cases).await;
+    });
+}
+
+#[test]
+fn refuse_numbers_that_a_cron_job_refuses() {
+    on_cluster(|cluster, namespace| async move {
+        install_crds(&cluster).await;
+        let minutes = "must have minutes from 0 to 59";
+        let hours = "must have hours from 0 to 23: midnight is 0";
+        let days = "must have days of the month from 1 to 31";
+        let months = "must have months from 1 to 12, or jan to dec";
+        let weekdays = "must have days of the week from 0 to 6, or sun to sat: Sunday is 0, never 7";
+        let steps = "must have steps (/) from 1";
+        let wrong = [
+            ("60 * * * *", minutes),
+            ("0,15,75/5 * * * *", minutes),
+            ("H(0-60) * * * *", minutes),
+            ("0 24 * * *", hours),
+            ("0 8-24 * * *", hours),
+            ("0 0 0 * *", days),
+            ("0 0 32 * *", days),
+            ("0 0 1 0 *", months),
+            ("0 0 1 13 *", months),
+            ("0 0 * * 7", weekdays),
+            ("0 0 * * 1-7", weekdays),
+            ("  0 0 * * 1,007  ", weekdays),
+            ("*/0 * * * *", steps),
+        ];
+        for (schedule, problem) in wrong {
+            let words = format!("spec.schedule: Invalid value: \"{schedule}\": {problem}");
+            let case = ("spec.schedule", json!(schedule), words.as_str());
+            refuses(&cluster, &namespace, Draft::schedule(), [case]).await;
+        }
+        // A CronJob takes all of these, and the operator too.
+        let right = [
+            "59 23 31 12 6",
+            "0-59/70 0-23/30 1-31/40 1-12/20 0-6/7",
+            "*/100 * * * *",
+            "*-99 *-99 *-99 *-99 *-99",
+            "007 +5 * * sun-SAT",
+            "H(0-59)/10 H(8-18) H H H",
+            "1,,2 * ? jan *",
+            "@weekly",
+        ];
+        let cases = right.map(|schedule| ("spec.schedule", json!(schedule)));
+        admits(&cluster, &namespace, Draft::schedule(), cases).await;
     });
 }
 

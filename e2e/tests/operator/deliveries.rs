@@ -59,7 +59,7 @@ fn a_url_that_leads_inward_and_a_missing_key_are_named_in_the_conditions() {
         tenant.make_schedule("keyless", "{}").await;
         tenant.tick("keyless").await;
         let message = tenant.condition("keyless", "Ready", "False", "ReferenceMissing").await;
-        assert!(message.contains("Secret hook has no key key"), "{message}");
+        assert!(message.contains("Secret hook doesn't exist, or has no key key"), "{message}");
     });
 }
 

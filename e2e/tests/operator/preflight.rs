@@ -63,7 +63,7 @@ fn what_a_delivery_would_be_refused_for_is_told_before_the_first() {
         assert_eq!(told, (format!("a delivery would not be sent: {message}"), 1));
 
         let message = tenant.condition("keyless", "TargetAllowed", "False", "ReferenceMissing").await;
-        assert!(message.starts_with("Secret hook has no key absent"), "{message}");
+        assert!(message.starts_with("Secret hook doesn't exist, or has no key absent"), "{message}");
 
         tenant.condition("good", "TargetAllowed", "True", "Allowed").await;
         let status = tenant.status("good").await;

@@ -176,7 +176,7 @@ fn spelling_table(all: &BTreeSet<IpAddr>) -> String {
     let metadata = [spellings(v4), spellings(v6)].concat();
     let rows = classes.into_iter().map(|(class, urls)| {
         let example = metadata.iter().find(|spelling| spelling.class == class).unwrap();
-        let example = url(&example.host).replace('\u{ad}', "%C2%AD");
+        let example = url(&example.host);
         format!("{class} | `{example}` | {}", Tally::of(urls, Reason::AddressInternal))
     });
     table(&["spelling", "example", "URLs", "verdict"], rows)

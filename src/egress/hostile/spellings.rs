@@ -66,7 +66,7 @@ fn v4_spellings(ip: Ipv4Addr) -> Vec<(&'static str, Vec<String>)> {
         ),
         ("ideographic full stops", vec![dotted.replace('.', "。"), dotted.replace('.', "｡")]),
         ("circled digits", vec![circled(&dotted)]),
-        ("soft hyphens", vec![dotted.replace('.', ".\u{ad}")]),
+        ("soft hyphens", vec![dotted.replace('.', ".%C2%AD")]),
     ]
 }
 

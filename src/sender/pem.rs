@@ -1,0 +1,55 @@
+//! Certificates in PEM (RFC 7468), each on its own: one that can't be read takes no other along.
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::values::{self, Flaw};
+
+/// How a certificate begins.
+pub(super) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+/// What a private key's first line has, of whatever kind.
+pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+/// How many places a message names.
+const MOST_NAMED: usize = 3;
+
+/// The certificates in their order, `None` for one that can't be read. What stands before, between and behind them is no
+/// part of them, as RFC 7468 has it: a byte order mark, quotes, comments, blanks.
+pub(super) fn certificates(pem: &[u8]) -> impl Iterator<Item = Option<CertificateDer<'static>>> {
+    let mut rest = find(pem, CERTIFICATE).map(|start| &pem[start..]);
+    std::iter::from_fn(move || {
+        let block = rest?;
+        let next = find(&block[CERTIFICATE.len()..], CERTIFICATE).map(|start| CERTIFICATE.len() + start);
+        rest = next.map(|start| &block[start..]);
+        Some(CertificateDer::from_pem_slice(&block[..next.unwrap_or(block.len())]).ok())
+    })
+}
+
+/// Why a value has nothing that begins so.
+pub(super) fn why_none(pem: &[u8], beginning: &str) -> String {
+    flaw(pem).map_or_else(|| format!("has no PEM in it that can be read ({beginning})"), |flaw| flaw.to_string())
+}
+
+/// What is wrong with all of a value that should be PEM.
+pub(super) fn flaw(pem: &[u8]) -> Option<Flaw> {
+    values::encoded_twice(pem, "-----BEGIN ")
+        .or_else(|| find(pem, "\\n").map(|_| Flaw::LineBreaksWrittenOut))
+        .or_else(|| values::hidden(pem))
+}
+
+/// As in "certificate 3 of 5", with a bound.
+pub(super) fn places(places: &[usize], count: usize) -> String {
+    let named: Vec<String> = places.iter().take(MOST_NAMED).map(usize::to_string).collect();
+    let named = named.join(", ");
+    match places.len() {
+        0 | 1 => format!("certificate {named} of {count}"),
+        2..=MOST_NAMED => format!("certificates {named} of {count}"),
+        more => format!("certificates {named} and {} more of {count}", more - MOST_NAMED),
+    }
+}
+
+fn find(text: &[u8], part: &str) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;
