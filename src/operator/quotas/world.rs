@@ -14,7 +14,7 @@ pub(super) struct World {
     pub(super) schedule: Option<Value>,
     pub(super) cron_job: Option<Value>,
     pub(super) jobs: Vec<Value>,
-    /// ConfigMaps, by their names.
+    /// Those of the operator's namespace, by their names.
     pub(super) records: BTreeMap<String, Value>,
     /// When deliveries were made.
     pub(super) delivered: Vec<i64>,
