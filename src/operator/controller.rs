@@ -44,20 +44,11 @@ pub async fn run(
     let stop = stop.boxed().shared();
     let (queues, todo) = Queues::new(metrics.clone());
     let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
-    let quotas = Arc::new(Quotas::default());
-    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
-    tokio::select! {
-        () = ledger.load(&settings.watch_namespaces) => {}
+    let known = known(&client, &settings, &mut watches, &queues);
+    let (schedules, stores, ledger) = tokio::select! {
+        known = Box::pin(known) => if let Some(known) = known { known } else { return },
         () = stop.clone() => return,
-    }
-    let (schedules, stores) = caches(&mut watches, &queues, quotas);
-    let stores = Arc::new(stores);
-    // What isn't known yet must not be taken for what isn't there.
-    tokio::select! {
-        ready = join(stores.ready(), schedules.wait_until_ready()) => if ready.0.is_err() || ready.1.is_err() { return },
-        () = stop.clone() => return,
-    }
-    stores.quotas.listed(|namespace| stores.unlisted.has(namespace), Timestamp::now().as_second());
+    };
     readiness.caches_filled();
 
     let broom = Broom {
@@ -154,8 +145,26 @@ pub async fn run(
         });
     tokio::select! {
         _ = join4(reconciling, sweeping, counting, proving) => {}
-        never = ledger.tidy() => match never {},
+        never = Box::pin(ledger.tidy()) => match never {},
     }
+}
+
+/// What there is to know at the start: first what was recorded, then what the watches show. `None` when one has ended.
+async fn known(
+    client: &Client,
+    settings: &Settings,
+    watches: &mut Watches,
+    queues: &Queues,
+) -> Option<(Store<WebhookSchedule>, Arc<Stores>, Arc<Ledger>)> {
+    let quotas = Arc::new(Quotas::default());
+    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(client), Arc::clone(&quotas)));
+    ledger.load(&settings.watch_namespaces).await;
+    let (schedules, stores) = caches(watches, queues, quotas);
+    // What isn't known yet must not be taken for what isn't there.
+    let (ready, listed) = join(stores.ready(), schedules.wait_until_ready()).await;
+    ready.and(listed).ok()?;
+    stores.quotas.listed(|namespace| stores.unlisted.has(namespace), Timestamp::now().as_second());
+    Some((schedules, Arc::new(stores), ledger))
 }
 
 /// The schedules whose checks an operator before this one began.

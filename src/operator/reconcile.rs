@@ -22,7 +22,7 @@ use super::metrics::Metrics;
 use super::names;
 use super::pace::Made;
 use super::preflight::{Buckets, Slots};
-use super::quotas::ledger::{Ledger, Noted, Recorded};
+use super::quotas::ledger::{Ledger, Recorded};
 use super::record::{Record, record};
 use super::retry::Failures;
 use super::saved::{Saved, write_status};
@@ -112,7 +112,7 @@ pub(super) async fn reconcile_at(
     context: &Context,
     now: Timestamp,
 ) -> Result<Action, ReconcileError> {
-    let Context { client, settings, stores, recorder, metrics, written, unmade, ledger, .. } = context;
+    let Context { client, settings, stores, recorder, metrics, written, unmade, .. } = context;
     // The watch is about to tell of what this operator wrote last.
     if written.is_replaced(schedule) {
         return Ok(Action::await_change());
@@ -168,35 +168,15 @@ pub(super) async fn reconcile_at(
         stores.quotas.delivered(schedule, record.last, record.trigger_waits == Some(Made::At(None)));
     }
     let unkeyed = no_key.take_if(|_| !keys::can_sign(schedule, now));
-    // record: what it takes of its tier is on record before anything may be delivered by it
-    let trigger = to_trigger(schedule, &record, &found);
-    let recorded = match &valid {
-        Ok(valid) if suspended.is_ok() && unkeyed.is_none() => {
-            record_start(ledger, schedule, (valid, &record), trigger, now.as_second()).await
-        }
-        _ => Ok(Recorded::Done(Noted::default())),
-    };
-    let recorded = match recorded {
-        Ok(Recorded::Wait(wait)) => return Ok(Action::requeue(wait)),
-        Ok(Recorded::Done(noted)) => Ok(noted),
-        Err(error) => Err(error),
-    };
-    // build (pure) and apply: writes what differs
+    // record, build (pure) and apply: writes what differs, once what may be delivered by it is on record
     let applied = match (&valid, unkeyed) {
         (Ok(_), _) if suspended.is_err() => suspended,
-        (Ok(valid), None) => match recorded {
-            Ok(noted) => {
-                let applied = Box::pin(apply(valid, (&record, trigger), found, &to, settings)).await;
-                if applied.as_ref().is_err_and(|error| !may_be_made(error)) {
-                    ledger.take_back(schedule, noted);
-                }
-                applied
+        (Ok(valid), None) => {
+            match Box::pin(record_and_apply(context, schedule, (valid, &record), found, &to, now)).await {
+                Ok(Some(wait)) => return Ok(Action::requeue(wait)),
+                other => other.map(drop),
             }
-            Err(error @ ApplyError::TooManyToRecord) => {
-                Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into()))
-            }
-            Err(error) => Err(error.into()),
-        },
+        }
         (Ok(_), Some(error)) => Box::pin(suspend(schedule, found.cron_job, &to)).await.and(Err(error.into())),
         (Err(_), _) => Box::pin(suspend(schedule, found.cron_job, &to)).await.map(drop),
     };
@@ -282,6 +262,31 @@ fn wake(status: &WebhookScheduleStatus, record: &Record, keys: Option<i64>, now:
     let Some(first) = times.min() else { return Action::await_change() };
     let wait = u64::try_from(first.saturating_mul(1_000).saturating_sub(now.as_millisecond())).unwrap_or_default();
     Action::requeue(if wait == 0 { SOON } else { Duration::from_millis(wait) })
+}
+
+/// Records what is about to be started, and then makes the cluster hold it. Returns how long to wait first, if that is so.
+async fn record_and_apply(
+    Context { settings, ledger, .. }: &Context,
+    schedule: &WebhookSchedule,
+    (valid, record): (&Valid, &Record),
+    found: Found,
+    to: &Applier,
+    now: Timestamp,
+) -> Result<Option<Duration>, ReconcileError> {
+    let trigger = to_trigger(schedule, record, &found);
+    let noted = match record_start(ledger, schedule, (valid, record), trigger, now.as_second()).await {
+        Ok(Recorded::Done(noted)) => noted,
+        Ok(Recorded::Wait(wait)) => return Ok(Some(wait)),
+        Err(error @ ApplyError::TooManyToRecord) => {
+            return suspend(schedule, found.cron_job, to).await.and(Err(error.into()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let applied = apply(valid, (record, trigger), found, to, settings).await;
+    if applied.as_ref().is_err_and(|error| !may_be_made(error)) {
+        ledger.take_back(schedule, noted);
+    }
+    applied.map(|()| None)
 }
 
 async fn apply(

@@ -17,9 +17,9 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v1::ScaleSpec;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 
 use super::apply::{Applier, ApplyError};
 use super::leader::{Candidate, LeaseLost};
-use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL};
+use super::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL, namespace_of_usage};
 use super::outcomes::over_at;
 use super::settings::Settings;
 use finish::{Next, next, running_pods};
@@ -89,6 +89,10 @@ pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) ->
         lost = leader.keep() => return Err(lost.into()),
         done = clear(&client, &settings.watch_namespaces) => done,
     };
+    let done = match done {
+        Ok(()) => delete_records(&client, candidate.namespace()).await,
+        failed => failed,
+    };
     candidate.release().await;
     done?;
     println!(
@@ -105,6 +109,20 @@ async fn end_operators(client: &Client, namespace: &str, name: &str) -> Result<(
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other.map(drop).map_err(failed("scale the operators to 0")),
     }
+}
+
+/// Deletes what is recorded of the namespaces' use of their tiers.
+async fn delete_records(client: &Client, namespace: &str) -> Result<(), UninstallError> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+    let records = api.list_metadata(&ours).await.map_err(failed("list what namespaces used"))?;
+    for name in records.iter().map(ResourceExt::name_any).filter(|name| namespace_of_usage(name).is_some()) {
+        match api.delete(&name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => other.map(drop).map_err(failed("delete what a namespace used"))?,
+        }
+    }
+    Ok(())
 }
 
 /// Which namespaces are worked in, in words.

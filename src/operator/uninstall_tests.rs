@@ -204,3 +204,21 @@ fn what_is_refused_while_nobody_knows_which_namespaces_exist_is_a_failure() {
     let verdict = unreached.judge(Some(&BTreeSet::new()));
     assert!(verdict.refused.unwrap().contains("all namespaces"));
 }
+
+#[tokio::test]
+async fn the_records_of_what_namespaces_used_go_and_no_other_config_map() {
+    let (deleted, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (gone, asked) = (Arc::clone(&deleted), Arc::clone(&seen));
+    let client = fake_api::client(move |request| {
+        asked.lock().unwrap().push(request.path.clone());
+        if request.method == "DELETE" {
+            gone.lock().unwrap().push(request.path.rsplit('/').next().unwrap().to_owned());
+            return (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}));
+        }
+        let named = |name: &str| json!({"metadata": {"name": name, "namespace": "postern-system"}});
+        list(&["postern-usage-team-a", "postern-operator"].map(named))
+    });
+    delete_records(&client, "postern-system").await.unwrap();
+    assert_eq!(*deleted.lock().unwrap(), ["postern-usage-team-a"]);
+    assert!(seen.lock().unwrap().iter().all(|path| path.starts_with("/api/v1/namespaces/postern-system/configmaps")));
+}

@@ -3,10 +3,12 @@
 use std::io::Read as _;
 
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{DeleteParams, ListParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::DeliveryOutcome;
 use postern_e2e::{OK, Receiver, Tenant, eventually, on_cluster};
+use serde_json::json;
 
 async fn all_jobs_are_over(tenant: &Tenant, count: usize) {
     let jobs: Api<Job> = tenant.jobs();
@@ -74,5 +76,67 @@ fn a_job_that_is_deleted_while_it_runs_is_told_as_interrupted() {
         tenant.jobs().delete(&job, &DeleteParams::background()).await.unwrap();
         let delivery = tenant.deliveries("report", 1).await.remove(0);
         assert_eq!(delivery.outcome, DeliveryOutcome::Interrupted, "{delivery:?}");
+    });
+}
+
+/// Deletes the schedule, and waits until its Jobs went with it.
+async fn delete_report(tenant: &Tenant) {
+    tenant.schedules.delete("report", &DeleteParams::default()).await.unwrap();
+    eventually("the schedule and its Jobs to be gone", async || {
+        let schedule = tenant.schedules.get_opt("report").await.unwrap();
+        let jobs = tenant.jobs().list(&ListParams::default()).await.unwrap().items.len();
+        if schedule.is_none() && jobs == 0 { Ok(()) } else { Err((schedule.is_some(), jobs)) }
+    })
+    .await;
+}
+
+/// Makes the schedule anew, asks for a delivery, and waits until the schedule says that it comes later.
+async fn made_anew_it_waits(tenant: &Tenant) {
+    tenant.make_schedule("report", "{}").await;
+    tenant.trigger("report", "again").await;
+    eventually("the delivery to wait", async || {
+        let message = tenant.condition("report", "Scheduled", "True", "Scheduled").await;
+        if message.contains("the delivery that was asked for is made at ") { Ok(()) } else { Err(message) }
+    })
+    .await;
+    assert!(tenant.jobs().list(&ListParams::default()).await.unwrap().items.is_empty());
+}
+
+#[test]
+fn what_a_namespace_used_outlives_the_operator_the_last_schedule_and_the_namespace() {
+    on_cluster(|cluster, namespace| async move {
+        let mut tenant = Tenant::new(cluster, namespace).await;
+        tenant.change_tier(json!({"minInterval": "15m"})).await;
+        tenant.make_schedule("report", "{}").await;
+        tenant.condition("report", "Ready", "True", "Ready").await;
+        tenant.trigger("report", "first").await;
+        tenant.deliveries("report", 1).await;
+
+        // It goes while an operator is there, and comes back with the next one.
+        delete_report(&tenant).await;
+        tenant.kill_operator();
+        tenant.start_operator();
+        made_anew_it_waits(&tenant).await;
+
+        // It goes and comes back while there is none.
+        tenant.kill_operator();
+        delete_report(&tenant).await;
+        tenant.start_operator();
+        made_anew_it_waits(&tenant).await;
+
+        // The namespace goes, and comes back.
+        tenant.kill_operator();
+        let namespaces: Api<Namespace> = Api::all(tenant.cluster.client.clone());
+        namespaces.delete(&tenant.namespace, &DeleteParams::default()).await.unwrap();
+        eventually("the namespace to be gone", async || match namespaces.get_opt(&tenant.namespace).await.unwrap() {
+            None => Ok(()),
+            Some(there) => Err(there.status),
+        })
+        .await;
+        let anew: Namespace = serde_json::from_value(json!({"metadata": {"name": tenant.namespace}})).unwrap();
+        namespaces.create(&PostParams::default(), &anew).await.unwrap();
+        tenant.set_tier(&tenant.namespace).await;
+        tenant.start_operator();
+        made_anew_it_waits(&tenant).await;
     });
 }

@@ -14,7 +14,7 @@ pub(super) struct World {
     pub(super) schedule: Option<Value>,
     pub(super) cron_job: Option<Value>,
     pub(super) jobs: Vec<Value>,
-    /// ConfigMaps, by their names.
+    /// Those of the operator's namespace, by their names.
     pub(super) records: BTreeMap<String, Value>,
     /// When deliveries were made.
     pub(super) delivered: Vec<i64>,
@@ -53,7 +53,9 @@ impl World {
         let parts: Vec<&str> = asked.path.rsplit('/').take(3).collect();
         let mut body = asked.body.clone();
         match (asked.method.as_str(), parts[0], parts[1]) {
-            ("GET", "configmaps", _) => (200, json!({"metadata": {}, "items": self.records.values().collect::<Vec<_>>()})),
+            ("GET", "configmaps", _) => {
+                (200, json!({"metadata": {}, "items": self.records.values().collect::<Vec<_>>()}))
+            }
             ("GET", name, "configmaps") => self.records.get(name).cloned().map_or((404, Value::Null), |it| (200, it)),
             ("POST", "configmaps", _) => {
                 let name = body["metadata"]["name"].as_str().unwrap().to_owned();

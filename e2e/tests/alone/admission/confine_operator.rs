@@ -182,6 +182,12 @@ async fn it_writes_nothing_else(cluster: &Cluster) {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "postern-x", "labels": {"app.kubernetes.io/managed-by": "postern"}},
         "spec": {"containers": [{"name": "sender", "image": IMAGE}]},
     });
+    let record = |name: &str| {
+        let labels = json!({"app.kubernetes.io/managed-by": "postern"});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
+    };
+    let own = format!("/api/v1/namespaces/postern-system/configmaps{DRY}");
+    POSTERN.create(cluster, &own, &record("postern-usage-team")).await.unwrap();
     let events = format!("/apis/events.k8s.io/v1/namespaces/{TEAM}/events");
     POSTERN.create(cluster, &format!("{events}{DRY}"), &event("postern.dev/v1alpha1")).await.unwrap();
     for (path, object) in [
@@ -189,7 +195,12 @@ async fn it_writes_nothing_else(cluster: &Cluster) {
         ("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases".into(), lease("postern-operator")),
         (events, event("v1")),
         ("/api/v1/namespaces/kube-system/pods".into(), bare),
-        ("/api/v1/namespaces/team/configmaps".into(), named("ConfigMap", "v1")),
+        ("/api/v1/namespaces/team/configmaps".into(), record("postern-usage-team")),
+        ("/api/v1/namespaces/postern-system/configmaps".into(), record("postern-operator")),
+        (
+            "/api/v1/namespaces/postern-system/configmaps".into(),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "postern-usage-team"}}),
+        ),
         ("/api/v1/namespaces".into(), named("Namespace", "v1")),
         (
             "/apis/rbac.authorization.k8s.io/v1/clusterroles".into(),

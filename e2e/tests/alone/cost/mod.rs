@@ -106,7 +106,8 @@ impl Costed {
     /// The operator's writes since then for single schedules, refused ones too: not what leads, what people read, and what
     /// a namespace or a tier has once.
     fn writes(&self, since: u64) -> Vec<Request> {
-        let not_counted = ["leases", "events", "serviceaccounts", "networkpolicies", "webhooktiers/status"];
+        let not_counted =
+            ["leases", "events", "configmaps", "serviceaccounts", "networkpolicies", "webhooktiers/status"];
         let all = self.cluster.requests_of(OPERATOR, since).into_iter();
         all.filter(|request| request.writes() && !not_counted.contains(&request.resource.as_str())).collect()
     }
@@ -126,6 +127,19 @@ impl Costed {
             "{} writes, with time for {passed} after the first",
             writes.len()
         );
+    }
+
+    /// What the namespace used was recorded since then, at most once a second and once for each of so many schedules.
+    fn assert_use_was_recorded_at_its_pace(&self, since: u64, schedules: usize) {
+        let all = self.cluster.requests_of(OPERATOR, since);
+        let writes: Vec<_> = all.iter().filter(|it| it.writes() && it.resource == "configmaps").collect();
+        let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
+            panic!("it was not recorded");
+        };
+        let time = |request: &Request| request.answered.parse::<Timestamp>().unwrap();
+        let passed = usize::try_from(time(last).duration_since(time(first)).as_secs()).unwrap();
+        assert!(writes.len() <= (passed + 2).min(schedules), "{} writes in {passed} s", writes.len());
+        assert!(writes.iter().all(|it| it.name.starts_with("postern-usage-")), "{writes:#?}");
     }
 
     /// All that the operator ever asked for was allowed, and since then none of it was about Secrets but these verbs.
@@ -171,6 +185,7 @@ async fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for(costed:
     }
     assert!(writes.len() <= 2 * names.len(), "{:#?}", counted(&writes));
     costed.assert_tier_was_written_at_its_pace(since);
+    costed.assert_use_was_recorded_at_its_pace(since, names.len());
     costed.assert_modest(0, &[]);
 }
 
