@@ -16,6 +16,7 @@ use kube::{Resource, ResourceExt};
 
 use super::api_server::{self, ApiServerStores};
 use super::dereference::{Stores, controller_of};
+use super::fair::{Turn, WorkQueue};
 use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
 use super::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
@@ -29,10 +30,11 @@ use crate::api::{WebhookSchedule, WebhookTier};
 /// A namespace, of which nothing is needed but this.
 pub(super) type NamespaceMetadata = PartialObjectMeta<Namespace>;
 
-/// What is to be looked at. Only names wait here, and each controller takes a name that waits twice for one.
+/// What is to be looked at. Only names wait here, and a name that waits twice is taken for one. Schedules wait by turns of their
+/// namespaces; of everything else a namespace has one.
 #[derive(Clone)]
 pub(super) struct Queues {
-    schedules: UnboundedSender<ObjectRef<WebhookSchedule>>,
+    schedules: WorkQueue<WebhookSchedule>,
     namespaces: UnboundedSender<ObjectRef<NamespaceMetadata>>,
     tiers: UnboundedSender<ObjectRef<WebhookTier>>,
     canaries: UnboundedSender<ObjectRef<NamespaceMetadata>>,
@@ -41,7 +43,7 @@ pub(super) struct Queues {
 
 /// The other ends of the queues.
 pub(super) struct ToDo {
-    pub(super) schedules: UnboundedReceiver<ObjectRef<WebhookSchedule>>,
+    pub(super) schedules: WorkQueue<WebhookSchedule>,
     pub(super) namespaces: UnboundedReceiver<ObjectRef<NamespaceMetadata>>,
     pub(super) tiers: UnboundedReceiver<ObjectRef<WebhookTier>>,
     /// Namespaces in which something about the proof of isolation changed.
@@ -50,12 +52,12 @@ pub(super) struct ToDo {
 
 impl Queues {
     pub(super) fn new(metrics: Metrics) -> (Self, ToDo) {
-        let (schedules, schedules_to_do) = unbounded();
+        let schedules = WorkQueue::new();
         let (namespaces, namespaces_to_do) = unbounded();
         let (tiers, tiers_to_do) = unbounded();
         let (canaries, canaries_to_do) = unbounded();
         let todo = ToDo {
-            schedules: schedules_to_do,
+            schedules: schedules.clone(),
             namespaces: namespaces_to_do,
             tiers: tiers_to_do,
             canaries: canaries_to_do,
@@ -66,13 +68,30 @@ impl Queues {
     pub(super) fn reconcile(&self, schedules: impl IntoIterator<Item = ObjectRef<WebhookSchedule>>) {
         for schedule in schedules {
             self.metrics.wanted(&schedule);
-            // Who no longer listens is on its way out.
-            let _ = self.schedules.unbounded_send(schedule);
+            self.schedules.add(&schedule);
         }
+    }
+
+    /// Begins to reconcile a schedule whose turn it is. Whose it isn't waits for it.
+    pub(super) fn begin(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<Turn<WebhookSchedule>> {
+        let turn = self.schedules.begin(schedule);
+        if turn.is_some() {
+            self.metrics.begun(schedule)
+        } else {
+            self.metrics.wanted(schedule)
+        }
+        turn
+    }
+
+    /// A schedule is gone: its turn is another's.
+    pub(super) fn gone(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.metrics.begun(schedule);
+        self.schedules.done(schedule);
     }
 
     fn sweep(&self, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
+            // Who no longer listens is on its way out.
             let _ = self.namespaces.unbounded_send(ObjectRef::new(namespace));
         }
     }
@@ -235,10 +254,7 @@ fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
 }
 
 /// The schedules of a namespace.
-pub(super) fn in_namespace(
-    schedules: &Store<WebhookSchedule>,
-    namespace: Option<&str>,
-) -> Vec<ObjectRef<WebhookSchedule>> {
+fn in_namespace(schedules: &Store<WebhookSchedule>, namespace: Option<&str>) -> Vec<ObjectRef<WebhookSchedule>> {
     refs(&schedules.state_filter(|schedule| schedule.metadata.namespace.as_deref() == namespace))
 }
 

@@ -112,7 +112,8 @@ pub async fn run(
         slots.hold(&schedule);
     }
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
-    let config = Config::default().concurrency(settings.concurrency);
+    let at_a_time = settings.concurrency;
+    let config = Config::default().concurrency(at_a_time);
     let context = Arc::new(Context {
         client,
         settings,
@@ -131,7 +132,7 @@ pub async fn run(
     let reconciling = Controller::for_stream(stream::pending(), schedules)
         .with_config(config)
         .graceful_shutdown_on(stop)
-        .reconcile_on(todo.schedules)
+        .reconcile_on(todo.schedules.hand_out(at_a_time.into()))
         .run(measured, on_error, context)
         .for_each(move |result| {
             match result {
@@ -140,7 +141,7 @@ pub async fn run(
                 Err(controller::Error::ObjectNotFound(schedule)) => {
                     let namespace = schedule.namespace.unwrap_or_default();
                     let schedule = ObjectRef::new(&schedule.name).within(&namespace);
-                    metrics.begun(&schedule);
+                    known_to.queues.gone(&schedule);
                     known_to.needs_no_check(&schedule);
                     metrics.key_signs(&schedule, None);
                     known_to.written.forget(&schedule);
@@ -170,7 +171,8 @@ fn checks_under_way(stores: &Stores, schedules: &Store<WebhookSchedule>) -> Vec<
 
 async fn measured(schedule: Arc<WebhookSchedule>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let (began, known) = (Instant::now(), ObjectRef::from_obj(&*schedule));
-    context.metrics.begun(&known);
+    // One that woke by itself, after a time, waits for its turn like all others.
+    let Some(_turn) = context.queues.begin(&known) else { return Ok(Action::await_change()) };
     let result = Box::pin(reconcile(schedule, Arc::clone(&context))).await;
     if result.is_ok() {
         context.failures.forget(&name_of(&known));

@@ -8,6 +8,7 @@ use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
 use super::apply::ApplyError;
+use super::bounded::cut;
 use super::keys::Cause;
 use super::record::Record;
 use super::status::KEY_NOT_MADE;
@@ -89,10 +90,11 @@ fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Ev
     failed.then(|| event(EventType::Normal, "Deliver", "Recovered", format!("the delivery{due} arrived")))
 }
 
-fn event(type_: EventType, action: &str, reason: &str, mut note: String) -> Event {
-    // The API server takes at most 1024 bytes.
-    note.truncate(note.floor_char_boundary(1_000));
-    Event { type_, reason: reason.into(), note: Some(note), action: action.into(), secondary: None }
+/// The longest note of an Event, in bytes: the API server takes at most 1,024.
+const LONGEST_NOTE: usize = 1_000;
+
+fn event(type_: EventType, action: &str, reason: &str, note: String) -> Event {
+    Event { type_, reason: reason.into(), note: Some(cut(note, LONGEST_NOTE)), action: action.into(), secondary: None }
 }
 
 /// Publishes Events. One that can't be is not worth a reconcile that fails: status says the same.

@@ -3,6 +3,12 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
+use super::bounded::cut;
+
+/// The longest message of a condition, in bytes. The API server refuses a status with one that is longer than 32,768 characters, and
+/// takes more of an object that many hold.
+const LONGEST_MESSAGE: usize = 4_096;
+
 /// A condition before it is compared with the one that stands.
 pub(super) struct Fact {
     pub(super) kind: &'static str,
@@ -28,7 +34,7 @@ impl Fact {
             type_: self.kind.into(),
             status: self.status.into(),
             reason: self.reason,
-            message: self.message,
+            message: cut(self.message, LONGEST_MESSAGE),
             observed_generation: generation,
             last_transition_time: unchanged.map_or(Time(now), |old| old.last_transition_time.clone()),
         }

@@ -12,9 +12,9 @@ use kube::{Client, ResourceExt};
 
 use super::apply::{Applier, ApplyError};
 use super::build::canary_job;
-use super::caches::{NamespaceMetadata, Queues, in_namespace};
+use super::caches::{NamespaceMetadata, Queues};
 use super::dereference::Stores;
-use super::isolation::{Look, Stage, Subject, Verdict, look, not_run};
+use super::isolation::{Look, Noted, Stage, Subject, Verdict, look, not_run};
 use super::lock::lock;
 use super::metrics::Metrics;
 use super::names::SENDER_CHILDREN;
@@ -72,7 +72,7 @@ impl Prover {
             let name = namespace.name_any();
             if let Some((policy, subject)) = self.subject(&name) {
                 let look = self.look(&name, &policy, &subject, now);
-                self.stores.isolation.note(&name, look.verdict);
+                self.stores.isolation.note(&name, look.verdict, now);
                 if let Some((job, verdict)) = look.ended {
                     lock(&self.counted).insert(name, (job, verdict.reason));
                 }
@@ -124,6 +124,7 @@ impl Prover {
         canary: &ObjectRef<NetworkPolicy>,
         policy: &NetworkPolicy,
         subject: &Subject,
+        now: i64,
     ) -> Result<(), ProveError> {
         match stage {
             Stage::Due(due) if self.slots.take(canary) => {
@@ -133,6 +134,7 @@ impl Prover {
                     self.rest(canary);
                     return Err(error.into());
                 }
+                self.stores.isolation.canary_made(canary.namespace.as_deref().unwrap_or_default(), now);
             }
             // Whoever is done tells when it is its turn.
             Stage::Due(_) => {}
@@ -142,10 +144,21 @@ impl Prover {
         Ok(())
     }
 
-    /// Has the schedules of a namespace say what is known now.
+    /// Has the accepted schedules of a namespace say what is told now. Of the others there may be any number, and they don't
+    /// say it.
     fn tell(&self, namespace: &str) {
-        self.queues.reconcile(in_namespace(&self.schedules, Some(namespace)));
+        let accepted = self.schedules.state_filter(|schedule| {
+            schedule.metadata.namespace.as_deref() == Some(namespace) && is_accepted(schedule)
+        });
+        self.queues.reconcile(accepted.iter().map(|schedule| ObjectRef::from_obj(&**schedule)));
     }
+}
+
+/// Whether the status says that a schedule is accepted. What it said before is enough: where that changes, there is another
+/// reconcile anyway.
+fn is_accepted(schedule: &WebhookSchedule) -> bool {
+    let mut conditions = schedule.status.iter().flat_map(|status| &status.conditions);
+    conditions.any(|condition| condition.type_ == "Accepted" && condition.status == "True")
 }
 
 /// What has its turn: the policy that a canary tries.
@@ -166,15 +179,21 @@ pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>
         return Ok(Action::await_change());
     };
     let now = Timestamp::now().as_second();
-    let Look { mut verdict, stage, until, obsolete, ended } = prover.look(&name, &policy, &subject, now);
+    let Look { mut verdict, mut stage, until, obsolete, ended } = prover.look(&name, &policy, &subject, now);
     if let Some((job, verdict)) = ended {
         prover.count(&name, job, &verdict);
     }
-    let acted = prover.act(stage, &canary, &policy, &subject).await;
+    let next_canary = stores.isolation.next_canary(&name);
+    let waits = matches!(stage, Stage::Due(_)) && now < next_canary;
+    if waits {
+        stage = Stage::Holds;
+    }
+    let acted = prover.act(stage, &canary, &policy, &subject, now).await;
     if acted.is_err() && verdict.status != "False" {
         verdict = not_run();
     }
-    if stores.isolation.note(&name, verdict) {
+    let Noted { is_news, until: told_at } = stores.isolation.note(&name, verdict, now);
+    if is_news {
         prover.tell(&name);
     }
     acted?;
@@ -183,6 +202,7 @@ pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>
         to.delete(&*job).await?;
     }
     prover.failures.forget(&name);
+    let until = until.into_iter().chain(told_at).chain(waits.then_some(next_canary)).min();
     let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }

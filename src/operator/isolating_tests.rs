@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use futures::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 
 use super::*;
@@ -65,4 +66,37 @@ async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_s
     let counted = metrics.series("postern_canaries_total");
     let proved = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
     assert_eq!(counted, [proved, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
+}
+
+/// The schedules that look again when the senders of their namespace are no longer kept from the inside.
+async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
+    let client = fake_api::client(|request| (200, request.body));
+    let mut own = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    own.metadata.uid = Some("uid".into());
+    let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]});
+    let wide: NetworkPolicy =
+        serde_json::from_value(json!({"metadata": {"name": "wide", "namespace": "team-a"}, "spec": spec})).unwrap();
+    let stores = Stores { network_policies: store(vec![own, wide]), ..stores(&schedule(), minute(0)) };
+    let (queues, todo) = Queues::new(Metrics::new());
+    let settings = Settings { isolation: Isolation::Unchecked, ..settings() };
+    let prover = Arc::new(Prover::new(client, settings, store(schedules), Arc::new(stores), queues, Metrics::new()));
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
+    prove(Arc::new(namespace), prover).await.unwrap();
+    let mut woken = Box::pin(todo.schedules.hand_out(1_000));
+    std::iter::from_fn(|| Some(woken.next().now_or_never()??.name)).collect()
+}
+
+#[tokio::test]
+async fn of_three_hundred_schedules_only_those_that_are_accepted_look_again() {
+    let named = |name: &str, accepted: &str| {
+        let mut schedule = schedule();
+        schedule.metadata.name = Some(name.into());
+        let condition = json!({
+            "type": "Accepted", "status": accepted, "reason": "X", "message": "", "lastTransitionTime": minute(0),
+        });
+        schedule.status = serde_json::from_value(json!({"conditions": [condition]})).unwrap();
+        schedule
+    };
+    let refused = (0..300).map(|number| named(&number.to_string(), "False"));
+    assert_eq!(woken(refused.chain([named("accepted", "True")]).collect()).await, ["accepted"]);
 }

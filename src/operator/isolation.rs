@@ -7,6 +7,7 @@
 mod known;
 mod probes;
 mod reach;
+mod told;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::api_server::ApiServer;
+use super::bounded::named;
 use super::dereference::Run;
 use super::digest::number_of;
 use super::names;
@@ -23,7 +25,7 @@ use super::outcomes::{is_over, made_at, message, over_at};
 use super::settings::{Here, Isolation, Settings};
 use crate::delivery::{Findings, Place, Probes};
 
-pub(super) use known::Known;
+pub(super) use known::{Known, Noted};
 use reach::Own;
 pub(super) use reach::what_it_opens;
 
@@ -37,7 +39,8 @@ const ENDS_WITHIN: i64 = 150;
 /// What a pod says comes by another watch than that its Job is over: so many seconds later at most.
 const SAID_WITHIN: i64 = 10;
 
-/// Whether senders are kept from the inside: a condition's status, reason and message. It changes only when something has.
+/// Whether senders are kept from the inside: a condition's status, reason and message. It changes only when something has, and
+/// its length is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// `True`, `False` or `Unknown`.
@@ -257,7 +260,7 @@ fn widened(by: &[String]) -> Verdict {
     let message = format!(
         "NetworkPolicy {} lets senders reach what the policy postern-sender closes, and policies add up: leave senders out of \
          its podSelector (postern.dev/role NotIn [sender]), or the inside out of what it opens",
-        by.join(", ")
+        named(by)
     );
     Verdict::new("False", "ForeignPolicy", message)
 }

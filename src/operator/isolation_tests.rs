@@ -115,6 +115,10 @@ fn what_was_reached_is_named() {
     let many = vec![Probe { place: Place::Kubelet, address: "10.0.0.1:10250".parse().unwrap() }; 10];
     let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, many, None))], 1);
     assert!(look.verdict.message.contains(" and 2 more. Ask"), "{}", look.verdict.message);
+    let longest = "[fd00:1111:2222:3333:4444:5555:6666:7777]:65535".parse().unwrap();
+    let many = vec![Probe { place: Place::OtherPod, address: longest }; 1_000];
+    let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, many, None))], 1);
+    assert!(look.verdict.message.len() <= 1_000, "an Event has room for it: {}", look.verdict.message);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use super::bounded::named;
 use super::caches::NamespaceMetadata;
 use super::validate::Refusal;
 use super::watches::Change;
@@ -36,7 +37,7 @@ impl Membership {
         let mut defaults = self.defaults();
         match defaults.len() {
             0 | 1 => defaults.pop().ok_or(Refusal::NoDefaultTier),
-            _ => Err(Refusal::SeveralDefaultTiers(names(&defaults).join(", "))),
+            _ => Err(Refusal::SeveralDefaultTiers(named(&names(&defaults)))),
         }
     }
 

@@ -10,6 +10,7 @@
 
 pub mod api_server;
 mod apply;
+mod bounded;
 pub mod build;
 mod cache;
 mod caches;
@@ -20,6 +21,7 @@ mod dereference;
 mod digest;
 mod events;
 mod fact;
+mod fair;
 mod health;
 mod http;
 mod isolating;

@@ -239,7 +239,8 @@ fn of_outcome(outcome: &Outcome, due: &Due, job: &Job, now: i64) -> DeliveryStat
         detail: (!outcome.detail.is_empty()).then(|| outcome.detail.clone()),
         http_status: outcome.http_status,
         attempts: outcome.attempt_count,
-        latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms),
+        // What the schema admits as an int32.
+        latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms.min(i32::MAX.unsigned_abs())),
         target: outcome.target.clone(),
         key_fingerprints: outcome.key_fingerprints.iter().map(ToString::to_string).collect(),
         ..without_outcome(DeliveryOutcome::Failed, ENDED_SILENTLY, due)

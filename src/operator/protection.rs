@@ -21,7 +21,7 @@ use super::fact::Fact;
 pub(super) use seen::Protected;
 
 /// The condition that says whether the policies are in force.
-const PROTECTED: &str = "Protected";
+pub(super) const PROTECTED: &str = "Protected";
 
 /// Policies by which one promise is kept.
 struct Promise {

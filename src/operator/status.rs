@@ -100,3 +100,7 @@ fn next(valid: &Valid, now: Timestamp) -> Option<Time> {
 #[cfg(test)]
 #[path = "status_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "status/longest_tests.rs"]
+mod longest_tests;

@@ -367,3 +367,20 @@ fn every_reason_of_a_condition_is_in_the_docs() {
         }
     }
 }
+
+#[test]
+fn one_that_is_not_accepted_does_not_follow_what_is_true_of_its_namespace_or_of_the_cluster() {
+    let refusal = Refusal::NoDefaultTier;
+    let told = |isolation: Verdict, protection: &Protection| {
+        let mut record = record(&schedule(), &found(Vec::new()), None, minute(0));
+        record.isolation = isolation;
+        status(&schedule(), &Progress::Refused(&refusal), &record, protection, minute(0))
+    };
+    let open = Verdict { status: "False", reason: "ForeignPolicy", message: "a".into() };
+    let before = told(Verdict::unknown(crate::operator::settings::Isolation::Warn), &Protection::Unreadable);
+    assert_eq!(told(open, &Protection::of(&[], &[])), before);
+    for kind in ["EgressIsolated", "Protected"] {
+        let condition = condition(&before, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("Unknown", "NotAccepted"));
+    }
+}

@@ -14,6 +14,7 @@ use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 
+use super::bounded::named;
 use super::dereference::Stores;
 use super::fact::Fact;
 use super::lock::lock;
@@ -125,7 +126,7 @@ fn tier_status(
         let message = format!(
             "spec.default: it is true here and in {}: set it to false in all but one; until then, namespaces without the \
              label postern.dev/tier are in no tier",
-            rivals.join(", ")
+            named(rivals)
         );
         ("SeveralDefaultTiers", message)
     });

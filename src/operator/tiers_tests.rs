@@ -204,3 +204,12 @@ async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
     let (here, puts) = census(&[], &["other", "in-premium"], 200);
     assert_eq!(written(&here, &puts, version(1)).await, 1, "with or without schedules");
 }
+
+#[test]
+fn however_many_tiers_say_to_be_the_default_and_whatever_is_wrong_a_status_can_be_written() {
+    let rivals: Vec<_> = (0..140).map(|number| format!("{number:x>253}")).collect();
+    let status = tier_status(&version(1), &rivals, Some("ö".repeat(40_000)), NOBODY, minute(0));
+    let message = &status.conditions[0].message;
+    assert!(message.contains(" and 137 more: set it to false"), "{message}");
+    assert!(message.len() <= 4_096, "{} bytes", message.len());
+}

@@ -4,23 +4,49 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::Verdict;
+use super::told::Told;
 use crate::operator::lock::lock;
 use crate::operator::settings::Isolation;
 
-/// The verdicts, by namespace.
+/// What is told of the namespaces.
 #[derive(Debug, Default)]
-pub(in crate::operator) struct Known(Mutex<HashMap<String, Verdict>>);
+pub(in crate::operator) struct Known(Mutex<HashMap<String, Told>>);
+
+/// What followed from what was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::operator) struct Noted {
+    /// Something else is told than before.
+    pub(in crate::operator) is_news: bool,
+    /// When to look again: what was found is told then, if it still is.
+    pub(in crate::operator) until: Option<i64>,
+}
 
 impl Known {
-    /// What is known of a namespace.
+    /// What is told of a namespace.
     pub(in crate::operator) fn verdict(&self, namespace: &str, mode: Isolation) -> Verdict {
-        lock(&self.0).get(namespace).cloned().unwrap_or_else(|| Verdict::unknown(mode))
+        lock(&self.0).get(namespace).map_or_else(|| Verdict::unknown(mode), |told| told.verdict().clone())
     }
 
-    /// Notes a verdict, and says whether it is news.
-    pub(in crate::operator) fn note(&self, namespace: &str, verdict: Verdict) -> bool {
-        let before = lock(&self.0).insert(namespace.into(), verdict.clone());
-        before != Some(verdict)
+    /// Notes what was found at `now`, in Unix seconds.
+    pub(in crate::operator) fn note(&self, namespace: &str, found: Verdict, now: i64) -> Noted {
+        let mut known = lock(&self.0);
+        let Some(told) = known.get_mut(namespace) else {
+            known.insert(namespace.into(), Told::first(found, now));
+            return Noted { is_news: true, until: None };
+        };
+        Noted { is_news: told.note(found, now), until: told.until() }
+    }
+
+    /// From when on a canary may be made in a namespace, in Unix seconds.
+    pub(in crate::operator) fn next_canary(&self, namespace: &str) -> i64 {
+        lock(&self.0).get(namespace).map_or(i64::MIN, Told::next_canary)
+    }
+
+    /// Notes that a canary was made.
+    pub(in crate::operator) fn canary_made(&self, namespace: &str, now: i64) {
+        if let Some(told) = lock(&self.0).get_mut(namespace) {
+            told.canary_made(now);
+        }
     }
 
     /// Forgets a namespace without senders.
@@ -28,8 +54,8 @@ impl Known {
         lock(&self.0).remove(namespace);
     }
 
-    /// How many namespaces have verdicts of this status.
+    /// Of how many namespaces this status is told.
     pub(in crate::operator) fn count(&self, status: &str) -> usize {
-        lock(&self.0).values().filter(|verdict| verdict.status == status).count()
+        lock(&self.0).values().filter(|told| told.verdict().status == status).count()
     }
 }

@@ -146,7 +146,7 @@ fn namespaces_are_counted_by_what_is_known_of_their_network_and_not_named() {
     let (metrics, known) = (Metrics::new(), Arc::<Known>::default());
     metrics.isolation(&known);
     for (namespace, status) in [("team-a", "True"), ("team-b", "True"), ("team-c", "False")] {
-        known.note(namespace, Verdict { status, reason: "X", message: String::new() });
+        known.note(namespace, Verdict { status, reason: "X", message: String::new() }, 0);
     }
     known.forget("team-b");
     let counted = [("True", 1), ("False", 1), ("Unknown", 0)];

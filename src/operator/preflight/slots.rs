@@ -1,17 +1,21 @@
 //! Whose turn it is to be checked: of a thousand schedules that come at once, a few at a time.
 //!
-//! Nothing polls: whoever is done with a check names the next one. Namespaces take turns, so that a tenant with many schedules
-//! keeps no other one waiting; nor does one whose checks all hang, for want of quota, since a namespace has no more at a time
-//! than it leaves to others. All of it can be forgotten: an operator that begins finds the checks that are under way by
-//! their Jobs, and each schedule asks for its turn again.
+//! Nothing polls: whoever is done with a check names the next one. Namespaces take turns, and one has at most a fifth of all
+//! checks at a time, so a tenant whose checks all hang, for want of quota, has a fifth. The last fifth goes only to namespaces
+//! that have none under way, which also come first when one is done. All of it can be forgotten: an operator that begins
+//! finds the checks that are under way by their Jobs, and each schedule asks for its turn again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
+use crate::operator::fair::RoundRobin;
 use crate::operator::lock::lock;
+
+/// A namespace has at most one in so many of all checks, and as many are kept for namespaces that have none; at least one.
+const SHARE: usize = 5;
 
 /// The checks that are under way, and the schedules that wait for theirs.
 pub(in crate::operator) struct Slots<K: Resource<DynamicType = ()>> {
@@ -22,14 +26,14 @@ struct State<K: Resource<DynamicType = ()>> {
     most: usize,
     /// The schedules whose turn it is, and whether a Job was made that no cache has shown yet.
     taken: HashMap<ObjectRef<K>, bool>,
-    /// Those that wait, by namespace; the one whose turn is next comes first.
-    waiting: VecDeque<(String, VecDeque<ObjectRef<K>>)>,
+    waiting: RoundRobin,
 }
 
 impl<K: Resource<DynamicType = ()>> Slots<K> {
     /// For so many checks at a time.
     pub(in crate::operator) fn new(most: u16) -> Self {
-        Self { state: Mutex::new(State { most: most.into(), taken: HashMap::new(), waiting: VecDeque::new() }) }
+        let (taken, waiting) = (HashMap::new(), RoundRobin::default());
+        Self { state: Mutex::new(State { most: most.into(), taken, waiting }) }
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
@@ -77,41 +81,32 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
 }
 
 impl<K: Resource<DynamicType = ()>> State<K> {
-    /// Whether one more of a namespace may begin: it has fewer than are free. So the first that hang get half of all, the next
-    /// half of what is left, and there is always room for the first of another.
+    /// Whether one more of a namespace may begin.
     fn has_room(&self, namespace: &str) -> bool {
-        let own = self.taken.keys().filter(|taken| namespace_of(taken) == namespace).count();
-        own < self.most.saturating_sub(self.taken.len())
+        let (own, free) = (self.own(namespace), self.most.saturating_sub(self.taken.len()));
+        let share = (self.most / SHARE).max(1);
+        if own == 0 { free > 0 } else { own < share && free > share }
+    }
+
+    fn own(&self, namespace: &str) -> usize {
+        self.taken.keys().filter(|taken| namespace_of(taken) == namespace).count()
     }
 
     fn wait(&mut self, schedule: &ObjectRef<K>) {
-        let namespace = namespace_of(schedule);
-        match self.waiting.iter_mut().find(|(other, _)| other == namespace) {
-            Some((_, schedules)) if schedules.contains(schedule) => {}
-            Some((_, schedules)) => schedules.push_back(schedule.clone()),
-            None => self.waiting.push_back((namespace.into(), [schedule.clone()].into())),
-        }
+        self.waiting.push(namespace_of(schedule), &schedule.name);
     }
 
     fn stop_waiting(&mut self, schedule: &ObjectRef<K>) {
-        let namespace = namespace_of(schedule);
-        if let Some(at) = self.waiting.iter().position(|(other, _)| other == namespace) {
-            self.waiting[at].1.retain(|other| other != schedule);
-            if self.waiting[at].1.is_empty() {
-                self.waiting.remove(at);
-            }
-        }
+        self.waiting.remove(namespace_of(schedule), &schedule.name);
     }
 
-    /// The one that has waited longest in the namespace that has, of those with room.
+    /// One of a namespace that has none under way, or else of one that may have more.
     fn next(&mut self) -> Option<ObjectRef<K>> {
-        let at = self.waiting.iter().position(|(namespace, _)| self.has_room(namespace))?;
-        let (namespace, mut schedules) = self.waiting.remove(at)?;
-        let next = schedules.pop_front();
-        if !schedules.is_empty() {
-            self.waiting.push_back((namespace, schedules));
-        }
-        next
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let first = waiting.pop(|namespace| self.own(namespace) == 0 && self.has_room(namespace));
+        let next = first.or_else(|| waiting.pop(|namespace| self.has_room(namespace)));
+        self.waiting = waiting;
+        next.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
     }
 }
 
@@ -132,8 +127,8 @@ mod tests {
 
     #[test]
     fn so_many_at_a_time_have_their_turn_and_the_others_when_one_is_done() {
-        let slots = Slots::new(3);
-        let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| schedule("team", name));
+        let slots = Slots::new(2);
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(|namespace| schedule(namespace, "report"));
         assert!(slots.take(&a) && slots.take(&b) && slots.take(&a), "however often it asks");
         assert!(!slots.take(&c) && !slots.take(&d) && !slots.take(&c));
         assert_eq!(slots.free(&a), Some(c.clone()));
@@ -160,16 +155,34 @@ mod tests {
         assert_eq!(order, ["1", "a", "2", "3"]);
     }
 
+    /// How many checks a namespace gets that wants ten.
+    fn taken(slots: &Slots<WebhookSchedule>, namespace: &str) -> usize {
+        (0..10).filter(|number| slots.take(&schedule(namespace, &number.to_string()))).count()
+    }
+
     #[test]
-    fn however_many_namespaces_hang_another_one_has_its_turn() {
+    fn where_the_checks_of_four_namespaces_hang_a_fifth_and_a_sixth_have_theirs_at_once() {
         let slots = Slots::new(10);
-        let taken = |namespace| (0..10).filter(|number| slots.take(&schedule(namespace, &number.to_string()))).count();
-        assert_eq!(["a", "b", "c", "d"].map(taken), [5, 3, 1, 1]);
-        // All are taken: what becomes free is another's.
-        let other = schedule("e", "0");
+        assert_eq!(["a", "b", "c", "d"].map(|namespace| taken(&slots, namespace)), [2, 2, 2, 2]);
+        assert_eq!(["e", "f"].map(|namespace| taken(&slots, namespace)), [1, 1]);
+    }
+
+    #[test]
+    fn what_becomes_free_is_first_for_who_has_none_though_others_have_waited_longer() {
+        let slots = Slots::new(10);
+        assert_eq!(["a", "b", "c", "d", "e", "f"].map(|namespace| taken(&slots, namespace)), [2, 2, 2, 2, 1, 1]);
+        let other = schedule("g", "0");
         assert!(!slots.take(&other));
         assert_eq!(slots.free(&schedule("a", "0")), Some(other));
-        assert_eq!(slots.free(&schedule("a", "1")), None, "each has as many as are free");
+        assert_eq!(slots.free(&schedule("a", "1")).unwrap(), schedule("a", "2"), "it has none now");
+        assert_eq!(slots.free(&schedule("b", "0")), None, "what is left is for those that have none");
+    }
+
+    #[test]
+    fn of_a_few_checks_at_a_time_a_namespace_has_one() {
+        for most in [1, 3, 9] {
+            assert_eq!(taken(&Slots::new(most), "many"), 1);
+        }
     }
 
     #[test]

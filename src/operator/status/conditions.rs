@@ -10,7 +10,7 @@ use crate::operator::fact::Fact;
 use crate::operator::isolation::Verdict;
 use crate::operator::pace::Made;
 use crate::operator::preflight::{Look, Stage, began, judged, patience};
-use crate::operator::protection::Protection;
+use crate::operator::protection::{PROTECTED, Protection};
 use crate::operator::record::{Record, UNHEALTHY_AFTER};
 
 /// The condition that says whether the CronJob is in place.
@@ -18,6 +18,9 @@ const SCHEDULED: &str = "Scheduled";
 
 /// The condition that says whether a delivery would be refused.
 const TARGET_ALLOWED: &str = "TargetAllowed";
+
+/// The condition that says whether senders are kept from the cluster's inside.
+const EGRESS_ISOLATED: &str = "EgressIsolated";
 
 /// The reason why a CronJob starts nothing as long as there is no key to sign with; and of the Event that says so.
 pub(in crate::operator) const KEY_NOT_MADE: &str = "KeyNotMade";
@@ -35,9 +38,12 @@ pub(super) fn conditions(
 ) -> Vec<Condition> {
     let recent = &record.recent;
     let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
-    let isolated = isolated(&record.isolation);
+    let (isolated, protected) = match progress {
+        Progress::Refused(_) => (not_accepted(EGRESS_ISOLATED), not_accepted(PROTECTED)),
+        Progress::Applied(_) | Progress::Blocked(..) => (isolated(&record.isolation), protection.fact()),
+    };
     let mut facts =
-        vec![accepted(progress), scheduled(progress, record), allowed, isolated, protection.fact(), healthy(recent)];
+        vec![accepted(progress), scheduled(progress, record), allowed, isolated, protected, healthy(recent)];
     let waits = patience(schedule, &record.check, now).is_some();
     facts.push(ready(&facts, waits));
     let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
@@ -173,9 +179,15 @@ fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -
     }
 }
 
+/// A schedule that is not accepted doesn't say what is true of its namespace or of the cluster: of such ones a tenant may have any
+/// number, and each would be written when that changes.
+fn not_accepted(kind: &'static str) -> Fact {
+    Fact::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
+}
+
 /// What is known of the namespace's senders. It says nothing against the schedule itself.
 fn isolated(verdict: &Verdict) -> Fact {
-    Fact::new("EgressIsolated", verdict.status, verdict.reason, verdict.message.clone())
+    Fact::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
 }
 
 fn healthy(recent: &[DeliveryStatus]) -> Fact {

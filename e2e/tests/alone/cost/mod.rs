@@ -2,6 +2,8 @@
 //! than it is installed with, on a cluster of the test's own: so nobody else's requests are among its own. Each step counts
 //! from where it begins.
 
+mod flood;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
