@@ -19,6 +19,7 @@ static RULES: LazyLock<[Rules; 2]> = LazyLock::new(|| {
         allowed_ports: vec![8443],
         allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
         denied_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
+        load_balancers: vec!["8.8.4.4".parse().unwrap()],
         cluster_domain: Some("cluster.local".to_owned()),
     };
     [Rules::default(), tier]

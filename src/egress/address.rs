@@ -41,7 +41,7 @@ pub fn judge_all(ips: &[IpAddr], port: u16, rules: &Rules) -> Result<Vec<Checked
     ips.iter().map(|ip| Checked::new(*ip, port, rules)).collect()
 }
 
-/// Judges one address: by the cluster's own ranges, the special-purpose registries, and for IPv6 also by the IPv4
+/// Judges one address: by the cluster's own ranges and load balancers, the special-purpose registries, and for IPv6 also by the IPv4
 /// addresses that it carries. `allowedCIDRs` lifts what it covers and nothing else: an allowed IPv6 block does not
 /// lift the IPv4 address inside an address of it.
 ///
@@ -65,6 +65,9 @@ fn judge_one(ip: IpAddr, rules: &Rules) -> Result<(), String> {
         && lifted.is_none_or(|lifted| lifted.prefix_len() < own.prefix_len())
     {
         return Err(format!("is in {own}, one of the cluster's own ranges"));
+    }
+    if rules.load_balancers.contains(&ip) && lifted != Some(ip.into()) {
+        return Err("is the address of one of the cluster's load balancers".into());
     }
     if lifted.is_some() {
         return Ok(());

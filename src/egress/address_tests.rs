@@ -38,6 +38,25 @@ fn allows_public_addresses() {
 }
 
 #[test]
+fn a_load_balancer_of_the_cluster_is_refused_unless_the_tier_opens_that_very_address() {
+    let rules = |allowed: &[&str]| Rules {
+        load_balancers: vec!["8.8.4.4".parse().unwrap(), "2001:4860:4860::8844".parse().unwrap()],
+        allowed_cidrs: nets(allowed),
+        ..Rules::default()
+    };
+    assert_eq!(
+        detail("8.8.4.4", &rules(&[])).unwrap(),
+        "8.8.4.4 is the address of one of the cluster's load balancers"
+    );
+    for ip in ["2001:4860:4860::8844", "64:ff9b::808:404"] {
+        assert!(detail(ip, &rules(&[])).unwrap().contains("load balancers"), "{ip}");
+    }
+    assert!(detail("8.8.4.4", &rules(&["8.8.0.0/16"])).is_some());
+    assert_eq!(detail("8.8.4.4", &rules(&["8.8.4.4/32"])), None);
+    assert_eq!(detail("8.8.8.8", &rules(&[])), None);
+}
+
+#[test]
 fn says_which_block_and_rfc() {
     assert_eq!(detail("10.1.2.3", &Rules::default()).unwrap(), "10.1.2.3 is in 10.0.0.0/8 (Private-Use, RFC 1918)");
 }

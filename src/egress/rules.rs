@@ -1,6 +1,7 @@
 //! What the admin's tier and the cluster say about destinations.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -29,6 +30,9 @@ pub struct Rules {
     /// allowed one when both are the same: so `10.0.0.0/8` opens a company's network but not the cluster inside it.
     #[serde(rename = "deniedCIDRs")]
     pub denied_cidrs: Vec<IpNet>,
+    /// The addresses of the cluster's load balancers. An allowed block lifts one if it is this very address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_balancers: Vec<IpAddr>,
     /// The cluster's DNS domain, such as `cluster.local`.
     pub cluster_domain: Option<String>,
 }

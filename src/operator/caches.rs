@@ -17,6 +17,7 @@ use kube::{Resource, ResourceExt};
 use super::api_server::{self, ApiServerStores};
 use super::dereference::{Stores, controller_of};
 use super::fair::{Turn, WorkQueue};
+use super::load_balancers::LoadBalancers;
 use super::membership::{Membership, is_news};
 use super::metrics::Metrics;
 use super::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
@@ -186,6 +187,9 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues, quotas: Arc<Quotas>
     });
     let api_server = api_server(watches, queues, &schedules);
     let (known, q) = (schedules.clone(), queues.clone());
+    let load_balancers =
+        LoadBalancers::watch(watches, queues.metrics.clone(), move || q.reconcile(refs(&known.state())));
+    let (known, q) = (schedules.clone(), queues.clone());
     let protected = Protected::watch(watches, move |protection| {
         q.metrics.protected(protection.in_force());
         q.reconcile(refs(&known.state()));
@@ -196,6 +200,7 @@ pub(super) fn caches(watches: &mut Watches, queues: &Queues, quotas: Arc<Quotas>
         service_accounts,
         network_policies,
         api_server,
+        load_balancers,
         isolation: Arc::default(),
         jobs,
         pods,

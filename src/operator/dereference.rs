@@ -11,11 +11,13 @@ use kube::core::ObjectMeta;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::api_server::{ApiServer, ApiServerStores};
+use super::api_server::ApiServerStores;
 use super::apply::is_ours;
 use super::isolation::{Known, Verdict};
+use super::load_balancers::LoadBalancers;
 use super::membership::Membership;
 use super::names;
+use super::own_addresses::OwnAddresses;
 use super::preflight::is_check;
 use super::protection::Protected;
 use super::quotas::{Quotas, Share};
@@ -34,6 +36,7 @@ pub(super) struct Stores {
     /// All of them, whoever made them.
     pub(super) network_policies: Store<NetworkPolicy>,
     pub(super) api_server: ApiServerStores,
+    pub(super) load_balancers: LoadBalancers,
     pub(super) isolation: Arc<Known>,
     pub(super) jobs: Store<Job>,
     pub(super) pods: Store<Pod>,
@@ -51,8 +54,8 @@ pub(super) struct Found {
     pub(super) cron_job: Option<Arc<CronJob>>,
     pub(super) service_account: Option<Arc<ServiceAccount>>,
     pub(super) network_policy: Option<Arc<NetworkPolicy>>,
-    /// Where the API server is.
-    pub(super) api_server: ApiServer,
+    /// What is the cluster's own.
+    pub(super) own_addresses: OwnAddresses,
     /// Whether its senders are kept from the inside.
     pub(super) isolation: Verdict,
     /// What the CronJob's Jobs have come to: deliveries.
@@ -76,7 +79,16 @@ impl Stores {
     /// When a watch has ended.
     pub(super) async fn ready(&self) -> Result<(), WriterDropped> {
         let Self {
-            membership, cron_jobs, service_accounts, network_policies, api_server, jobs, pods, protected, ..
+            membership,
+            cron_jobs,
+            service_accounts,
+            network_policies,
+            api_server,
+            load_balancers,
+            jobs,
+            pods,
+            protected,
+            ..
         } = self;
         api_server.ready().await?;
         membership.tiers.wait_until_ready().await?;
@@ -86,6 +98,7 @@ impl Stores {
         network_policies.wait_until_ready().await?;
         jobs.wait_until_ready().await?;
         protected.ready().await;
+        load_balancers.ready().await;
         pods.wait_until_ready().await
     }
 
@@ -114,7 +127,10 @@ impl Stores {
             cron_job,
             service_account: self.service_accounts.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
             network_policy: self.network_policies.get(&ObjectRef::new(names::SENDER_CHILDREN).within(&namespace)),
-            api_server: self.api_server.now(),
+            own_addresses: OwnAddresses {
+                api_server: self.api_server.now(),
+                load_balancers: self.load_balancers.now(),
+            },
             isolation: self.isolation.verdict(&namespace, isolation),
         })
     }

@@ -237,6 +237,7 @@ fn every_reason_is_in_the_docs() {
         "NothingToProveItBy",
         "CanaryNotRun",
         "NotChecked",
+        "NotAccepted",
     ] {
         assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
     }

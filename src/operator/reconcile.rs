@@ -250,7 +250,7 @@ pub(super) async fn reconcile_at(
 
 fn judge(schedule: &WebhookSchedule, found: &Found, settings: &Settings, now: Timestamp) -> Result<Valid, Refusal> {
     let tier = found.tier.clone()?;
-    validate(schedule, &tier, &found.share, &found.api_server, settings, now.as_second())
+    validate(schedule, &tier, &found.share, &found.own_addresses, settings, now.as_second())
 }
 
 /// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may

@@ -12,13 +12,15 @@ use kube::runtime::watcher::Event;
 use kube::{Client, Resource};
 use serde_json::{Value, json};
 
-use super::api_server::{ApiServer, ApiServerStores};
+use super::api_server::ApiServerStores;
 use super::caches::Queues;
 use super::dereference::{Found, Run, Stores};
 use super::isolation::Verdict;
 use super::keys::Unmade;
+use super::load_balancers::LoadBalancers;
 use super::membership::Membership;
 use super::metrics::Metrics;
+use super::own_addresses::OwnAddresses;
 use super::preflight::{Buckets, Slots};
 use super::protection::Protected;
 use super::quotas::ledger::Ledger;
@@ -92,6 +94,7 @@ pub(super) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
         service_accounts: store(Vec::new()),
         network_policies: store(Vec::new()),
         api_server: no_api_server(),
+        load_balancers: LoadBalancers::none(),
         isolation: Arc::default(),
         jobs: store(Vec::new()),
         pods: store(Vec::new()),
@@ -116,7 +119,7 @@ pub(super) fn valid_with(change: Value) -> Result<Valid, Refusal> {
     let mut schedule: Value = read(include_str!("testdata/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));
     let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
-    validate(&schedule, &tier(), &share_of(&schedule), &ApiServer::default(), &settings(), minute(0).as_second())
+    validate(&schedule, &tier(), &share_of(&schedule), &OwnAddresses::default(), &settings(), minute(0).as_second())
 }
 
 /// What a schedule takes that is alone in its namespace.
@@ -156,7 +159,7 @@ pub(super) fn found(runs: Vec<Run>) -> Found {
         cron_job,
         service_account: None,
         network_policy: None,
-        api_server: ApiServer::default(),
+        own_addresses: OwnAddresses::default(),
         isolation: Verdict::unknown(Isolation::Warn),
         runs,
         checks: Vec::new(),

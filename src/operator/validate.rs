@@ -13,6 +13,7 @@ use kube::Resource;
 use super::api_server::ApiServer;
 use super::digest::number_of;
 use super::keys;
+use super::own_addresses::OwnAddresses;
 use super::quotas::Share;
 use super::settings::{Isolation, Settings};
 use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
@@ -142,8 +143,8 @@ impl Refusal {
     }
 }
 
-/// Judges a schedule with the tier that its namespace is in, with what it takes of the namespace's quotas, and with where the
-/// API server is.
+/// Judges a schedule with the tier that its namespace is in, with what it takes of the namespace's quotas, and with what is
+/// the cluster's own.
 /// `now` is in Unix seconds.
 ///
 /// # Errors
@@ -152,7 +153,7 @@ pub fn validate(
     schedule: &WebhookSchedule,
     tier: &WebhookTier,
     share: &Share,
-    api_server: &ApiServer,
+    own: &OwnAddresses,
     settings: &Settings,
     now: i64,
 ) -> Result<Valid, Refusal> {
@@ -189,13 +190,13 @@ pub fn validate(
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
     };
-    let rules: Rules = rules::rules(tier, api_server, settings)?;
+    let rules: Rules = rules::rules(tier, own, settings)?;
     let managed_keys = managed_keys(schedule, now)?;
     let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, managed_keys, options };
     let (mut delivery, mounts) = delivery::delivery(asked, rules, tier)?;
     let isolation_required = settings.isolation == Isolation::Require;
     if isolation_required {
-        delivery.known_closed = known_closed(api_server, &delivery.egress);
+        delivery.known_closed = known_closed(&own.api_server, &delivery.egress);
     }
     delivery.validate().map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
     let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
@@ -242,7 +243,7 @@ fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Ref
 
 /// What in a tier can't be read, with the field's path.
 pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
-    rules::rules(tier, &ApiServer::default(), settings).err().map(|refusal| match refusal {
+    rules::rules(tier, &OwnAddresses::default(), settings).err().map(|refusal| match refusal {
         Refusal::TierInvalid { problem, .. } => problem,
         other => other.to_string(),
     })

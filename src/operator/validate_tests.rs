@@ -65,7 +65,7 @@ fn refuses_to_send_by_a_tier_with_a_mistake_in_it() {
         let mut spec = serde_json::to_value(tier().spec).unwrap();
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let tier = WebhookTier { spec: serde_json::from_value(spec).unwrap(), ..tier() };
-        let refusal = rules::rules(&tier, &ApiServer::default(), &settings()).unwrap_err();
+        let refusal = rules::rules(&tier, &OwnAddresses::default(), &settings()).unwrap_err();
         assert_eq!(refusal.reason(), "TierInvalid");
         let message = refusal.to_string();
         let start = format!("the WebhookTier premium has a mistake, so nothing is sent: {field}: ");
@@ -124,24 +124,27 @@ fn keeps_literal_values_out_of_the_mounts_and_references_out_of_the_delivery() {
 fn the_api_servers_addresses_are_closed_though_they_are_public_and_waited_for_where_a_proof_is_required() {
     let schedule = crate::operator::testdata::schedule();
     let share = crate::operator::testdata::share_of(&schedule);
-    let api_server = ApiServer {
+    let load_balancers = vec!["203.0.112.99".parse().unwrap()];
+    let api_server = crate::operator::api_server::ApiServer {
         service: vec!["10.96.0.1:443".parse().unwrap()],
         endpoints: vec!["203.0.112.7:6443".parse().unwrap()],
     };
+    let own = OwnAddresses { api_server, load_balancers };
     let valid = |allowed: &[&str], isolation| {
         let mut tier = tier();
         tier.spec.allowed_cidrs = allowed.iter().map(ToString::to_string).collect();
         let settings = Settings { isolation, ..settings() };
-        validate(&schedule, &tier, &share, &api_server, &settings, 1_800_000_000).unwrap()
+        validate(&schedule, &tier, &share, &own, &settings, 1_800_000_000).unwrap()
     };
     let usual = valid(&[], Isolation::Warn);
     let denied: Vec<_> = usual.delivery.egress.denied_cidrs.iter().map(ToString::to_string).collect();
     assert_eq!(denied[denied.len() - 2..], ["10.96.0.1/32", "203.0.112.7/32"]);
+    assert_eq!(usual.delivery.egress.load_balancers, own.load_balancers);
     assert!(!usual.isolation_required && usual.delivery.known_closed.is_empty());
 
     let required = valid(&["10.0.0.0/8"], Isolation::Require);
     assert!(required.isolation_required);
-    assert_eq!(required.delivery.known_closed, api_server.service);
+    assert_eq!(required.delivery.known_closed, own.api_server.service);
     // An admin who means it.
     assert!(valid(&["10.96.0.1/32"], Isolation::Require).delivery.known_closed.is_empty());
 }

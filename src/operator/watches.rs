@@ -117,6 +117,16 @@ impl Watches {
         self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
     }
 
+    /// Whether the objects of all namespaces are watched.
+    pub(super) fn is_cluster_wide(&self) -> bool {
+        self.namespaces.is_empty()
+    }
+
+    /// Runs beside the watches what follows from one.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     fn apis<K: Prune + Resource<Scope = NamespaceResourceScope>>(&self) -> Vec<(Option<String>, Api<Lean<K>>)> {
         if self.namespaces.is_empty() {
             return vec![(None, Api::all(self.client.clone()))];

@@ -52,6 +52,13 @@ by which it could read one is among it. */}}
   verbs: [create]
 {{- end }}
 
+{{/* Which addresses the cluster gave its load balancers: nothing is delivered there. With watchNamespaces it does without. */}}
+{{- define "postern.rules.services" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch]
+{{- end }}
+
 {{/* The operator, as a binding's subject. */}}
 {{- define "postern.subjects" -}}
 - {kind: ServiceAccount, name: postern-operator, namespace: {{ .Release.Namespace }}}

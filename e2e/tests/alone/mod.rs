@@ -9,6 +9,7 @@ mod cost;
 mod installed;
 mod isolation;
 mod leaks;
+mod load_balancers;
 mod older_crds;
 mod tier_status;
 mod upgrade;

@@ -71,6 +71,9 @@ struct Counted {
     keys: Arc<Keys>,
     isolated: Arc<Isolated>,
     policies: Family<[Label; 1], Gauge>,
+    load_balancers: Gauge,
+    load_balancers_left_out: Gauge,
+    external_ips: Gauge,
     leader: Gauge,
 }
 
@@ -86,6 +89,8 @@ impl Metrics {
         let (checks, canaries) = (Family::default(), Family::default());
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
         let policies = Family::<[Label; 1], Gauge>::default();
+        let (load_balancers, load_balancers_left_out, external_ips) =
+            (Gauge::default(), Gauge::default(), Gauge::default());
         let (queue, keys, isolated) = (Queue::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
@@ -102,6 +107,12 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&isolated)));
         let in_force = "1 when an admission policy of Postern is in force, otherwise 0";
         registry.register("admission_policy_enforced", in_force, policies.clone());
+        let refused = "Addresses of the cluster's load balancers, to which nothing is delivered";
+        registry.register("load_balancer_addresses", refused, load_balancers.clone());
+        let left_out = "Addresses of load balancers that are not refused, since there are too many";
+        registry.register("load_balancer_addresses_left_out", left_out, load_balancers_left_out.clone());
+        let external = "Services with externalIPs, by which a tenant can draw deliveries into a pod";
+        registry.register("services_with_external_ips", external, external_ips.clone());
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
@@ -119,6 +130,9 @@ impl Metrics {
             keys,
             isolated,
             policies,
+            load_balancers,
+            load_balancers_left_out,
+            external_ips,
             leader,
         }))
     }
@@ -187,6 +201,17 @@ impl Metrics {
         }
     }
 
+    /// So many addresses of load balancers are refused, and so many are not, for want of room.
+    pub fn load_balancers(&self, refused: usize, left_out: usize) {
+        self.0.load_balancers.set(count(refused));
+        self.0.load_balancers_left_out.set(count(left_out));
+    }
+
+    /// So many Services have `externalIPs`.
+    pub fn services_with_external_ips(&self, services: usize) {
+        self.0.external_ips.set(count(services));
+    }
+
     /// Whether this process leads.
     pub fn leads(&self, leads: bool) {
         self.0.leader.set(leads.into());
@@ -209,6 +234,10 @@ impl Metrics {
         series.sort();
         series
     }
+}
+
+fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
 }
 
 /// How long the last attempt took, in seconds. A pod's status says so, so one false report must not outweigh all others

@@ -5,11 +5,11 @@ use std::str::FromStr;
 use super::Refusal;
 use crate::api::{WebhookTier, WebhookTierSpec};
 use crate::egress::Rules;
-use crate::operator::api_server::ApiServer;
+use crate::operator::own_addresses::OwnAddresses;
 use crate::operator::settings::Settings;
 
-/// The rules of a tier, with the cluster's own ranges and the API server's addresses.
-pub(super) fn rules(tier: &WebhookTier, api_server: &ApiServer, settings: &Settings) -> Result<Rules, Refusal> {
+/// The rules of a tier, with the cluster's own ranges, and the addresses of the API server and of load balancers.
+pub(super) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings) -> Result<Rules, Refusal> {
     // Without `..`: a new field must be thought of here.
     let WebhookTierSpec {
         min_interval: _,
@@ -30,7 +30,8 @@ pub(super) fn rules(tier: &WebhookTier, api_server: &ApiServer, settings: &Setti
         denied_hosts: parse_all("spec.deniedHosts", denied_hosts).map_err(refuse)?,
         allowed_ports: allowed_ports.clone(),
         allowed_cidrs: parse_all("spec.allowedCIDRs", allowed_cidrs).map_err(refuse)?,
-        denied_cidrs: settings.cluster_cidrs.iter().copied().chain(api_server.blocks()).collect(),
+        denied_cidrs: settings.cluster_cidrs.iter().copied().chain(own.api_server.blocks()).collect(),
+        load_balancers: own.load_balancers.clone(),
         cluster_domain: Some(settings.cluster_domain.clone()),
     })
 }

@@ -29,20 +29,36 @@ impl Watches {
     ) where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
+        let (cache, mut writer) = store();
+        self.follow(move |event| match event {
+            Ok(event) => {
+                writer.apply_watcher_event(&event);
+                if !matches!(event, Event::Init | Event::InitApply(_)) {
+                    on_news(Ok(cache.state()));
+                }
+            }
+            Err(unreadable) => on_news(Err(unreadable)),
+        });
+    }
+
+    /// Watches a kind in all of the cluster, without a cache. `on_event` is told that it can't be read when nothing was read since it
+    /// was last tried.
+    pub(in crate::operator) fn follow<K>(
+        &mut self,
+        mut on_event: impl FnMut(Result<Event<K>, Unreadable>) + Send + 'static,
+    ) where
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
         let (api, metrics) = (Api::all(self.client.clone()), self.metrics.clone());
         self.tasks.spawn(async move {
             loop {
                 let mut was_read = false;
-                let (cache, mut writer) = store();
                 let mut events = events(api.clone(), &config(), metrics.clone());
                 while let Some(event) = events.next().await {
                     match event {
                         Ok(event) => {
-                            writer.apply_watcher_event(&event);
-                            if !matches!(event, Event::Init | Event::InitApply(_)) {
-                                was_read = true;
-                                on_news(Ok(cache.state()));
-                            }
+                            was_read |= !matches!(event, Event::Init | Event::InitApply(_));
+                            on_event(Ok(event));
                         }
                         Err(error) if is_unreadable(&error) => break,
                         // It was logged, and the watch goes on.
@@ -51,7 +67,7 @@ impl Watches {
                 }
                 // An API server that starts may refuse for a moment what it gave before.
                 if !was_read {
-                    on_news(Err(Unreadable));
+                    on_event(Err(Unreadable));
                 }
                 tokio::time::sleep(AGAIN).await;
             }
