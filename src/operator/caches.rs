@@ -77,9 +77,9 @@ impl Queues {
     pub(super) fn begin(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<Turn<WebhookSchedule>> {
         let turn = self.schedules.begin(schedule);
         if turn.is_some() {
-            self.metrics.begun(schedule)
+            self.metrics.begun(schedule);
         } else {
-            self.metrics.wanted(schedule)
+            self.metrics.wanted(schedule);
         }
         turn
     }

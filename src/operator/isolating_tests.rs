@@ -59,13 +59,13 @@ async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_s
     let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
     let (queues, stores) = (Queues::new(metrics.clone()).0, Arc::new(stores(&schedule(), minute(0))));
     let prover = Prover::new(client, settings(), schedules, stores, queues, metrics.clone());
-    let holds = Verdict { status: "True", reason: "Proved", message: String::new() };
-    for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &holds), ("a", &holds), ("b", &holds)] {
+    let closed = Verdict { status: "True", reason: "Proved", message: String::new() };
+    for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &closed), ("a", &closed), ("b", &closed)] {
         prover.count("team-a", job.into(), verdict);
     }
     let counted = metrics.series("postern_canaries_total");
-    let of_both = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
-    assert_eq!(counted, [of_both, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
+    let of_two = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
+    assert_eq!(counted, [of_two, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
 }
 
 /// The schedules that look again when the senders of their namespace are no longer kept from the inside.

@@ -46,7 +46,16 @@ impl Prune for PartialObjectMeta<Namespace> {
 }
 
 impl Prune for Service {
-    const RULES: Rules = Rules::LARGE;
+    const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
+
+    /// Whether a Service asks for an address by itself can be told only of one that was read whole.
+    fn prune(&mut self, cut: &Cut) {
+        if !cut.is_empty()
+            && let Some(status) = &mut self.status
+        {
+            status.load_balancer = None;
+        }
+    }
 }
 
 impl Prune for EndpointSlice {

@@ -48,7 +48,8 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
     on(&own.name, |cluster, attacker| async move {
         install_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
-            "metadata": {"name": "default"}, "spec": {"default": true, "minInterval": "1m", "maxDeliveriesPerHour": 60},
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
+            "spec": {"default": true, "minInterval": "1m", "maxDeliveriesPerHour": 60},
         }))
         .unwrap();
         Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
@@ -57,7 +58,7 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
         let _operator = OperatorProcess::leading(&cluster).await;
         let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
         let schedule: WebhookSchedule = serde_json::from_value(json!({
-            "metadata": {"name": "report"},
+            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": "report"},
             "spec": {
                 "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
                 "signing": {"keysFrom": [from("key")]},

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::lock::lock;
 use super::metrics::Metrics;
-use super::watches::{Unreadable, Watches};
+use super::watches::Watches;
 use adopted::{Adopted, Look};
 use seen::Seen;
 
@@ -41,15 +41,14 @@ impl LoadBalancers {
         let from = Arc::clone(&shared);
         watches.follow(move |event| {
             let mut seen = lock(&from.seen);
-            let is_news = match event {
-                Ok(event) => seen.note(event),
-                Err(Unreadable) => {
-                    tracing::warn!(
-                        "Services can't be read, so the addresses of load balancers are not refused: give the operator list and \
-                         watch on services"
-                    );
-                    seen.do_without()
-                }
+            let is_news = if let Ok(event) = event {
+                seen.note(event)
+            } else {
+                tracing::warn!(
+                    "Services can't be read, so the addresses of load balancers are not refused: give the operator list and \
+                     watch on services"
+                );
+                seen.do_without()
             };
             if is_news {
                 from.changed.notify_one();
