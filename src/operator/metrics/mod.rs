@@ -240,10 +240,6 @@ impl Metrics {
     }
 }
 
-fn count(of: usize) -> i64 {
-    i64::try_from(of).unwrap_or(i64::MAX)
-}
-
 /// How long the last attempt took, in seconds. A pod's status says so, so one false report must not outweigh all others
 /// in a sum that is never set back.
 fn latency(delivery: &DeliveryStatus) -> Option<f64> {
