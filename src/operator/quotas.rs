@@ -22,8 +22,8 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 
 use namespace::{Before, Namespace};
-use usage::Usage;
 pub(super) use usage::MOST_PARTS;
+use usage::Usage;
 
 use super::digest::number_of;
 use super::lock::lock;
@@ -221,9 +221,9 @@ impl Asked {
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
 #[path = "quotas_tests.rs"]
 mod tests;
-#[cfg(test)]
-mod restart_tests;
 #[cfg(test)]
 mod world;

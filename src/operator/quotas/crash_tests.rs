@@ -134,15 +134,16 @@ impl Operator {
         tier.spec.min_interval = serde_json::from_value(json!("15m")).unwrap();
         tier.spec.max_deliveries_per_hour = 4;
         let read = |object: Value| serde_json::from_value(object).unwrap();
-        let stores = Stores {
-            membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
-            cron_jobs: store(cluster.world(|world| world.cron_job.clone().into_iter().map(read).collect())),
-            jobs: store(cluster.world(|world| {
-                world.jobs.iter().cloned().map(|job| serde_json::from_value(job).unwrap()).collect()
-            })),
-            quotas: Arc::clone(&self.quotas),
-            ..testdata::stores(schedule, Timestamp::from_second(now).unwrap())
-        };
+        let stores =
+            Stores {
+                membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
+                cron_jobs: store(cluster.world(|world| world.cron_job.clone().into_iter().map(read).collect())),
+                jobs: store(cluster.world(|world| {
+                    world.jobs.iter().cloned().map(|job| serde_json::from_value(job).unwrap()).collect()
+                })),
+                quotas: Arc::clone(&self.quotas),
+                ..testdata::stores(schedule, Timestamp::from_second(now).unwrap())
+            };
         let mut settings: Settings = settings();
         settings.preflight.enabled = false;
         let ledger = Arc::clone(&self.ledger);

@@ -159,9 +159,8 @@ impl Ledger {
 
     /// Forgets the books in which nothing stands and that nobody has open.
     fn close_books(&self) {
-        lock(&self.books).retain(|_, book| {
-            Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank())
-        });
+        lock(&self.books)
+            .retain(|_, book| Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank()));
     }
 
     /// The namespaces whose records no longer matter.
@@ -187,7 +186,6 @@ impl Ledger {
         books.iter().filter_map(end).collect()
     }
 }
-
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]

@@ -50,7 +50,8 @@ fn the_largest_record_is_within_its_bound() {
 #[test]
 fn what_is_no_record_of_this_version_is_refused() {
     let too_many = Usage { schedules: (0..=MOST_PARTS).map(|n| (n.to_string(), part(1))).collect(), ..usage() };
-    let (too_many, too_long) = (too_many.write().unwrap(), format!("{}{}", usage().write().unwrap(), " ".repeat(MOST_BYTES)));
+    let (too_many, too_long) =
+        (too_many.write().unwrap(), format!("{}{}", usage().write().unwrap(), " ".repeat(MOST_BYTES)));
     for (text, why) in [
         (None, "it has no key usage"),
         (Some(""), "no JSON"),

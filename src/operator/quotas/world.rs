@@ -53,7 +53,9 @@ impl World {
         let parts: Vec<&str> = asked.path.rsplit('/').take(3).collect();
         let mut body = asked.body.clone();
         match (asked.method.as_str(), parts[0], parts[1]) {
-            ("GET", "configmaps", _) => (200, json!({"metadata": {}, "items": self.records.values().collect::<Vec<_>>()})),
+            ("GET", "configmaps", _) => {
+                (200, json!({"metadata": {}, "items": self.records.values().collect::<Vec<_>>()}))
+            }
             ("GET", name, "configmaps") => self.records.get(name).cloned().map_or((404, Value::Null), |it| (200, it)),
             ("POST", "configmaps", _) => {
                 let name = body["metadata"]["name"].as_str().unwrap().to_owned();

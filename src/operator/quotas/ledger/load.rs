@@ -29,7 +29,11 @@ impl Ledger {
         }
     }
 
-    pub(in crate::operator::quotas) async fn try_to_load(&self, namespaces: &[String], now: i64) -> Result<(), kube::Error> {
+    pub(in crate::operator::quotas) async fn try_to_load(
+        &self,
+        namespaces: &[String],
+        now: i64,
+    ) -> Result<(), kube::Error> {
         let mut params = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")).limit(PAGE);
         loop {
             let page = self.api.list(&params).await?;

@@ -72,9 +72,10 @@ impl Namespace {
             return false;
         }
         let has_begun = self.schedules.get(age).is_some_and(Member::is_recorded);
-        let others = self.schedules.iter().filter(|(other, member)| {
-            *other != age && member.is_recorded() && (!has_begun || *other < age)
-        });
+        let others = self
+            .schedules
+            .iter()
+            .filter(|(other, member)| *other != age && member.is_recorded() && (!has_begun || *other < age));
         others.count() >= MOST_PARTS
     }
 
