@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::{FutureExt as _, join, join4};
+use futures::future::{FutureExt as _, join, join4, select};
 use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::jiff::Timestamp;
@@ -143,10 +143,7 @@ pub async fn run(
             }
             std::future::ready(())
         });
-    tokio::select! {
-        _ = join4(reconciling, sweeping, counting, proving) => {}
-        never = Box::pin(ledger.tidy()) => match never {},
-    }
+    select(Box::pin(join4(reconciling, sweeping, counting, proving)), Box::pin(ledger.tidy())).await;
 }
 
 /// What there is to know at the start: first what was recorded, then what the watches show. `None` when one has ended.
