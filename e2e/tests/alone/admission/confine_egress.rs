@@ -1,4 +1,4 @@
-//! What the NetworkPolicies that the operator's account writes may open.
+//! What the `NetworkPolicies` that the operator's account writes may open.
 
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
