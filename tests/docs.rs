@@ -93,9 +93,11 @@ fn every_metric_is_in_the_table_of_the_documentation() {
     }
 }
 
-/// A name of a test: words joined by underscores, many more than any other name in backticks has.
+/// A name of a test: words joined by underscores, many more than any other name in backticks has but those of metrics.
 fn is_test(name: &str) -> bool {
-    name.split('_').count() > 4 && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+    name.split('_').count() > 4
+        && !name.starts_with("postern_")
+        && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
 }
 
 #[test]

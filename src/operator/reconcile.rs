@@ -117,15 +117,9 @@ pub(super) async fn reconcile_at(
     if written.is_replaced(schedule) {
         return Ok(Action::await_change());
     }
-    let namespace = schedule.namespace().unwrap_or_default();
-    // What is being deleted is the garbage collector's.
-    if stores.is_ending(&namespace) {
+    if let Some(action) = closed(schedule, stores) {
         context.needs_no_check(&ObjectRef::from_obj(schedule));
-        return Ok(Action::await_change());
-    }
-    if stores.unlisted.has(&namespace) {
-        context.needs_no_check(&ObjectRef::from_obj(schedule));
-        return Ok(Action::requeue(UNLISTED));
+        return Ok(action);
     }
     let to = Applier { client: client.clone() };
 
@@ -226,6 +220,16 @@ pub(super) async fn reconcile_at(
     no_key.map_or(Ok(()), Err)?;
     let look = keys::look(schedule, &new.signing_keys, now);
     Ok(if late { Action::requeue(LATE) } else { wake(&new, &record, look, now) })
+}
+
+/// What to do instead in a namespace where nothing can be done: it is being deleted, which leaves the rest to the garbage
+/// collector, or can't be listed yet.
+fn closed(schedule: &WebhookSchedule, stores: &Stores) -> Option<Action> {
+    let namespace = schedule.namespace().unwrap_or_default();
+    if stores.is_ending(&namespace) {
+        return Some(Action::await_change());
+    }
+    stores.unlisted.has(&namespace).then(|| Action::requeue(UNLISTED))
 }
 
 fn judge(schedule: &WebhookSchedule, found: &Found, settings: &Settings, now: Timestamp) -> Result<Valid, Refusal> {
