@@ -8,7 +8,6 @@ use super::people::{ALICE, TEAM, refused_by};
 use crate::api::submit::Draft;
 
 const POLICY: &str = "postern-schedule-size";
-const SCHEDULES: &str = "/apis/postern.dev/v1alpha1/namespaces/team-a/webhookschedules";
 
 pub(super) async fn all(cluster: &Cluster) {
     too_many_are_refused(cluster).await;
@@ -22,6 +21,7 @@ fn pairs(count: usize, value: &str) -> Map<String, Value> {
 
 fn draft(annotations: Map<String, Value>, labels: usize) -> Value {
     let Draft(draft) = Draft::schedule()
+        .with("metadata.name", json!("sized"))
         .with("metadata.annotations", annotations.into())
         .with("metadata.labels", pairs(labels, "x").into())
         .with("metadata.finalizers", json!(["example.com/one"]));
@@ -32,13 +32,13 @@ async fn too_many_are_refused(cluster: &Cluster) {
     let many =
         |n: usize| format!("metadata: {n} annotations, labels and finalizers are too many: at most 64. Remove some");
     for (annotations, count) in [(63, 65), (10_000, 10_002)] {
-        let answer = ALICE.create(cluster, SCHEDULES, &draft(pairs(annotations, ""), 1)).await;
+        let answer = ALICE.create(cluster, &schedules(), &draft(pairs(annotations, ""), 1)).await;
         assert_eq!(refused_by(POLICY, answer), many(count));
     }
     // What `kubectl apply` writes doesn't count, neither as one nor by its size.
     let mut applied = pairs(62, "");
     applied.insert("kubectl.kubernetes.io/last-applied-configuration".into(), json!("x".repeat(100_000)));
-    ALICE.create(cluster, SCHEDULES, &draft(applied, 1)).await.unwrap();
+    ALICE.create(cluster, &schedules(), &draft(applied, 1)).await.unwrap();
     let one_more = json!({"metadata": {"annotations": {"one": "more"}}});
     assert_eq!(refused_by(POLICY, ALICE.merge(cluster, &one(), &one_more).await), many(65));
     go(cluster).await;
@@ -47,10 +47,10 @@ async fn too_many_are_refused(cluster: &Cluster) {
 async fn too_large_is_refused(cluster: &Cluster) {
     // Beside these, 15 bytes of the finalizer and one of the name.
     let with = |size: usize| draft([("a".into(), json!("é".repeat(size / 2)))].into_iter().collect(), 0);
-    let answer = ALICE.create(cluster, SCHEDULES, &with(16_370)).await;
+    let answer = ALICE.create(cluster, &schedules(), &with(16_370)).await;
     let large = "metadata: annotations, labels and finalizers of 16386 bytes are too large: at most 16384. Shorten or remove some";
     assert_eq!(refused_by(POLICY, answer), large);
-    ALICE.create(cluster, SCHEDULES, &with(16_368)).await.unwrap();
+    ALICE.create(cluster, &schedules(), &with(16_368)).await.unwrap();
     go(cluster).await;
 }
 
@@ -60,7 +60,7 @@ async fn what_is_there_already_may_become_less(cluster: &Cluster) {
     let kept = cluster.run(&["kubectl", "get", &binding, "-o", "json"], "").unwrap();
     cluster.run(&["kubectl", "delete", &binding], "").unwrap();
     let object = draft(pairs(20_000, ""), 40);
-    postern_e2e::eventually("the policy to be gone", async || ALICE.create(cluster, SCHEDULES, &object).await).await;
+    postern_e2e::eventually("the policy to be gone", async || ALICE.create(cluster, &schedules(), &object).await).await;
     let mut binding: Value = serde_json::from_str(&kept).unwrap();
     set(&mut binding, "/metadata", json!({"name": POLICY}));
     cluster.run(&["kubectl", "create", "-f-"], &binding.to_string()).unwrap();
@@ -84,12 +84,15 @@ async fn what_is_there_already_may_become_less(cluster: &Cluster) {
     go(cluster).await;
 }
 
+fn schedules() -> String {
+    format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules")
+}
+
 fn one() -> String {
-    format!("{SCHEDULES}/draft")
+    format!("{}/sized", schedules())
 }
 
 async fn go(cluster: &Cluster) {
-    assert_eq!(TEAM, "team-a");
     let _ = ALICE.merge(cluster, &one(), &json!({"metadata": {"finalizers": []}})).await;
     ALICE.delete(cluster, &one(), &json!({})).await.unwrap();
 }
