@@ -38,7 +38,9 @@ fn refusals(path: &str, schema: &JSONSchemaProps, value: &Value, found: &mut Vec
         Value::Array(items) => {
             hold(items.len() <= limit(schema.max_items), "too many");
             if let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items {
-                items.iter().for_each(|item| refusals(&format!("{path}[]"), schema, item, found));
+                for item in items {
+                    refusals(&format!("{path}[]"), schema, item, found);
+                }
             }
         }
         Value::Number(number) => {
