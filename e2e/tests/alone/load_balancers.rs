@@ -49,7 +49,7 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
         install_crds(&cluster).await;
         let tier: WebhookTier = serde_json::from_value(json!({
             "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
-            "spec": {"default": true, "minInterval": "1m", "maxDeliveriesPerHour": 60},
+            "spec": {"default": true, "minInterval": "1m", "maxSchedules": 10, "maxDeliveriesPerHour": 60},
         }))
         .unwrap();
         Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();

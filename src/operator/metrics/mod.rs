@@ -110,9 +110,9 @@ impl Metrics {
         let refused = "Addresses of the cluster's load balancers, to which nothing is delivered";
         registry.register("load_balancer_addresses", refused, load_balancers.clone());
         let left_out = "Addresses of load balancers that are not refused, since there are too many";
-        registry.register("load_balancer_addresses_left_out", left_out, load_balancers_left_out.clone());
+        registry.register("load_balancers_omitted", left_out, load_balancers_left_out.clone());
         let external = "Services with externalIPs, by which a tenant can draw deliveries into a pod";
-        registry.register("services_with_external_ips", external, external_ips.clone());
+        registry.register("external_ip_services", external, external_ips.clone());
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
