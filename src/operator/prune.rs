@@ -4,11 +4,11 @@ use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, Val
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
-use super::cache::{Cut, Rules};
+use super::cache::{Cut, MOST, Rules};
 use super::isolation::what_it_opens;
 use super::names::{
     CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, SENDER_CHILDREN, TRIGGERED_AT_ANNOTATION,
@@ -26,6 +26,14 @@ pub(super) trait Prune: Resource<DynamicType = ()> {
     /// Whether any of it is needed.
     fn is_needed(&self) -> bool {
         true
+    }
+
+    /// What stands for the others of its namespace when there are more than [`MOST`]; `None` for what is always kept.
+    fn others(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
     }
 }
 
@@ -92,6 +100,20 @@ impl Prune for NetworkPolicy {
 
     fn is_needed(&self) -> bool {
         self.name_any() == SENDER_CHILDREN || self.spec.is_some()
+    }
+
+    /// One that opens everything.
+    fn others(&self) -> Option<Self> {
+        if self.name_any() == SENDER_CHILDREN {
+            return None;
+        }
+        let metadata = ObjectMeta {
+            name: Some(format!("(one of more than {MOST})")),
+            namespace: self.namespace(),
+            ..ObjectMeta::default()
+        };
+        let egress = Some(vec![NetworkPolicyEgressRule::default()]);
+        Some(Self { metadata, spec: Some(NetworkPolicySpec { egress, ..NetworkPolicySpec::default() }) })
     }
 }
 

@@ -20,7 +20,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use super::cache::{Lean, needed};
+use super::cache::{Crowds, Lean, needed};
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
@@ -173,7 +173,13 @@ where
             tracing::warn!(%kind, %error, "a watch failed; it is tried again");
         }
     });
-    events.filter_map(async |event| event.map(needed).transpose()).boxed()
+    let mut crowds = Crowds::default();
+    let needed = events.filter_map(async |event| event.map(needed).transpose());
+    let bounded = needed.map(move |event| match event {
+        Ok(event) => crowds.bound(event).into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    });
+    bounded.flat_map(stream::iter).boxed()
 }
 
 /// Brings an event into the cache, and tells of it.

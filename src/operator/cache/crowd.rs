@@ -1,0 +1,136 @@
+//! A bound on how many objects of a namespace are kept. Who makes more has one stand for all the others.
+
+use std::collections::{HashMap, HashSet};
+
+use kube::ResourceExt as _;
+use kube::runtime::watcher::Event;
+
+use crate::operator::digest::number_of;
+use crate::operator::prune::Prune;
+
+/// So many objects of a namespace are kept of a kind that is bounded.
+pub(in crate::operator) const MOST: usize = 100;
+
+/// The objects that count, by namespace. Of one that is left out it knows a hash of its name, so that its end is not another's.
+#[derive(Default)]
+pub(in crate::operator) struct Crowds(HashMap<String, Crowd>);
+
+#[derive(Default)]
+struct Crowd {
+    kept: HashSet<String>,
+    left_out: HashSet<u64>,
+}
+
+impl Crowds {
+    /// What an event says of the objects that are kept. What was left out stays so until the next listing, however many end.
+    pub(in crate::operator) fn bound<K: Prune>(&mut self, event: Event<K>) -> Vec<Event<K>> {
+        match event {
+            Event::Apply(object) => self.apply(object, Event::Apply),
+            Event::InitApply(object) => self.apply(object, Event::InitApply),
+            Event::Delete(object) => self.delete(object),
+            Event::Init => {
+                self.0.clear();
+                vec![Event::Init]
+            }
+            Event::InitDone => vec![Event::InitDone],
+        }
+    }
+
+    fn apply<K: Prune>(&mut self, object: K, event: impl Fn(K) -> Event<K>) -> Vec<Event<K>> {
+        let Some(others) = object.others() else { return vec![event(object)] };
+        let name = object.name_any();
+        let crowd = self.0.entry(object.namespace().unwrap_or_default()).or_default();
+        if crowd.kept.contains(&name) {
+            return vec![event(object)];
+        }
+        if crowd.kept.len() < MOST && !crowd.left_out.contains(&number_of(&name)) {
+            crowd.kept.insert(name);
+            return vec![event(object)];
+        }
+        let is_first = crowd.left_out.is_empty();
+        crowd.left_out.insert(number_of(&name));
+        if is_first { vec![event(others)] } else { Vec::new() }
+    }
+
+    fn delete<K: Prune>(&mut self, object: K) -> Vec<Event<K>> {
+        let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+        let (Some(others), Some(crowd)) = (object.others(), self.0.get_mut(&namespace)) else {
+            return vec![Event::Delete(object)];
+        };
+        let events = if crowd.left_out.remove(&number_of(&name)) {
+            if crowd.left_out.is_empty() { vec![Event::Delete(others)] } else { Vec::new() }
+        } else {
+            crowd.kept.remove(&name);
+            vec![Event::Delete(object)]
+        };
+        if crowd.kept.is_empty() && crowd.left_out.is_empty() {
+            self.0.remove(&namespace);
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::networking::v1::NetworkPolicy;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::names::SENDER_CHILDREN;
+
+    fn policy(name: &str) -> NetworkPolicy {
+        serde_json::from_value(json!({"metadata": {"name": name, "namespace": "team-a"}, "spec": {}})).unwrap()
+    }
+
+    /// What is kept after these events, by name.
+    fn kept(
+        crowds: &mut Crowds,
+        mut kept: Vec<String>,
+        events: impl IntoIterator<Item = Event<NetworkPolicy>>,
+    ) -> Vec<String> {
+        for event in events.into_iter().flat_map(|event| crowds.bound(event)) {
+            match event {
+                Event::Apply(object) | Event::InitApply(object) => {
+                    kept.retain(|name| *name != object.name_any());
+                    kept.push(object.name_any());
+                }
+                Event::Delete(object) => kept.retain(|name| *name != object.name_any()),
+                Event::Init | Event::InitDone => {}
+            }
+        }
+        kept
+    }
+
+    fn numbered(from: usize, to: usize) -> impl Iterator<Item = NetworkPolicy> {
+        (from..to).map(|number| policy(&number.to_string()))
+    }
+
+    #[test]
+    fn of_ten_thousand_policies_a_hundred_are_kept_and_one_that_stands_for_the_others() {
+        let mut crowds = Crowds::default();
+        let all = kept(&mut crowds, Vec::new(), numbered(0, 10_000).map(Event::Apply));
+        assert_eq!(all.len(), MOST + 1);
+        let others = policy("x").others().unwrap();
+        assert_eq!(all[MOST], others.name_any());
+        // Changes of what is left out are no news, and the senders' own policy is always kept.
+        let again = numbered(5_000, 6_000).chain([policy(SENDER_CHILDREN)]).map(Event::Apply);
+        let all = kept(&mut crowds, all, again);
+        assert_eq!((all.len(), all[MOST + 1].as_str()), (MOST + 2, SENDER_CHILDREN));
+        // The one that stands for the others goes with the last of them.
+        let all = kept(&mut crowds, all, numbered(MOST + 1, 10_000).map(Event::Delete));
+        assert!(all.contains(&others.name_any()));
+        let all = kept(&mut crowds, all, [Event::Delete(policy(&MOST.to_string()))]);
+        assert_eq!(all.len(), MOST + 1);
+        assert!(!all.contains(&others.name_any()));
+        kept(&mut crowds, all, numbered(0, MOST).map(Event::Delete));
+        assert!(crowds.0.is_empty());
+    }
+
+    #[test]
+    fn a_listing_begins_anew() {
+        let mut crowds = Crowds::default();
+        kept(&mut crowds, Vec::new(), numbered(0, 200).map(Event::Apply));
+        let listed = [Event::Init].into_iter().chain(numbered(150, 200).map(Event::InitApply)).chain([Event::InitDone]);
+        assert_eq!(kept(&mut crowds, Vec::new(), listed).len(), 50);
+    }
+}
