@@ -187,7 +187,7 @@ async fn it_writes_nothing_else(cluster: &Cluster) {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
     };
     let own = format!("/api/v1/namespaces/postern-system/configmaps{DRY}");
-    POSTERN.create(cluster, &own, &record("postern-usage-team")).await.unwrap();
+    POSTERN.create(cluster, &own, &record("postern-usage-other")).await.unwrap();
     let events = format!("/apis/events.k8s.io/v1/namespaces/{TEAM}/events");
     POSTERN.create(cluster, &format!("{events}{DRY}"), &event("postern.dev/v1alpha1")).await.unwrap();
     for (path, object) in [
