@@ -18,7 +18,7 @@ use super::isolation::{Look, Noted, Stage, Subject, Verdict, look, not_run};
 use super::lock::lock;
 use super::metrics::Metrics;
 use super::names::SENDER_CHILDREN;
-use super::preflight::Slots;
+use super::preflight::{Allowance, Buckets, Slots, Turn};
 use super::retry::Failures;
 use super::settings::Settings;
 use super::unlisted::UNLISTED;
@@ -26,6 +26,12 @@ use crate::api::WebhookSchedule;
 
 /// So many canaries are under way at the same time, however many namespaces come at once.
 const AT_A_TIME: u16 = 10;
+
+/// So many canaries an hour a namespace may have, and so many at once: what is tried changes with what tenants write, and with each
+/// first schedule that they make.
+const AN_HOUR: u32 = 12;
+/// What a namespace's canary has its turn by.
+const CANARY: &str = "canary";
 
 /// What every proof shares.
 pub(super) struct Prover {
@@ -35,6 +41,7 @@ pub(super) struct Prover {
     stores: Arc<Stores>,
     failures: Failures,
     slots: Slots<NetworkPolicy>,
+    buckets: Buckets,
     queues: Queues,
     metrics: Metrics,
     /// What was counted last, by namespace: the canary's Job, and the reason of what it came to.
@@ -62,7 +69,8 @@ impl Prover {
         metrics: Metrics,
     ) -> Self {
         let (slots, failures, counted) = (Slots::new(AT_A_TIME), Failures::default(), Mutex::default());
-        Self { client, settings, schedules, stores, failures, slots, queues, metrics, counted }
+        let buckets = Buckets::default();
+        Self { client, settings, schedules, stores, failures, slots, buckets, queues, metrics, counted }
     }
 
     /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
@@ -106,8 +114,17 @@ impl Prover {
     pub(super) fn forget(&self, namespace: &str) {
         self.stores.isolation.forget(namespace);
         lock(&self.counted).remove(namespace);
+        self.buckets.release(namespace, CANARY);
         self.failures.forget(namespace);
         self.rest(&canary_of(namespace));
+    }
+
+    /// From when on a namespace has a canary left, in Unix seconds. It is kept for it.
+    fn turn(&self, namespace: &str, now: i64) -> i64 {
+        match self.buckets.reserve(namespace, CANARY, false, Allowance::of_tier(AN_HOUR), now * 1_000) {
+            Turn::Now => now,
+            Turn::At(at) => at / 1_000 + 1,
+        }
     }
 
     /// Nothing is tried in a namespace for now; the next one may have its turn.
@@ -134,7 +151,9 @@ impl Prover {
                     self.rest(canary);
                     return Err(error.into());
                 }
-                self.stores.isolation.canary_made(canary.namespace.as_deref().unwrap_or_default(), now);
+                let namespace = canary.namespace.as_deref().unwrap_or_default();
+                self.stores.isolation.canary_made(namespace, now);
+                self.buckets.take(namespace, CANARY);
             }
             // Whoever is done tells when it is its turn.
             Stage::Due(_) => {}
@@ -183,8 +202,9 @@ pub(super) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>
     if let Some((job, verdict)) = ended {
         prover.count(&name, job, &verdict);
     }
-    let next_canary = stores.isolation.next_canary(&name);
-    let waits = matches!(stage, Stage::Due(_)) && now < next_canary;
+    let is_due = matches!(stage, Stage::Due(_));
+    let next_canary = if is_due { stores.isolation.next_canary(&name).max(prover.turn(&name, now)) } else { i64::MIN };
+    let waits = is_due && now < next_canary;
     if waits {
         stage = Stage::Holds;
     }

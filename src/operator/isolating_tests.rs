@@ -49,6 +49,29 @@ async fn one_that_cannot_be_made_is_told_and_tried_again() {
 }
 
 #[tokio::test]
+async fn however_often_the_first_schedule_of_a_namespace_comes_and_goes_it_has_as_many_canaries_as_an_hour_allows() {
+    let made = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&made);
+    let client = fake_api::client(move |request| {
+        *seen.lock().unwrap() += usize::from(request.method == "POST");
+        (201, request.body)
+    });
+    let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    policy.metadata.uid = Some("uid".into());
+    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let queues = Queues::new(metrics.clone()).0;
+    let prover = Arc::new(Prover::new(client, settings(), schedules, stores, queues, metrics));
+    let namespace: Arc<NamespaceMetadata> =
+        Arc::new(serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap());
+    for _ in 0..50 {
+        prove(Arc::clone(&namespace), Arc::clone(&prover)).await.unwrap();
+        prover.forget("team-a");
+    }
+    assert_eq!(*made.lock().unwrap(), 12);
+}
+
+#[tokio::test]
 async fn none_is_made_where_the_admin_wants_none() {
     assert_eq!(looked(Isolation::Unchecked, 201).await, (Vec::new(), true, "NotChecked"));
 }

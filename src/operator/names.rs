@@ -24,6 +24,8 @@ pub const PROBES_ANNOTATION: &str = "postern.dev/probes";
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
 /// The annotation of a Job that says for which `metadata.generation` of its schedule it was made.
 pub const GENERATION_ANNOTATION: &str = "postern.dev/generation";
+/// Marks a schedule in the cache whose texts were left out. No object has it.
+pub const LEFT_OUT_ANNOTATION: &str = "postern.dev/left-out";
 /// The annotation of a triggered Job that says when it was asked for (RFC 3339); [`crate::api::TRIGGER_ANNOTATION`] on it
 /// says by which value.
 pub const TRIGGERED_AT_ANNOTATION: &str = "postern.dev/triggered-at";

@@ -11,7 +11,8 @@ use kube::{Resource, ResourceExt};
 use super::cache::{Cut, MOST, Rules};
 use super::isolation::what_it_opens;
 use super::names::{
-    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, SENDER_CHILDREN, TRIGGERED_AT_ANNOTATION,
+    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
+    TRIGGERED_AT_ANNOTATION,
 };
 use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
 
@@ -35,6 +36,14 @@ pub(super) trait Prune: Resource<DynamicType = ()> {
     {
         None
     }
+
+    /// How many bytes of texts it holds that may be left out.
+    fn texts(&self) -> usize {
+        0
+    }
+
+    /// Leaves them out, and says so.
+    fn leave_texts_out(&mut self) {}
 }
 
 /// Of annotations that are others', on what is Postern's own and is written again; in bytes.
@@ -43,6 +52,19 @@ const OTHERS: usize = 4 * 1024;
 impl Prune for WebhookSchedule {
     const RULES: Rules =
         Rules { annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION], ..Rules::LARGE };
+
+    fn texts(&self) -> usize {
+        let body = self.spec.body.iter().filter_map(|body| body.inline.as_ref());
+        let values = self.spec.target.headers.iter().filter_map(|header| header.value.as_ref());
+        body.chain(values).map(String::len).sum()
+    }
+
+    fn leave_texts_out(&mut self) {
+        let body = self.spec.body.iter_mut().filter_map(|body| body.inline.as_mut());
+        let values = self.spec.target.headers.iter_mut().filter_map(|header| header.value.as_mut());
+        body.chain(values).for_each(|text| *text = String::new());
+        self.annotations_mut().insert(LEFT_OUT_ANNOTATION.into(), String::new());
+    }
 }
 
 impl Prune for WebhookTier {

@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource;
+use kube::{Resource, ResourceExt as _};
 
 use super::api_server::ApiServer;
+use super::cache::MOST_BYTES;
 use super::digest::number_of;
 use super::keys;
+use super::names::LEFT_OUT_ANNOTATION;
 use super::own_addresses::OwnAddresses;
 use super::quotas::Share;
 use super::settings::{Isolation, Settings};
@@ -170,6 +172,12 @@ pub fn validate(
         delivery: options,
         history: _, // how much status keeps; see `status`
     } = &schedule.spec;
+    if schedule.annotations().contains_key(LEFT_OUT_ANNOTATION) {
+        return Err(Refusal::TooManySchedules(format!(
+            "the schedules of this namespace hold more than {MOST_BYTES} bytes in spec.body.inline and spec.target.headers: keep \
+             bodies in ConfigMaps or Secrets, or delete some; then change this schedule, or wait until it is read anew"
+        )));
+    }
     let incomplete = || Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into());
     let name = schedule.metadata.name.clone().ok_or_else(incomplete)?;
     let namespace = schedule.metadata.namespace.clone().ok_or_else(incomplete)?;

@@ -20,7 +20,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use super::cache::{Crowds, Lean, needed};
+use super::cache::{Crowds, Lean, Texts, needed};
 use super::metrics::Metrics;
 use super::names::{MANAGED_BY_LABEL, MANAGER};
 use super::prune::Prune;
@@ -173,10 +173,10 @@ where
             tracing::warn!(%kind, %error, "a watch failed; it is tried again");
         }
     });
-    let mut crowds = Crowds::default();
+    let (mut crowds, mut texts) = (Crowds::default(), Texts::default());
     let needed = events.filter_map(async |event| event.map(needed).transpose());
     let bounded = needed.map(move |event| match event {
-        Ok(event) => crowds.bound(event).into_iter().map(Ok).collect(),
+        Ok(event) => crowds.bound(texts.bound(event)).into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
     });
     bounded.flat_map(stream::iter).boxed()

@@ -3,7 +3,9 @@
 mod bounded;
 mod crowd;
 mod lean;
+mod texts;
 
 pub(super) use bounded::{Cut, Rules};
 pub(super) use crowd::{Crowds, MOST};
 pub(super) use lean::{Lean, needed};
+pub(super) use texts::{MOST_BYTES, Texts};

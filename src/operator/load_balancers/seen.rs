@@ -11,6 +11,8 @@ use crate::operator::digest::number_of;
 
 /// So many addresses of one Service are read.
 const MOST_OF_ONE: usize = 8;
+/// So many addresses that one Service asked for are remembered.
+const MOST_ASKED: usize = 16;
 
 /// The Services that have a load balancer or external addresses, by their UIDs' hashes.
 #[derive(Default)]
@@ -27,6 +29,8 @@ pub(super) struct Seen {
 struct Said {
     addresses: Vec<IpAddr>,
     has_external_ips: bool,
+    /// What it asked for once: to ask no more doesn't make it the cluster's choice.
+    asked: Vec<IpAddr>,
 }
 
 impl Seen {
@@ -36,8 +40,9 @@ impl Seen {
             Event::Init => self.listing = Some(HashMap::new()),
             Event::InitApply(service) => {
                 let listing = self.listing.get_or_insert_default();
-                if let Some(said) = Said::of(&service) {
-                    listing.insert(key(&service), said);
+                let key = key(&service);
+                if let Some(said) = Said::of(&service, self.services.get(&key)) {
+                    listing.insert(key, said);
                 }
             }
             Event::InitDone => {
@@ -47,10 +52,11 @@ impl Seen {
                 return is_news;
             }
             Event::Apply(service) => {
-                let said = Said::of(&service);
+                let key = key(&service);
+                let said = Said::of(&service, self.services.get(&key));
                 let before = match said.clone() {
-                    Some(said) => self.services.insert(key(&service), said),
-                    None => self.services.remove(&key(&service)),
+                    Some(said) => self.services.insert(key, said),
+                    None => self.services.remove(&key),
                 };
                 return before != said;
             }
@@ -77,22 +83,36 @@ impl Seen {
 
 impl Said {
     /// What a Service asks for by itself was not chosen by the cluster: some load balancers grant any address.
-    fn of(service: &Service) -> Option<Self> {
+    fn of(service: &Service, before: Option<&Self>) -> Option<Self> {
         let spec = service.spec.as_ref();
         let external = spec.and_then(|spec| spec.external_ips.as_deref()).unwrap_or_default();
-        let asked = spec.and_then(|spec| spec.load_balancer_ip.as_deref());
-        let is_asked_for = |address: &str| {
-            asked == Some(address)
-                || external.iter().any(|other| other == address)
-                || service.annotations().values().any(|value| value.contains(address))
-        };
+        let requested = spec.and_then(|spec| spec.load_balancer_ip.as_ref());
+        let is_load_balancer = spec.and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
+        let annotations = service.annotations().values().filter(|_| is_load_balancer);
+        let texts = external.iter().chain(requested).chain(annotations);
+        let mut asked: Vec<_> = before.map(|before| before.asked.clone()).unwrap_or_default();
+        for ip in texts.flat_map(|text| addresses_in(text)) {
+            // Beyond that, it is as if it had asked for all.
+            if asked.len() <= MOST_ASKED && !asked.contains(&ip) {
+                asked.push(ip);
+            }
+        }
         let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
         let given = status.and_then(|status| status.ingress.as_deref()).unwrap_or_default();
-        let given = given.iter().filter_map(|ingress| ingress.ip.as_deref()).filter(|address| !is_asked_for(address));
-        let addresses: Vec<_> = given.filter_map(|address| address.parse().ok()).take(MOST_OF_ONE).collect();
+        let given = given.iter().filter_map(|ingress| ingress.ip.as_deref()?.parse::<IpAddr>().ok());
+        let is_asked_for = |ip: &IpAddr| asked.len() > MOST_ASKED || asked.contains(ip);
+        let addresses: Vec<_> = given.filter(|ip| !is_asked_for(ip)).take(MOST_OF_ONE).collect();
         let has_external_ips = !external.is_empty();
-        (has_external_ips || !addresses.is_empty()).then_some(Self { addresses, has_external_ips })
+        let says_something = has_external_ips || !addresses.is_empty() || !asked.is_empty();
+        says_something.then_some(Self { addresses, has_external_ips, asked })
     }
+}
+
+/// The addresses in a text, however they are spelt and whatever stands between them. A block is none: whom a load balancer is open
+/// to is said by blocks.
+fn addresses_in(text: &str) -> impl Iterator<Item = IpAddr> {
+    let words = text.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | '.' | '/'));
+    words.filter_map(|word| word.parse().ok())
 }
 
 fn key(service: &Service) -> u64 {
@@ -153,12 +173,36 @@ mod tests {
             (json!({}), json!({"externalIPs": [address]})),
             (json!({}), json!({"type": "LoadBalancer", "loadBalancerIP": address})),
             (pinned, json!({"type": "LoadBalancer"})),
+            (json!({"example.com/address": "[203.0.113.7]"}), json!({"type": "LoadBalancer"})),
         ] {
             let seen = listed(vec![service("a", annotations, spec.clone(), &[address])]);
             assert!(addresses(&seen).is_empty(), "{spec}");
         }
         let seen = listed(vec![service("a", json!({}), json!({"externalIPs": [address]}), &[])]);
         assert_eq!((seen.with_external_ips(), addresses(&seen).len()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_service_asked_for_in_another_spelling_or_until_it_was_granted_refuses_nothing() {
+        let load_balancer = || json!({"type": "LoadBalancer"});
+        let spelt = json!({"example.com/address": "2001:0DB8:0::7"});
+        assert!(addresses(&listed(vec![service("a", spelt, load_balancer(), &["2001:db8::7"])])).is_empty());
+        let asks = service("a", json!({"example.com/address": "203.0.113.7"}), load_balancer(), &[]);
+        let mut seen = listed(vec![asks]);
+        let granted = service("a", json!({}), load_balancer(), &["203.0.113.7", "203.0.113.8"]);
+        seen.note(Event::Apply(granted.clone()));
+        assert_eq!(addresses(&seen), ["203.0.113.8"]);
+        seen.note(Event::Init);
+        seen.note(Event::InitApply(granted));
+        seen.note(Event::InitDone);
+        assert_eq!(addresses(&seen), ["203.0.113.8"], "another listing forgets nothing");
+        let ranges = json!({"example.com/source-ranges": "0.0.0.0/0, 203.0.113.0/24"});
+        let open = service("a", ranges, load_balancer(), &["203.0.113.7"]);
+        assert_eq!(
+            addresses(&listed(vec![open])),
+            ["203.0.113.7"],
+            "whom it is open to is no address that it asks for"
+        );
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(super) fn conditions(
         vec![accepted(progress), scheduled(progress, record), allowed, isolated, protected, healthy(recent)];
     let waits = patience(schedule, &record.check, now).is_some();
     facts.push(ready(&facts, waits));
-    let old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
+    let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
+    // How long Ready has waited is counted for each spec anew.
+    let generation = schedule.metadata.generation;
+    old.retain(|old| old.type_ != "Ready" || old.status != "Unknown" || old.observed_generation == generation);
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
 }
 
