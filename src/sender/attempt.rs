@@ -18,7 +18,7 @@ use super::prepare::Prepared;
 use super::retry_after::retry_after;
 use super::tls_failure::{ClientAuth, of_status, of_stream};
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
-use crate::egress::{self, Checked};
+use crate::egress::{self, Resolved};
 
 /// What is known of an attempt, also when it is cut short.
 #[derive(Default)]
@@ -104,13 +104,13 @@ pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Tr
 }
 
 /// Where to connect, and as whom the receiver has to prove itself.
-async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Vec<Checked>, ServerName<'static>), Failure> {
+async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Resolved, ServerName<'static>), Failure> {
     let mut clock = Instant::now();
-    let addresses = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
+    let resolved = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
     trace.timings.dns_ms = Some(lap(&mut clock));
     let name = ServerName::try_from(prepared.target.server_name())
         .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
-    Ok((addresses, name))
+    Ok((resolved, name))
 }
 
 /// A connection over TLS, and the request to send over it.
@@ -120,10 +120,12 @@ async fn open(
     deadline: Instant,
     trace: &mut Trace,
 ) -> Result<(Conversation, Vec<u8>), Failure> {
-    let (addresses, name) = aim(prepared, trace).await?;
+    let (resolved, name) = aim(prepared, trace).await?;
     let mut clock = Instant::now();
 
-    let (stream, family) = connect(&addresses, deadline).await.map_err(Failure::of_transport)?;
+    let (stream, family) = connect(&resolved.addresses, deadline)
+        .await
+        .map_err(|reason| Failure::of_transport(reason).because(half_known(resolved.missing)))?;
     trace.address_family = Some(family);
     trace.timings.connect_ms = Some(lap(&mut clock));
 
@@ -132,6 +134,13 @@ async fn open(
 
     let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
     Ok((Exchange::over(stream), request))
+}
+
+/// What to say when none of the addresses was reached, and one family's aren't known.
+fn half_known(missing: Option<String>) -> String {
+    missing.map_or_else(String::new, |missing| {
+        format!("{missing}, so only the other family's addresses were tried: check the receiver, and the cluster's DNS")
+    })
 }
 
 /// The milliseconds since the clock was last looked at.
