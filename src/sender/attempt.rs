@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
 
 use super::connect::connect;
 use super::exchange::{Broken, Exchange};
@@ -119,7 +120,7 @@ async fn open(
     number: u32,
     deadline: Instant,
     trace: &mut Trace,
-) -> Result<(Conversation, Vec<u8>), Failure> {
+) -> Result<(Conversation, Zeroizing<Vec<u8>>), Failure> {
     let (resolved, name) = aim(prepared, trace).await?;
     let mut clock = Instant::now();
 
