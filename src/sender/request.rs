@@ -120,9 +120,9 @@ mod tests {
     fn is_written_at_once_so_that_no_copy_is_left_behind() {
         let headers = ["a", "b", "c"].map(|name| (HeaderName::from_static(name), header_value("secret").unwrap()));
         let headers = HeaderMap::from_iter(headers);
-        let request = written(Method::Post, &PathAndQuery::from_static("/hook?secret"), &headers, &[b'x'; 10_000]);
+        let request = written(Method::Post, &PathAndQuery::from_static("/hook?secret"), &headers, b"{}");
         let head = "POST /hook?secret HTTP/1.1\r\na: secret\r\nb: secret\r\nc: secret\r\n\r\n";
-        assert_eq!(*request, [head.as_bytes(), &[b'x'; 10_000]].concat());
+        assert_eq!(*request, [head.as_bytes(), b"{}"].concat());
         assert_eq!(request.capacity(), request.len(), "it grew, and left a copy behind");
     }
 }
