@@ -17,8 +17,8 @@ async fn ask(dns: &TestDns, timeout: Duration) -> Result<Vec<SocketAddr>, Refusa
     let rules = Rules::default();
     let target = Target::parse(b"https://hooks.example.com/secret", &rules).unwrap();
     let resolver = Resolver::new(vec![dns.addr], timeout);
-    let resolved = resolve(&target, &rules, &resolver).await?;
-    Ok(resolved.addresses.into_iter().map(Checked::addr).collect())
+    let Resolved { addresses, .. } = resolve(&target, &rules, &resolver).await?;
+    Ok(addresses.into_iter().map(Checked::addr).collect())
 }
 
 async fn answered(
