@@ -144,7 +144,7 @@ impl Judge {
 
     fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
         match &self.dns {
-            Some((runtime, Ok(resolver))) => runtime.block_on(resolver.addresses(name)),
+            Some((runtime, Ok(resolver))) => runtime.block_on(resolver.addresses(name)).map(|found| found.ips),
             Some((_, Err(refusal))) => Err(refusal.clone()),
             None => Err(Refusal {
                 reason: Reason::NameNotResolved,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::exchange::exchange;
 use super::reason::{Reason, Refusal};
@@ -23,9 +23,9 @@ const ROUNDS: u32 = 2;
 /// As many `nameserver` lines as other resolvers read (resolv.conf(5), `MAXNS`).
 const MAX_SERVERS: usize = 3;
 
-/// How long the question about one family is waited for once the other's answer has come with addresses. Short enough to
-/// leave time to connect in an attempt of one second, the shortest there is.
-const OTHER_FAMILY_WITHIN: Duration = Duration::from_millis(500);
+/// How long at most the answer about one family is waited for once the other's has come with addresses. Slow recursion
+/// ends by then, mostly, and a question that was lost has been repeated.
+const OTHER_FAMILY_WITHIN: Duration = Duration::from_secs(1);
 
 /// A longer chain is taken for a loop.
 const MAX_ALIASES: usize = 16;
@@ -40,13 +40,30 @@ type Answer = Result<Vec<IpAddr>, String>;
 pub struct Resolver {
     servers: Vec<SocketAddr>,
     timeout: Duration,
+    /// How long one family is waited for beside an answer about the other.
+    other_family_within: Duration,
+}
+
+/// What a look-up found, *not yet judged*.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// IPv4 first; at least one.
+    pub(crate) ips: Vec<IpAddr>,
+    /// Why the addresses of one family aren't known.
+    pub(crate) missing: Option<String>,
 }
 
 impl Resolver {
     /// Asks these servers, in this order. One look-up (both questions, all tries) takes at most `timeout`.
     #[must_use]
     pub fn new(servers: Vec<SocketAddr>, timeout: Duration) -> Self {
-        Self { servers, timeout }
+        Self { servers, timeout, other_family_within: OTHER_FAMILY_WITHIN.min(timeout / 2) }
+    }
+
+    /// The same for attempts of this length: a silent family leaves half of it for the rest of the attempt.
+    #[must_use]
+    pub fn in_attempts_of(self, length: Duration) -> Self {
+        Self { other_family_within: self.other_family_within.min(length / 2), ..self }
     }
 
     /// Takes the `nameserver` lines of a `resolv.conf`, and nothing else of it.
@@ -63,30 +80,31 @@ impl Resolver {
         Ok(Self::new(servers, timeout))
     }
 
-    /// The addresses of a name, IPv4 first, *not yet judged*: of both families, or of the one whose question was answered.
+    /// The addresses of a name: of both families, or of the one whose question was answered.
     ///
     /// Name servers that refuse AAAA, fail at it or say nothing are common. Half an answer opens nothing, since each
-    /// address that is connected to was judged, whatever the other half would have been. A family that is silent costs
-    /// half a second beside an answer with addresses.
+    /// address that is connected to was judged, whatever the other half would have been. Beside an answer with addresses, a
+    /// family that is silent is asked for once more, and waited for a second at most.
     ///
     /// # Errors
     /// `NameNotResolved` when there is no address: both questions failed, or found nothing. It says why of each.
-    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
-        let mut v4 = pin!(self.ask(name, RecordType::A));
-        let mut v6 = pin!(self.ask(name, RecordType::AAAA));
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Found, Refusal> {
+        let (v4, v6) = (|| self.ask(name, RecordType::A), || self.ask(name, RecordType::AAAA));
+        let (mut first_v4, mut first_v6) = (pin!(v4()), pin!(v6()));
         let (v4, v6) = tokio::select! {
-            v4 = &mut v4 => {
-                let v6 = other_family(&v4, v6).await;
-                (v4, v6)
+            answer = &mut first_v4 => {
+                let other = other_family(&answer, first_v6, v6(), self.other_family_within).await;
+                (answer, other)
             }
-            v6 = &mut v6 => {
-                let v4 = other_family(&v6, v4).await;
-                (v4, v6)
+            answer = &mut first_v6 => {
+                let other = other_family(&answer, first_v4, v4(), self.other_family_within).await;
+                (other, answer)
             }
         };
         let ips: Vec<IpAddr> = [&v4, &v6].into_iter().flatten().flatten().copied().collect();
         if !ips.is_empty() {
-            return Ok(ips);
+            let why = |kind, answer: Answer| answer.err().map(|why| format!("{kind} of {name}: {why}"));
+            return Ok(Found { ips, missing: why("A", v4).or_else(|| why("AAAA", v6)) });
         }
         let why = |answer: Answer| answer.map_or_else(|why| why, |_| "there is none".to_owned());
         Err(not_resolved(match (why(v4), why(v6)) {
@@ -116,12 +134,28 @@ impl Resolver {
     }
 }
 
-/// Waits for the rest of a look-up, of which one answer is there.
-async fn other_family(answer: &Answer, other: impl Future<Output = Answer>) -> Answer {
+/// Waits for the rest of a look-up, of which one answer is there. If that has addresses, it waits no longer than `within`,
+/// and asks `again` when half of it has passed, since a packet may have been lost.
+async fn other_family(
+    answer: &Answer,
+    other: impl Future<Output = Answer>,
+    again: impl Future<Output = Answer>,
+    within: Duration,
+) -> Answer {
     if !matches!(answer, Ok(ips) if !ips.is_empty()) {
         return other.await;
     }
-    timeout(OTHER_FAMILY_WITHIN, other).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
+    let again = async {
+        sleep(within / 2).await;
+        again.await
+    };
+    let either = async {
+        tokio::select! {
+            answer = other => answer,
+            Ok(ips) = again => Ok(ips),
+        }
+    };
+    timeout(within, either).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
 }
 
 /// The addresses at the end of the answer's chain of aliases. A name that does not exist has none, which is an answer.
@@ -180,15 +214,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_family_costs_half_a_second_beside_an_address() {
-        let started = Instant::now();
-        let silent = other_family(&Ok(vec![[1, 1, 1, 1].into()]), pending()).await;
-        assert_eq!(silent, Err(NO_ANSWER.to_owned()));
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-        for nothing in [Ok(Vec::new()), Err("the name server answered Query Refused".to_owned())] {
-            let other = timeout(Duration::from_mins(1), other_family(&nothing, pending()));
-            assert!(other.await.is_err(), "beside {nothing:?} it was given up");
+    async fn a_silent_family_costs_a_second_beside_an_address_and_at_most_half_of_an_attempt() {
+        let found = Ok(vec![[1, 1, 1, 1].into()]);
+        let resolver = Resolver::new(Vec::new(), Duration::from_secs(5));
+        for (attempt, cost) in [(10, 1000), (2, 1000), (1, 500)] {
+            let within = resolver.clone().in_attempts_of(Duration::from_secs(attempt)).other_family_within;
+            let started = Instant::now();
+            let silent = other_family(&found, pending(), pending(), within).await;
+            assert_eq!((silent, started.elapsed()), (Err(NO_ANSWER.to_owned()), Duration::from_millis(cost)));
         }
+        for nothing in [Ok(Vec::new()), Err("the name server answered Query Refused".to_owned())] {
+            let other = other_family(&nothing, pending(), pending(), Duration::from_secs(1));
+            assert!(timeout(Duration::from_mins(1), other).await.is_err(), "beside {nothing:?} it was given up");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_family_that_is_slow_or_whose_question_was_lost_is_not_left_out() {
+        let [found, slow]: [Answer; 2] = [[1, 1, 1, 1], [2, 2, 2, 2]].map(|ip| Ok(vec![ip.into()]));
+        let late = || async {
+            sleep(Duration::from_millis(900)).await;
+            slow.clone()
+        };
+        let within = Duration::from_secs(1);
+        assert_eq!(other_family(&found, late(), pending(), within).await, slow);
+        assert_eq!(other_family(&found, pending(), async { slow.clone() }, within).await, slow);
+        // A second question that fails takes nothing from the first.
+        assert_eq!(other_family(&found, late(), async { Err(String::new()) }, within).await, slow);
     }
 
     #[test]

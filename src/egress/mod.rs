@@ -25,7 +25,7 @@ pub use address::{Checked, judge, judge_all};
 pub use host::Host;
 pub use look_up::Resolver;
 pub use reason::{Reason, Refusal};
-pub use resolve::resolve;
+pub use resolve::{Resolved, resolve};
 pub use rules::{HostPattern, PatternError, Rules};
 #[cfg(feature = "operator")]
 pub(crate) use target::seen;

@@ -17,8 +17,8 @@ async fn ask(dns: &TestDns, timeout: Duration) -> Result<Vec<SocketAddr>, Refusa
     let rules = Rules::default();
     let target = Target::parse(b"https://hooks.example.com/secret", &rules).unwrap();
     let resolver = Resolver::new(vec![dns.addr], timeout);
-    let checked = resolve(&target, &rules, &resolver).await?;
-    Ok(checked.into_iter().map(Checked::addr).collect())
+    let Resolved { addresses, .. } = resolve(&target, &rules, &resolver).await?;
+    Ok(addresses.into_iter().map(Checked::addr).collect())
 }
 
 async fn answered(
@@ -68,8 +68,8 @@ async fn an_address_asks_no_server() {
     let dns = TestDns::start(|_| Reply::Records(&["10.0.0.1"])).await;
     let rules = Rules::default();
     let target = Target::parse(b"https://1.1.1.1/", &rules).unwrap();
-    let checked = resolve(&target, &rules, &Resolver::new(vec![dns.addr], LONG)).await.unwrap();
-    assert_eq!(checked[0].addr(), "1.1.1.1:443".parse().unwrap());
+    let resolved = resolve(&target, &rules, &Resolver::new(vec![dns.addr], LONG)).await.unwrap();
+    assert_eq!(resolved.addresses[0].addr(), "1.1.1.1:443".parse().unwrap());
     assert_eq!(dns.questions.load(Ordering::SeqCst), 0);
 }
 
@@ -129,6 +129,32 @@ async fn judges_every_address_of_the_family_that_was_answered() {
         assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
         let dns = with_fault_at(RecordType::A, fault, &["2606:4700::1", "fd00::1"]).await;
         assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_lost_is_repeated_before_its_family_is_left_out() {
+    for lost in [RecordType::A, RecordType::AAAA] {
+        let answer = move |asked: Asked| match (asked.kind, asked.before) {
+            (kind, 0) if kind == lost => Reply::Silence,
+            (RecordType::A, _) => Reply::Records(&["1.1.1.1"]),
+            _ => Reply::Records(&["2606:4700::1"]),
+        };
+        assert_eq!(answered(LONG, answer).await.unwrap(), addrs(&["1.1.1.1", "2606:4700::1"]), "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn says_which_family_is_not_known_and_why() {
+    for (kind, fault, missing) in [
+        (RecordType::A, FAULTS[5], Some("A of hooks.example.com: no answer in time")),
+        (RecordType::AAAA, FAULTS[1], Some("AAAA of hooks.example.com: the name server answered Query Refused")),
+        (RecordType::AAAA, FAULTS[4], None),
+    ] {
+        let records: &[&str] = if kind == RecordType::A { &["2606:4700::1"] } else { &["1.1.1.1"] };
+        let dns = with_fault_at(kind, fault, records).await;
+        let found = Resolver::new(vec![dns.addr], LONG).addresses("hooks.example.com").await.unwrap();
+        assert_eq!(found.missing.as_deref(), missing);
     }
 }
 

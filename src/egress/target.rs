@@ -179,7 +179,7 @@ impl<'a> Written<'a> {
             return Err(Refusal::new(Reason::UrlTooLong, detail));
         }
         if let Some(flaw) = values::flaw(raw, &["https:", "http:"]) {
-            return Err(malformed(format!("the URL {flaw}")));
+            return Err(malformed(format!("the URL {}", flaw.of_url())));
         }
         let text = str::from_utf8(raw).map_err(|_| malformed("the URL is not UTF-8"))?;
         if text.is_empty() {

@@ -205,6 +205,9 @@ fn says_what_does_not_belong_to_a_url_and_nothing_else_of_it() {
         ("https://example.com/c4n4ry ", "a blank or a line break"),
         ("https://example.com/c4n4ry\r\n\r\n", "a blank or a line break"),
         ("https://example.com/{{c4n4ry}}", "placeholder ({{...}})"),
+        ("https://example.com/?c4n4ry=$(1)", "body alone; if it is meant, percent-encode it"),
+        ("https://example.com/?q=a<c4n4ry&r=c>d", "body alone; if it is meant, percent-encode it"),
+        ("https://example.com/c4n4ry\"", "store it without; if it is meant, percent-encode it"),
         ("https://${c4n4ry}.example.com/", "placeholder (${...})"),
     ] {
         let refusal = Target::parse(url.as_bytes(), &Rules::default()).unwrap_err();
@@ -212,6 +215,12 @@ fn says_what_does_not_belong_to_a_url_and_nothing_else_of_it() {
         assert!(refusal.detail.contains(named) && !refusal.detail.contains("c4n4ry"), "{url:?}: {refusal}");
         assert_eq!(masked(url.as_bytes()), "...");
     }
+}
+
+#[test]
+fn encodes_quotation_marks_in_pairs() {
+    let target = target("https://example.com/o'brien?name='a'&q=\"phrase\"");
+    assert_eq!(target.path_and_query().expose_secret(), "/o'brien?name=%27a%27&q=%22phrase%22");
 }
 
 #[test]

@@ -5,18 +5,21 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
 
 use super::connect::connect;
 use super::exchange::{Broken, Exchange};
 use super::failure::{Failure, judge_status, of_malformed};
 use super::prepare::Prepared;
 use super::retry_after::retry_after;
-use super::tls_failure::{of_status, of_stream};
+use super::tls_failure::{ClientAuth, of_status, of_stream};
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
-use crate::egress::{self, Checked};
+use crate::egress::{self, Resolved};
 
 /// What is known of an attempt, also when it is cut short.
 #[derive(Default)]
@@ -39,6 +42,9 @@ impl Trace {
     }
 }
 
+const SUCCESS_CUT_SHORT: &str = "the receiver answered with success before it had the whole request, and ended the connection: it must read all of it";
+const SUCCESS_UNREAD: &str = "the receiver answered with success before it had the whole request, and didn't read the rest: it must read all of it";
+
 /// An exchange with the receiver, over TLS.
 pub(super) type Conversation = Exchange<TlsStream<TcpStream>>;
 
@@ -58,30 +64,37 @@ pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant,
     let ran = timeout_at(deadline, exchange.run(&request)).await;
     trace.status = exchange.status();
     trace.timings.first_byte_ms = exchange.answered_at().map(|at| milliseconds(at.duration_since(begun)));
-    // Whatever happened after the status that decides changes nothing.
-    let result = match (exchange.decision(), ran) {
-        (Some(status), _) => {
-            let after = exchange.retry_after().and_then(|value| retry_after(value, SystemTime::now()));
-            judge_status(status, after)
-                .map_err(|failure| failure.because(of_status(status, prepared.tls.client_auth())))
-        }
-        (None, Ok(Err(broken))) => Err(of_broken(broken, prepared)),
-        // Without a decision there is an error, unless the time was up.
-        (None, Ok(Ok(())) | Err(_)) => Err(Failure::of_transport(Reason::RequestTimeout)),
-    };
+    let result = judge(&exchange, ran, prepared.tls.client_auth());
     (result, trace.status.map(|_| exchange))
 }
 
-fn of_broken(broken: Broken, prepared: &Prepared) -> Failure {
+/// What an exchange comes to that ended so, or for which the time was up.
+fn judge<S: AsyncRead + AsyncWrite>(
+    exchange: &Exchange<S>,
+    ran: Result<Result<(), Broken>, Elapsed>,
+    client: ClientAuth<'_>,
+) -> Result<(), Failure> {
+    // Whatever happened after the status that decides changes nothing.
+    if let Some(status) = exchange.decision() {
+        let after = exchange.retry_after().and_then(|value| retry_after(value, SystemTime::now()));
+        return judge_status(status, after).map_err(|failure| failure.because(of_status(status, client)));
+    }
+    if let Ok(Err(broken)) = ran {
+        return Err(of_broken(broken, client));
+    }
+    // Without a decision there is an error, unless the time was up.
+    let detail = exchange.status().map_or("", |_| SUCCESS_UNREAD);
+    Err(Failure::of_transport(Reason::RequestTimeout).because(detail))
+}
+
+fn of_broken(broken: Broken, client: ClientAuth<'_>) -> Failure {
     match broken {
         Broken::Connection(error) => {
-            let (reason, detail) = of_stream(&error, prepared.tls.client_auth());
+            let (reason, detail) = of_stream(&error, client);
             Failure::of_transport(reason).because(detail)
         }
         Broken::Malformed(malformed) => of_malformed(malformed),
-        Broken::CutShort => Failure::of_transport(Reason::ConnectionReset).because(
-            "the receiver answered with success before it had the whole request, and ended the connection: it must read all of it",
-        ),
+        Broken::CutShort => Failure::of_transport(Reason::ConnectionReset).because(SUCCESS_CUT_SHORT),
     }
 }
 
@@ -92,13 +105,13 @@ pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Tr
 }
 
 /// Where to connect, and as whom the receiver has to prove itself.
-async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Vec<Checked>, ServerName<'static>), Failure> {
+async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Resolved, ServerName<'static>), Failure> {
     let mut clock = Instant::now();
-    let addresses = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
+    let resolved = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
     trace.timings.dns_ms = Some(lap(&mut clock));
     let name = ServerName::try_from(prepared.target.server_name())
         .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
-    Ok((addresses, name))
+    Ok((resolved, name))
 }
 
 /// A connection over TLS, and the request to send over it.
@@ -107,11 +120,13 @@ async fn open(
     number: u32,
     deadline: Instant,
     trace: &mut Trace,
-) -> Result<(Conversation, Vec<u8>), Failure> {
-    let (addresses, name) = aim(prepared, trace).await?;
+) -> Result<(Conversation, Zeroizing<Vec<u8>>), Failure> {
+    let (resolved, name) = aim(prepared, trace).await?;
     let mut clock = Instant::now();
 
-    let (stream, family) = connect(&addresses, deadline).await.map_err(Failure::of_transport)?;
+    let (stream, family) = connect(&resolved.addresses, deadline)
+        .await
+        .map_err(|reason| Failure::of_transport(reason).because(half_known(resolved.missing)))?;
     trace.address_family = Some(family);
     trace.timings.connect_ms = Some(lap(&mut clock));
 
@@ -120,6 +135,13 @@ async fn open(
 
     let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
     Ok((Exchange::over(stream), request))
+}
+
+/// What to say when none of the addresses was reached, and one family's aren't known.
+fn half_known(missing: Option<String>) -> String {
+    missing.map_or_else(String::new, |missing| {
+        format!("{missing}, so only the other family's addresses were tried: check the receiver, and the cluster's DNS")
+    })
 }
 
 /// The milliseconds since the clock was last looked at.
@@ -132,4 +154,27 @@ fn lap(clock: &mut Instant) -> u32 {
 /// Whole milliseconds, as the outcome has them.
 pub(super) fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::time::timeout;
+
+    /// A receiver that says this at once, reads nothing and stays.
+    async fn judged(answer: &str) -> Failure {
+        let (sender, mut receiver) = duplex(64);
+        receiver.write_all(answer.as_bytes()).await.unwrap();
+        let mut exchange = Exchange::over(sender);
+        let ran = timeout(Duration::from_secs(10), exchange.run(&[b'x'; 10_000])).await;
+        judge(&exchange, ran, ClientAuth::NotAsked).unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_says_200_and_never_reads_the_rest_is_told_to() {
+        let expected = Failure::of_transport(Reason::RequestTimeout).because(SUCCESS_UNREAD);
+        assert_eq!(judged("HTTP/1.1 200 OK\r\n\r\n").await, expected);
+        assert_eq!(judged("").await, Failure::of_transport(Reason::RequestTimeout));
+    }
 }

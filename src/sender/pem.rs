@@ -8,7 +8,9 @@ use crate::values::{self, Flaw};
 /// How a certificate begins.
 pub(super) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 /// What a private key's first line has, of whatever kind.
-pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+/// What an encrypted key has in its first lines: PKCS #8 (RFC 5958), and OpenSSL's older form (RFC 1421, 4.6.1.1).
+const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
 /// How many places a message names.
 const MOST_NAMED: usize = 3;
 
@@ -27,6 +29,14 @@ pub(super) fn certificates(pem: &[u8]) -> impl Iterator<Item = Option<Certificat
 /// Why a value has nothing that begins so.
 pub(super) fn why_none(pem: &[u8], beginning: &str) -> String {
     flaw(pem).map_or_else(|| format!("has no PEM in it that can be read ({beginning})"), |flaw| flaw.to_string())
+}
+
+/// Why a value has no private key that can be read.
+pub(super) fn why_no_key(pem: &[u8]) -> String {
+    if flaw(pem).is_none() && ENCRYPTED.iter().any(|mark| find(pem, mark).is_some()) {
+        return "has an encrypted key: store it without a passphrase (openssl pkey -in FILE)".to_owned();
+    }
+    why_none(pem, PRIVATE_KEY)
 }
 
 /// What is wrong with all of a value that should be PEM.

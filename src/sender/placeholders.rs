@@ -3,6 +3,10 @@
 //! `{{name}}` stands for a value, and `{{{{` for two opening braces. Two opening braces followed by anything else are
 //! refused, so that a misspelt placeholder is never sent. No JSON has two opening braces in a row outside its strings.
 
+use std::borrow::Cow;
+
+use zeroize::Zeroizing;
+
 use super::files::Secret;
 use crate::delivery::{Reason, Schedule, Timestamp};
 use crate::sender::refusal::Refusal;
@@ -56,19 +60,22 @@ impl Template {
         Ok(Template { source, parts, json: is_json(content_type) })
     }
 
-    pub(super) fn fill_in(&self, values: &Values) -> Vec<u8> {
-        let source = self.source.expose();
-        let mut body = Vec::with_capacity(source.len());
+    /// The body, wiped when it is no longer needed; growing would leave copies behind.
+    pub(super) fn fill_in(&self, values: &Values) -> Zeroizing<Vec<u8>> {
+        let length = self.parts.iter().map(|part| self.bytes(part, values).len()).sum();
+        let mut body = Zeroizing::new(Vec::with_capacity(length));
         for part in &self.parts {
-            match part {
-                Part::Literal(range) => body.extend_from_slice(&source[range.clone()]),
-                Part::Value(placeholder) if self.json => {
-                    body.extend(json_escaped(&values.of(*placeholder)));
-                }
-                Part::Value(placeholder) => body.extend(values.of(*placeholder).into_bytes()),
-            }
+            body.extend_from_slice(&self.bytes(part, values));
         }
         body
+    }
+
+    fn bytes(&self, part: &Part, values: &Values) -> Cow<'_, [u8]> {
+        match part {
+            Part::Literal(range) => Cow::Borrowed(&self.source.expose()[range.clone()]),
+            Part::Value(placeholder) if self.json => Cow::Owned(json_escaped(&values.of(*placeholder))),
+            Part::Value(placeholder) => Cow::Owned(values.of(*placeholder).into_bytes()),
+        }
     }
 }
 

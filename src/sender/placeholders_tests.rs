@@ -9,7 +9,9 @@ fn values<'v>(id: &'v DeliveryId, schedule: &'v Schedule) -> Values<'v> {
 fn filled_in(source: &[u8], content_type: &str) -> Result<Vec<u8>, Refusal> {
     let id = DeliveryId::try_from("msg_1".to_owned()).unwrap();
     let schedule = Schedule { name: "say \"hi\"\\\n".into(), namespace: "team-a".into(), uid: "uid".into() };
-    Ok(Template::new(Secret::of(source), content_type)?.fill_in(&values(&id, &schedule)))
+    let filled_in = Template::new(Secret::of(source), content_type)?.fill_in(&values(&id, &schedule));
+    assert_eq!(filled_in.capacity(), filled_in.len(), "it grew, and left a copy behind");
+    Ok(filled_in.to_vec())
 }
 
 #[test]

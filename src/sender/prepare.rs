@@ -72,7 +72,8 @@ impl Prepared {
         Ok(Prepared {
             tls: connector,
             left_out,
-            resolver: Resolver::from_resolv_conf(Path::new(RESOLV_CONF), LOOK_UP_TIMEOUT)?,
+            resolver: Resolver::from_resolv_conf(Path::new(RESOLV_CONF), LOOK_UP_TIMEOUT)?
+                .in_attempts_of(Duration::from_secs(retries.timeout_seconds.into())),
             target,
             rules,
             retries,

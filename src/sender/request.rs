@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::PathAndQuery;
+use zeroize::Zeroizing;
 
 use super::occasion::Occasion;
 use super::placeholders::{Template, Values};
@@ -58,11 +59,11 @@ impl Blueprint {
         self.signer.as_ref().map(Signer::fingerprints).unwrap_or_default()
     }
 
-    /// The request of the attempt of this number (from 1), signed as of `now`, as it is sent (RFC 9112, 2.1).
+    /// The request of the attempt of this number (from 1), signed as of `now`, as it is sent.
     ///
     /// # Errors
     /// When the body, filled in, is too large.
-    pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let values = Values { scheduled_time: self.scheduled_time, id: &self.id, schedule: &self.schedule, attempt };
         let body = self.body.as_ref().map(|body| body.fill_in(&values)).unwrap_or_default();
         if body.len() > self.max_body_bytes {
@@ -81,15 +82,23 @@ impl Blueprint {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
 
-        let mut request = [self.method.as_str(), " ", self.path.as_str(), " HTTP/1.1\r\n"].concat().into_bytes();
-        for (name, value) in &headers {
-            // Neither can hold a line end: their types see to that.
-            request.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-        request.extend(b"\r\n");
-        request.extend(body);
-        Ok(request)
+        Ok(written(self.method, &self.path, &headers, &body))
     }
+}
+
+/// The request's bytes (RFC 9112, 2.1), wiped when they are no longer needed; growing would leave copies behind.
+fn written(method: Method, path: &PathAndQuery, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut parts = vec![method.as_str().as_bytes(), b" ", path.as_str().as_bytes(), b" HTTP/1.1\r\n"];
+    for (name, value) in headers {
+        // Neither can hold a line end: their types see to that.
+        parts.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+    parts.extend([b"\r\n", body]);
+    let mut request = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        request.extend_from_slice(part);
+    }
+    request
 }
 
 /// Sensitive, so that no Debug output shows it.
@@ -101,4 +110,19 @@ fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
 
 fn unsendable() -> Refusal {
     Refusal::new(Reason::HeaderValueInvalid, "a header of the request can't be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_written_at_once_so_that_no_copy_is_left_behind() {
+        let headers = ["a", "b", "c"].map(|name| (HeaderName::from_static(name), header_value("secret").unwrap()));
+        let headers = HeaderMap::from_iter(headers);
+        let request = written(Method::Post, &PathAndQuery::from_static("/hook?secret"), &headers, b"{}");
+        let head = "POST /hook?secret HTTP/1.1\r\na: secret\r\nb: secret\r\nc: secret\r\n\r\n";
+        assert_eq!(*request, [head.as_bytes(), b"{}"].concat());
+        assert_eq!(request.capacity(), request.len(), "it grew, and left a copy behind");
+    }
 }

@@ -149,8 +149,8 @@ fn client_certificate(client: &ClientCertificate, root: &Root) -> Result<ChainAn
         return Err(in_key(&client.certificate, &problem));
     }
     let pem = root.mounted(&client.key, MAX_PEM_BYTES)?;
-    let key = PrivateKeyDer::from_pem_slice(pem.expose())
-        .map_err(|_| in_key(&client.key, &pem::why_none(pem.expose(), pem::PRIVATE_KEY)))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| in_key(&client.key, &pem::why_no_key(pem.expose())))?;
     Ok((certificates.into_iter().flatten().collect(), key))
 }
 

@@ -21,6 +21,9 @@ pub(super) enum ClientAuth<'a> {
 
 const CLIENT_CERTIFICATE_MISSING: &str =
     "the receiver asked for a client certificate, and the schedule has none: set tls.clientCertificateFrom";
+/// Of what has other causes too: a receiver may ask for a certificate and do without.
+const CLIENT_CERTIFICATE_PERHAPS: &str = "the receiver also asked for a client certificate, which the schedule doesn't have; if it \
+    requires one, set tls.clientCertificateFrom";
 const PARAMETERS: &str = "the receiver must offer TLS 1.3, or TLS 1.2 with ECDHE (X25519, P-256 or P-384) and AES-GCM or \
     ChaCha20-Poly1305, and have a certificate with an RSA, P-256, P-384 or Ed25519 key; RSA key exchange, DHE, CBC, P-521 \
     and RSASSA-PSS keys aren't supported";
@@ -45,7 +48,7 @@ pub(super) fn of_handshake(error: &io::Error, client: ClientAuth<'_>) -> (Reason
 /// Why a connection broke off. TLS 1.3 lets a receiver refuse the client's certificate after the handshake.
 pub(super) fn of_stream(error: &io::Error, client: ClientAuth<'_>) -> (Reason, String) {
     let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
-        let detail = if client == ClientAuth::Missing { CLIENT_CERTIFICATE_MISSING } else { "" };
+        let detail = if client == ClientAuth::Missing { CLIENT_CERTIFICATE_PERHAPS } else { "" };
         return (Reason::ConnectionReset, detail.to_owned());
     };
     let detail = match error {
@@ -68,8 +71,9 @@ pub(super) fn of_stream(error: &io::Error, client: ClientAuth<'_>) -> (Reason, S
 /// What to do about an answer that some servers give, above TLS, to whom shows no client certificate.
 pub(super) fn of_status(status: StatusCode, client: ClientAuth<'_>) -> &'static str {
     match (client, status.as_u16()) {
-        // 495 and 496 are nginx's own.
-        (ClientAuth::Missing, 400 | 401 | 403 | 495 | 496) => CLIENT_CERTIFICATE_MISSING,
+        // nginx's own, which mean nothing else.
+        (ClientAuth::Missing, 495 | 496) => CLIENT_CERTIFICATE_MISSING,
+        (ClientAuth::Missing, 400 | 401 | 403) => CLIENT_CERTIFICATE_PERHAPS,
         _ => "",
     }
 }

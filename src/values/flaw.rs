@@ -17,7 +17,7 @@ pub enum Flaw {
     /// U+FEFF at the start.
     #[error("begins with a byte order mark (U+FEFF), which some editors write and none shows: save it without")]
     ByteOrderMark,
-    /// Quotes at both ends, or at one.
+    /// Quotes around it, or half a pair at one end.
     #[error("begins or ends with a quotation mark or an angle bracket: store it without")]
     Quoted,
     /// What it decodes to begins as the value should.
@@ -57,6 +57,16 @@ pub enum Flaw {
     /// As JSON and shells write them.
     #[error("has \\n written out where it should have line breaks: store it with line breaks")]
     LineBreaksWrittenOut,
+}
+
+impl Flaw {
+    /// The same of a URL, in which some characters may be meant that do not belong to other values.
+    pub(crate) fn of_url(self) -> String {
+        match self {
+            Flaw::Quoted | Flaw::Placeholder { .. } => format!("{self}; if it is meant, percent-encode it"),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What may stand around a value that was copied with its quotation marks.
@@ -164,19 +174,27 @@ fn is_in_quotes(text: &str) -> bool {
     text.chars().count() > 1 && QUOTES.iter().any(|&(open, close)| text.starts_with(open) && text.ends_with(close))
 }
 
-/// At either end. An apostrophe may end a URL that has another one: `OData` has `?$filter=name eq 'a'`.
+/// At either end: before the value, or behind it without its other half.
 fn is_quoted(text: &str) -> bool {
     // Of a URL, the fragment isn't sent.
     let sent = text.split('#').next().unwrap_or_default();
-    let ends_in_half = || {
-        let (path, query) = sent.split_once('?').unwrap_or((sent, ""));
-        let segment = path.rsplit('/').next().unwrap_or_default();
-        sent.ends_with('\'') && (segment.matches('\'').count() + query.matches('\'').count()) % 2 == 1
-    };
     let begins = QUOTES.iter().any(|&(open, _)| text.starts_with(open));
-    let is_alone = |close: char| close != '\'' && (close != '>' || !text.contains('<'));
-    let ends = QUOTES.iter().any(|&(_, close)| is_alone(close) && (text.ends_with(close) || sent.ends_with(close)));
-    begins || ends || ends_in_half()
+    begins || ends_in_half(text) || ends_in_half(sent)
+}
+
+/// Whether a quotation mark at the end has its other half neither in the last part of a URL's path or query nor in all of
+/// that. `OData` has pairs: `?$filter=name eq 'a'`.
+fn ends_in_half(url: &str) -> bool {
+    let (whole, separator) = url.split_once('?').map_or((url, '/'), |(_, query)| (query, '&'));
+    let last = whole.rsplit(separator).next().unwrap_or_default();
+    let is_half = |part: &str, open: char, close: char| {
+        let closing = part.matches(close).count();
+        if open == close { closing % 2 == 1 } else { closing > part.matches(open).count() }
+    };
+    let is_alone = |&(open, close): &(char, char)| {
+        url.ends_with(close) && is_half(last, open, close) && is_half(whole, open, close)
+    };
+    QUOTES.iter().any(is_alone)
 }
 
 fn invisible(text: &str) -> Option<Flaw> {

@@ -110,6 +110,24 @@ fn delivers_where_the_dns_fails_at_the_other_family() {
     });
 }
 
+#[test]
+fn says_which_family_the_dns_was_silent_about_when_no_address_of_the_other_is_reached() {
+    let test = "says_which_family_the_dns_was_silent_about_when_no_address_of_the_other_is_reached";
+    in_a_network_of_its_own(test, || {
+        let _dns = Dns::start(|kind| match kind {
+            RecordType::A => loopback_addresses(1),
+            _ => Answer::Silence,
+        });
+        let mut folder = folder(&Receiver::answering([OK]), 4433);
+        folder.delivery["retries"]["attempts"] = json!(1);
+        let ran = folder.run();
+        ran.assert(OutcomeClass::Failed, "ConnectionRefused");
+        let expected = "AAAA of hooks.example.com: no answer in time, so only the other family's addresses were tried: check the \
+            receiver, and the cluster's DNS";
+        assert_eq!(ran.outcome.detail, expected);
+    });
+}
+
 fn delivers_at_once() {
     let listener = TcpListener::bind("127.1.0.1:0").unwrap();
     let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));

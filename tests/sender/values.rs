@@ -9,7 +9,7 @@ use crate::folder::{Folder, Ran, secret};
 /// What is made of a URL, and what the message names; nothing where it is harmless.
 type Case = (&'static str, fn(&str) -> Vec<u8>, &'static str);
 
-const URLS: [Case; 24] = [
+const URLS: [Case; 25] = [
     ("as it is", |url| url.into(), ""),
     ("a line end", |url| format!("{url}\n").into(), ""),
     ("a line end of Windows", |url| format!("{url}\r\n").into(), ""),
@@ -18,6 +18,7 @@ const URLS: [Case; 24] = [
     ("double quotes", |url| format!("\"{url}\"\n").into(), "quotation mark"),
     ("single quotes", |url| format!("'{url}'").into(), "quotation mark"),
     ("half a quote", |url| format!("{url}\"").into(), "quotation mark"),
+    ("quotes in pairs", |url| format!("{url}&of=o'brien&q=\"a\"").into(), ""),
     ("base64", |url| base64(url).into(), "base64 twice"),
     ("base64 in lines", |url| base64(url).replacen('a', "a\n", 1).into(), "base64 twice"),
     ("a zero-width space", |url| format!("{url}\u{200b}").into(), "U+200B (zero-width space)"),
@@ -231,5 +232,13 @@ fn a_client_certificate_is_taken_whole_or_not_at_all() {
     folder.write("tls/tls.crt", client_certificate_pem);
     folder.write("tls/tls.key", client_key_pem.replace('\n', "\\n"));
     assert_named(&folder.run(), "ClientCertificateInvalid", "has \\n written out", "a key");
+    for encrypted in [
+        client_key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+        client_key_pem.replacen('\n', "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n", 1),
+    ] {
+        folder.write("tls/tls.key", encrypted);
+        let named = "has an encrypted key: store it without a passphrase (openssl pkey -in FILE) (key tls.key)";
+        assert_named(&folder.run(), "ClientCertificateInvalid", named, "a key");
+    }
     assert!(receiver.requests().is_empty());
 }
