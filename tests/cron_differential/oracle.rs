@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,12 +30,17 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    /// Built once for all tests: a program that runs can't be written.
     pub(crate) fn build() -> PathBuf {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/cron-oracle");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cron-oracle");
-        let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
-        assert!(built.expect("go is installed").success(), "the oracle didn't build");
-        program
+        static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+        let build = || {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/cron-oracle");
+            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cron-oracle");
+            let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
+            assert!(built.expect("go is installed").success(), "the oracle didn't build");
+            program
+        };
+        PROGRAM.get_or_init(build).clone()
     }
 
     pub(crate) fn start(program: PathBuf) -> Self {
