@@ -72,6 +72,14 @@ pub struct WebhookScheduleStatus {
     pub last_rotation: Option<RotationStatus>,
 }
 
+impl WebhookScheduleStatus {
+    /// Whether the condition `Accepted` is True.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.type_ == "Accepted" && condition.status == "True")
+    }
+}
+
 /// A rotation that was asked for with the annotation `postern.dev/rotate-keys`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -22,7 +22,7 @@ use super::preflight::{Allowance, Buckets, Slots, Turn};
 use super::retry::Failures;
 use super::settings::Settings;
 use super::unlisted::UNLISTED;
-use crate::api::WebhookSchedule;
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
 /// So many canaries are under way at the same time, however many namespaces come at once.
 const AT_A_TIME: u16 = 10;
@@ -176,8 +176,7 @@ impl Prover {
 /// Whether the status says that a schedule is accepted. What it said before is enough: where that changes, there is another
 /// reconcile anyway.
 fn is_accepted(schedule: &WebhookSchedule) -> bool {
-    let mut conditions = schedule.status.iter().flat_map(|status| &status.conditions);
-    conditions.any(|condition| condition.type_ == "Accepted" && condition.status == "True")
+    schedule.status.as_ref().is_some_and(WebhookScheduleStatus::is_accepted)
 }
 
 /// What has its turn: the policy that a canary tries.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::given_up::GivenUp;
 use super::usage::Part;
 use super::{Age, Asked, HOUR, Limits, Share};
-use crate::api::WebhookSchedule;
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Tightest;
 
 #[derive(Default)]
@@ -74,9 +74,7 @@ impl Begins {
     /// Of a schedule that was there when the operator began, in a namespace of which nothing was recorded.
     fn found(schedule: &WebhookSchedule, now: i64) -> Self {
         let status = schedule.status.as_ref();
-        let is_accepted = status.is_some_and(|status| {
-            status.conditions.iter().any(|condition| condition.type_ == "Accepted" && condition.status == "True")
-        });
+        let is_accepted = status.is_some_and(WebhookScheduleStatus::is_accepted);
         match status.and_then(|status| status.held_until.as_ref()) {
             _ if !is_accepted => Self::Waits { after: Some(now), until: None },
             Some(until) => Self::Waits { after: None, until: Some(until.0.as_second()) },
