@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::server::places::Places;
@@ -31,7 +32,22 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Before the next try, when the system can't give a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections that the kernel keeps until they are accepted, where `net.core.somaxconn` allows as many. A caller whose
+/// connection finds no room there tries again after a second.
+const BACKLOG: u32 = 4096;
+
 pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Listens at this address.
+///
+/// # Errors
+/// When the address is taken, or isn't one of this machine.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Answers requests for ever. `open` makes of a connection what HTTP is spoken on. Every connection is accepted, so
 /// callers who say nothing keep nobody out: when too many are open, one of theirs is closed.

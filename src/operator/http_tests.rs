@@ -8,7 +8,7 @@ use crate::operator::server::attack::Attack;
 
 /// What a server that says `fine` sends back to these bytes, until it closes the connection.
 async fn sent_back(bytes: &[u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let server = serve(listener, async |stream| Ok(stream), async |_| plain(StatusCode::OK, "fine"));
     let client = async {
@@ -60,7 +60,7 @@ async fn closes_within_a_second_the_connection_of_who_never_ends_a_request() {
 
 /// That each of five requests is answered while this goes on. The clock stands still unless nobody has anything to do.
 async fn answers_all_the_same(attack: Attack) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let server = serve(listener, async |stream| Ok(stream), async |_| plain(StatusCode::OK, "fine"));
     let client = async {

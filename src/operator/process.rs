@@ -13,7 +13,7 @@ use super::metrics::Metrics;
 use super::metrics::scrape::{CertificateError, Scrape};
 use super::readiness::Readiness;
 use super::settings::Settings;
-use super::{controller, health};
+use super::{controller, health, http};
 
 /// Why the operator ended although nobody told it to.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +52,8 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ProcessError> {
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let probes = listen("health.address", settings.health.address).await?;
-    let scrapes = listen("metrics.address", settings.metrics.address).await?;
+    let probes = listen("health.address", settings.health.address)?;
+    let scrapes = listen("metrics.address", settings.metrics.address)?;
     let scrape = Scrape::new(client.clone(), metrics.clone(), &settings.metrics)?;
     tokio::select! {
         never = health::serve(probes, readiness.clone()) => match never {},
@@ -62,8 +62,8 @@ pub async fn run(
     }
 }
 
-async fn listen(field: &'static str, address: SocketAddr) -> Result<TcpListener, ProcessError> {
-    TcpListener::bind(address).await.map_err(|source| ProcessError::Listen { field, address, source })
+fn listen(field: &'static str, address: SocketAddr) -> Result<TcpListener, ProcessError> {
+    http::listen(address).map_err(|source| ProcessError::Listen { field, address, source })
 }
 
 /// Waits for the lease, leads, and gives it back.

@@ -54,7 +54,7 @@ impl ServerCertVerifier for Anyone {
 }
 
 /// A listener of any free port, and what serves the metrics on it.
-async fn scrape() -> (TcpListener, Scrape) {
+fn scrape() -> (TcpListener, Scrape) {
     let client = fake_api::client(|request| {
         let mut object = request.body;
         object["status"] = match object["spec"]["token"].as_str() {
@@ -66,7 +66,7 @@ async fn scrape() -> (TcpListener, Scrape) {
         (201, object)
     });
     let scrape = Scrape::new(client, Metrics::new(), &MetricsSettings::default()).unwrap();
-    (TcpListener::bind("127.0.0.1:0").await.unwrap(), scrape)
+    (http::listen(([127, 0, 0, 1], 0).into()).unwrap(), scrape)
 }
 
 /// What is answered, over TLS, to a request with this first line and these further headers.
@@ -89,7 +89,7 @@ async fn asked(address: SocketAddr, line: &str, headers: &str) -> String {
 
 /// The answer of a server of its own.
 async fn answer(line: &str, headers: &str) -> String {
-    let (listener, scrape) = scrape().await;
+    let (listener, scrape) = scrape();
     let address = listener.local_addr().unwrap();
     tokio::select! {
         never = scrape.serve(listener) => match never {},
@@ -124,7 +124,7 @@ async fn refuses_everybody_else() {
 #[tokio::test(start_paused = true)]
 async fn shows_the_metrics_while_others_open_silent_connections_without_end() {
     for sources in [1, 50] {
-        let (listener, scrape) = scrape().await;
+        let (listener, scrape) = scrape();
         let address = listener.local_addr().unwrap();
         let attack = Attack::from(sources);
         let reader = async {

@@ -1,6 +1,7 @@
 //! What somebody does who wants to keep others from a listener.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,6 +12,8 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 const CONNECTIONS: usize = 300;
+/// How often each connection is opened: a test ends whatever the listener does.
+const OPENINGS: usize = 100;
 
 /// Silent connections, so many at a time, from so many addresses.
 pub(in crate::operator) struct Attack {
@@ -38,7 +41,7 @@ impl Attack {
     }
 
     async fn hold(&self, address: SocketAddr, source: Ipv4Addr) -> Infallible {
-        loop {
+        for _ in 0..OPENINGS {
             let socket = TcpSocket::new_v4().unwrap();
             socket.bind(SocketAddr::new(source.into(), 0)).unwrap();
             if let Ok(mut stream) = socket.connect(address).await {
@@ -49,5 +52,6 @@ impl Attack {
             }
             yield_now().await;
         }
+        pending().await
     }
 }
