@@ -1,7 +1,6 @@
 //! What the benches share: on what their numbers were taken.
 
-use std::fs;
-use std::thread;
+use std::{fs, thread};
 
 /// The machine and its kernel.
 #[must_use]

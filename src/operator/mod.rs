@@ -1,72 +1,38 @@
 //! The operator: a `WebhookSchedule` becomes a CronJob, and what its pods say becomes status.
 //!
-//! The pipeline is `dereference → validate → record → build → apply → status`; `reconcile` is where it can be read in one
-//! screen. [`validate`] turns what was written, with the tier that it falls under, into a type that can't be wrong, and
-//! [`build`] turns that into objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`)
-//! or when it is due (`cron`), and nothing here ever reads a Secret.
+//! The pipeline is `observe → validate → build → apply → status`: read it in `schedule::reconcile`. [`validate`] turns what
+//! was written, with the tier that it falls under, into a type that can't be wrong, and [`build`] turns that into objects:
+//! neither asks an API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and
+//! nothing here ever reads a Secret.
 //!
-//! [`process`] is what runs in a pod: the pipeline in whichever process leads (`leader`), probes (`health`) and
-//! [`metrics`] in each.
+//! Each controller has a room: `schedule`, `signing_keys`, `preflight`, `isolation`, `tier` and `cleanup`. `deliveries` says
+//! what became of deliveries, and `admission` whether our policies are in force. `cache` holds what watches show,
+//! `kubernetes` what any operator needs, `server` the probes and the metrics' listener. `controllers` starts the
+//! controllers; [`manager`] is what runs in a pod: the controllers in whichever process leads, and the servers in each.
 
-pub mod api_server;
-mod apply;
-mod bounded;
+pub(crate) mod admission;
 pub mod build;
-mod cache;
-mod caches;
-mod checking;
-mod controller;
-mod crd_check;
-mod dereference;
-mod digest;
-mod events;
-mod fact;
-mod fair;
-mod health;
-mod http;
-mod isolating;
-pub mod isolation;
-mod keys;
-mod leader;
-mod load_balancers;
-mod lock;
-mod membership;
+pub(crate) mod cache;
+pub(crate) mod cleanup;
+pub(crate) mod controllers;
+pub(crate) mod deliveries;
+pub(crate) mod isolation;
+pub(crate) mod kubernetes;
+pub mod manager;
 pub mod metrics;
-mod missed;
 pub mod names;
-mod outcomes;
-pub mod own_addresses;
-mod pace;
-pub mod preflight;
-pub mod process;
-mod protection;
-mod prune;
-pub mod quotas;
-mod readiness;
-mod reconcile;
-mod record;
-mod retry;
-mod running;
-mod saved;
+pub(crate) mod preflight;
+pub(crate) mod schedule;
 pub(crate) mod server;
 pub mod settings;
-mod starting;
-mod status;
-mod sweep;
-mod tiers;
-mod trigger;
+pub(crate) mod signing_keys;
+#[cfg(test)]
+pub(crate) mod test_support;
+pub(crate) mod tier;
 pub mod uninstall;
-mod unlisted;
 pub mod validate;
-mod watches;
-mod written;
 
-#[cfg(test)]
-mod fake_api;
-#[cfg(test)]
-mod testdata;
-
-pub use controller::run as run_controllers;
-pub use crd_check::CrdError;
-pub use leader::LeaseLost;
-pub use readiness::{Readiness, Step};
+pub use controllers::run as run_controllers;
+pub use kubernetes::crd_check::CrdError;
+pub use kubernetes::leader_election::LeaseLost;
+pub use server::readiness::{Readiness, Step};

@@ -9,13 +9,12 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
-use postern::cron::time_zone;
-
 use case::{Answer, Case, ZONES, goes_back, ours, second};
 use generate::Random;
+use jiff::Timestamp;
 use minimise::minimised;
 use oracle::Oracle;
+use postern::cron::time_zone;
 
 mod case;
 #[path = "../../src/cron/generate.rs"]

@@ -10,7 +10,7 @@ use kube::Resource;
 use super::cron_job::job_of;
 use super::pod::canary_pod;
 use crate::delivery::Probes;
-use crate::operator::isolation::Canary;
+use crate::operator::isolation::verdict::Canary;
 use crate::operator::names;
 use crate::operator::settings::Settings;
 

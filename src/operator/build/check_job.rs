@@ -7,7 +7,7 @@ use super::cron_job::{job_of, of_generation};
 use super::pod::check_pod;
 use crate::api::CHECK_ANNOTATION;
 use crate::operator::names;
-use crate::operator::preflight::Check;
+use crate::operator::preflight::state::Check;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
 

@@ -13,9 +13,9 @@ use kube::Resource;
 use super::pod::pod;
 use crate::api::{ConcurrencyPolicy, TRIGGER_ANNOTATION};
 use crate::delivery::{Delivery, OutcomeClass};
+use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::names;
 use crate::operator::settings::Settings;
-use crate::operator::trigger::Trigger;
 use crate::operator::validate::Valid;
 
 /// How many ended Jobs of each kind are kept. The operator catches up with what ended while it was away by reading them.
@@ -145,7 +145,7 @@ fn failure_policy() -> PodFailurePolicy {
             PodFailurePolicyRule {
                 action: "FailJob".into(),
                 on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
-                    container_name: Some(super::pod::CONTAINER.into()),
+                    container_name: Some(crate::operator::build::pod::CONTAINER.into()),
                     operator: "In".into(),
                     values: final_codes,
                 }),

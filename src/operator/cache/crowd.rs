@@ -5,15 +5,15 @@ use std::collections::{HashMap, HashSet};
 use kube::ResourceExt as _;
 use kube::runtime::watcher::Event;
 
-use crate::operator::digest::number_of;
-use crate::operator::prune::Prune;
+use super::prune::Prune;
+use crate::operator::kubernetes::digest::number_of;
 
 /// So many objects of a namespace are kept of a kind that is bounded.
-pub(in crate::operator) const MOST: usize = 100;
+pub(crate) const MOST: usize = 100;
 
 /// The objects that count, by namespace. Of one that is left out it knows a hash of its name, so that its end is not another's.
 #[derive(Default)]
-pub(in crate::operator) struct Crowds(HashMap<String, Crowd>);
+pub(crate) struct Crowds(HashMap<String, Crowd>);
 
 #[derive(Default)]
 struct Crowd {
@@ -23,7 +23,7 @@ struct Crowd {
 
 impl Crowds {
     /// What an event says of the objects that are kept. What was left out stays so until the next listing, however many end.
-    pub(in crate::operator) fn bound<K: Prune>(&mut self, event: Event<K>) -> Vec<Event<K>> {
+    pub(crate) fn bound<K: Prune>(&mut self, event: Event<K>) -> Vec<Event<K>> {
         match event {
             Event::Apply(object) => self.apply(object, Event::Apply),
             Event::InitApply(object) => self.apply(object, Event::InitApply),

@@ -9,12 +9,12 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
 use super::bounded;
-use crate::operator::prune::Prune;
+use super::prune::Prune;
 
 /// An object as it is kept. It is bounded while it is parsed, so an object of megabytes costs what is kept of it, beside its
 /// text.
 #[derive(Debug, Clone)]
-pub(in crate::operator) struct Lean<K>(pub(in crate::operator) K);
+pub(crate) struct Lean<K>(pub(crate) K);
 
 impl<'de, K: Prune + DeserializeOwned> Deserialize<'de> for Lean<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -55,7 +55,7 @@ impl<K: Prune> Resource for Lean<K> {
 }
 
 /// What an event says of the objects that are kept: an object that no reconcile needs, or needs no longer, isn't there.
-pub(in crate::operator) fn needed<K: Prune>(event: Event<Lean<K>>) -> Option<Event<K>> {
+pub(crate) fn needed<K: Prune>(event: Event<Lean<K>>) -> Option<Event<K>> {
     match event {
         Event::Apply(Lean(object)) if object.is_needed() => Some(Event::Apply(object)),
         Event::Apply(Lean(object)) | Event::Delete(Lean(object)) => Some(Event::Delete(object)),

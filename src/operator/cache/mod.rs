@@ -1,11 +1,19 @@
 //! What watches read from the API server, within bounds: tenants decide how much they write, and not how much of it is kept.
 
-mod bounded;
-mod crowd;
-mod lean;
-mod texts;
+pub mod api_server;
+pub(crate) mod bounded;
+pub(crate) mod caches;
+pub(crate) mod crowd;
+pub(crate) mod lean;
+pub(crate) mod load_balancers;
+pub mod own_addresses;
+pub(crate) mod prune;
+pub(crate) mod running;
+pub(crate) mod texts;
+pub(crate) mod unlisted;
+pub(crate) mod watches;
 
-pub(super) use bounded::{Cut, Rules};
-pub(super) use crowd::{Crowds, MOST};
-pub(super) use lean::{Lean, needed};
-pub(super) use texts::{MOST_BYTES, Texts};
+pub(crate) use bounded::{Cut, Rules};
+pub(crate) use crowd::{Crowds, MOST};
+pub(crate) use lean::{Lean, needed};
+pub(crate) use texts::{MOST_BYTES, Texts};

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use kube::ResourceExt as _;
 use kube::runtime::watcher::Event;
 
-use crate::operator::prune::Prune;
+use super::prune::Prune;
 
 /// So many bytes of texts are kept of a namespace.
-pub(in crate::operator) const MOST_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is kept of texts, by namespace.
 #[derive(Default)]
-pub(in crate::operator) struct Texts(HashMap<String, Kept>);
+pub(crate) struct Texts(HashMap<String, Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -29,7 +29,7 @@ impl Kept {
 
 impl Texts {
     /// Leaves the texts out of an object for which there is no room. There is again once it changes, or at the next listing.
-    pub(in crate::operator) fn bound<K: Prune>(&mut self, event: Event<K>) -> Event<K> {
+    pub(crate) fn bound<K: Prune>(&mut self, event: Event<K>) -> Event<K> {
         match event {
             Event::Apply(object) => Event::Apply(self.hold(object)),
             Event::InitApply(object) => Event::InitApply(self.hold(object)),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::api::{Body, WebhookSchedule};
     use crate::operator::names::LEFT_OUT_ANNOTATION;
-    use crate::operator::testdata::schedule;
+    use crate::operator::test_support::objects::schedule;
 
     fn large(namespace: &str, name: usize) -> WebhookSchedule {
         let mut schedule = schedule();

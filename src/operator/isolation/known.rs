@@ -3,32 +3,32 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::Verdict;
 use super::told::Told;
-use crate::operator::lock::lock;
+use super::verdict::Verdict;
+use crate::operator::kubernetes::lock::lock;
 use crate::operator::settings::Isolation;
 
 /// What is told of the namespaces.
 #[derive(Debug, Default)]
-pub(in crate::operator) struct Known(Mutex<HashMap<String, Told>>);
+pub(crate) struct Known(Mutex<HashMap<String, Told>>);
 
 /// What followed from what was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::operator) struct Noted {
+pub(crate) struct Noted {
     /// Something else is told than before.
-    pub(in crate::operator) is_news: bool,
+    pub(crate) is_news: bool,
     /// When to look again: what was found is told then, if it still is.
-    pub(in crate::operator) until: Option<i64>,
+    pub(crate) until: Option<i64>,
 }
 
 impl Known {
     /// What is told of a namespace.
-    pub(in crate::operator) fn verdict(&self, namespace: &str, mode: Isolation) -> Verdict {
+    pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> Verdict {
         lock(&self.0).get(namespace).map_or_else(|| Verdict::unknown(mode), |told| told.verdict().clone())
     }
 
     /// Notes what was found at `now`, in Unix seconds.
-    pub(in crate::operator) fn note(&self, namespace: &str, found: Verdict, now: i64) -> Noted {
+    pub(crate) fn note(&self, namespace: &str, found: Verdict, now: i64) -> Noted {
         let mut known = lock(&self.0);
         let Some(told) = known.get_mut(namespace) else {
             known.insert(namespace.into(), Told::first(found, now));
@@ -38,24 +38,24 @@ impl Known {
     }
 
     /// From when on a canary may be made in a namespace, in Unix seconds.
-    pub(in crate::operator) fn next_canary(&self, namespace: &str) -> i64 {
+    pub(crate) fn next_canary(&self, namespace: &str) -> i64 {
         lock(&self.0).get(namespace).map_or(i64::MIN, Told::next_canary)
     }
 
     /// Notes that a canary was made.
-    pub(in crate::operator) fn canary_made(&self, namespace: &str, now: i64) {
+    pub(crate) fn canary_made(&self, namespace: &str, now: i64) {
         if let Some(told) = lock(&self.0).get_mut(namespace) {
             told.canary_made(now);
         }
     }
 
     /// Forgets a namespace without senders.
-    pub(in crate::operator) fn forget(&self, namespace: &str) {
+    pub(crate) fn forget(&self, namespace: &str) {
         lock(&self.0).remove(namespace);
     }
 
     /// Of how many namespaces this status is told.
-    pub(in crate::operator) fn count(&self, status: &str) -> usize {
+    pub(crate) fn count(&self, status: &str) -> usize {
         lock(&self.0).values().filter(|told| told.verdict().status == status).count()
     }
 }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-use super::reach::Own;
+use super::policy_reach::Own;
 use crate::delivery::{MAX_PROBES, Place, Probe, Probes};
-use crate::operator::api_server::ApiServer;
+use crate::operator::cache::api_server::ApiServer;
 use crate::operator::settings::{Here, Settings};
 
 const HTTPS: u16 = 443;
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::egress::Rules;
     use crate::operator::build::namespace_children;
-    use crate::operator::testdata::settings;
+    use crate::operator::test_support::objects::settings;
 
     /// What a canary tries in a namespace whose tier allows these blocks.
     fn tried(allowed: &[&str]) -> Vec<String> {

@@ -8,8 +8,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::operator::isolation::Known;
-use crate::operator::lock::lock;
+use crate::operator::isolation::known::Known;
+use crate::operator::kubernetes::lock::lock;
 
 const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
 

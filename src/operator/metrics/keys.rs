@@ -11,7 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::WebhookSchedule;
-use crate::operator::lock::lock;
+use crate::operator::kubernetes::lock::lock;
 
 /// When the active key of each schedule was made, in Unix seconds.
 #[derive(Debug, Default)]

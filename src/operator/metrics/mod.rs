@@ -3,13 +3,10 @@
 //! Labels come from closed lists: no namespace, schedule or tenant is one, whatever their number. [`Metrics`] is what
 //! reconciles write to; `scrape` serves it to whoever `access` lets through, with a certificate that `certificate` keeps.
 
-mod access;
-mod certificate;
-mod isolation;
-mod keys;
-mod labels;
-mod queue;
-pub(super) mod scrape;
+pub(crate) mod isolation;
+pub(crate) mod keys;
+pub(crate) mod labels;
+pub(crate) mod queue;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use isolation::Isolated;
 use k8s_openapi::jiff::SignedDuration;
+use keys::Keys;
 use kube::runtime::reflector::ObjectRef;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -26,14 +25,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use queue::Queue;
 
 use crate::api::{CheckResult, DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
-use crate::operator::isolation::Known;
-use crate::operator::missed::MARGIN;
-use isolation::Isolated;
-use keys::Keys;
-use queue::Queue;
+use crate::operator::deliveries::missed::MARGIN;
+use crate::operator::isolation::known::Known;
 
 /// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
 const LONGEST_LATENCY: f64 = 120.0;
@@ -189,7 +186,7 @@ impl Metrics {
     }
 
     /// What is known of the isolation of namespaces is counted from now on.
-    pub(in crate::operator) fn isolation(&self, known: &Arc<Known>) {
+    pub(crate) fn isolation(&self, known: &Arc<Known>) {
         self.0.isolated.watch(known);
     }
 
@@ -218,7 +215,7 @@ impl Metrics {
     }
 
     /// All of it in `OpenMetrics`' text format.
-    fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
         Ok(text)
@@ -232,7 +229,7 @@ fn count(of: usize) -> i64 {
 #[cfg(test)]
 impl Metrics {
     /// The series of this name, sorted, as they are served.
-    pub(in crate::operator) fn series(&self, name: &str) -> Vec<String> {
+    pub(crate) fn series(&self, name: &str) -> Vec<String> {
         let text = self.text().unwrap_or_default();
         let mut series: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(Into::into).collect();
         series.sort();
@@ -262,5 +259,4 @@ impl Default for Metrics {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;

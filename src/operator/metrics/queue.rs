@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::api::WebhookSchedule;
-use crate::operator::lock::lock;
+use crate::operator::kubernetes::lock::lock;
 
 /// A schedule that is wanted twice before its turn waits once, as in the controller.
 #[derive(Debug, Default)]

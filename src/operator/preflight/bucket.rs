@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::operator::lock::lock;
+use crate::operator::kubernetes::lock::lock;
 
 /// The smallest size of a bucket, and the fewest tokens that it gets in an hour.
 const FEWEST: u32 = 4;
@@ -18,7 +18,7 @@ const HOUR: i64 = 3_600_000;
 
 /// How many checks a tier allows.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::operator) struct Allowance {
+pub(crate) struct Allowance {
     /// How many at once.
     at_once: i64,
     /// After how many milliseconds there may be one more.
@@ -27,7 +27,7 @@ pub(in crate::operator) struct Allowance {
 
 impl Allowance {
     /// As many checks in an hour as deliveries, but at least four.
-    pub(in crate::operator) fn of_tier(max_deliveries_per_hour: u32) -> Self {
+    pub(crate) fn of_tier(max_deliveries_per_hour: u32) -> Self {
         let rate = max_deliveries_per_hour.max(FEWEST);
         // Rounded up, so that it is never more than the tier says.
         Self { at_once: rate.min(MOST).into(), interval: (HOUR - 1) / i64::from(rate) + 1 }
@@ -36,7 +36,7 @@ impl Allowance {
 
 /// When a check may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::operator) enum Turn {
+pub(crate) enum Turn {
     /// Now.
     Now,
     /// At this time.
@@ -45,7 +45,7 @@ pub(in crate::operator) enum Turn {
 
 /// The buckets of all namespaces.
 #[derive(Debug, Default)]
-pub(in crate::operator) struct Buckets(Mutex<HashMap<String, Bucket>>);
+pub(crate) struct Buckets(Mutex<HashMap<String, Bucket>>);
 
 #[derive(Debug, Default)]
 struct Bucket {
@@ -69,7 +69,7 @@ impl Buckets {
     /// stays the same whoever else asks, so a schedule that waits needs to ask once more only.
     ///
     /// A check that is repeated (`is_repeat`) reserves only a token that is there, so repeats hold up no new spec.
-    pub(in crate::operator) fn reserve(
+    pub(crate) fn reserve(
         &self,
         namespace: &str,
         schedule: &str,
@@ -97,14 +97,14 @@ impl Buckets {
     }
 
     /// Takes the token that is reserved for a schedule.
-    pub(in crate::operator) fn take(&self, namespace: &str, schedule: &str) {
+    pub(crate) fn take(&self, namespace: &str, schedule: &str) {
         if let Some(bucket) = lock(&self.0).get_mut(namespace) {
             bucket.reserved.remove(schedule);
         }
     }
 
     /// Gives the token that is reserved for a schedule back, if there is one: no check is wanted any more.
-    pub(in crate::operator) fn release(&self, namespace: &str, schedule: &str) {
+    pub(crate) fn release(&self, namespace: &str, schedule: &str) {
         if let Some(bucket) = lock(&self.0).get_mut(namespace)
             && let Some(reserved) = bucket.reserved.remove(schedule)
         {

@@ -5,7 +5,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Look, Stage};
+use super::state::{Look, Stage};
 use crate::api::WebhookSchedule;
 
 /// How long the first check of a spec may take to begin, in seconds, before `Ready` turns True without it.
@@ -13,7 +13,7 @@ const BEGINS_WITHIN: i64 = 120;
 
 /// Until when `Ready` is Unknown if no check begins, in Unix seconds; `None` when it doesn't wait. A check that is under way is
 /// waited for, since none goes on for ever.
-pub(in crate::operator) fn patience(schedule: &WebhookSchedule, look: &Look, now: Timestamp) -> Option<i64> {
+pub(crate) fn patience(schedule: &WebhookSchedule, look: &Look, now: Timestamp) -> Option<i64> {
     let conditions = schedule.status.iter().flat_map(|status| &status.conditions);
     let of_this_spec = conditions.filter(|condition| condition.observed_generation == schedule.metadata.generation);
     let old = of_this_spec.into_iter().find(|condition| condition.type_ == "Ready");

@@ -11,14 +11,14 @@ use std::sync::Mutex;
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::operator::fair::RoundRobin;
-use crate::operator::lock::lock;
+use crate::operator::kubernetes::fair::RoundRobin;
+use crate::operator::kubernetes::lock::lock;
 
 /// A namespace has at most one in so many of all checks, and as many are kept for namespaces that have none; at least one.
 const SHARE: usize = 5;
 
 /// The checks that are under way, and the schedules that wait for theirs.
-pub(in crate::operator) struct Slots<K: Resource<DynamicType = ()>> {
+pub(crate) struct Slots<K: Resource<DynamicType = ()>> {
     state: Mutex<State<K>>,
 }
 
@@ -31,13 +31,13 @@ struct State<K: Resource<DynamicType = ()>> {
 
 impl<K: Resource<DynamicType = ()>> Slots<K> {
     /// For so many checks at a time.
-    pub(in crate::operator) fn new(most: u16) -> Self {
+    pub(crate) fn new(most: u16) -> Self {
         let (taken, waiting) = (HashMap::new(), RoundRobin::default());
         Self { state: Mutex::new(State { most: most.into(), taken, waiting }) }
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
-    pub(in crate::operator) fn take(&self, schedule: &ObjectRef<K>) -> bool {
+    pub(crate) fn take(&self, schedule: &ObjectRef<K>) -> bool {
         let mut state = lock(&self.state);
         if state.taken.contains_key(schedule) {
             return true;
@@ -52,25 +52,25 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
     }
 
     /// Notes that a schedule's check is under way, whether it was its turn or not.
-    pub(in crate::operator) fn hold(&self, schedule: &ObjectRef<K>) {
+    pub(crate) fn hold(&self, schedule: &ObjectRef<K>) {
         let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone(), false);
     }
 
     /// Notes that the Job of a schedule's check was made.
-    pub(in crate::operator) fn note_made(&self, schedule: &ObjectRef<K>) {
+    pub(crate) fn note_made(&self, schedule: &ObjectRef<K>) {
         lock(&self.state).taken.insert(schedule.clone(), true);
     }
 
     /// Whether a Job that no cache shows was made a moment ago. It is waited for once: what is still not there at the next look
     /// is not there.
-    pub(in crate::operator) fn is_late(&self, schedule: &ObjectRef<K>) -> bool {
+    pub(crate) fn is_late(&self, schedule: &ObjectRef<K>) -> bool {
         lock(&self.state).taken.get_mut(schedule).is_some_and(std::mem::take)
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
-    pub(in crate::operator) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
+    pub(crate) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
         let mut state = lock(&self.state);
         state.stop_waiting(schedule);
         state.taken.remove(schedule)?;

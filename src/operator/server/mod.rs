@@ -1,8 +1,10 @@
 //! The process as a server: who holds its listeners' places, and what ends a process that no longer works.
 
-#[cfg(test)]
-pub(super) mod attack;
-pub(super) mod places;
-mod watchdog;
-
-pub(crate) use watchdog::Watchdog;
+pub(crate) mod authorization;
+pub(crate) mod certificate;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod metrics;
+pub(crate) mod places;
+pub(crate) mod readiness;
+pub(crate) mod watchdog;

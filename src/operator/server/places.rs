@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::{AbortHandle, AbortRegistration};
 
 /// Connections of a listener at a time.
-pub(in crate::operator) const MAX_CONNECTIONS: usize = 64;
+pub(crate) const MAX_CONNECTIONS: usize = 64;
 
 /// The connections that a listener has, by their age.
 #[derive(Default)]
-pub(in crate::operator) struct Places {
+pub(crate) struct Places {
     held: BTreeMap<u64, Place>,
     next: u64,
 }
@@ -24,18 +24,18 @@ struct Place {
 }
 
 /// A place that was taken.
-pub(in crate::operator) struct Taken {
+pub(crate) struct Taken {
     /// What it is given back by.
-    pub(in crate::operator) number: u64,
+    pub(crate) number: u64,
     /// To be set once a request's whole head has come.
-    pub(in crate::operator) has_asked: Arc<AtomicBool>,
+    pub(crate) has_asked: Arc<AtomicBool>,
     /// Ends the connection when it loses the place.
-    pub(in crate::operator) closed: AbortRegistration,
+    pub(crate) closed: AbortRegistration,
 }
 
 impl Places {
     /// Gives a new connection a place. There always is one: when all are taken, another connection loses its own.
-    pub(in crate::operator) fn take(&mut self, peer: IpAddr) -> Taken {
+    pub(crate) fn take(&mut self, peer: IpAddr) -> Taken {
         // An IPv4 caller of a listener for both families.
         let peer = peer.to_canonical();
         if self.held.len() >= MAX_CONNECTIONS
@@ -52,7 +52,7 @@ impl Places {
     }
 
     /// Gives back the place of a connection that has ended.
-    pub(in crate::operator) fn free(&mut self, number: u64) {
+    pub(crate) fn free(&mut self, number: u64) {
         self.held.remove(&number);
     }
 

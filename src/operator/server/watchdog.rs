@@ -5,11 +5,10 @@
 //! beside the runtime looks whether it does.
 
 use std::convert::Infallible;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use tokio::time::sleep;
 

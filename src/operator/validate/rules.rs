@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Refusal;
 use crate::api::{WebhookTier, WebhookTierSpec};
 use crate::egress::Rules;
-use crate::operator::own_addresses::OwnAddresses;
+use crate::operator::cache::own_addresses::OwnAddresses;
 use crate::operator::settings::Settings;
 
 /// The rules of a tier, with the cluster's own ranges, and the addresses of the API server and of load balancers.

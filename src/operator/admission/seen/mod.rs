@@ -1,0 +1,84 @@
+//! What watches tell of the policies and their bindings, and what follows from both.
+
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use tokio::sync::watch;
+
+use super::status::Protection;
+use crate::operator::cache::watches::Watches;
+use crate::operator::cache::watches::optional::Unreadable;
+use crate::operator::kubernetes::lock::lock;
+
+/// All that there are of a kind.
+type Listing<K> = Result<Vec<Arc<K>>, Unreadable>;
+
+/// What both watches told last; `None` until they did.
+#[derive(Default)]
+struct Seen {
+    policies: Option<Listing<ValidatingAdmissionPolicy>>,
+    bindings: Option<Listing<ValidatingAdmissionPolicyBinding>>,
+}
+
+impl Seen {
+    fn protection(&self) -> Option<Protection> {
+        Some(match (self.policies.as_ref()?, self.bindings.as_ref()?) {
+            (Ok(policies), Ok(bindings)) => Protection::of(policies, bindings),
+            (Err(Unreadable), _) | (_, Err(Unreadable)) => Protection::Unreadable,
+        })
+    }
+}
+
+/// Works out what follows, and tells it.
+struct Teller<F> {
+    seen: Mutex<Seen>,
+    told: watch::Sender<Option<Protection>>,
+    on_change: F,
+}
+
+impl<F: Fn(&Protection)> Teller<F> {
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        let mut seen = lock(&self.seen);
+        note(&mut seen);
+        let Some(new) = seen.protection() else { return };
+        if self.told.send_replace(Some(new.clone())).as_ref() != Some(&new) {
+            (self.on_change)(&new);
+        }
+    }
+}
+
+/// Whether schedules are protected, as watches tell it.
+pub(crate) struct Protected(watch::Receiver<Option<Protection>>);
+
+impl Protected {
+    /// Watches the policies and their bindings. `on_change` is called when something else follows from them than before:
+    /// clusters have many policies of others, and Postern's own have a status.
+    pub(crate) fn watch(watches: &mut Watches, on_change: impl Fn(&Protection) + Send + Sync + 'static) -> Self {
+        let (told, known) = watch::channel(None);
+        let teller = Arc::new(Teller { seen: Mutex::default(), told, on_change });
+        let of_bindings = Arc::clone(&teller);
+        watches.optional(move |policies| teller.note(|seen| seen.policies = Some(policies)));
+        watches.optional(move |bindings| of_bindings.note(|seen| seen.bindings = Some(bindings)));
+        Self(known)
+    }
+
+    /// Waits until both have been listed, or can't be.
+    pub(crate) async fn ready(&self) {
+        // A watch that has ended tells nothing more, and can be done without.
+        let _ = self.0.clone().wait_for(Option::is_some).await;
+    }
+
+    /// What is known now.
+    pub(crate) fn now(&self) -> Protection {
+        self.0.borrow().clone().unwrap_or(Protection::Unreadable)
+    }
+
+    /// Nothing is known.
+    #[cfg(test)]
+    pub(crate) fn unknown() -> Self {
+        Self(watch::channel(None).1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! What is known of policies that can't be read, that can be later, and that don't change.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::operator::metrics::Metrics;
+use crate::operator::test_support::fake_api;
+
+/// What an operator knows and told by an API server that has no policies, and answers each request about them with this code.
+/// A success is a listing, and then a watch that must begin anew.
+struct Operator {
+    answer: Arc<Mutex<u16>>,
+    answered: Arc<Mutex<usize>>,
+    protected: Protected,
+    told: Arc<Mutex<Vec<Protection>>>,
+    _watches: Watches,
+}
+
+impl Operator {
+    fn answered_with(code: u16) -> Self {
+        let (answer, answered) = (Arc::new(Mutex::new(code)), Arc::<Mutex<usize>>::default());
+        let (code, count) = (Arc::clone(&answer), Arc::clone(&answered));
+        let mut listed: HashMap<String, bool> = HashMap::new();
+        let client = fake_api::client(move |request| {
+            *lock(&count) += 1;
+            let code = *lock(&code);
+            let listed = listed.entry(request.path).or_default();
+            *listed = code == 200 && !*listed;
+            match (code, *listed) {
+                (200, false) => (410, Value::Null),
+                _ => (code, json!({"metadata": {"resourceVersion": "1"}, "items": []})),
+            }
+        });
+        let told = Arc::<Mutex<Vec<Protection>>>::default();
+        let noted = Arc::clone(&told);
+        let mut watches = Watches::new(client, Vec::new(), Metrics::new());
+        let protected = Protected::watch(&mut watches, move |protection| lock(&noted).push(protection.clone()));
+        Self { answer, answered, protected, told, _watches: watches }
+    }
+
+    /// From now on the API server answers so; waits until it has for a while.
+    async fn is_answered_with(&self, code: u16) {
+        *lock(&self.answer) = code;
+        let until = *lock(&self.answered) + 20;
+        while *lock(&self.answered) < until {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn told(&self) -> Vec<Protection> {
+        lock(&self.told).clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cant_be_read_holds_nothing_up_and_is_told_once_it_can() {
+    for refusal in [403, 404] {
+        let operator = Operator::answered_with(refusal);
+        operator.protected.ready().await;
+        assert_eq!(operator.protected.now(), Protection::Unreadable);
+        operator.is_answered_with(200).await;
+        let none = Protection::of(&[], &[]);
+        assert_eq!(operator.protected.now(), none);
+        operator.is_answered_with(refusal).await;
+        assert_eq!(operator.protected.now(), Protection::Unreadable);
+        // However often each was seen.
+        assert_eq!(operator.told(), [Protection::Unreadable, none, Protection::Unreadable]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_claimed_as_long_as_the_api_server_fails() {
+    let operator = Operator::answered_with(500);
+    operator.is_answered_with(500).await;
+    assert_eq!(operator.told(), []);
+    operator.is_answered_with(200).await;
+    assert_eq!(operator.told(), [Protection::of(&[], &[])]);
+    operator.is_answered_with(500).await;
+    assert_eq!(operator.told().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_a_moment_is_not_told() {
+    let operator = Operator::answered_with(200);
+    operator.protected.ready().await;
+    *lock(&operator.answer) = 403;
+    let before = *lock(&operator.answered);
+    while *lock(&operator.answered) == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    operator.is_answered_with(200).await;
+    assert_eq!(operator.told(), [Protection::of(&[], &[])]);
+}

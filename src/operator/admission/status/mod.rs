@@ -1,0 +1,184 @@
+//! Whether the admission policies that protect schedules are in force. Pure: the policies and bindings that there are make the
+//! condition.
+//!
+//! A policy is told by its name, which the chart gives no prefix, and by what could switch it off. What its expressions say
+//! is not looked at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt;
+
+use crate::operator::kubernetes::condition::Fact;
+
+/// The condition that says whether the policies are in force.
+pub(crate) const PROTECTED: &str = "Protected";
+
+/// Policies by which one promise is kept.
+struct Promise {
+    policies: &'static [&'static str],
+    /// What holds when one of them is off.
+    otherwise: &'static str,
+}
+
+/// What tenants are promised. `postern-tier-rules` is not among it: the operator judges again what that one refuses. Nor is
+/// `postern-schedule-size`: the operator keeps nothing of what that one refuses.
+const PROMISES: [Promise; 4] = [
+    Promise {
+        policies: &["postern-readable-secrets"],
+        otherwise: "whoever may create WebhookSchedules can have any Secret of this namespace sent anywhere",
+    },
+    Promise {
+        policies: &["postern-lock-children", "postern-lock-names", "postern-lock-status", "postern-no-orphans"],
+        otherwise: "what Postern makes can be changed, imitated, entered or left behind",
+    },
+    Promise {
+        policies: &["postern-confine-operator", "postern-confine-senders", "postern-confine-egress"],
+        otherwise: "the operator's account is not confined",
+    },
+    Promise { policies: &["postern-tier-label"], otherwise: "whoever may edit this Namespace chooses its tier" },
+];
+
+/// Why a policy is not in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Off {
+    Missing,
+    FailsOpen,
+    Narrowed,
+    NotBound,
+    NotDenying,
+    BoundInPart,
+}
+
+impl fmt::Display for Off {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing",
+            Self::FailsOpen => "its failurePolicy isn't Fail",
+            Self::Narrowed => "it matches a part only",
+            Self::NotBound => "no binding names it",
+            Self::NotDenying => "no binding of it has the action Deny",
+            Self::BoundInPart => "it is bound for a part only",
+        })
+    }
+}
+
+/// What is known of the policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// Each policy, and why it is off.
+    Known(Vec<(&'static str, Option<Off>)>),
+    /// They can't be read.
+    Unreadable,
+}
+
+impl Protection {
+    pub(crate) fn of(
+        policies: &[Arc<ValidatingAdmissionPolicy>],
+        bindings: &[Arc<ValidatingAdmissionPolicyBinding>],
+    ) -> Self {
+        let names = PROMISES.iter().flat_map(|promise| promise.policies);
+        Self::Known(names.map(|name| (*name, off(name, policies, bindings))).collect())
+    }
+
+    /// Each policy that is known of, and whether it is in force.
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let known = if let Self::Known(known) = self { &known[..] } else { &[] };
+        known.iter().map(|(name, off)| (*name, off.is_none()))
+    }
+
+    /// The condition of every schedule.
+    pub(crate) fn fact(&self) -> Fact {
+        let Self::Known(known) = self else {
+            return Fact::new(PROTECTED, "Unknown", "PoliciesUnreadable", UNREADABLE);
+        };
+        let broken: Vec<_> = PROMISES.iter().filter_map(|promise| promise.broken(known)).collect();
+        if broken.is_empty() {
+            return Fact::new(PROTECTED, "True", "PoliciesInForce", "Postern's admission policies are in force");
+        }
+        let message = format!("not in force: {}. {NEXT}", broken.join("; "));
+        Fact::new(PROTECTED, "False", "PoliciesOff", message)
+    }
+}
+
+const UNREADABLE: &str = "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say whether \
+    Postern's are in force: ask an admin of the cluster to give it that right";
+
+const NEXT: &str =
+    "Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them";
+
+impl Promise {
+    /// Which of its policies are off, and what follows.
+    fn broken(&self, known: &[(&'static str, Option<Off>)]) -> Option<String> {
+        let of_it = known.iter().filter(|(name, _)| self.policies.contains(name));
+        let off: Vec<_> = of_it.filter_map(|(name, off)| off.map(|off| format!("{name} ({off})"))).collect();
+        (!off.is_empty()).then(|| format!("{}, so that {}", off.join(", "), self.otherwise))
+    }
+}
+
+fn off(
+    name: &str,
+    policies: &[Arc<ValidatingAdmissionPolicy>],
+    bindings: &[Arc<ValidatingAdmissionPolicyBinding>],
+) -> Option<Off> {
+    let policy = policies.iter().find(|policy| policy.name_any() == name);
+    let Some(policy) = policy.and_then(|policy| policy.spec.as_ref()) else { return Some(Off::Missing) };
+    // When it isn't said, it is Fail.
+    if policy.failure_policy.as_ref().is_some_and(|on_failure| on_failure != "Fail") {
+        return Some(Off::FailsOpen);
+    }
+    if policy.match_constraints.as_ref().is_some_and(leaves_out) {
+        return Some(Off::Narrowed);
+    }
+    let bindings: Vec<_> =
+        bindings.iter().map(|binding| &binding.spec).filter(|spec| spec.policy_name == name).collect();
+    if bindings.is_empty() {
+        return Some(Off::NotBound);
+    }
+    let denies = |binding: &&&ValidatingAdmissionPolicyBindingSpec| {
+        binding.validation_actions.iter().any(|action| action == "Deny")
+    };
+    let denying: Vec<_> = bindings.iter().filter(denies).collect();
+    if denying.is_empty() {
+        return Some(Off::NotDenying);
+    }
+    let in_part = |rules: &MatchResources| leaves_out(rules) || !is_empty(rules.resource_rules.as_ref());
+    let is_in_part = denying.iter().all(|binding| {
+        binding.match_resources.as_ref().is_some_and(in_part)
+            || policy.param_kind.is_some() && !binding.param_ref.as_ref().is_some_and(names_all_parameters)
+    });
+    is_in_part.then_some(Off::BoundInPart)
+}
+
+/// Whether each parameter is asked, and a request refused when there is none.
+fn names_all_parameters(parameters: &ParamRef) -> bool {
+    let ParamRef { name, namespace, parameter_not_found_action, selector } = parameters;
+    name.is_none()
+        && namespace.is_none()
+        && parameter_not_found_action.as_deref() == Some("Deny")
+        && selector.as_ref().is_some_and(selects_all)
+}
+
+/// Whether something that the rules name is left out.
+fn leaves_out(rules: &MatchResources) -> bool {
+    !rules.namespace_selector.as_ref().is_none_or(selects_all)
+        || !rules.object_selector.as_ref().is_none_or(selects_all)
+        || !is_empty(rules.exclude_resource_rules.as_ref())
+}
+
+fn selects_all(selector: &LabelSelector) -> bool {
+    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && is_empty(selector.match_expressions.as_ref())
+}
+
+fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
+    list.is_none_or(Vec::is_empty)
+}
+
+#[cfg(test)]
+mod tests;

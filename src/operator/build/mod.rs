@@ -1,0 +1,20 @@
+//! From a valid schedule to the objects that carry it out, as values. Nothing here asks an API server.
+//!
+//! Every object is written out in full, with the values that the API server would fill in: so what is read back equals
+//! what was built unless somebody changed it, and `apply` can tell.
+
+pub(crate) mod canary_job;
+pub(crate) mod check_job;
+pub(crate) mod cron_job;
+pub(crate) mod namespace;
+pub(crate) mod network_policy;
+pub(crate) mod pod;
+
+pub use canary_job::canary_job;
+pub use check_job::check_job;
+pub use cron_job::{KEPT_JOBS, cron_job, triggered_job};
+pub use namespace::{NamespaceChildren, namespace_children};
+pub use pod::CONTAINER as SENDER_CONTAINER;
+
+#[cfg(test)]
+mod tests;

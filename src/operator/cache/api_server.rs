@@ -1,0 +1,118 @@
+//! Where the API server is: by its Service and its `EndpointSlice`s, `kubernetes` of the namespace `default`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::WriterDropped;
+
+/// The namespace of the API server's Service.
+pub(crate) const NAMESPACE: &str = "default";
+/// What selects the Service.
+pub(crate) const SERVICE: &str = "metadata.name=kubernetes";
+/// What selects its `EndpointSlice`s.
+pub(crate) const SLICES: &str = "kubernetes.io/service-name=kubernetes";
+/// The port's name, on both.
+const PORT: &str = "https";
+
+/// The caches that say it.
+#[derive(Clone)]
+pub(crate) struct ApiServerStores {
+    pub(crate) service: Store<Service>,
+    pub(crate) slices: Store<EndpointSlice>,
+}
+
+/// The API server's addresses, in order. Its own may be public ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiServer {
+    /// Those of its Service.
+    pub service: Vec<SocketAddr>,
+    /// Those behind it.
+    pub endpoints: Vec<SocketAddr>,
+}
+
+impl ApiServerStores {
+    pub(crate) async fn ready(&self) -> Result<(), WriterDropped> {
+        self.service.wait_until_ready().await?;
+        self.slices.wait_until_ready().await
+    }
+
+    /// Where the API server is now.
+    pub(crate) fn now(&self) -> ApiServer {
+        let (services, slices) = (self.service.state(), self.slices.state());
+        ApiServer {
+            service: in_order(services.iter().flat_map(|service| of_service(service)).collect()),
+            endpoints: in_order(slices.iter().flat_map(|slice| of_slice(slice)).collect()),
+        }
+    }
+}
+
+impl ApiServer {
+    /// All of its addresses, as blocks.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<IpNet> {
+        let all = self.service.iter().chain(&self.endpoints);
+        in_order(all.map(|address| IpNet::from(address.ip())).collect())
+    }
+}
+
+fn of_service(service: &Service) -> Vec<SocketAddr> {
+    let Some(spec) = &service.spec else { return Vec::new() };
+    let ports = spec.ports.iter().flatten().filter(|port| port.name.as_deref() == Some(PORT));
+    let ports: Vec<i32> = ports.map(|port| port.port).collect();
+    addresses(spec.cluster_ips.iter().flatten(), &ports)
+}
+
+fn of_slice(slice: &EndpointSlice) -> Vec<SocketAddr> {
+    let ports = slice.ports.iter().flatten().filter(|port| port.name.as_deref() == Some(PORT));
+    let ports: Vec<i32> = ports.filter_map(|port| port.port).collect();
+    addresses(slice.endpoints.iter().flatten().flat_map(|endpoint| &endpoint.addresses), &ports)
+}
+
+/// Each address with each port. What is none (`None`, of a headless Service) is left out.
+fn addresses<'a>(ips: impl Iterator<Item = &'a String>, ports: &[i32]) -> Vec<SocketAddr> {
+    let ips = ips.filter_map(|ip| ip.parse::<IpAddr>().ok());
+    let ports: Vec<u16> = ports.iter().filter_map(|port| u16::try_from(*port).ok()).collect();
+    ips.flat_map(|ip| ports.iter().map(move |port| SocketAddr::new(ip, *port)).collect::<Vec<_>>()).collect()
+}
+
+fn in_order<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::test_support::objects::store;
+
+    #[test]
+    fn every_address_of_the_service_and_of_every_slice_is_known() {
+        let service: Service = serde_json::from_value(json!({
+            "metadata": {"name": "kubernetes", "namespace": "default"},
+            "spec": {"clusterIPs": ["10.96.0.1", "fd00:96::1"], "ports": [
+                {"name": "https", "port": 443}, {"name": "other", "port": 1},
+            ]},
+        }))
+        .unwrap();
+        let slice = |name: &str, ips: &[&str]| -> EndpointSlice {
+            serde_json::from_value(json!({
+                "metadata": {"name": name, "namespace": "default"},
+                "addressType": "IPv4", "ports": [{"name": "https", "port": 6443}],
+                "endpoints": ips.iter().map(|ip| json!({"addresses": [ip]})).collect::<Vec<_>>(),
+            }))
+            .unwrap()
+        };
+        let slices = vec![slice("a", &["198.51.100.7", "192.0.2.1"]), slice("b", &["198.51.100.7"])];
+        let api_server = ApiServerStores { service: store(vec![service]), slices: store(slices) }.now();
+        assert_eq!(api_server.service, ["10.96.0.1:443".parse().unwrap(), "[fd00:96::1]:443".parse().unwrap()]);
+        assert_eq!(api_server.endpoints, ["192.0.2.1:6443".parse().unwrap(), "198.51.100.7:6443".parse().unwrap()]);
+        let blocks: Vec<_> = api_server.blocks().iter().map(ToString::to_string).collect();
+        assert_eq!(blocks, ["10.96.0.1/32", "192.0.2.1/32", "198.51.100.7/32", "fd00:96::1/128"]);
+    }
+}

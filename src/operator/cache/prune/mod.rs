@@ -1,0 +1,179 @@
+//! What the caches leave out: most of an object is needed by no reconcile, and there may be many of them.
+
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::{Resource, ResourceExt};
+
+use super::{Cut, MOST, Rules};
+use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
+use crate::operator::isolation::policy_reach::what_it_opens;
+use crate::operator::names::{
+    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
+    TRIGGERED_AT_ANNOTATION,
+};
+
+/// A kind that is cached.
+pub(crate) trait Prune: Resource<DynamicType = ()> {
+    /// What of it is read at all.
+    const RULES: Rules;
+
+    /// Leaves out what no reconcile needs, once it was read. `cut` are the fields that were too large.
+    fn prune(&mut self, _cut: &Cut) {}
+
+    /// Whether any of it is needed.
+    fn is_needed(&self) -> bool {
+        true
+    }
+
+    /// What stands for the others of its namespace when there are more than [`MOST`]; `None` for what is always kept.
+    fn others(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// How many bytes of texts it holds that may be left out.
+    fn texts(&self) -> usize {
+        0
+    }
+
+    /// Leaves them out, and says so.
+    fn leave_texts_out(&mut self) {}
+}
+
+/// Of annotations that are others', on what is Postern's own and is written again; in bytes.
+const OTHERS: usize = 4 * 1024;
+
+impl Prune for WebhookSchedule {
+    const RULES: Rules =
+        Rules { annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION], ..Rules::LARGE };
+
+    fn texts(&self) -> usize {
+        let body = self.spec.body.iter().filter_map(|body| body.inline.as_ref());
+        let values = self.spec.target.headers.iter().filter_map(|header| header.value.as_ref());
+        body.chain(values).map(String::len).sum()
+    }
+
+    fn leave_texts_out(&mut self) {
+        let body = self.spec.body.iter_mut().filter_map(|body| body.inline.as_mut());
+        let values = self.spec.target.headers.iter_mut().filter_map(|header| header.value.as_mut());
+        body.chain(values).for_each(|text| *text = String::new());
+        self.annotations_mut().insert(LEFT_OUT_ANNOTATION.into(), String::new());
+    }
+}
+
+impl Prune for WebhookTier {
+    const RULES: Rules = Rules::LARGE;
+}
+
+impl Prune for PartialObjectMeta<Namespace> {
+    const RULES: Rules = Rules { skip: &[&["spec"], &["status"]], ..Rules::SMALL };
+}
+
+impl Prune for Service {
+    const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
+
+    /// Whether a Service asks for an address by itself can be told only of one that was read whole.
+    fn prune(&mut self, cut: &Cut) {
+        if !cut.is_empty()
+            && let Some(status) = &mut self.status
+        {
+            status.load_balancer = None;
+        }
+    }
+}
+
+impl Prune for EndpointSlice {
+    const RULES: Rules = Rules::LARGE;
+}
+
+impl Prune for CronJob {
+    const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
+}
+
+impl Prune for ServiceAccount {
+    const RULES: Rules = Rules { other_annotations: OTHERS, manager: true, ..Rules::SMALL };
+}
+
+impl Prune for NetworkPolicy {
+    const RULES: Rules = Rules { other_annotations: OTHERS, manager: true, ..Rules::LARGE };
+
+    /// What is too large to be read counts as what opens most. Of others' policies only that is kept which can concern senders.
+    fn prune(&mut self, cut: &Cut) {
+        if let Some(spec) = &mut self.spec {
+            if cut.contains("spec.podSelector") {
+                spec.pod_selector = None;
+            }
+            if cut.contains("spec.egress") {
+                spec.egress = Some(vec![NetworkPolicyEgressRule::default()]);
+            }
+        }
+        if self.name_any() != SENDER_CHILDREN {
+            let ObjectMeta { name, namespace, uid, resource_version, .. } = std::mem::take(&mut self.metadata);
+            self.metadata = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
+            self.spec = self.spec.as_ref().and_then(what_it_opens);
+        }
+    }
+
+    fn is_needed(&self) -> bool {
+        self.name_any() == SENDER_CHILDREN || self.spec.is_some()
+    }
+
+    /// One that opens everything.
+    fn others(&self) -> Option<Self> {
+        if self.name_any() == SENDER_CHILDREN {
+            return None;
+        }
+        let metadata = ObjectMeta {
+            name: Some(format!("(one of more than {MOST})")),
+            namespace: self.namespace(),
+            ..ObjectMeta::default()
+        };
+        let egress = Some(vec![NetworkPolicyEgressRule::default()]);
+        Some(Self { metadata, spec: Some(NetworkPolicySpec { egress, ..NetworkPolicySpec::default() }) })
+    }
+}
+
+impl Prune for Job {
+    const RULES: Rules = Rules {
+        annotations: &[
+            TRIGGER_ANNOTATION,
+            TRIGGERED_AT_ANNOTATION,
+            DELIVERY_ID_ANNOTATION,
+            GENERATION_ANNOTATION,
+            CHECK_ANNOTATION,
+            CANARY_ANNOTATION,
+        ],
+        skip: &[&["spec", "template"]],
+        ..Rules::SMALL
+    };
+}
+
+impl Prune for Pod {
+    const RULES: Rules = Rules { skip: &[&["spec"]], ..Rules::SMALL };
+}
+
+impl Prune for ValidatingAdmissionPolicy {
+    const RULES: Rules = Rules {
+        skip: &[
+            &["spec", "auditAnnotations"],
+            &["spec", "matchConditions"],
+            &["spec", "validations"],
+            &["spec", "variables"],
+            &["status"],
+        ],
+        ..Rules::LARGE
+    };
+}
+
+impl Prune for ValidatingAdmissionPolicyBinding {
+    const RULES: Rules = Rules::LARGE;
+}
+
+#[cfg(test)]
+mod tests;

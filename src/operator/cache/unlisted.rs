@@ -1,0 +1,32 @@
+//! Namespaces of which some kind could not be listed yet, for want of a right: what isn't known there must not be taken for
+//! what isn't there.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::operator::kubernetes::lock::lock;
+
+/// When to look again whether a namespace has been listed.
+pub(crate) const UNLISTED: Duration = Duration::from_secs(10);
+
+/// Namespaces with kinds of theirs. What the admin names in `watchNamespaces` bounds it.
+#[derive(Clone, Default)]
+pub(crate) struct Unlisted(Arc<Mutex<HashSet<(String, String)>>>);
+
+impl Unlisted {
+    /// Notes that a kind could not be listed in a namespace.
+    pub(crate) fn add(&self, namespace: &str, kind: &str) {
+        lock(&self.0).insert((namespace.into(), kind.into()));
+    }
+
+    /// Notes that a kind was listed in a namespace.
+    pub(crate) fn remove(&self, namespace: &str, kind: &str) {
+        lock(&self.0).remove(&(namespace.into(), kind.into()));
+    }
+
+    /// Whether any kind has not been listed in a namespace.
+    pub(crate) fn has(&self, namespace: &str) -> bool {
+        lock(&self.0).iter().any(|(unlisted, _)| unlisted == namespace)
+    }
+}

@@ -1,0 +1,329 @@
+//! Watches and the caches that they keep, over the whole cluster or over the namespaces that the admin names.
+//!
+//! However many watches there are of a kind, they fill one cache, so nothing else needs to know.
+
+mod error;
+pub(crate) mod optional;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use error::is_forbidden;
+use futures::stream::{self, BoxStream, SelectAll};
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt as _, watcher as watch};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use super::prune::Prune;
+use super::unlisted::Unlisted;
+use super::{Crowds, Lean, Texts, needed};
+use crate::operator::metrics::Metrics;
+use crate::operator::names::{MANAGED_BY_LABEL, MANAGER};
+
+/// Objects of a page of a listing: their text is held at once, and may be megabytes of each.
+const PAGE: u32 = 10;
+
+/// What became of an object.
+pub(crate) enum Change<K> {
+    /// It is there, and wasn't known.
+    Added,
+    /// It was this before.
+    From(Arc<K>),
+    /// It is no more.
+    Deleted,
+}
+
+impl<K> Change<K> {
+    /// What it was before, if it was there and is still.
+    pub(crate) fn before(&self) -> Option<&K> {
+        match self {
+            Self::From(before) => Some(before),
+            Self::Added | Self::Deleted => None,
+        }
+    }
+
+    /// Whether it is no more.
+    pub(crate) fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted)
+    }
+}
+
+type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
+
+/// Starts watches, each in a task of its own: caches fill before the first reconcile, and whatever the reconciles are
+/// waiting for. The tasks end with this value.
+pub(crate) struct Watches {
+    client: Client,
+    namespaces: Vec<String>,
+    metrics: Metrics,
+    tasks: JoinSet<()>,
+    /// What could not be listed yet.
+    pub(crate) unlisted: Unlisted,
+}
+
+impl Watches {
+    /// For the objects of these namespaces, or of all when there are none.
+    pub(crate) fn new(client: Client, namespaces: Vec<String>, metrics: Metrics) -> Self {
+        Self { client, namespaces, metrics, tasks: JoinSet::new(), unlisted: Unlisted::default() }
+    }
+
+    /// Watches a kind that no namespace has, into a cache. `on_touch` is called with each object that is there, changed or
+    /// deleted, once the cache says so, and with what became of it.
+    pub(crate) fn cluster<K>(&mut self, cache: Writer<K>, on_touch: impl Fn(&K, Change<K>) + Send + 'static)
+    where
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        self.start(cache, vec![(None, Api::all(self.client.clone()))], &config(), on_touch);
+    }
+
+    /// Watches what is selected in one namespace, whatever the namespaces that are worked in.
+    pub(crate) fn selected<K>(
+        &mut self,
+        (namespace, config): (&str, &watcher::Config),
+        on_touch: impl Fn(&K, Change<K>) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let api = Api::namespaced(self.client.clone(), namespace);
+        self.start(Writer::default(), vec![(None, api)], config, on_touch)
+    }
+
+    /// Watches what tenants write.
+    pub(crate) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Store<K>
+    where
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        self.start(Writer::default(), self.apis(), &config(), on_touch)
+    }
+
+    /// Watches what carries Postern's label. `on_touch` is told whether the object was deleted.
+    pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
+    where
+        K: Prune + Resource<Scope = NamespaceResourceScope>,
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
+    }
+
+    /// Whether the objects of all namespaces are watched.
+    pub(crate) fn is_cluster_wide(&self) -> bool {
+        self.namespaces.is_empty()
+    }
+
+    /// Runs beside the watches what follows from one.
+    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    fn apis<K: Prune + Resource<Scope = NamespaceResourceScope>>(&self) -> Vec<(Option<String>, Api<Lean<K>>)> {
+        if self.namespaces.is_empty() {
+            return vec![(None, Api::all(self.client.clone()))];
+        }
+        let api = |namespace: &String| (Some(namespace.clone()), Api::namespaced(self.client.clone(), namespace));
+        self.namespaces.iter().map(api).collect()
+    }
+
+    /// What is listed by a namespace's name can be done without.
+    fn start<K>(
+        &mut self,
+        mut writer: Writer<K>,
+        apis: Vec<(Option<String>, Api<Lean<K>>)>,
+        config: &watcher::Config,
+        on_touch: impl Fn(&K, Change<K>) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let store = writer.as_reader();
+        let watches = apis.into_iter().map(|(namespace, api)| (namespace, events(api, config, self.metrics.clone())));
+        let mut merged = Box::pin(merge(watches.collect(), store.clone(), self.unlisted.clone()));
+        self.tasks.spawn(async move {
+            while let Some(event) = merged.next().await {
+                // What failed was logged, and the watch goes on.
+                if let Ok(event) = event {
+                    keep(event, &mut writer, &on_touch);
+                }
+            }
+        });
+        store
+    }
+}
+
+/// What happens to the objects of a kind that are needed, pruned. What fails is logged and counted.
+fn events<K>(api: Api<Lean<K>>, config: &watcher::Config, metrics: Metrics) -> Watch<K>
+where
+    K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let kind = K::kind(&());
+    let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
+        if let Err(error) = event {
+            metrics.watch_restarted(kind.clone());
+            tracing::warn!(%kind, %error, "a watch failed; it is tried again");
+        }
+    });
+    let (mut crowds, mut texts) = (Crowds::default(), Texts::default());
+    let needed = events.filter_map(async |event| event.map(needed).transpose());
+    let bounded = needed.map(move |event| match event {
+        Ok(event) => crowds.bound(texts.bound(event)).into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    });
+    bounded.flat_map(stream::iter).boxed()
+}
+
+/// Brings an event into the cache, and tells of it.
+fn keep<K>(event: Event<K>, cache: &mut Writer<K>, on_touch: &impl Fn(&K, Change<K>))
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let before = match &event {
+        Event::Apply(object) | Event::InitApply(object) => cache.as_reader().get(&ObjectRef::from_obj(object)),
+        Event::Delete(_) | Event::Init | Event::InitDone => None,
+    };
+    cache.apply_watcher_event(&event);
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            on_touch(&object, before.map_or(Change::Added, Change::From));
+        }
+        Event::Delete(object) => on_touch(&object, Change::Deleted),
+        Event::Init | Event::InitDone => {}
+    }
+}
+
+pub(crate) fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
+/// The watches of several namespaces, as if they were one.
+fn merge<K>(
+    watches: Vec<(Option<String>, Watch<K>)>,
+    cache: Store<K>,
+    unlisted: Unlisted,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    let listings = watches.iter().map(|(namespace, _)| Listing::new(namespace.clone())).collect();
+    let mut merged = Merged { listings, first: Some(HashMap::new()), cache, unlisted };
+    let numbered = watches.into_iter().enumerate();
+    let all: SelectAll<_> =
+        numbered.map(|(index, (_, events))| events.map(move |event| (index, event)).boxed()).collect();
+    all.flat_map(move |event| {
+        let events = match event {
+            (index, Ok(event)) => merged.take(index, event).into_iter().map(Ok).collect(),
+            (index, Err(error)) if is_forbidden(&error) => {
+                merged.do_without(index).into_iter().map(Ok).chain([Err(error)]).collect()
+            }
+            (_, Err(error)) => vec![Err(error)],
+        };
+        stream::iter(events)
+    })
+}
+
+struct Merged<K: Resource<DynamicType = ()> + 'static> {
+    listings: Vec<Listing<K>>,
+    /// What is known while the first listings are under way: the cache is filled once they all are done.
+    first: Option<HashMap<ObjectRef<K>, K>>,
+    cache: Store<K>,
+    unlisted: Unlisted,
+}
+
+/// The listing of one namespace, or of all.
+struct Listing<K: Resource<DynamicType = ()>> {
+    namespace: Option<String>,
+    done: bool,
+    seen: HashSet<ObjectRef<K>>,
+}
+
+impl<K: Resource<DynamicType = ()>> Listing<K> {
+    fn new(namespace: Option<String>) -> Self {
+        Self { namespace, done: false, seen: HashSet::new() }
+    }
+
+    fn covers(&self, namespace: Option<&str>) -> bool {
+        self.namespace.is_none() || self.namespace.as_deref() == namespace
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
+    fn take(&mut self, index: usize, event: Event<K>) -> Vec<Event<K>> {
+        let listing = &mut self.listings[index];
+        if let (Event::InitDone, Some(namespace)) = (&event, &listing.namespace) {
+            // The cache holds all of the listing but what vanished.
+            self.unlisted.remove(namespace, &K::kind(&()));
+        }
+        let Some(known) = &mut self.first else {
+            return relist(listing, event, &self.cache);
+        };
+        match event {
+            Event::Init => known.retain(|object, _| !listing.covers(object.namespace.as_deref())),
+            Event::Apply(object) | Event::InitApply(object) => {
+                known.insert(ObjectRef::from_obj(&object), object);
+            }
+            Event::Delete(object) => {
+                known.remove(&ObjectRef::from_obj(&object));
+            }
+            Event::InitDone => listing.done = true,
+        }
+        self.fill()
+    }
+
+    /// A namespace that can't be listed, for want of a right, holds no other one back.
+    fn do_without(&mut self, index: usize) -> Vec<Event<K>> {
+        let listing = &mut self.listings[index];
+        if let Some(namespace) = listing.namespace.as_ref().filter(|_| !listing.done) {
+            self.unlisted.add(namespace, &K::kind(&()));
+            listing.done = true;
+        }
+        self.fill()
+    }
+
+    /// Fills the cache, once every first listing is done.
+    fn fill(&mut self) -> Vec<Event<K>> {
+        if self.first.is_none() || !self.listings.iter().all(|listing| listing.done) {
+            return Vec::new();
+        }
+        let objects = self.first.take().unwrap_or_default().into_values().map(Event::InitApply);
+        std::iter::once(Event::Init).chain(objects).chain([Event::InitDone]).collect()
+    }
+}
+
+/// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and
+/// whoever listens learns what has vanished meanwhile.
+fn relist<K: Resource<DynamicType = ()> + Clone + 'static>(
+    listing: &mut Listing<K>,
+    event: Event<K>,
+    cache: &Store<K>,
+) -> Vec<Event<K>> {
+    match event {
+        Event::Init => {
+            listing.seen.clear();
+            Vec::new()
+        }
+        Event::InitApply(object) => {
+            listing.seen.insert(ObjectRef::from_obj(&object));
+            vec![Event::Apply(object)]
+        }
+        Event::InitDone => {
+            let seen = std::mem::take(&mut listing.seen);
+            let vanished = cache.state_filter(|object| {
+                listing.covers(object.meta().namespace.as_deref()) && !seen.contains(&ObjectRef::from_obj(object))
+            });
+            vanished.into_iter().map(|object| Event::Delete((*object).clone())).collect()
+        }
+        event @ (Event::Apply(_) | Event::Delete(_)) => vec![event],
+    }
+}
+
+#[cfg(test)]
+mod tests;

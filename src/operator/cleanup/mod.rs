@@ -1,0 +1,3 @@
+//! Removes what belongs to no schedule any more.
+
+pub(crate) mod controller;

@@ -1,0 +1,238 @@
+//! What became of a schedule's deliveries. Pure: the old status, what was found and the time make the new record.
+//!
+//! A delivery is recorded once, when it has ended, and from then on stands in the status; so nothing is told twice, and a
+//! new operator goes on where the one before it was.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::missed::{Account, DueTimes, may_be_removed};
+use super::outcome::{Due, Standing, due, is_said, over_at, standing, without_outcome};
+use super::spacing::{Made, Plan, last_scheduled, plan};
+use super::trigger::Trigger;
+use crate::api::{
+    ConcurrencyPolicy, DeliveryOutcome, DeliveryStatus, History, TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
+};
+use crate::delivery::Reason;
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::preflight::state::{Look, look};
+use crate::operator::schedule::observe::{Found, Run};
+use crate::operator::validate::Valid;
+use crate::signing::DeliveryId;
+
+/// `Healthy` turns False after this many failures in a row, so as many are remembered whatever `history` says.
+pub(crate) const UNHEALTHY_AFTER: usize = 3;
+
+/// What became of the deliveries, and what follows from it.
+pub(crate) struct Record {
+    /// The latest deliveries, the latest first.
+    pub(crate) recent: Vec<DeliveryStatus>,
+    /// Those that are recorded for the first time, the earliest first, whether they are kept or not.
+    pub(crate) new: Vec<DeliveryStatus>,
+    /// Ids of deliveries that aren't kept and whose Jobs still are.
+    pub(crate) dropped: Vec<String>,
+    /// Up to when nothing can have been missed; `None` while nothing is due at all.
+    pub(crate) accounted_until: Option<Time>,
+    /// When to look again, if nothing happens before.
+    pub(crate) open_until: Option<i64>,
+    /// The generation whose receiver asked to stop.
+    pub(crate) paused_generation: Option<i64>,
+    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    pub(crate) held_until: Option<i64>,
+    /// When the schedule delivered last.
+    pub(crate) last: Option<i64>,
+    /// The delivery that is to be made at once.
+    pub(crate) trigger: Option<Trigger>,
+    /// When the one that is asked for is made, if it is not at once.
+    pub(crate) trigger_waits: Option<Made>,
+    /// The last one that was asked for, this one included.
+    pub(crate) last_trigger: Option<TriggerStatus>,
+    /// Whether its senders are kept from the inside.
+    pub(crate) isolation: Verdict,
+    /// Whether nothing is sent until that is proved.
+    pub(crate) waits_for_proof: bool,
+    /// How its checks stand.
+    pub(crate) check: Look,
+    /// Jobs that may no longer begin.
+    pub(crate) given_up: Vec<Arc<Job>>,
+    /// Jobs that are gone and of which it is known how they ended.
+    pub(crate) gone: Vec<Arc<Job>>,
+    /// Times that were missed, in Unix seconds: no Job of theirs was seen.
+    pub(crate) missed: Vec<i64>,
+}
+
+/// What became of a schedule's deliveries by `now`.
+pub(crate) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&Valid>, now: Timestamp) -> Record {
+    let old = schedule.status.clone().unwrap_or_default();
+    let generation = schedule.metadata.generation;
+    let now_seconds = now.as_second();
+    // What waits longer than for the next one would begin together with it.
+    let gap = found.share.tightest.and_then(|tightest| i64::try_from(tightest.min_gap_seconds).ok());
+    let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
+    let uid = schedule.uid().unwrap_or_default();
+    let runs: Vec<(&Run, Due)> = found.runs.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
+    let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();
+
+    let (mut seen, mut given_up, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+    let none_of_its = found.runs.iter().filter(|run| run.is_gone && due(&run.job, schedule).is_none());
+    let mut gone: Vec<_> = none_of_its.map(|run| run.job.clone()).collect();
+    for (run, due) in &runs {
+        match standing(run, due, deadline, now_seconds) {
+            Standing::Underway(until) => looks.extend(until),
+            Standing::Ended(delivery) => {
+                // It may have ended, and been removed since, while no watch told of it.
+                let is_known = !run.is_gone || !run.pods.is_empty() || !may_be_removed(due.time, &kept);
+                seen.extend(is_known.then_some(delivery));
+                gone.extend(run.is_gone.then(|| run.job.clone()));
+            }
+            Standing::GivenUp(delivery) => {
+                seen.push(delivery);
+                given_up.push(run.job.clone());
+            }
+        }
+    }
+
+    let plan = valid.map(|valid| plan(valid, schedule, found, &runs, now)).unwrap_or_default();
+    let Plan { last, held_until, trigger, trigger_waits } = plan;
+    let waits_for_proof = valid.is_some_and(|valid| valid.isolation_required) && !found.isolation.is_proof();
+    let trigger = trigger.filter(|_| !waits_for_proof);
+    let stays_paused = trigger.is_none() && old.paused_generation == generation;
+    let was_paused = old.paused_generation.filter(|_| stays_paused);
+    let is_held = waits_for_proof || held_until.is_some();
+    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && !is_held);
+    let account = due_at_all.and_then(|valid| {
+        // It was held until a due time.
+        let released = old.held_until.as_ref().map(|until| until.0.as_second() - 1);
+        let since = released.or_else(|| Some(old.accounted_until.as_ref()?.0.as_second()));
+        let since = since.filter(|_| old.observed_generation == generation)?;
+        Some(match found.cron_job.as_deref() {
+            Some(cron_job) => due_times(valid, schedule, &runs, kept, cron_job, since).account(now_seconds),
+            // Without it, nothing is known of its Jobs.
+            None => Account { missed: Vec::new(), accounted_until: since, open_until: None },
+        })
+    });
+    let Account { missed, accounted_until, open_until } =
+        account.unwrap_or(Account { missed: Vec::new(), accounted_until: now_seconds, open_until: None });
+    seen.extend(missed.iter().filter_map(|(time, why)| {
+        let due = Due { id: id_of(&uid, *time)?, time: *time, generation: None };
+        Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
+    }));
+
+    let has_job = |id: &String| found.cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
+    let (recent, new, dropped) = remember(&old, seen, has_job, schedule.spec.history);
+    let check = look(schedule, &found.checks, &recent, valid, now);
+    given_up.extend(check.given_up.clone());
+    // What the receiver says of another spec says nothing of this one.
+    let asks_to_stop = |last: &DeliveryStatus| {
+        last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
+    };
+    let asked_to_stop = recent.first().is_some_and(asks_to_stop);
+    Record {
+        accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
+        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
+        held_until,
+        last,
+        paused_generation: if asked_to_stop { generation } else { was_paused },
+        last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
+        trigger,
+        trigger_waits,
+        isolation: found.isolation.clone(),
+        waits_for_proof,
+        check,
+        recent,
+        new,
+        dropped,
+        given_up,
+        gone,
+        missed: missed.into_iter().map(|(time, _)| time).collect(),
+    }
+}
+
+/// The id of the delivery that a schedule makes for a time.
+fn id_of(uid: &str, time: i64) -> Option<DeliveryId> {
+    Some(DeliveryId::of_schedule(uid, u64::try_from(time).ok()?))
+}
+
+/// When a run that is over was due, and whether it succeeded.
+fn over((run, due): &(&Run, Due)) -> Option<(i64, bool)> {
+    over_at(&run.job)?;
+    Some((due.time, run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some())))
+}
+
+fn due_times<'a>(
+    valid: &'a Valid,
+    schedule: &WebhookSchedule,
+    runs: &[(&Run, Due)],
+    kept: Vec<(i64, bool)>,
+    cron_job: &CronJob,
+    accounted_until: i64,
+) -> DueTimes<'a> {
+    let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
+    let recorded = recorded.filter_map(|delivery| Some(delivery.scheduled_time.as_ref()?.0.as_second()));
+    let scheduled = || runs.iter().filter(|(run, _)| !Trigger::made(&run.job));
+    let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;
+    DueTimes {
+        expression: &valid.expression,
+        zone: &valid.zone,
+        deadline: valid.starting_deadline_seconds.into(),
+        // Jobs of a CronJob before this one went with it.
+        accounted_until: cron_job
+            .creation_timestamp()
+            .map_or(accounted_until, |made| made.0.as_second().max(accounted_until)),
+        known: recorded.chain(scheduled().map(|(_, due)| due.time)).collect(),
+        last_begun: last_scheduled(cron_job),
+        blocked: scheduled().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
+        kept,
+        replaces: valid.concurrency_policy == ConcurrencyPolicy::Replace,
+    }
+}
+
+/// The latest deliveries, the latest first, of each kind as many as the tenant wants; those that are new; and the ids of
+/// those that are not kept, for as long as their Jobs would tell of them again.
+fn remember(
+    old: &WebhookScheduleStatus,
+    seen: Vec<DeliveryStatus>,
+    has_job: impl Fn(&String) -> bool,
+    history: History,
+) -> (Vec<DeliveryStatus>, Vec<DeliveryStatus>, Vec<String>) {
+    let mut all = old.recent_deliveries.clone();
+    let mut new: Vec<DeliveryStatus> = Vec::new();
+    for delivery in seen {
+        let known = all.iter_mut().find(|known| known.id == delivery.id);
+        let dropped = old.dropped_deliveries.iter().any(|id| Some(id) == delivery.id.as_ref());
+        match known {
+            // A sender's word counts for more than what the operator made of its silence.
+            Some(known) if !is_said(known) && is_said(&delivery) => *known = delivery.clone(),
+            None if !dropped => all.push(delivery.clone()),
+            _ => continue,
+        }
+        new.push(delivery);
+    }
+    new.sort_by(|a, b| a.scheduled_time.cmp(&b.scheduled_time));
+    all.sort_by(|a, b| b.scheduled_time.cmp(&a.scheduled_time));
+    let (mut successful, mut failed) = (0, 0);
+    let (kept, trimmed): (Vec<_>, Vec<_>) = all.into_iter().partition(|delivery| {
+        let (count, most) = if delivery.outcome == DeliveryOutcome::Delivered {
+            (&mut successful, (history.successful as usize).max(1))
+        } else {
+            (&mut failed, (history.failed as usize).max(UNHEALTHY_AFTER))
+        };
+        *count += 1;
+        *count <= most
+    });
+    let mut dropped: Vec<_> =
+        old.dropped_deliveries.iter().cloned().chain(trimmed.into_iter().filter_map(|delivery| delivery.id)).collect();
+    dropped.retain(has_job);
+    dropped.truncate(MOST_DROPPED);
+    (kept, new, dropped)
+}
+
+/// As many as the CRD admits; the CronJob controller keeps six Jobs, and those that run.
+const MOST_DROPPED: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! What became of a run: of a Job and its pods. Both are hostile input: who may write a pod's status writes these.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::missed::MARGIN;
+use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION, WebhookSchedule};
+use crate::delivery::{Outcome, OutcomeClass, Reason, scheduled_time_of_job};
+use crate::operator::build::SENDER_CONTAINER;
+use crate::operator::names::{self, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
+use crate::operator::schedule::observe::Run;
+use crate::signing::DeliveryId;
+
+/// How a run stands.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It is not known yet how it ends; if nothing happens before, it is at this time.
+    Underway(Option<i64>),
+    /// It has ended, and so.
+    Ended(DeliveryStatus),
+    /// No sender is at it in time, and none may begin any more.
+    GivenUp(DeliveryStatus),
+}
+
+/// Which delivery a Job makes. Times are Unix seconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Due {
+    pub(crate) id: DeliveryId,
+    pub(crate) time: i64,
+    /// The generation of the schedule that the Job was made by.
+    pub(crate) generation: Option<i64>,
+}
+
+/// A Job is made so long before its time at the most: clocks differ.
+const TOLERANCE: i64 = 60;
+/// A Job is made so long after its time at the most: the longest starting deadline, and an hour for a slow controller.
+const LATEST: i64 = 86_400 + 3_600;
+/// The pods of a Job that is over are looked for so long.
+const PODS_WITHIN: i64 = 60;
+
+/// Which delivery a Job makes, by its name or by what was asked for; `None` when it is none of the schedule's: anyone who
+/// may make Jobs can make one by hand, with any name and annotations, but not with another time of creation.
+pub(crate) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
+    let made = made_at(job)?;
+    let generation = generation_of(job);
+    let due = if job.annotations().contains_key(TRIGGER_ANNOTATION) {
+        let time: Timestamp = job.annotations().get(TRIGGERED_AT_ANNOTATION)?.parse().ok()?;
+        let id = DeliveryId::try_from(job.annotations().get(DELIVERY_ID_ANNOTATION)?.clone()).ok()?;
+        Due { id, time: time.as_second(), generation }
+    } else {
+        let name = job.name_any();
+        let time = scheduled_time_of_job(&name).ok()?;
+        let id = DeliveryId::of_schedule(&schedule.uid()?, time.unix());
+        let time = i64::try_from(time.unix()).ok()?;
+        if name != names::job(&names::cron_job(&schedule.name_any()), time) {
+            return None;
+        }
+        Due { id, time, generation }
+    };
+    (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
+}
+
+/// The generation of the schedule that a Job was made by.
+pub(crate) fn generation_of(job: &Job) -> Option<i64> {
+    job.annotations().get(GENERATION_ANNOTATION)?.parse().ok()
+}
+
+/// When a Job was made, in Unix seconds.
+pub(crate) fn made_at(job: &Job) -> Option<i64> {
+    job.creation_timestamp().map(|made| made.0.as_second())
+}
+
+/// How a run stands. `deadline` is how late a sender may begin, in seconds.
+pub(crate) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standing {
+    let mut pods: Vec<&Pod> = run.pods.iter().map(|pod| &**pod).collect();
+    pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
+    let over = is_over(&run.job) || run.is_gone;
+    let all_ended = pods.iter().all(|pod| has_ended(pod));
+    // A pod that was lost with its node is followed by another, so what it said is not final before the Job is over.
+    let said = pods.iter().rev().filter_map(|pod| Some((outcome(pod)?, is_disrupted(pod))));
+    for (outcome, disrupted) in said {
+        if (over && all_ended) || !(disrupted && outcome.outcome == OutcomeClass::Interrupted) {
+            return Standing::Ended(of_outcome(&outcome, due, &run.job, now));
+        }
+    }
+    if over {
+        let looked_for = over_at(&run.job).map(|over| over + PODS_WITHIN).filter(|until| now < *until);
+        return match pods.last() {
+            // What the pod says comes by another watch than what its Job does.
+            Some(_) if !all_ended => Standing::Underway(None),
+            Some(pod) => Standing::Ended(ended_silently(pod, due)),
+            None if run.is_gone => Standing::Ended(without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due)),
+            None if looked_for.is_some() => Standing::Underway(looked_for),
+            None => Standing::Ended(without_outcome(DeliveryOutcome::Failed, PODS_LOST, due)),
+        };
+    }
+    let counts = run.job.status.as_ref().map(|status| (status.active.unwrap_or(0), status.ready.unwrap_or(0)));
+    let (active, ready) = counts.unwrap_or_default();
+    if ready > 0 || pods.last().is_some_and(|pod| has_begun(pod) && !has_ended(pod)) {
+        return Standing::Underway(None);
+    }
+    // One that was made late has some time all the same, and so has the job controller after a pod's end.
+    let since = [made_at(&run.job), pods.last().and_then(|pod| ended_at(pod))].into_iter().flatten();
+    let until = since.fold(due.time + deadline, i64::max) + MARGIN;
+    if now <= until {
+        return Standing::Underway(Some(until));
+    }
+    if let Some(pod) = pods.iter().rev().find(|pod| has_begun(pod)) {
+        // It was lost, and none has taken its place.
+        let word = outcome(pod).map(|outcome| of_outcome(&outcome, due, &run.job, now));
+        return Standing::GivenUp(word.unwrap_or_else(|| ended_silently(pod, due)));
+    }
+    let why = match pods.last() {
+        // There is one, and it hasn't been seen yet.
+        None if active > 0 => return Standing::Underway(Some(now + MARGIN)),
+        None => POD_NOT_CREATED,
+        Some(pod) if !is_scheduled(pod) => UNSCHEDULABLE,
+        Some(pod) if waits_for_image(pod) => IMAGE_NOT_PULLED,
+        Some(_) => POD_NOT_STARTED,
+    };
+    Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, why, due))
+}
+
+/// Whether a sender said so, and not the operator, who may have seen too little.
+pub(crate) fn is_said(delivery: &DeliveryStatus) -> bool {
+    Reason::from_name(&delivery.reason) != Reason::Unrecognised
+}
+
+/// A reason that the operator found by itself, and what to do.
+pub(crate) type Why = (&'static str, &'static str);
+
+const PODS_LOST: Why =
+    ("PodLost", "its pods were lost before the sender could say how it ended: see whether nodes fail");
+const JOB_DELETED: Why =
+    ("JobDeleted", "its Job was deleted before it was over, by hand or since concurrencyPolicy is Replace");
+const POD_NOT_CREATED: Why = (
+    "PodNotCreated",
+    "no pod could be made for it: see the namespace's ResourceQuotas and LimitRanges, and kubectl describe job",
+);
+const UNSCHEDULABLE: Why = ("Unschedulable", "no node could take its pod in time: ask your admin");
+const IMAGE_NOT_PULLED: Why =
+    ("ImagePullBackOff", "the node could not pull the sender's image in time: ask your admin");
+const POD_NOT_STARTED: Why =
+    ("PodNotStarted", "its pod did not start in time: see kubectl describe pod, or ask your admin");
+pub(crate) const POD_DEADLINE_EXCEEDED: Why =
+    ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it");
+const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
+const OUT_OF_MEMORY: Why = ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");
+const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
+
+/// Whether the job controller is done with a Job.
+pub(crate) fn is_over(job: &Job) -> bool {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut ends = conditions.filter(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"));
+    ends.any(|condition| condition.status == "True")
+}
+
+/// When a Job was over, if it is.
+pub(crate) fn over_at(job: &Job) -> Option<i64> {
+    let status = job.status.as_ref()?;
+    let failed = status.conditions.iter().flatten().find(|condition| condition.type_ == "Failed");
+    let failed = failed.and_then(|condition| condition.last_transition_time.as_ref());
+    status.completion_time.as_ref().or(failed).map(|time| time.0.as_second())
+}
+
+fn sender(pod: &Pod) -> Option<&ContainerStatus> {
+    let statuses = pod.status.as_ref()?.container_statuses.iter().flatten();
+    statuses.into_iter().find(|container| container.name == SENDER_CONTAINER)
+}
+
+fn state(pod: &Pod) -> Option<&ContainerState> {
+    sender(pod)?.state.as_ref()
+}
+
+/// What a sender that has ended says.
+pub(crate) fn message(pod: &Pod) -> Option<&str> {
+    state(pod)?.terminated.as_ref()?.message.as_deref()
+}
+
+fn outcome(pod: &Pod) -> Option<Outcome> {
+    Outcome::parse(message(pod)?.as_bytes()).ok()
+}
+
+fn has_begun(pod: &Pod) -> bool {
+    state(pod).is_some_and(|state| state.running.is_some() || state.terminated.as_ref().is_some_and(has_run))
+}
+
+/// Whether a container that has ended ever ran: one that could not be started has ended, too.
+fn has_run(terminated: &ContainerStateTerminated) -> bool {
+    !matches!(terminated.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
+}
+
+fn ended_at(pod: &Pod) -> Option<i64> {
+    Some(state(pod)?.terminated.as_ref()?.finished_at.as_ref()?.0.as_second())
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+fn has_condition(pod: &Pod, kind: &str) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == kind && condition.status == "True")
+}
+
+fn is_disrupted(pod: &Pod) -> bool {
+    has_condition(pod, "DisruptionTarget")
+}
+
+fn is_scheduled(pod: &Pod) -> bool {
+    has_condition(pod, "PodScheduled")
+}
+
+fn waits_for_image(pod: &Pod) -> bool {
+    let reason = state(pod).and_then(|state| state.waiting.as_ref()?.reason.as_deref());
+    reason.is_some_and(|reason| reason.contains("Image"))
+}
+
+/// Id and times are held against the Job, which the pod can't change.
+fn of_outcome(outcome: &Outcome, due: &Due, job: &Job, now: i64) -> DeliveryStatus {
+    let started = i64::try_from(outcome.started_at.unix()).unwrap_or_default();
+    let possible = made_at(job).unwrap_or(now) - TOLERANCE..=now + TOLERANCE;
+    DeliveryStatus {
+        started_at: possible.contains(&started).then(|| time(started)).flatten(),
+        outcome: match outcome.outcome {
+            OutcomeClass::Delivered => DeliveryOutcome::Delivered,
+            OutcomeClass::Refused => DeliveryOutcome::Refused,
+            OutcomeClass::FailedPermanently => DeliveryOutcome::FailedPermanently,
+            OutcomeClass::Failed => DeliveryOutcome::Failed,
+            OutcomeClass::Interrupted => DeliveryOutcome::Interrupted,
+            // What was only judged was not sent.
+            OutcomeClass::Checked => DeliveryOutcome::NotRun,
+        },
+        reason: outcome.reason.as_str().into(),
+        detail: (!outcome.detail.is_empty()).then(|| outcome.detail.clone()),
+        http_status: outcome.http_status,
+        attempts: outcome.attempt_count,
+        // What the schema admits as an int32.
+        latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms.min(i32::MAX.unsigned_abs())),
+        target: outcome.target.clone(),
+        key_fingerprints: outcome.key_fingerprints.iter().map(ToString::to_string).collect(),
+        ..without_outcome(DeliveryOutcome::Failed, ENDED_SILENTLY, due)
+    }
+}
+
+fn time(seconds: i64) -> Option<Time> {
+    Timestamp::from_second(seconds).ok().map(Time)
+}
+
+/// A pod that was ended by the kernel, the kubelet or an eviction before it could say how.
+fn ended_silently(pod: &Pod, due: &Due) -> DeliveryStatus {
+    let by_pod = pod.status.as_ref().and_then(|status| status.reason.as_deref());
+    let terminated = state(pod).and_then(|state| state.terminated.as_ref());
+    let by_container = terminated.and_then(|terminated| terminated.reason.as_deref());
+    let why = match (by_pod, by_container) {
+        _ if waits_for_image(pod) => IMAGE_NOT_PULLED,
+        (Some("DeadlineExceeded"), _) => POD_DEADLINE_EXCEEDED,
+        (Some("Evicted"), _) => EVICTED,
+        (_, Some("OOMKilled")) => OUT_OF_MEMORY,
+        _ if terminated.is_some_and(|terminated| !has_run(terminated)) => POD_NOT_STARTED,
+        _ => ENDED_SILENTLY,
+    };
+    let begun = terminated.filter(|terminated| has_run(terminated));
+    let started_at = begun.and_then(|terminated| terminated.started_at.clone());
+    let outcome = if has_begun(pod) { DeliveryOutcome::Failed } else { DeliveryOutcome::NotRun };
+    DeliveryStatus { started_at, ..without_outcome(outcome, why, due) }
+}
+
+/// A delivery of which no sender said anything.
+pub(crate) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: &Due) -> DeliveryStatus {
+    DeliveryStatus {
+        id: Some(due.id.to_string()),
+        scheduled_time: time(due.time),
+        generation: due.generation,
+        started_at: None,
+        outcome,
+        reason: why.0.into(),
+        detail: Some(why.1.into()),
+        http_status: None,
+        attempts: 0,
+        latency_ms: None,
+        target: None,
+        key_fingerprints: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

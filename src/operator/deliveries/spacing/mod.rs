@@ -1,0 +1,274 @@
+//! When the next delivery may be: no sooner after the last than the tier allows, whatever was changed in between. Pure.
+//!
+//! A CronJob that runs keeps the gaps of its expression by itself. It would break them when it is given another expression,
+//! when it is resumed (it makes up for the last time that it missed), and about a delivery that was triggered. Then it stays
+//! suspended, until a due time that is far enough from the last delivery.
+
+use jiff::tz::TimeZone;
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::outcome::{Due, made_at};
+use super::trigger::Trigger;
+use crate::api::{DeliveryOutcome, WebhookSchedule, WebhookScheduleStatus};
+use crate::cron::Expression;
+use crate::delivery;
+use crate::operator::schedule::observe::{Found, Run};
+use crate::operator::validate::Valid;
+
+/// What begins so many seconds after its time is taken to be on time in every tier.
+pub(crate) const PROMPT: i64 = 10;
+/// The same, where a tenth of the smallest gap is more, at the most.
+const MOST_PROMPT: i64 = 300;
+/// What begins later than that may fall into the hour of the next, which then was counted in another.
+const HOUR: i64 = 3_600;
+
+/// What is known of a schedule's deliveries. Times are Unix seconds.
+pub(crate) struct Pace<'a> {
+    pub(crate) expression: &'a Expression,
+    pub(crate) zone: &'a TimeZone,
+    /// How late the controller begins a delivery, in seconds.
+    pub(crate) deadline: i64,
+    /// The smallest gap that the tier allows, in seconds.
+    pub(crate) min_interval: i64,
+    /// The last delivery.
+    pub(crate) last: Option<i64>,
+    /// The last one that was triggered.
+    pub(crate) last_triggered: Option<i64>,
+    /// When the first may be.
+    pub(crate) not_before: Option<i64>,
+    /// Until when it was held.
+    pub(crate) held_until: Option<i64>,
+    /// Seconds after its due time at which a regular one begins.
+    pub(crate) spread: i64,
+    pub(crate) child: Child,
+}
+
+/// What the CronJob does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Child {
+    /// It runs by this expression. What was due since then it may still begin.
+    Runs(i64),
+    /// It is suspended, or has another expression. What was due since then it would make up for.
+    Stands(i64),
+    /// It isn't there.
+    Missing,
+}
+
+/// When a delivery that was asked for is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    Now,
+    /// At this time, or once there is room. Until then, it is held against what comes by itself.
+    At(Option<i64>),
+    /// After the one that is about to begin: look again then.
+    After(i64),
+}
+
+impl Made {
+    /// The time that it waits for.
+    pub(crate) fn at(self) -> Option<i64> {
+        if let Self::At(at) = self { at } else { None }
+    }
+
+    /// When to look again.
+    pub(crate) fn look(self) -> Option<i64> {
+        if let Self::After(time) = self { Some(time) } else { self.at() }
+    }
+}
+
+impl<'a> Pace<'a> {
+    pub(crate) fn of(
+        valid: &'a Valid,
+        schedule: &WebhookSchedule,
+        found: &Found,
+        runs: &[(&Run, Due)],
+        now: i64,
+    ) -> Self {
+        // Caches may not show yet what was triggered a moment ago.
+        let last_triggered = last_triggered(schedule, runs).max(found.share.last_triggered);
+        Self {
+            expression: &valid.expression,
+            zone: &valid.zone,
+            deadline: valid.starting_deadline_seconds.into(),
+            min_interval: valid.min_interval,
+            last: last(schedule, found.cron_job.as_deref(), runs).max(last_triggered),
+            last_triggered,
+            not_before: found.share.not_before,
+            held_until: schedule.status.as_ref().and_then(held_until),
+            spread: match &valid.delivery.run {
+                delivery::Run::Scheduled(timing) => timing.offset_seconds.into(),
+                delivery::Run::Triggered(_) => 0,
+            },
+            child: child(valid, schedule, found.cron_job.as_deref(), runs, now),
+        }
+    }
+
+    /// Until when the CronJob has to stay suspended.
+    pub(crate) fn held_until(&self, now: i64) -> Option<i64> {
+        let next = self.next(now)?;
+        let may_start = match (self.child, self.late(now)) {
+            // However late the controller is, it keeps the gaps between due times; only a trigger can get in between.
+            (Child::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
+            (_, None) => next >= self.earliest(),
+            (_, Some(late)) if now - late <= self.prompt() => late >= self.earliest(),
+            // This one was held until then, and so is not another.
+            (_, late) if late == self.held_until => next >= now + self.min_interval,
+            (_, Some(_)) => now >= self.earliest() && next >= now + self.min_interval.max(HOUR),
+        };
+        if may_start {
+            return None;
+        }
+        // The time itself is long enough after the last.
+        self.next(now.max(self.earliest().saturating_sub(1)))
+    }
+
+    /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
+    pub(crate) fn triggered(&self, room_at: Option<i64>, now: i64) -> Made {
+        let Some(room_at) = room_at else { return Made::At(None) };
+        // The last regular one began its spread later, and this one begins at once.
+        let at = now.max(self.earliest() + self.spread).max(room_at);
+        if let Child::Runs(_) = self.child
+            && let Some(coming) = self.late(now).filter(|late| *late > now - PROMPT).or_else(|| self.next(now))
+            && coming <= now + PROMPT
+            && self.is_too_close(at, coming)
+        {
+            return Made::After(coming + PROMPT);
+        }
+        if at <= now { Made::Now } else { Made::At(Some(at)) }
+    }
+
+    /// Whether a delivery at `at` would be too close to the next that the CronJob starts by itself.
+    pub(crate) fn is_in_the_way(&self, at: i64, now: i64) -> bool {
+        self.next(now).is_some_and(|next| self.is_too_close(at, next))
+    }
+
+    fn is_too_close(&self, at: i64, other: i64) -> bool {
+        (at - other).abs() < self.min_interval
+    }
+
+    /// How late one may begin and count as on time.
+    fn prompt(&self) -> i64 {
+        (self.min_interval / 10).clamp(PROMPT, MOST_PROMPT)
+    }
+
+    fn after(&self, delivery: Option<i64>) -> i64 {
+        delivery.map_or(i64::MIN, |time| time.saturating_add(self.min_interval))
+    }
+
+    fn earliest(&self) -> i64 {
+        self.after(self.last).max(self.not_before.unwrap_or(i64::MIN))
+    }
+
+    /// The last time that was due, has not begun, and still may: the controller knows nothing of what was triggered.
+    fn late(&self, now: i64) -> Option<i64> {
+        let (Child::Runs(since) | Child::Stands(since)) = self.child else { return None };
+        let from = since.max(now - self.deadline);
+        self.due_after(from).take_while(|time| *time <= now).last()
+    }
+
+    fn next(&self, after: i64) -> Option<i64> {
+        self.due_after(after).next()
+    }
+
+    fn due_after(&self, time: i64) -> impl Iterator<Item = i64> {
+        let from = jiff::Timestamp::from_second(time).ok();
+        from.into_iter().flat_map(|from| self.expression.upcoming(self.zone, from)).map(jiff::Timestamp::as_second)
+    }
+}
+
+/// What is to come of a schedule, by the pace that it may have.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// Its last delivery.
+    pub(crate) last: Option<i64>,
+    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    pub(crate) held_until: Option<i64>,
+    /// The delivery that is to be made at once.
+    pub(crate) trigger: Option<Trigger>,
+    /// When the one that is asked for is made, if it is not at once.
+    pub(crate) trigger_waits: Option<Made>,
+}
+
+/// Plans a schedule's next deliveries.
+pub(crate) fn plan(
+    valid: &Valid,
+    schedule: &WebhookSchedule,
+    found: &Found,
+    runs: &[(&Run, Due)],
+    now: Timestamp,
+) -> Plan {
+    let seconds = now.as_second();
+    let pace = Pace::of(valid, schedule, found, runs, seconds);
+    let last = pace.last;
+    let Some(asked) = Trigger::of(schedule, now) else {
+        return Plan { last, held_until: pace.held_until(seconds), ..Plan::default() };
+    };
+    // Its Job is there, and the status could not be written.
+    if runs.iter().any(|(_, due)| due.id == asked.id) {
+        return Plan { last, held_until: pace.held_until(seconds), trigger: Some(asked), trigger_waits: None };
+    }
+    match pace.triggered(found.share.room_at, seconds) {
+        Made::Now => {
+            let then = Pace { last: Some(seconds), last_triggered: Some(seconds), ..pace };
+            Plan { last, held_until: then.held_until(seconds), trigger: Some(asked), trigger_waits: None }
+        }
+        waits => {
+            let in_the_way = |at: &i64| pace.is_in_the_way(*at, seconds);
+            let held_until = pace.held_until(seconds).or_else(|| waits.at().filter(in_the_way));
+            Plan { last, held_until, trigger: None, trigger_waits: Some(waits) }
+        }
+    }
+}
+
+fn child(
+    valid: &Valid,
+    schedule: &WebhookSchedule,
+    cron_job: Option<&CronJob>,
+    runs: &[(&Run, Due)],
+    now: i64,
+) -> Child {
+    let Some(cron_job) = cron_job else { return Child::Missing };
+    let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
+    // Its Job may be seen before its status is.
+    let begun = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).map(|(_, due)| due.time);
+    let since = begun.chain(last_scheduled(cron_job)).fold(made, i64::max);
+    let spec = &cron_job.spec;
+    let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
+    // One that is held and runs was resumed by somebody else.
+    let is_held = schedule.status.as_ref().and_then(held_until).is_some_and(|until| until > now);
+    if same && spec.suspend != Some(true) && !is_held { Child::Runs(since) } else { Child::Stands(since) }
+}
+
+fn held_until(status: &WebhookScheduleStatus) -> Option<i64> {
+    Some(status.held_until.as_ref()?.0.as_second())
+}
+
+/// The last time for which the controller made a Job.
+pub(crate) fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
+    Some(cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0.as_second())
+}
+
+/// The last delivery, by all that tells of one.
+fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, Due)]) -> Option<i64> {
+    let seen = runs.iter().map(|(run, due)| match made_at(&run.job) {
+        Some(made) if made > due.time + PROMPT => made,
+        _ => due.time,
+    });
+    let status = schedule.status.as_ref();
+    let recorded = status.into_iter().flat_map(|status| &status.recent_deliveries);
+    let recorded = recorded.filter(|delivery| delivery.outcome != DeliveryOutcome::NotRun);
+    let recorded = recorded.filter_map(|delivery| delivery.scheduled_time.as_ref());
+    seen.chain(recorded.map(|time| time.0.as_second())).chain(cron_job.and_then(last_scheduled)).max()
+}
+
+fn last_triggered(schedule: &WebhookSchedule, runs: &[(&Run, Due)]) -> Option<i64> {
+    let told = schedule.status.as_ref().and_then(|status| status.last_trigger.as_ref());
+    let told = told.map(|trigger| trigger.time.0.as_second());
+    let seen = runs.iter().filter(|(run, _)| Trigger::made(&run.job)).map(|(_, due)| due.time);
+    seen.chain(told).max()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What a look at a namespace writes, and what is known then.
+
+use std::sync::Mutex;
+
+use futures::{FutureExt as _, StreamExt as _};
+use serde_json::json;
+
+use super::*;
+use crate::egress::Rules;
+use crate::operator::build::namespace_children;
+use crate::operator::metrics::Metrics;
+use crate::operator::settings::Isolation;
+use crate::operator::test_support::fake_api;
+use crate::operator::test_support::objects::{minute, schedule, settings, store, stores};
+
+/// What a look at a namespace with senders asked of an API server that answers so to a new Job, how it ended, and the reason of
+/// what is known then.
+async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'static str) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let client = fake_api::client(move |request| {
+        seen.lock().unwrap().push(format!("{} {}", request.method, request.path));
+        let code = if request.method == "POST" { answer } else { 200 };
+        (code, request.body)
+    });
+    let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    policy.metadata.uid = Some("uid".into());
+    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
+    let settings = Settings { isolation, ..settings() };
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let queues = Queues::new(metrics.clone()).0;
+    let prover = Arc::new(Prover::new(client, settings, schedules, Arc::clone(&stores), queues, metrics));
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
+    let ended = prove(Arc::new(namespace), prover).await.is_ok();
+    let asked = asked.lock().unwrap().clone();
+    (asked, ended, stores.isolation.verdict("team-a", isolation).reason)
+}
+
+#[tokio::test]
+async fn the_canary_of_a_namespace_is_made() {
+    let made = vec!["POST /apis/batch/v1/namespaces/team-a/jobs".to_owned()];
+    assert_eq!(looked(Isolation::Warn, 201).await, (made, true, "Checking"));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_made_is_told_and_tried_again() {
+    let (asked, ended, reason) = looked(Isolation::Require, 403).await;
+    assert_eq!((asked.len(), ended, reason), (1, false, "CanaryNotRun"));
+}
+
+#[tokio::test]
+async fn however_often_the_first_schedule_of_a_namespace_comes_and_goes_it_has_as_many_canaries_as_an_hour_allows() {
+    let made = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&made);
+    let client = fake_api::client(move |request| {
+        *seen.lock().unwrap() += usize::from(request.method == "POST");
+        (201, request.body)
+    });
+    let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    policy.metadata.uid = Some("uid".into());
+    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let queues = Queues::new(metrics.clone()).0;
+    let prover = Arc::new(Prover::new(client, settings(), schedules, stores, queues, metrics));
+    let namespace: Arc<NamespaceMetadata> =
+        Arc::new(serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap());
+    for _ in 0..50 {
+        prove(Arc::clone(&namespace), Arc::clone(&prover)).await.unwrap();
+        prover.forget("team-a");
+    }
+    assert_eq!(*made.lock().unwrap(), 12);
+}
+
+#[tokio::test]
+async fn none_is_made_where_the_admin_wants_none() {
+    assert_eq!(looked(Isolation::Unchecked, 201).await, (Vec::new(), true, "NotChecked"));
+}
+
+#[tokio::test]
+async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_says_something_else() {
+    let client = fake_api::client(|request| (200, request.body));
+    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
+    let (queues, stores) = (Queues::new(metrics.clone()).0, Arc::new(stores(&schedule(), minute(0))));
+    let prover = Prover::new(client, settings(), schedules, stores, queues, metrics.clone());
+    let closed = Verdict { status: "True", reason: "Proved", message: String::new() };
+    for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &closed), ("a", &closed), ("b", &closed)] {
+        prover.count("team-a", job.into(), verdict);
+    }
+    let counted = metrics.series("postern_canaries_total");
+    let of_two = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
+    assert_eq!(counted, [of_two, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
+}
+
+/// The schedules that look again when the senders of their namespace are no longer kept from the inside.
+async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
+    let client = fake_api::client(|request| (200, request.body));
+    let mut own = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
+    own.metadata.uid = Some("uid".into());
+    let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]});
+    let wide: NetworkPolicy =
+        serde_json::from_value(json!({"metadata": {"name": "wide", "namespace": "team-a"}, "spec": spec})).unwrap();
+    let stores = Stores { network_policies: store(vec![own, wide]), ..stores(&schedule(), minute(0)) };
+    let (queues, todo) = Queues::new(Metrics::new());
+    let settings = Settings { isolation: Isolation::Unchecked, ..settings() };
+    let prover = Arc::new(Prover::new(client, settings, store(schedules), Arc::new(stores), queues, Metrics::new()));
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
+    prove(Arc::new(namespace), prover).await.unwrap();
+    let mut woken = Box::pin(todo.schedules.hand_out(1_000));
+    std::iter::from_fn(|| Some(woken.next().now_or_never()??.name)).collect()
+}
+
+#[tokio::test]
+async fn of_three_hundred_schedules_only_those_that_are_accepted_look_again() {
+    let named = |name: &str, accepted: &str| {
+        let mut schedule = schedule();
+        schedule.metadata.name = Some(name.into());
+        let condition = json!({
+            "type": "Accepted", "status": accepted, "reason": "X", "message": "", "lastTransitionTime": minute(0),
+        });
+        schedule.status = serde_json::from_value(json!({"conditions": [condition]})).unwrap();
+        schedule
+    };
+    let refused = (0..300).map(|number| named(&number.to_string(), "False"));
+    assert_eq!(woken(refused.chain([named("accepted", "True")]).collect()).await, ["accepted"]);
+}

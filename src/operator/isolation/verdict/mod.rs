@@ -1,0 +1,262 @@
+//! Whether a namespace's senders are kept from the cluster's inside, and how that is found out. Pure, but for the memory of it.
+//!
+//! A canary is a Job of the namespace's NetworkPolicy: a pod with the sender's image, labels and account that carries no secret
+//! and tries to connect to what must be closed. What it found stands in its pod until the next one has ended, so an operator
+//! that starts knows what the one before it did.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::policy_reach::Own;
+use super::probes;
+use crate::delivery::{Findings, Place, Probes};
+use crate::operator::cache::api_server::ApiServer;
+use crate::operator::deliveries::outcome::{is_over, made_at, message, over_at};
+use crate::operator::kubernetes::digest::number_of;
+use crate::operator::kubernetes::text::named;
+use crate::operator::names;
+use crate::operator::schedule::observe::Run;
+use crate::operator::settings::{Here, Isolation, Settings};
+
+/// How long what a canary found holds, in seconds, and by how much more it may in a namespace: so not all come at once.
+const HOLDS: i64 = 3_600;
+const SPREAD: u64 = 600;
+/// After how many seconds another canary is tried when one has proved nothing, or that it is open.
+const TRIED_AGAIN: i64 = 60;
+/// How long a canary may take to begin and end, in seconds, before it is told that it doesn't.
+const ENDS_WITHIN: i64 = 150;
+/// What a pod says comes by another watch than that its Job is over: so many seconds later at most.
+const SAID_WITHIN: i64 = 10;
+
+/// Whether senders are kept from the inside: a condition's status, reason and message. It changes only when something has, and
+/// its length is bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// `True`, `False` or `Unknown`.
+    pub status: &'static str,
+    /// The reason, in CamelCase.
+    pub reason: &'static str,
+    /// What was reached, or what to do.
+    pub message: String,
+}
+
+impl Verdict {
+    pub(super) fn new(status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into() }
+    }
+
+    /// Whether deliveries may go by it where a proof is required.
+    pub(crate) fn is_proof(&self) -> bool {
+        self.status == "True"
+    }
+
+    /// Of a namespace of which nothing is known yet.
+    pub(crate) fn unknown(mode: Isolation) -> Self {
+        match mode {
+            Isolation::Unchecked => {
+                Self::new("Unknown", "NotChecked", "nothing checks it: the admin has set egress.isolation to Unchecked")
+            }
+            Isolation::Warn | Isolation::Require => {
+                let message = "a pod like a sender's is about to try what must be closed to it";
+                Self::new("Unknown", "Checking", message)
+            }
+        }
+    }
+}
+
+/// What a proof is about: when any of it changes, another one is due.
+pub(crate) struct Subject {
+    /// What a canary tries.
+    pub(crate) probes: Probes,
+    /// The hash of all of it.
+    hash: String,
+    /// Policies of others that open what must be closed, by name.
+    widened_by: Vec<String>,
+}
+
+impl Subject {
+    /// `policy` is the senders' own, `others` are the namespace's other ones.
+    pub(crate) fn of(
+        policy: &NetworkPolicySpec,
+        others: &[Arc<NetworkPolicy>],
+        api_server: &ApiServer,
+        settings: &Settings,
+    ) -> Self {
+        let own = Own::of(policy);
+        let widening = others.iter().filter(|other| own.is_widened_by(other));
+        let mut wider: Vec<_> = widening.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
+        wider.sort();
+        // Where this operator is says nothing of the policies.
+        let elsewhere = probes::probes(&own, api_server, settings, &Here::default());
+        let about = json!([policy, wider, elsewhere, settings.sender.image]);
+        Self {
+            probes: probes::probes(&own, api_server, settings, &settings.here),
+            hash: format!("{:016x}", number_of(&format!("postern.dev/canary\n{about}"))),
+            widened_by: wider.into_iter().map(|(name, _)| name).collect(),
+        }
+    }
+
+    fn is_of(&self, job: &Job) -> bool {
+        job.annotations().get(names::CANARY_ANNOTATION) == Some(&self.hash)
+    }
+}
+
+/// What is to be done about a namespace's canary.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// What is known holds, until a time.
+    Holds,
+    /// One is to be made.
+    Due(Canary),
+    /// One is being made.
+    UnderWay,
+}
+
+/// A canary that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// The name of its Job.
+    pub job: String,
+    /// What it is about.
+    pub hash: String,
+}
+
+/// How a namespace's proof stands.
+pub(crate) struct Look {
+    pub(crate) verdict: Verdict,
+    pub(crate) stage: Stage,
+    /// When to look again, if nothing happens before.
+    pub(crate) until: Option<i64>,
+    /// Jobs that are of no use any more.
+    pub(crate) obsolete: Vec<Arc<Job>>,
+    /// The name of the Job of the last canary that ended or didn't in time, and what it alone came to.
+    pub(crate) ended: Option<(String, Verdict)>,
+}
+
+/// Looks at the canaries of a namespace, those of the policy with this UID.
+pub(crate) fn look(
+    namespace: &str,
+    policy_uid: &str,
+    subject: &Subject,
+    mut runs: Vec<Run>,
+    mode: Isolation,
+    now: i64,
+) -> Look {
+    runs.sort_by_key(|run| std::cmp::Reverse((made_at(&run.job), run.job.name_any())));
+    let latest = runs.first().map(|run| run.job.uid().unwrap_or_default()).unwrap_or_default();
+    let (of_it, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| subject.is_of(&run.job));
+    let (ended, under_way): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|run| has_ended(run, now));
+    let (verdict, stage) = (Verdict::unknown(mode), Stage::Holds);
+    let mut look = Look { verdict, stage, until: None, obsolete: vec![], ended: None };
+    if mode == Isolation::Unchecked {
+        look.obsolete = jobs(others.iter().chain(&ended).chain(&under_way));
+        return widened_or(look, subject);
+    }
+    look.obsolete = jobs(others.iter().chain(ended.iter().skip(1)));
+
+    let last = ended.first().map(|run| (over_at(&run.job).unwrap_or(now), judge(subject, findings(run).as_ref())));
+    if let Some((_, verdict)) = &last {
+        look.verdict = verdict.clone();
+        look.ended = ended.first().map(|run| (run.job.name_any(), verdict.clone()));
+    }
+    let name = || {
+        let of = format!("postern.dev/canary\n{policy_uid}\n{}\n{latest}", subject.hash);
+        Canary { job: names::canary_job(number_of(&of)), hash: subject.hash.clone() }
+    };
+    let holds = |verdict: &Verdict| {
+        let spread = number_of(&format!("postern.dev/canary\n{namespace}")) % SPREAD;
+        if verdict.is_proof() { HOLDS + i64::try_from(spread).unwrap_or_default() } else { TRIED_AGAIN }
+    };
+    match (under_way.first(), &last) {
+        (Some(run), _) => {
+            let until = made_at(&run.job).unwrap_or(now) + ENDS_WITHIN;
+            if now < until {
+                look.stage = Stage::UnderWay;
+                look.until = Some(until.min(over_at(&run.job).map_or(until, |over| over + SAID_WITHIN)));
+            } else {
+                look.verdict = not_run();
+                look.ended = Some((run.job.name_any(), not_run()));
+            }
+        }
+        (None, Some((over, verdict))) if now < over + holds(verdict) => look.until = Some(over + holds(verdict)),
+        (None, _) => look.stage = Stage::Due(name()),
+    }
+    widened_or(look, subject)
+}
+
+/// What can be seen without a canary wins.
+fn widened_or(look: Look, subject: &Subject) -> Look {
+    if subject.widened_by.is_empty() { look } else { Look { verdict: widened(&subject.widened_by), ..look } }
+}
+
+fn jobs<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Arc<Job>> {
+    runs.map(|run| run.job.clone()).collect()
+}
+
+/// Whether a canary is over, and its pod has been heard.
+fn has_ended(run: &Run, now: i64) -> bool {
+    is_over(&run.job) && (findings(run).is_some() || over_at(&run.job).is_none_or(|over| now >= over + SAID_WITHIN))
+}
+
+fn findings(run: &Run) -> Option<Findings> {
+    run.pods.iter().filter_map(|pod| message(pod)).find_map(|message| Findings::parse(message.as_bytes()).ok())
+}
+
+fn judge(subject: &Subject, found: Option<&Findings>) -> Verdict {
+    let Some(found) = found else { return not_run() };
+    if found.reached_count > 0 {
+        let named: Vec<_> =
+            found.reached.iter().map(|probe| format!("{} ({})", probe.address, probe.place.describe())).collect();
+        let more = usize::try_from(found.reached_count).unwrap_or(usize::MAX).saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!(
+            "a pod like a sender's reached what the NetworkPolicy postern-sender closes: {}{more}. Ask your admin whether a \
+             NetworkPolicy engine runs on every node",
+            named.join(", ")
+        );
+        return Verdict::new("False", "InternalReachable", message);
+    }
+    if !found.open {
+        let message = "a pod like a sender's reached nothing at all, not even a name server, which proves nothing: ask your admin \
+                       to compare nameServers and nameServerPods with the cluster's DNS";
+        return Verdict::new("Unknown", "NameServersUnreachable", message);
+    }
+    if !subject.probes.closed.iter().any(|probe| probe.place == Place::ApiServer) {
+        let message =
+            "nothing that is known to listen is closed to senders, since the tier lets them reach the API server";
+        return Verdict::new("Unknown", "NothingToProveItBy", message);
+    }
+    let late = match found.enforced_after_ms {
+        Some(_) => ". It could for a moment after its start: the engine is late with new pods",
+        None => "",
+    };
+    let message = format!(
+        "a pod like a sender's reached a name server and none of {} addresses inside the cluster, the API server's among \
+         them{late}",
+        subject.probes.closed.len()
+    );
+    Verdict::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
+}
+
+/// Of a canary that could not run, or be heard.
+pub(crate) fn not_run() -> Verdict {
+    let message = "the pod that tries what must be closed could not run or say what it found: see kubectl get jobs -l \
+                   postern.dev/canary=true, and the namespace's ResourceQuotas";
+    Verdict::new("Unknown", "CanaryNotRun", message)
+}
+
+fn widened(by: &[String]) -> Verdict {
+    let message = format!(
+        "NetworkPolicy {} lets senders reach what the policy postern-sender closes, and policies add up: leave senders out of \
+         its podSelector (postern.dev/role NotIn [sender]), or the inside out of what it opens",
+        named(by)
+    );
+    Verdict::new("False", "ForeignPolicy", message)
+}
+
+#[cfg(test)]
+mod tests;

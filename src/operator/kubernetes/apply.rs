@@ -1,0 +1,282 @@
+//! Makes the cluster hold what was built, and writes only what differs.
+//!
+//! An object is made by POST and is never taken over: who comes first by that name keeps it, and the schedule says so. What
+//! differs is replaced whole (PUT), so that a field that somebody added goes too.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::WebhookSchedule;
+use crate::operator::build::NamespaceChildren;
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
+use crate::operator::schedule::observe::{controller_of, is_controlled_by};
+use crate::operator::tier::quota::usage::MOST_PARTS;
+
+/// Why a child is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Somebody else's object has the name.
+    #[error("{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself")]
+    NameTaken {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
+    /// It is being deleted, and something holds it back.
+    #[error("{kind} {name} is being deleted; it is made again once it is gone: see its finalizers if that takes long")]
+    Ending {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
+    /// It was changed since it was read.
+    #[error("{kind} {name} was changed meanwhile; what it is now is looked at next")]
+    Outdated {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
+    /// No signing key could be made.
+    #[error(
+        "no signing key could be made: {why}; it is tried again: if it goes on, look for a quota or an admission webhook \
+         that keeps Secrets from being made or deleted"
+    )]
+    KeyNotMade {
+        /// What was in the way; nothing of the key.
+        why: String,
+    },
+    /// As many schedules of the namespace have begun as can be recorded.
+    #[error(
+        "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
+         use another namespace"
+    )]
+    TooManyToRecord,
+    /// What the namespace uses of its tier could not be recorded.
+    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
+    NotRecorded {
+        /// What the API server said.
+        source: kube::Error,
+    },
+    /// The API server refused or didn't answer.
+    #[error("{kind} {name}: {source}")]
+    Api {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+        /// What the API server said.
+        source: kube::Error,
+    },
+}
+
+/// Writes to the API server as the operator.
+pub(crate) struct Applier {
+    pub(crate) client: Client,
+}
+
+impl Applier {
+    /// Makes the CronJob exist as it was built, and returns it as it is.
+    pub(crate) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
+        let owner = controller_of(&built).map(|owner| owner.uid.clone());
+        let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
+        Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec, |_, _| ())).await
+    }
+
+    /// Makes the children of a namespace exist as they were built.
+    pub(crate) async fn namespace_children(
+        &self,
+        built: NamespaceChildren,
+        found: (Option<Arc<ServiceAccount>>, Option<Arc<NetworkPolicy>>),
+    ) -> Result<(), ApplyError> {
+        let NamespaceChildren { service_account, network_policy } = built;
+        let same = |a: &ServiceAccount, b: &ServiceAccount| {
+            a.automount_service_account_token == b.automount_service_account_token
+        };
+        // Some platforms write these into every account, and would write them again.
+        let keep = |found: &ServiceAccount, built: &mut ServiceAccount| {
+            built.secrets.clone_from(&found.secrets);
+            built.image_pull_secrets.clone_from(&found.image_pull_secrets);
+        };
+        self.ensure(service_account, found.0, is_ours, same, keep).await?;
+        self.ensure(network_policy, found.1, is_ours, |a, b| a.spec == b.spec, |_, _| ()).await.map(drop)
+    }
+
+    /// Makes a Job, unless it was made already.
+    pub(crate) async fn start(&self, job: &Job) -> Result<(), ApplyError> {
+        let owner = controller_of(job).map(|owner| owner.uid.as_str());
+        let (api, target) = (self.api(job), Target::of(job));
+        match api.create(&by_postern(), job).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => {
+                let there = api.get(&target.name).await.map_err(|source| target.failed(source))?;
+                if is_controlled_by(&there, owner) { Ok(()) } else { Err(target.taken()) }
+            }
+            Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    /// Whether an object is as it was read from a cache.
+    pub(crate) async fn is_current<K>(&self, object: &K) -> Result<bool, ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let target = Target::of(object);
+        let now = self.api(object).get_opt(&target.name).await.map_err(|source| target.failed(source))?;
+        Ok(now.is_some_and(|now| (now.uid(), now.resource_version()) == (object.uid(), object.resource_version())))
+    }
+
+    /// The names of the Jobs that a schedule's CronJob has now, whatever a cache shows.
+    pub(crate) async fn jobs_of(
+        &self,
+        schedule: &WebhookSchedule,
+        cron_job: &CronJob,
+    ) -> Result<BTreeSet<String>, ApplyError> {
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &schedule.namespace().unwrap_or_default());
+        let name = schedule.name_any();
+        let theirs = ListParams::default().labels(&names::selector(&name));
+        let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
+        let jobs = api.list_metadata(&theirs).await.map_err(failed)?;
+        let uid = cron_job.uid();
+        // Anyone may give a Job that label.
+        let own = jobs.iter().filter(|job| is_controlled_by(*job, uid.as_deref()));
+        Ok(own.map(ResourceExt::name_any).collect())
+    }
+
+    /// Deletes this very object, if it is still there.
+    pub(crate) async fn delete<K>(&self, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        self.delete_if(object, Preconditions { uid: object.uid(), resource_version: None }).await
+    }
+
+    /// Deletes this very object, if it is still there and as it was read.
+    pub(crate) async fn delete_unchanged<K>(&self, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let resource_version = object.resource_version();
+        self.delete_if(object, Preconditions { uid: object.uid(), resource_version }).await
+    }
+
+    async fn delete_if<K>(&self, object: &K, this: Preconditions) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let target = Target::of(object);
+        match self.api(object).delete(&target.name, &DeleteParams::background().preconditions(this)).await {
+            Ok(_) => Ok(()),
+            // Gone, or another object of that name or a changed one by now.
+            Err(kube::Error::Api(status)) if matches!(status.code, NOT_FOUND | CONFLICT) => Ok(()),
+            Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    async fn ensure<K>(
+        &self,
+        mut built: K,
+        found: Option<Arc<K>>,
+        ours: impl Fn(&K) -> bool,
+        same: impl Fn(&K, &K) -> bool,
+        keep: impl Fn(&K, &mut K),
+    ) -> Result<K, ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        let (api, target) = (self.api(&built), Target::of(&built));
+        let found = match found {
+            Some(found) => found,
+            None => match api.create(&by_postern(), &built).await {
+                Ok(made) => return Ok(made),
+                // Relabelled, or made by another: the cache holds only what has Postern's label.
+                Err(kube::Error::Api(status)) if status.code == CONFLICT => {
+                    Arc::new(api.get(&target.name).await.map_err(|source| target.failed(source))?)
+                }
+                Err(source) => return Err(target.failed(source)),
+            },
+        };
+        if !ours(&found) {
+            return Err(target.taken());
+        }
+        if found.meta().deletion_timestamp.is_some() {
+            return Err(target.ending());
+        }
+        if same(&found, &built)
+            && found.labels() == built.labels()
+            && found.owner_references() == built.owner_references()
+        {
+            return Ok(Arc::unwrap_or_clone(found));
+        }
+        // Annotations of others do nothing to what is made.
+        *built.annotations_mut() = found.annotations().clone();
+        keep(&found, &mut built);
+        // Only this very object, and only if nobody changed it since.
+        built.meta_mut().uid = found.uid();
+        built.meta_mut().resource_version = found.resource_version();
+        match api.replace(&target.name, &by_postern(), &built).await {
+            Ok(replaced) => Ok(replaced),
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => Err(target.outdated()),
+            Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, object: &K) -> Api<K> {
+        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    }
+}
+
+const NOT_FOUND: u16 = 404;
+const CONFLICT: u16 = 409;
+
+/// As whom the operator writes.
+pub(crate) fn by_postern() -> PostParams {
+    PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
+}
+
+/// What an error is about.
+struct Target {
+    kind: String,
+    name: String,
+}
+
+impl Target {
+    fn of<K: Resource<DynamicType = ()>>(object: &K) -> Self {
+        Self { kind: K::kind(&()).into_owned(), name: object.name_any() }
+    }
+
+    fn failed(&self, source: kube::Error) -> ApplyError {
+        ApplyError::Api { kind: self.kind.clone(), name: self.name.clone(), source }
+    }
+
+    fn taken(&self) -> ApplyError {
+        ApplyError::NameTaken { kind: self.kind.clone(), name: self.name.clone() }
+    }
+
+    fn ending(&self) -> ApplyError {
+        ApplyError::Ending { kind: self.kind.clone(), name: self.name.clone() }
+    }
+
+    fn outdated(&self) -> ApplyError {
+        ApplyError::Outdated { kind: self.kind.clone(), name: self.name.clone() }
+    }
+}
+
+/// Whether Postern made an object that no schedule owns: by its label, or, where somebody took that away, by whom the API
+/// server knows it from.
+pub(crate) fn is_ours(object: &impl ResourceExt) -> bool {
+    let labelled = object.labels().get(MANAGED_BY_LABEL).is_some_and(|manager| manager == MANAGER);
+    labelled || object.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(MANAGER))
+}

@@ -1,0 +1,62 @@
+//! How long to wait before what failed is tried again: twice as long each time, for each object by itself.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::lock::lock;
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// How often each object has failed in a row.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// Counts a failure, and says how long to wait: a quarter shorter or longer by chance.
+    pub(crate) fn wait(&self, name: &str) -> Duration {
+        let mut failures = lock(&self.0);
+        let count = failures.entry(name.into()).or_default();
+        let wait = SHORTEST.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST);
+        *count += 1;
+        wait.mul_f64(0.75 + f64::from(chance()) / f64::from(u8::MAX) / 2.0)
+    }
+
+    /// It has not failed this time, or is no more.
+    pub(crate) fn forget(&self, name: &str) {
+        lock(&self.0).remove(name);
+    }
+}
+
+/// Without randomness the waits are merely not spread.
+fn chance() -> u8 {
+    let mut byte = [0];
+    let _ = SystemRandom::new().fill(&mut byte);
+    byte[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_the_wait_of_what_fails_again_and_starts_anew_after_a_success() {
+        let failures = Failures::default();
+        let within = |wait: Duration, seconds: u64| {
+            let seconds = Duration::from_secs(seconds);
+            assert!(wait >= seconds.mul_f64(0.75) && wait <= seconds.mul_f64(1.25), "{wait:?}");
+        };
+        for seconds in [1, 2, 4, 8] {
+            within(failures.wait("a"), seconds);
+        }
+        within(failures.wait("b"), 1);
+        failures.forget("a");
+        within(failures.wait("a"), 1);
+        for _ in 0..100 {
+            assert!(failures.wait("a") <= LONGEST.mul_f64(1.25));
+        }
+    }
+}

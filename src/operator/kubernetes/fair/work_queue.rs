@@ -1,0 +1,210 @@
+//! What is to be reconciled, handed out to a controller in turns.
+//!
+//! kube's controller runs what it is given in the order in which it comes. So it is given no more than it runs at a time, and
+//! the rest waits here. What the controller wakes by itself, after a time, has no turn either: it is sent back here to wait
+//! for it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use futures::Stream;
+use futures::stream::poll_fn;
+use kube::Resource;
+use kube::runtime::reflector::ObjectRef;
+
+use super::RoundRobin;
+use crate::operator::kubernetes::lock::lock;
+
+/// Names of objects that are to be looked at. Clones are the same queue.
+pub(crate) struct WorkQueue<K> {
+    state: Arc<Mutex<State>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+type Name = (Arc<str>, Arc<str>);
+
+#[derive(Default)]
+struct State {
+    waiting: RoundRobin,
+    /// What was handed out and isn't done, and whether it was wanted again since.
+    handed_out: HashMap<Name, bool>,
+    taker: Option<Waker>,
+}
+
+/// A look that has its turn, until this value is dropped.
+pub(crate) struct Turn<K: Resource<DynamicType = ()>> {
+    queue: WorkQueue<K>,
+    object: ObjectRef<K>,
+}
+
+impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
+    pub(crate) fn new() -> Self {
+        Self { state: Arc::default(), kind: PhantomData }
+    }
+
+    /// Wants an object looked at. What is wanted twice before its turn is looked at once; what is wanted while it is looked at,
+    /// once more.
+    pub(crate) fn add(&self, object: &ObjectRef<K>) {
+        let mut state = lock(&self.state);
+        let name = name_of(object);
+        match state.handed_out.get_mut(&name) {
+            Some(again) => *again = true,
+            None => state.waiting.push(&name.0, &name.1),
+        }
+        state.wake();
+    }
+
+    /// Begins a look, if it was handed out. If it wasn't, it waits for its turn from now on.
+    pub(crate) fn begin(&self, object: &ObjectRef<K>) -> Option<Turn<K>> {
+        if lock(&self.state).handed_out.contains_key(&name_of(object)) {
+            return Some(Turn { queue: self.clone(), object: object.clone() });
+        }
+        self.add(object);
+        None
+    }
+
+    /// Notes that a look that was handed out is over, or that there is nothing to look at.
+    pub(crate) fn done(&self, object: &ObjectRef<K>) {
+        let mut state = lock(&self.state);
+        let name = name_of(object);
+        if state.handed_out.remove(&name) == Some(true) {
+            state.waiting.push(&name.0, &name.1);
+        }
+        state.wake();
+    }
+
+    /// Hands out names by turns, at most so many that aren't done. It never ends, and there is to be one of it.
+    pub(crate) fn hand_out(&self, most: usize) -> impl Stream<Item = ObjectRef<K>> + Send + use<K> {
+        let queue = Arc::clone(&self.state);
+        poll_fn(move |task| {
+            let mut state = lock(&queue);
+            let next = if state.handed_out.len() < most { state.waiting.pop(|_| true) } else { None };
+            let Some((namespace, name)) = next else {
+                state.taker = Some(task.waker().clone());
+                return Poll::Pending;
+            };
+            let object = ObjectRef::new(&name).within(&namespace);
+            state.handed_out.insert((namespace, name), false);
+            Poll::Ready(Some(object))
+        })
+    }
+}
+
+impl State {
+    fn wake(&mut self) {
+        if let Some(taker) = self.taker.take() {
+            taker.wake();
+        }
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Drop for Turn<K> {
+    fn drop(&mut self) {
+        self.queue.done(&self.object);
+    }
+}
+
+impl<K> Clone for WorkQueue<K> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), kind: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for WorkQueue<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkQueue").finish_non_exhaustive()
+    }
+}
+
+fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> Name {
+    (object.namespace.as_deref().unwrap_or_default().into(), object.name.as_str().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, StreamExt as _};
+
+    use super::*;
+    use crate::api::WebhookSchedule;
+
+    type Queue = WorkQueue<WebhookSchedule>;
+
+    fn schedule(namespace: &str, name: &str) -> ObjectRef<WebhookSchedule> {
+        ObjectRef::new(name).within(namespace)
+    }
+
+    /// What is handed out now.
+    fn next(handed: &mut (impl Stream<Item = ObjectRef<WebhookSchedule>> + Unpin)) -> Option<String> {
+        let next = handed.next().now_or_never()??;
+        Some(format!("{}/{}", next.namespace?, next.name))
+    }
+
+    #[test]
+    fn ten_thousand_schedules_of_one_namespace_delay_the_one_of_another_by_one_turn() {
+        let queue = Queue::new();
+        let mut handed = Box::pin(queue.hand_out(2));
+        for number in 0..10_000 {
+            queue.add(&schedule("many", &number.to_string()));
+        }
+        assert_eq!(next(&mut handed).as_deref(), Some("many/0"));
+        assert_eq!(next(&mut handed).as_deref(), Some("many/1"));
+        queue.add(&schedule("one", "a"));
+        assert_eq!(next(&mut handed), None, "as many are looked at as may be");
+        queue.done(&schedule("many", "0"));
+        queue.done(&schedule("many", "1"));
+        let mut both = [next(&mut handed).unwrap(), next(&mut handed).unwrap()];
+        both.sort();
+        assert_eq!(both, ["many/2", "one/a"]);
+    }
+
+    #[test]
+    fn what_is_wanted_while_it_is_looked_at_is_looked_at_once_more_and_never_twice_at_a_time() {
+        let queue = Queue::new();
+        let mut handed = Box::pin(queue.hand_out(2));
+        let a = schedule("team", "a");
+        queue.add(&a);
+        queue.add(&a);
+        assert_eq!(next(&mut handed).as_deref(), Some("team/a"));
+        let turn = queue.begin(&a).unwrap();
+        queue.add(&a);
+        queue.add(&a);
+        assert_eq!(next(&mut handed), None);
+        drop(turn);
+        assert_eq!(next(&mut handed).as_deref(), Some("team/a"));
+        queue.done(&a);
+        assert_eq!(next(&mut handed), None);
+    }
+
+    #[test]
+    fn what_the_controller_wakes_by_itself_waits_for_its_turn() {
+        let queue = Queue::new();
+        let mut handed = Box::pin(queue.hand_out(1));
+        queue.add(&schedule("one", "a"));
+        let woken = schedule("many", "0");
+        assert!(queue.begin(&woken).is_none());
+        assert_eq!(next(&mut handed).as_deref(), Some("one/a"));
+        queue.done(&schedule("one", "a"));
+        assert_eq!(next(&mut handed).as_deref(), Some("many/0"));
+        assert!(queue.begin(&woken).is_some());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_work_is_woken_by_it_and_by_a_turn_that_ends() {
+        let queue = Queue::new();
+        let mut handed = Box::pin(queue.hand_out(1));
+        let (a, b) = (schedule("team", "a"), schedule("team", "b"));
+        let taken = tokio::spawn(async move {
+            let first = handed.next().await;
+            (first, handed.next().await)
+        });
+        tokio::task::yield_now().await;
+        queue.add(&a);
+        queue.add(&b);
+        tokio::task::yield_now().await;
+        queue.done(&a);
+        assert_eq!(taken.await.unwrap(), (Some(a), Some(b)));
+    }
+}

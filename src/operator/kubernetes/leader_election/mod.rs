@@ -1,0 +1,208 @@
+//! Who leads: of several operators the one that holds the Lease.
+//!
+//! Every write names the version of the Lease that it is made from, so that of two who reach for it one is refused. How
+//! long a holder has been silent is measured by the own clock from when its last sign was seen: clocks need not agree.
+//! Whoever can't renew stops before anybody else may take over.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use super::lease::{Observed, claimed, is_held_by, released, renewed};
+use crate::operator::settings::LeaseSettings;
+
+/// Between two renewals.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How long a leader leads without a renewal: shorter than the lease, so that it has ended when another begins.
+const LEAD_FOR: Duration = Duration::from_secs(10);
+/// Between two looks at a Lease that another holds, and between two tries of what failed.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// For giving the Lease back.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+
+/// One that would lead.
+pub(crate) struct Candidate {
+    api: Api<Lease>,
+    name: String,
+    identity: String,
+}
+
+/// The holder of the Lease.
+pub(crate) struct Leader<'a> {
+    candidate: &'a Candidate,
+    /// The Lease as it was last written.
+    lease: Lease,
+    /// When that write was begun.
+    since: Instant,
+}
+
+/// Why the Lease is no longer held.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseLost {
+    /// Another wrote its name into it, or it was deleted.
+    #[error("somebody else took the Lease or deleted it")]
+    Taken,
+    /// The API server didn't take a renewal.
+    #[error("the Lease could not be renewed for {} seconds", LEAD_FOR.as_secs())]
+    NotRenewed,
+}
+
+impl Candidate {
+    /// One in the operator's own namespace, by the name `POD_NAME`, or else one of its own.
+    pub(crate) fn new(client: Client, settings: &LeaseSettings) -> Self {
+        let namespace = own_namespace(&client);
+        let identity = std::env::var("POD_NAME").unwrap_or_else(|_| own_name());
+        Self { api: Api::namespaced(client, &namespace), name: settings.name.clone(), identity }
+    }
+
+    /// Where the Lease is.
+    pub(crate) fn namespace(&self) -> &str {
+        // The client was made for one.
+        self.api.namespace().unwrap_or_default()
+    }
+
+    /// Waits until this one leads.
+    pub(crate) async fn elected(&self) -> Leader<'_> {
+        let mut observed = Observed::default();
+        let mut problem = None;
+        loop {
+            let since = Instant::now();
+            match self.claim(&mut observed, since).await {
+                Ok(Some(lease)) => return Leader { candidate: self, lease, since },
+                Ok(None) => problem = None,
+                Err(error) => {
+                    let error = error.to_string();
+                    // Once, and not every time it is tried.
+                    if problem.as_ref() != Some(&error) {
+                        tracing::warn!(error, "the Lease can't be read or written; it is tried again");
+                        problem = Some(error);
+                    }
+                }
+            }
+            sleep(RETRY_EVERY).await;
+        }
+    }
+
+    /// Takes the Lease if it is free.
+    async fn claim(&self, observed: &mut Observed, now: Instant) -> Result<Option<Lease>, kube::Error> {
+        let written = match self.api.get_opt(&self.name).await? {
+            None => {
+                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+                let lease = Lease { metadata, spec: Some(claimed(None, &self.identity, wall_clock())) };
+                self.api.create(&PostParams::default(), &lease).await
+            }
+            Some(mut lease) => {
+                observed.see(lease.spec.as_ref(), now);
+                if !observed.is_free_for(&self.identity, now) {
+                    return Ok(None);
+                }
+                lease.spec = Some(claimed(lease.spec.as_ref(), &self.identity, wall_clock()));
+                self.api.replace(&self.name, &PostParams::default(), &lease).await
+            }
+        };
+        match written {
+            Ok(lease) => Ok(Some(lease)),
+            // Somebody was quicker.
+            Err(error) if is(&error, 409) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the Lease back if it is held, so that another leads at once. When that fails it just runs out.
+    pub(crate) async fn release(&self) {
+        match timeout(RELEASE_WITHIN, self.try_to_release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be given back"),
+            Err(_) => tracing::warn!("the Lease could not be given back in time"),
+        }
+    }
+
+    async fn try_to_release(&self) -> Result<(), kube::Error> {
+        loop {
+            let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
+            if !is_held_by(lease.spec.as_ref(), &self.identity) {
+                return Ok(());
+            }
+            lease.spec = lease.spec.as_ref().map(released);
+            match self.api.replace(&self.name, &PostParams::default(), &lease).await {
+                // A renewal that nobody waited for any more may have arrived in between.
+                Err(error) if is(&error, 409) => {}
+                other => return other.map(drop),
+            }
+        }
+    }
+}
+
+impl Leader<'_> {
+    /// Renews for as long as it can, and ends when this one must no longer lead.
+    pub(crate) async fn keep(&mut self) -> LeaseLost {
+        loop {
+            sleep_until(self.since + RENEW_EVERY).await;
+            match timeout_at(self.since + LEAD_FOR, self.renew()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(lost)) => return lost,
+                Err(_) => return LeaseLost::NotRenewed,
+            }
+        }
+    }
+
+    /// Tries until it succeeds or another holds the Lease.
+    async fn renew(&mut self) -> Result<(), LeaseLost> {
+        let Candidate { api, name, identity } = self.candidate;
+        loop {
+            let since = Instant::now();
+            let mut lease = self.lease.clone();
+            lease.spec = lease.spec.as_ref().map(|spec| renewed(spec, wall_clock()));
+            match api.replace(name, &PostParams::default(), &lease).await {
+                Ok(lease) => {
+                    (self.lease, self.since) = (lease, since);
+                    return Ok(());
+                }
+                Err(error) if is(&error, 404) => return Err(LeaseLost::Taken),
+                // It was written since: by another, or by an own renewal whose answer was lost, or its labels were.
+                Err(error) if is(&error, 409) => match api.get_opt(name).await {
+                    Ok(Some(lease)) if is_held_by(lease.spec.as_ref(), identity) => self.lease = lease,
+                    Ok(_) => return Err(LeaseLost::Taken),
+                    Err(error) => failed(&error).await,
+                },
+                Err(error) => failed(&error).await,
+            }
+        }
+    }
+}
+
+async fn failed(error: &kube::Error) {
+    tracing::warn!(%error, "the Lease could not be renewed; it is tried again");
+    sleep(RETRY_EVERY).await;
+}
+
+fn is(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+/// The operator's own namespace: `POD_NAMESPACE`, or else the client's.
+pub(crate) fn own_namespace(client: &Client) -> String {
+    std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().into())
+}
+
+fn wall_clock() -> MicroTime {
+    MicroTime(Timestamp::now())
+}
+
+/// For a process that isn't a pod's: the host's name, and what makes it another than the last one on that host.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut chance = [0; 8];
+    // Without randomness the name is the host's alone, and only one operator on it can lead.
+    let _ = SystemRandom::new().fill(&mut chance);
+    format!("{}-{:016x}", host.trim(), u64::from_be_bytes(chance))
+}
+
+#[cfg(test)]
+mod tests;

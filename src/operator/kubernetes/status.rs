@@ -1,0 +1,67 @@
+//! How the status of a schedule is written: over what was read, or not at all.
+
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::consistency::Written;
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+
+/// Writes a status, and returns the schedule with it; `None` when the schedule was changed or deleted since it was read.
+///
+/// # Errors
+/// When the API server refuses or doesn't answer.
+pub(crate) async fn replace_status(
+    schedule: &WebhookSchedule,
+    new: &WebhookScheduleStatus,
+    client: &Client,
+    written: &Written,
+) -> Result<Option<WebhookSchedule>, kube::Error> {
+    let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
+    let mut whole = schedule.clone();
+    whole.status = Some(new.clone());
+    match api.replace_status(&schedule.name_any(), &PostParams::default(), &whole).await {
+        Ok(by) => {
+            written.note(schedule, &by);
+            Ok(Some(by))
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What came of writing a status.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// It says something new.
+    New,
+    /// It says that already.
+    Same,
+    /// The schedule isn't what it was.
+    Not,
+}
+
+/// Writes a status, if it says something new.
+///
+/// # Errors
+/// When the API server refuses or doesn't answer.
+pub(crate) async fn write_status(
+    schedule: &WebhookSchedule,
+    new: &WebhookScheduleStatus,
+    client: &Client,
+    written: &Written,
+) -> Result<Saved, kube::Error> {
+    let old = schedule.status.as_ref();
+    // How far the deliveries are accounted for is worth no write of its own.
+    let same = old.is_some_and(|old| {
+        let accounted_until = old.accounted_until.clone();
+        old.accounted_until.is_some() == new.accounted_until.is_some()
+            && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
+    });
+    if same {
+        return Ok(Saved::Same);
+    }
+    Ok(match replace_status(schedule, new, client, written).await? {
+        Some(_) => Saved::New,
+        None => Saved::Not,
+    })
+}

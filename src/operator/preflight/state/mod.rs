@@ -1,0 +1,287 @@
+//! Whether a delivery would be sent, found out before the first is due: what is asked for, and what came of it. Pure.
+//!
+//! A Job runs the sender with `--check`, once for each spec and whenever somebody asks. The Job is the schedule's own and not
+//! its CronJob's, which would count it among the deliveries: keep fewer of them, and begin none while it runs.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::repeats;
+use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
+use crate::delivery::Reason;
+use crate::operator::deliveries::outcome::{
+    Due, POD_DEADLINE_EXCEEDED, Standing, Why, generation_of, is_over, is_said, made_at, standing, without_outcome,
+};
+use crate::operator::deliveries::trigger::shown;
+use crate::operator::kubernetes::digest::number_of;
+use crate::operator::names;
+use crate::operator::schedule::observe::Run;
+use crate::operator::validate::Valid;
+use crate::signing::DeliveryId;
+
+/// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
+const BEGINS_WITHIN: i64 = 120;
+/// How long all of it may take, in seconds: one whose node was lost would never end.
+const ENDS_WITHIN: i64 = 180;
+
+const JOB_NOT_CREATED: Why = (
+    "JobNotCreated",
+    "its Job could not be made: see the namespace's ResourceQuotas, and the admission webhooks that judge Jobs",
+);
+
+/// A check that is asked for and has not come to a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The name of its Job.
+    pub job: String,
+    /// What is asked, as the annotation `postern.dev/check` has it.
+    pub value: Option<String>,
+    /// How long to wait, in seconds, if it is a check that is repeated by itself and has to.
+    pub repeated_within: Option<i64>,
+}
+
+/// How the check that is asked for stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// None is asked for, or it has come to a result.
+    Nothing,
+    /// It is to be made.
+    Due(Check),
+    /// It is to be made at this time, in Unix seconds: the namespace has made as many as its tier allows.
+    Waits(i64),
+    /// It is being made.
+    UnderWay,
+}
+
+/// What is to be done about a schedule's checks, and what they came to.
+pub(crate) struct Look {
+    pub(crate) stage: Stage,
+    /// Nothing is known of this spec yet: no check and no delivery told of it.
+    pub(crate) is_first: bool,
+    /// What the last one came to.
+    pub(crate) checked: Option<CheckStatus>,
+    /// What one that has ended now came to, for metrics: the result and its reason. `checked` may hold what an earlier one found.
+    pub(crate) ended: Option<(CheckResult, String)>,
+    /// When to look again, if nothing happens before.
+    pub(crate) until: Option<i64>,
+    /// The Job of one that did not begin or end in time.
+    pub(crate) given_up: Option<Arc<Job>>,
+    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one; and old ones that are over.
+    pub(crate) obsolete: Vec<Arc<Job>>,
+}
+
+impl Check {
+    /// What is asked for that status has no result of: about a new spec, unless a delivery by it told as much already; for a new
+    /// value of the annotation; and once more about what may have passed.
+    fn of(schedule: &WebhookSchedule, last: Option<&CheckStatus>, recent: &[DeliveryStatus], now: i64) -> Option<Self> {
+        let generation = schedule.metadata.generation;
+        let value = value_of(schedule);
+        let is_asked = value.is_some() && last.and_then(|last| last.value.as_ref()) != value.as_ref();
+        let is_new = last.map(|last| last.generation) != generation && judged(recent, generation).is_none();
+        let again = last.filter(|last| repeat_at(last, generation).is_some_and(|at| at <= now));
+        if !is_asked && !is_new && again.is_none() {
+            return None;
+        }
+        // The same however often it is tried to make it, and another when a value comes back or it is repeated.
+        let time = |time: &Time| time.0.to_string();
+        let before = last.map(|last| time(&last.time)).unwrap_or_default();
+        let repeats = last.and_then(|last| last.repeat_at.as_ref()).map(time).unwrap_or_default();
+        let (uid, asked) = (schedule.uid()?, value.as_deref().unwrap_or_default());
+        let of = format!("postern.dev/check\n{uid}\n{}\n{before}\n{repeats}\n{asked}", generation.unwrap_or_default());
+        let repeated_within = again.filter(|_| !is_asked && !is_new).map(|last| repeats::wait(last.repeats));
+        Some(Self { job: names::check_job(&schedule.name_any(), number_of(&of)), value, repeated_within })
+    }
+}
+
+/// When a check of this generation is repeated, in Unix seconds.
+fn repeat_at(checked: &CheckStatus, generation: Option<i64>) -> Option<i64> {
+    let at = checked.repeat_at.as_ref().filter(|_| Some(checked.generation) == generation)?;
+    Some(at.0.as_second())
+}
+
+/// What the last check came to, and that it isn't repeated when a later delivery told as much.
+fn last_check(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<CheckStatus> {
+    let last = schedule.status.as_ref()?.checked.clone()?;
+    let told = judged(recent, schedule.metadata.generation).filter(|delivery| began(delivery) > Some(&last.time));
+    let is_told = told.is_some_and(|delivery| {
+        let is_refused = delivery.outcome == DeliveryOutcome::Refused;
+        !(is_refused && repeats::may_pass(Reason::from_name(&delivery.reason)))
+    });
+    Some(if is_told { CheckStatus { repeats: 0, repeat_at: None, ..last } } else { last })
+}
+
+/// When a delivery began, or was due.
+pub(crate) fn began(delivery: &DeliveryStatus) -> Option<&Time> {
+    delivery.started_at.as_ref().or(delivery.scheduled_time.as_ref())
+}
+
+/// The last delivery by the spec of this generation that tells whether one may be sent.
+pub(crate) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Option<&DeliveryStatus> {
+    /// For lateness and the like, which say nothing of the target.
+    const NOT_OF_THE_TARGET: [Reason; 4] =
+        [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid, Reason::NotIsolated];
+    recent.iter().filter(|delivery| delivery.generation == generation).find(|delivery| {
+        let reason = Reason::from_name(&delivery.reason);
+        if delivery.outcome == DeliveryOutcome::Refused {
+            !NOT_OF_THE_TARGET.contains(&reason)
+        } else {
+            // Where it would have gone is not known when its name was not resolved.
+            delivery.attempts > 0 && reason != Reason::NameNotResolved
+        }
+    })
+}
+
+/// Whether a Job was made for a check.
+pub(crate) fn is_check(job: &Job) -> bool {
+    job.annotations().contains_key(CHECK_ANNOTATION)
+}
+
+/// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first.
+pub(crate) fn look(
+    schedule: &WebhookSchedule,
+    runs: &[Run],
+    recent: &[DeliveryStatus],
+    valid: Option<&Valid>,
+    now: Timestamp,
+) -> Look {
+    let (seconds, generation) = (now.as_second(), schedule.metadata.generation);
+    let checked = last_check(schedule, recent);
+    let is_unchecked = checked.as_ref().map(|last| last.generation) != generation;
+    let mut look = Look {
+        stage: Stage::Nothing,
+        is_first: is_unchecked && judged(recent, generation).is_none(),
+        checked,
+        ended: None,
+        until: None,
+        given_up: None,
+        obsolete: Vec::new(),
+    };
+    let is_checked = valid.is_some_and(|valid| valid.checked_first);
+    let asked = if is_checked { Check::of(schedule, look.checked.as_ref(), recent, seconds) } else { None };
+    // One that is being deleted has no more say, and who holds it back shall hold back no other.
+    let is_deleted = |run: &Run| run.job.metadata.deletion_timestamp.is_some();
+    let goes_on = |run: &&Run| !is_over(&run.job) && !is_deleted(run);
+    let Some(asked) = asked else {
+        look.obsolete.extend(runs.iter().filter(goes_on).map(|run| run.job.clone()));
+        look.until = look.checked.as_ref().filter(|_| is_checked).and_then(|last| repeat_at(last, generation));
+        return look;
+    };
+    // Of a spec that nothing is known of, any check tells, whatever it was asked by.
+    let is_own =
+        |run: &&Run| run.job.name_any() == asked.job || (is_unchecked && generation_of(&run.job) == generation);
+    if let Some(run) = runs.iter().find(is_own) {
+        let told = match check_standing(run, seconds) {
+            Standing::Underway(until) => {
+                look.stage = Stage::UnderWay;
+                look.until = until;
+                return look;
+            }
+            Standing::Ended(told) => told,
+            Standing::GivenUp(told) => {
+                look.given_up = Some(run.job.clone());
+                told
+            }
+        };
+        look.ends(schedule, value_of(&*run.job), told, now);
+        return look;
+    }
+    look.stage = Stage::Due(asked);
+    // Those that are over would only pile up; people may still look at the last.
+    let mut over: Vec<_> = runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).collect();
+    over.sort_by_key(|run| made_at(&run.job));
+    over.pop();
+    look.obsolete.extend(over.into_iter().map(|run| run.job.clone()));
+    // However often somebody asks, one of a schedule is made after the other.
+    for run in runs.iter().filter(goes_on) {
+        if let Standing::Underway(until) = check_standing(run, seconds) {
+            look.stage = Stage::UnderWay;
+            look.until = until;
+        } else {
+            look.obsolete.push(run.job.clone());
+        }
+    }
+    look
+}
+
+/// How the run of a check stands. None goes on for ever.
+fn check_standing(run: &Run, now: i64) -> Standing {
+    let made = made_at(&run.job).unwrap_or(now);
+    let ends = made + ENDS_WITHIN;
+    // What a check is said to come to is told like a delivery; of its id nothing is kept.
+    let due = Due { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
+    match standing(run, &due, BEGINS_WITHIN, now) {
+        Standing::Underway(until) if now <= ends => Standing::Underway(Some(until.unwrap_or(ends).min(ends))),
+        Standing::Underway(_) => {
+            Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
+        }
+        // Only when it is over is it the next one's turn.
+        Standing::Ended(_) if !is_over(&run.job) && now <= ends => Standing::Underway(Some(ends)),
+        Standing::Ended(told) if !is_over(&run.job) => Standing::GivenUp(told),
+        known => known,
+    }
+}
+
+/// What the annotation asks for, of a schedule or a check's Job.
+fn value_of(object: &impl ResourceExt) -> Option<String> {
+    let value = object.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
+    value.filter(|value| !value.is_empty())
+}
+
+impl Look {
+    /// Notes that the Job of a check could not be made.
+    pub(crate) fn could_not_be_made(&mut self, schedule: &WebhookSchedule, check: &Check, now: Timestamp) {
+        let due = Due { id: DeliveryId::of_schedule("", 0), time: now.as_second(), generation: None };
+        let told = without_outcome(DeliveryOutcome::NotRun, JOB_NOT_CREATED, &due);
+        self.stage = Stage::Nothing;
+        self.ends(schedule, check.value.clone(), told, now);
+    }
+
+    /// Notes what a check came to, and when it is repeated.
+    fn ends(&mut self, schedule: &WebhookSchedule, value: Option<String>, told: DeliveryStatus, now: Timestamp) {
+        let result = result_of(&told);
+        let ended = (result, told.reason.clone());
+        let generation = schedule.metadata.generation.unwrap_or_default();
+        let last = self.checked.take();
+        let value = value.or_else(|| last.as_ref()?.value.clone());
+        let known = last.as_ref().filter(|last| last.generation == generation && last.result != CheckResult::Unknown);
+        let checked = match known.filter(|_| result == CheckResult::Unknown) {
+            // One that could not be made takes nothing from what is known.
+            Some(known) => CheckStatus { value, ..known.clone() },
+            None => CheckStatus {
+                generation,
+                value,
+                time: told.started_at.unwrap_or(Time(now)),
+                result,
+                reason: told.reason,
+                detail: told.detail,
+                target: told.target,
+                key_fingerprints: told.key_fingerprints,
+                repeats: 0,
+                repeat_at: None,
+            },
+        };
+        let checked = repeats::note(checked, (ended.0, &ended.1), last.as_ref(), now);
+        self.is_first = false;
+        self.until = repeat_at(&checked, schedule.metadata.generation);
+        self.checked = Some(checked);
+        self.ended = Some(ended);
+    }
+}
+
+fn result_of(told: &DeliveryStatus) -> CheckResult {
+    match told.outcome {
+        // A sender says so of what it was only to judge.
+        DeliveryOutcome::NotRun if told.reason == Reason::Allowed.as_str() => CheckResult::Allowed,
+        DeliveryOutcome::Refused | DeliveryOutcome::FailedPermanently | DeliveryOutcome::Failed if is_said(told) => {
+            CheckResult::Refused
+        }
+        _ => CheckResult::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

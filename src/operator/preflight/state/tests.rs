@@ -1,0 +1,379 @@
+//! What is checked, when, and what it comes to.
+
+use k8s_openapi::jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::delivery::OutcomeClass::{self, Checked, Failed, Interrupted, Refused};
+use crate::operator::test_support::objects::{ended, minute, over, run, said, schedule, terminated, valid_with};
+
+/// A schedule whose checks are looked at, one after the other.
+struct Life {
+    schedule: WebhookSchedule,
+    recent: Vec<DeliveryStatus>,
+}
+
+impl Life {
+    fn new() -> Self {
+        Self { schedule: schedule(), recent: Vec::new() }
+    }
+
+    fn annotate(&mut self, value: &str) {
+        self.schedule.metadata.annotations = Some([(CHECK_ANNOTATION.into(), value.into())].into());
+    }
+
+    fn look(&mut self, runs: &[Run]) -> Look {
+        self.look_at(0, runs)
+    }
+
+    /// Looks this many minutes after the first Jobs were made, and writes the status.
+    fn look_at(&mut self, now: i64, runs: &[Run]) -> Look {
+        self.look_after(60 * now, runs)
+    }
+
+    /// Looks so many seconds later, and writes the status.
+    fn look_after(&mut self, seconds: i64, runs: &[Run]) -> Look {
+        let valid = valid_with(json!({})).unwrap();
+        let now = minute(0) + SignedDuration::from_secs(seconds);
+        let look = look(&self.schedule, runs, &self.recent, Some(&valid), now);
+        self.schedule.status.get_or_insert_default().checked.clone_from(&look.checked);
+        look
+    }
+
+    /// The check that is due now.
+    fn due(&mut self) -> Check {
+        self.due_after(0)
+    }
+
+    fn due_after(&mut self, seconds: i64) -> Check {
+        match self.look_after(seconds, &[]).stage {
+            Stage::Due(check) => check,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What it comes to when its sender says this.
+    fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
+        let check = self.due();
+        let look = self.look(&[made(&check, over(), vec![said(class, reason)])]);
+        assert_eq!(look.stage, Stage::Nothing);
+        look.checked.unwrap()
+    }
+}
+
+/// A check's run, begun at the first minute.
+fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
+    let mut run = run(0, job, pods);
+    let job = Arc::make_mut(&mut run.job);
+    job.metadata.name = Some(check.job.clone());
+    job.annotations_mut().insert(CHECK_ANNOTATION.into(), check.value.clone().unwrap_or_default());
+    run
+}
+
+#[test]
+fn a_new_spec_is_checked_once_and_a_changed_one_again() {
+    let mut life = Life::new();
+    let first = life.due();
+    assert_eq!(life.due(), first, "the same however often it is tried");
+    assert!(first.job.starts_with("postern-nightly-report-c"), "{first:?}");
+    let checked = life.checked(Checked, Reason::Allowed);
+    assert_eq!((checked.generation, checked.result, checked.value), (1, CheckResult::Allowed, None));
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+
+    life.schedule.metadata.generation = Some(2);
+    assert_ne!(life.due().job, first.job);
+    assert_eq!(life.checked(Refused, Reason::AddressInternal).generation, 2);
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn each_new_value_asks_again_and_one_that_comes_back_too() {
+    let mut life = Life::new();
+    life.checked(Checked, Reason::Allowed);
+    let mut names = Vec::new();
+    for (count, value) in (1..).zip(["one", "two", "one"]) {
+        life.annotate(value);
+        names.push(life.due().job);
+        assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
+        assert_eq!(life.look(&[]).stage, Stage::Nothing);
+        // So that the next one is later.
+        life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "no Job that is still there is taken for another's");
+    life.annotate("");
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn the_value_that_was_asked_for_stays_asked_for_by_a_later_spec() {
+    let mut life = Life::new();
+    life.annotate("one");
+    life.checked(Checked, Reason::Allowed);
+    life.schedule.metadata.annotations = None;
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some("one"));
+    life.annotate("one");
+    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
+    let mut life = Life::new();
+    let told = |class, reason| {
+        let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
+        let found = crate::operator::test_support::objects::found(vec![ended(0, class, reason)]);
+        crate::operator::deliveries::history::record(&schedule(), &found, Some(&valid), minute(0)).recent
+    };
+    for (class, reason, is_judged) in [
+        (OutcomeClass::Delivered, Reason::Delivered, true),
+        (Failed, Reason::ReceiverError, true),
+        (Refused, Reason::AddressInternal, true),
+        (Refused, Reason::StartingDeadlineExceeded, false),
+        (Failed, Reason::NameNotResolved, false),
+    ] {
+        life.recent = told(class, reason);
+        assert_eq!(life.look(&[]).stage == Stage::Nothing, is_judged, "{reason}");
+    }
+    life.recent = told(OutcomeClass::Delivered, Reason::Delivered);
+    life.annotate("now");
+    life.due();
+    life.schedule.metadata.annotations = None;
+    life.schedule.metadata.generation = Some(2);
+    life.due();
+}
+
+#[test]
+fn says_what_a_check_came_to() {
+    for (class, reason, result) in [
+        (Checked, Reason::Allowed, CheckResult::Allowed),
+        (Refused, Reason::ReferenceMissing, CheckResult::Refused),
+        (Failed, Reason::NameNotResolved, CheckResult::Refused),
+        (Interrupted, Reason::Interrupted, CheckResult::Unknown),
+        (OutcomeClass::Delivered, Reason::Allowed, CheckResult::Unknown),
+    ] {
+        let checked = Life::new().checked(class, reason);
+        assert_eq!((checked.result, &*checked.reason), (result, reason.as_str()));
+        assert_eq!(checked.detail.as_deref(), Some("what to do"));
+    }
+    let mut life = Life::new();
+    let check = life.due();
+    let silent = terminated(json!({"exitCode": 2, "reason": "Error"}));
+    let checked = life.look(&[made(&check, over(), vec![silent])]).checked.unwrap();
+    assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "SenderEndedSilently"));
+}
+
+#[test]
+fn what_its_sender_says_counts_once_its_job_is_over() {
+    let mut life = Life::new();
+    let check = life.due();
+    let look = life.look(&[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    life.look(&[made(&check, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
+}
+
+#[test]
+fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
+    let mut life = Life::new();
+    let check = life.due();
+    let runs = [made(&check, json!({}), Vec::new())];
+    let waits = life.look_at(2, &runs);
+    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(2).as_second() + 10)));
+    assert!(waits.checked.is_none() && waits.given_up.is_none());
+    let over = life.look_at(3, &runs);
+    assert_eq!(over.given_up.unwrap().name_any(), check.job);
+    let checked = over.checked.unwrap();
+    assert_eq!(
+        (checked.result, &*checked.reason, checked.time),
+        (CheckResult::Unknown, "PodNotCreated", Time(minute(3)))
+    );
+    assert_eq!(life.look_at(3, &[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn one_that_does_not_end_is_given_up_whatever_becomes_of_its_job() {
+    let mut life = Life::new();
+    let check = life.due();
+    // Its node is lost, say.
+    let mut runs = [made(&check, json!({"active": 1, "ready": 1}), Vec::new())];
+    let waits = life.look_at(3, &runs);
+    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(3).as_second())));
+    let over = life.look_at(4, &runs);
+    assert_eq!((over.stage, over.given_up.map(|job| job.name_any())), (Stage::Nothing, Some(check.job)));
+    let checked = over.checked.unwrap();
+    assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "PodDeadlineExceeded"));
+    assert_eq!(life.look_at(4, &runs).obsolete.len(), 1, "it is still there");
+
+    life.annotate("again");
+    let another = life.look_at(4, &runs);
+    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert_eq!(another.obsolete.len(), 1);
+    Arc::make_mut(&mut runs[0].job).metadata.deletion_timestamp = Some(Time(minute(4)));
+    let another = life.look_at(4, &runs);
+    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert!(another.obsolete.is_empty(), "it is deleted once");
+}
+
+#[test]
+fn what_its_sender_says_counts_in_the_end_though_its_job_is_never_over() {
+    let mut life = Life::new();
+    let check = life.due();
+    let late = life.look_at(4, &[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    assert_eq!((late.checked.unwrap().result, late.given_up.is_some()), (CheckResult::Allowed, true));
+}
+
+#[test]
+fn one_that_could_not_be_made_leaves_what_is_known_of_the_spec() {
+    let mut life = Life::new();
+    let known = life.checked(Refused, Reason::AddressInternal);
+    life.annotate("again");
+    let again = life.checked(Interrupted, Reason::Interrupted);
+    let repeat_at = again.repeat_at.clone();
+    assert!(repeat_at.is_some(), "it is tried again");
+    assert_eq!(again, CheckStatus { value: Some("again".into()), repeat_at, ..known });
+    assert_eq!(life.look(&[]).stage, Stage::Nothing, "it was answered");
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.checked(Interrupted, Reason::Interrupted).result, CheckResult::Unknown);
+    life.annotate("and again");
+    assert_eq!(life.checked(Checked, Reason::Allowed).result, CheckResult::Allowed);
+}
+
+#[test]
+fn however_often_the_spec_changes_one_is_made_after_the_other() {
+    let mut life = Life::new();
+    let first = life.due();
+    life.schedule.metadata.generation = Some(2);
+    let look = life.look(&[made(&first, json!({}), Vec::new())]);
+    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    assert!(look.obsolete.is_empty() && look.until.is_some());
+    let stuck = life.look_at(3, &[made(&first, json!({}), Vec::new())]);
+    assert!(matches!(stuck.stage, Stage::Due(_)), "{:?}", stuck.stage);
+    assert_eq!(stuck.obsolete.len(), 1, "it is in the way");
+    // What it came to was not asked.
+    let over = life.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
+    assert!(matches!(over.stage, Stage::Due(check) if check.job != first.job));
+    assert_eq!(over.checked, None);
+}
+
+#[test]
+fn what_is_asked_meanwhile_takes_no_result_from_a_new_spec() {
+    let mut life = Life::new();
+    let first = life.due();
+    life.annotate("again");
+    assert_eq!(life.look(&[made(&first, json!({}), Vec::new())]).stage, Stage::UnderWay);
+    let over = [made(&first, over(), vec![said(Checked, Reason::Allowed)])];
+    let checked = life.look(&over).checked.unwrap();
+    assert_eq!((checked.result, checked.value), (CheckResult::Allowed, None));
+    let next = life.look(&over).stage;
+    assert!(matches!(&next, Stage::Due(check) if check.value.as_deref() == Some("again")), "{next:?}");
+}
+
+#[test]
+fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
+    let mut life = Life::new();
+    let check = life.due();
+    for (status, ended) in [(json!({}), 1), (over(), 0)] {
+        let run = made(&check, status, Vec::new());
+        let refused = crate::operator::preflight::state::look(&life.schedule, &[run], &[], None, minute(0));
+        assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
+    }
+}
+
+#[test]
+fn nothing_is_checked_where_checks_are_switched_off() {
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let mut life = Life::new();
+    life.annotate("now");
+    let look =
+        |runs: &[Run]| crate::operator::preflight::state::look(&life.schedule, runs, &[], Some(&valid), minute(0));
+    assert_eq!(look(&[]).stage, Stage::Nothing);
+    let under_way =
+        look(&[made(&Check { job: "x".into(), value: None, repeated_within: None }, json!({"active": 1}), Vec::new())]);
+    assert_eq!((under_way.stage, under_way.obsolete.len()), (Stage::Nothing, 1), "what was begun before is ended");
+}
+
+#[test]
+fn what_may_pass_is_checked_again_by_itself_soon_and_then_ever_more_rarely_until_it_has() {
+    let mut life = Life::new();
+    let first = life.checked(Refused, Reason::ReferenceMissing);
+    assert_eq!((first.repeats, first.repeat_at), (0, Some(Time(minute(0) + SignedDuration::from_secs(5)))));
+    let (mut now, mut names) = (0, Vec::new());
+    for (repeats, wait) in (1..).zip([5, 15, 45, 90, 180]) {
+        let waits = life.look_after(now + wait - 1, &[]);
+        assert_eq!((waits.stage, waits.until), (Stage::Nothing, Some(minute(0).as_second() + now + wait)));
+        now += wait;
+        let check = life.due_after(now);
+        assert_eq!(life.due_after(now + 1), check, "the same however often it is tried");
+        assert_eq!(check.repeated_within, Some(wait));
+        let over = life.look_after(now, &[made(&check, over(), vec![said(Refused, Reason::ReferenceMissing)])]);
+        assert_eq!(over.ended, Some((CheckResult::Refused, "ReferenceMissing".into())));
+        assert_eq!(over.checked.unwrap().repeats, repeats);
+        names.push(check.job);
+    }
+    names.dedup();
+    assert_eq!(names.len(), 5, "each is another Job");
+    let check = life.due_after(now + 360);
+    let over = life.look_after(now + 360, &[made(&check, over(), vec![said(Checked, Reason::Allowed)])]);
+    let checked = over.checked.unwrap();
+    assert_eq!((checked.result, checked.repeats, checked.repeat_at), (CheckResult::Allowed, 0, None));
+    assert_eq!(life.look_after(now + 99_999, &[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn what_could_not_be_made_is_tried_again_and_where_a_url_leads_is_not() {
+    let mut life = Life::new();
+    let check = life.due();
+    let runs = [made(&check, json!({}), Vec::new())];
+    let given_up = life.look_at(3, &runs);
+    assert_eq!(given_up.ended, Some((CheckResult::Unknown, "PodNotCreated".into())));
+    assert_eq!(given_up.until, Some(minute(3).as_second() + 5));
+    let again = life.due_after(185);
+    let mut look = life.look_after(185, &[]);
+    look.could_not_be_made(&life.schedule, &again, minute(3));
+    let checked = look.checked.unwrap();
+    assert_eq!((checked.result, &*checked.reason, checked.repeats), (CheckResult::Unknown, "JobNotCreated", 1));
+
+    let mut life = Life::new();
+    assert_eq!(life.checked(Refused, Reason::AddressInternal).repeat_at, None);
+    assert_eq!(life.look_at(999, &[]).stage, Stage::Nothing);
+}
+
+#[test]
+fn what_is_repeated_ends_with_a_new_spec_or_a_delivery_that_tells_more() {
+    let mut life = Life::new();
+    life.checked(Refused, Reason::ReferenceMissing);
+    life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(0));
+    let found = |class, reason| {
+        let found = crate::operator::test_support::objects::found(vec![ended(1, class, reason)]);
+        let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
+        crate::operator::deliveries::history::record(&schedule(), &found, Some(&valid), minute(1)).recent
+    };
+    life.recent = found(Refused, Reason::ReferenceMissing);
+    assert!(matches!(life.look_at(2, &[]).stage, Stage::Due(_)), "nothing else is known");
+    life.recent = found(OutcomeClass::Delivered, Reason::Delivered);
+    let told = life.look_at(2, &[]);
+    assert_eq!((told.stage, told.checked.unwrap().repeat_at), (Stage::Nothing, None));
+
+    let mut life = Life::new();
+    life.checked(Refused, Reason::ReferenceMissing);
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(life.due().repeated_within, None);
+    assert_eq!(life.checked(Refused, Reason::ReferenceMissing).repeats, 0);
+}
+
+#[test]
+fn of_jobs_that_are_over_the_last_stays_and_the_others_go_when_the_next_is_due() {
+    let mut life = Life::new();
+    let first = made(&life.due(), over(), vec![said(Refused, Reason::ReferenceMissing)]);
+    life.look(std::slice::from_ref(&first));
+    let mut second = made(&life.due_after(5), over(), vec![said(Refused, Reason::ReferenceMissing)]);
+    Arc::make_mut(&mut second.job).metadata.creation_timestamp = Some(Time(minute(0) + SignedDuration::from_secs(5)));
+    let name = first.job.name_any();
+    let runs = [second, first];
+    let ended = life.look_after(5, &runs);
+    assert!(ended.ended.is_some() && ended.obsolete.is_empty());
+    let next = life.look_after(20, &runs);
+    assert!(matches!(next.stage, Stage::Due(_)));
+    assert_eq!(next.obsolete.iter().map(|job| job.name_any()).collect::<Vec<_>>(), [name]);
+}

@@ -1,0 +1,239 @@
+//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a network that isn't closed, a
+//! trigger, a key, a check that found something. Pure but for the last function.
+//!
+//! The recorder folds Events of one reason about one schedule into one, which counts.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::runtime::events::{Event, EventType, Recorder};
+
+use super::status::conditions::KEY_NOT_MADE;
+use crate::api::{
+    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, WebhookSchedule, WebhookScheduleStatus,
+};
+use crate::operator::deliveries::history::Record;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::kubernetes::text::cut;
+use crate::operator::signing_keys::rotation::Cause;
+
+/// What is to be told once `new` stands in the status.
+pub(crate) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
+    let old = schedule.status.clone().unwrap_or_default();
+    let mut before = old.last_delivery.as_ref();
+    // An operator that was away for long finds much at once, and each Event is a request.
+    let kept = record.new.iter().filter(|delivery| record.recent.contains(delivery));
+    let mut events: Vec<Event> = kept.filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
+    for (kind, action) in [("Accepted", "Validate"), ("EgressIsolated", "ProveIsolation")] {
+        let condition = |status: &WebhookScheduleStatus| {
+            status.conditions.iter().find(|condition| condition.type_ == kind).cloned()
+        };
+        if let Some(wrong) = condition(new).filter(|condition| condition.status == "False")
+            && condition(&old).is_none_or(|old| (&old.reason, &old.message) != (&wrong.reason, &wrong.message))
+        {
+            events.push(event(EventType::Warning, action, &wrong.reason, wrong.message));
+        }
+    }
+    // One that could not be made leaves what the one before it found.
+    let found = |status: &WebhookScheduleStatus| {
+        status.checked.as_ref().map(|checked| (checked.generation, checked.time.clone(), checked.reason.clone()))
+    };
+    // One that was repeated by itself, and found the same.
+    let is_same = |old: &CheckStatus, new: &CheckStatus| {
+        (&old.value, &old.reason, &old.detail) == (&new.value, &new.reason, &new.detail) && new.repeats > old.repeats
+    };
+    let is_repeated = old.checked.as_ref().zip(new.checked.as_ref()).is_some_and(|(old, new)| is_same(old, new));
+    if found(&old) != found(new)
+        && !is_repeated
+        && let Some(CheckStatus { result: CheckResult::Refused, reason, detail, .. }) = &new.checked
+    {
+        let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
+        events.push(event(EventType::Warning, "Check", reason, format!("a delivery would not be sent: {detail}")));
+    }
+    if old.last_trigger != new.last_trigger
+        && let Some(trigger) = &new.last_trigger
+    {
+        let note = format!("one delivery was started for the value {:?} of postern.dev/trigger", trigger.value);
+        events.push(event(EventType::Normal, "Trigger", "Triggered", note));
+    }
+    events
+}
+
+/// What is to be told once the status shows a new key, as the newest.
+pub(crate) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Event> {
+    let key = new.signing_keys.first()?;
+    let name = key.secret_name.as_deref().unwrap_or_default();
+    let others = new.signing_keys.iter().filter(|key| key.state == KeyState::Retiring);
+    let last_of_others = others.filter_map(|key| key.retires_at.clone()).max();
+    let (reason, then) = match (cause, last_of_others) {
+        (Cause::First, _) => ("KeyCreated", "it signs from now on".into()),
+        (Cause::Revoked, _) => ("KeyRevoked", "it signs from now on, and no older key does".into()),
+        (_, Some(until)) => ("KeyRotated", format!("it signs from now on, and those before it until {}", until.0)),
+        (_, None) => ("KeyRotated", "it signs from now on".into()),
+    };
+    let note = format!("the signing key {} was made and is in Secret {name}; {then}", key.fingerprint);
+    Some(event(EventType::Normal, "RotateKeys", reason, note))
+}
+
+/// What is to be told when a key could not be made.
+pub(crate) fn key_not_made(error: &ApplyError) -> Event {
+    event(EventType::Warning, "RotateKeys", KEY_NOT_MADE, error.to_string())
+}
+
+fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Event> {
+    let due = delivery.scheduled_time.as_ref().map_or_else(String::new, |time| format!(" due at {}", time.0));
+    if delivery.outcome != DeliveryOutcome::Delivered {
+        let detail = delivery.detail.as_deref().unwrap_or("see the reason in the documentation");
+        let note = format!("the delivery{due} ended as {:?}: {detail}", delivery.outcome);
+        return Some(event(EventType::Warning, "Deliver", &delivery.reason, note));
+    }
+    let failed = before.is_some_and(|before| before.outcome != DeliveryOutcome::Delivered);
+    failed.then(|| event(EventType::Normal, "Deliver", "Recovered", format!("the delivery{due} arrived")))
+}
+
+/// The longest note of an Event, in bytes: the API server takes at most 1,024.
+const LONGEST_NOTE: usize = 1_000;
+
+fn event(type_: EventType, action: &str, reason: &str, note: String) -> Event {
+    Event { type_, reason: reason.into(), note: Some(cut(note, LONGEST_NOTE)), action: action.into(), secondary: None }
+}
+
+/// Publishes Events. One that can't be is not worth a reconcile that fails: status says the same.
+pub(crate) async fn publish(recorder: &Recorder, schedule: &WebhookSchedule, events: Vec<Event>) {
+    // Without the version, which would make Events of every version different ones.
+    let about = ObjectReference { resource_version: None, ..schedule.object_ref(&()) };
+    for event in events {
+        if let Err(error) = recorder.publish(&event, &about).await {
+            tracing::warn!(%error, reason = event.reason, "an Event could not be published");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::test_support::objects::schedule;
+
+    fn delivery(outcome: DeliveryOutcome, reason: &str) -> DeliveryStatus {
+        let due = "2027-01-15T08:00:00Z";
+        serde_json::from_value(json!({"scheduledTime": due, "outcome": outcome, "reason": reason, "detail": "do this"}))
+            .unwrap()
+    }
+
+    /// The Events that newly recorded deliveries make, as kubectl shows them.
+    fn told_of(before: Option<DeliveryStatus>, new: Vec<DeliveryStatus>) -> Vec<String> {
+        let mut schedule = schedule();
+        let old = WebhookScheduleStatus { last_delivery: before, ..WebhookScheduleStatus::default() };
+        schedule.status = Some(old.clone());
+        let found = crate::operator::test_support::objects::found(Vec::new());
+        let mut record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        record.recent.clone_from(&new);
+        record.new = new;
+        let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
+        events(&schedule, &record, &old).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn each_failure_is_told_with_what_to_do() {
+        assert_eq!(
+            told_of(None, vec![delivery(DeliveryOutcome::Failed, "ReceiverError")]),
+            ["Warning ReceiverError the delivery due at 2027-01-15T08:00:00Z ended as Failed: do this"]
+        );
+    }
+
+    #[test]
+    fn what_status_does_not_keep_is_not_told() {
+        let schedule = schedule();
+        let old = WebhookScheduleStatus::default();
+        let found = crate::operator::test_support::objects::found(Vec::new());
+        let mut record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        record.new = vec![delivery(DeliveryOutcome::NotRun, "A"), delivery(DeliveryOutcome::NotRun, "B")];
+        record.recent = record.new[1..].to_vec();
+        let told = events(&schedule, &record, &old);
+        assert_eq!(told.iter().map(|event| &*event.reason).collect::<Vec<_>>(), ["B"]);
+    }
+
+    #[test]
+    fn a_success_is_told_after_a_failure_only() {
+        let (failed, delivered) =
+            (delivery(DeliveryOutcome::Failed, "X"), delivery(DeliveryOutcome::Delivered, "Delivered"));
+        let recovered = "Normal Recovered the delivery due at 2027-01-15T08:00:00Z arrived";
+        assert_eq!(told_of(Some(failed.clone()), vec![delivered.clone(), delivered.clone()]), [recovered]);
+        assert_eq!(told_of(None, vec![failed, delivered.clone()])[1..], [recovered]);
+        assert_eq!(told_of(Some(delivered.clone()), vec![delivered]), [""; 0]);
+    }
+
+    #[test]
+    fn a_check_that_found_something_is_told_once() {
+        let checked = |result: &str, time: i64| -> WebhookScheduleStatus {
+            let time = Timestamp::from_second(time).unwrap();
+            let checked = json!({"generation": 1, "time": time, "result": result, "reason": "X", "detail": "do this"});
+            serde_json::from_value(json!({"checked": checked})).unwrap()
+        };
+        let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
+            let schedule = WebhookSchedule { status: Some(old), ..schedule() };
+            let found = crate::operator::test_support::objects::found(Vec::new());
+            let record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
+            events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
+        };
+        let refused = ["Warning X a delivery would not be sent: do this"];
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Refused", 0)), refused);
+        assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 0)), [""; 0]);
+        let mut not_made = checked("Refused", 0);
+        not_made.checked.as_mut().unwrap().value = Some("again".into());
+        assert_eq!(told_after(checked("Refused", 0), &not_made), [""; 0], "another could not be made");
+        assert_eq!(told_after(checked("Refused", 0), &checked("Refused", 1)), refused, "it was asked for");
+        let mut repeated = checked("Refused", 1);
+        repeated.checked.as_mut().unwrap().repeats = 1;
+        assert_eq!(told_after(checked("Refused", 0), &repeated), [""; 0], "it was repeated by itself");
+        repeated.checked.as_mut().unwrap().detail = Some("do that".into());
+        assert_eq!(told_after(checked("Refused", 0), &repeated).len(), 1, "and found something else");
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Allowed", 0)), [""; 0]);
+    }
+
+    #[test]
+    fn a_new_key_is_told_with_what_becomes_of_those_before_it_and_with_no_key() {
+        let key = |name: &str, state: &str, until: Option<&str>| json!({"fingerprint": format!("sha256:{name}"), "secretName": name, "state": state, "retiresAt": until});
+        let until = Some("2027-01-15T08:00:00Z");
+        let keys = json!({"signingKeys": [key("b", "Active", None), key("a", "Retiring", until)]});
+        let status: WebhookScheduleStatus = serde_json::from_value(keys).unwrap();
+        let told = |cause| {
+            let event = key_made(cause, &status).unwrap();
+            format!("{} {}", event.reason, event.note.unwrap())
+        };
+        let made = "the signing key sha256:b was made and is in Secret b; it signs from now on";
+        assert_eq!(told(Cause::First), format!("KeyCreated {made}"));
+        let then = "and those before it until 2027-01-15T08:00:00Z";
+        assert_eq!(told(Cause::Due), format!("KeyRotated {made}, {then}"));
+        assert_eq!(told(Cause::Revoked), format!("KeyRevoked {made}, and no older key does"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_once_and_so_is_a_trigger() {
+        let refused = |message: &str| -> WebhookScheduleStatus {
+            serde_json::from_value(json!({
+                "conditions": [{
+                    "type": "Accepted", "status": "False", "reason": "TierNotFound", "message": message,
+                    "lastTransitionTime": "2027-01-15T08:00:00Z",
+                }],
+                "lastTrigger": {"value": message, "id": "msg_1", "time": "2027-01-15T08:00:00Z"},
+            }))
+            .unwrap()
+        };
+        let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
+            let schedule = WebhookSchedule { status: Some(old), ..schedule() };
+            let found = crate::operator::test_support::objects::found(Vec::new());
+            let record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let shown = |event: Event| format!("{} {}", event.reason, event.note.unwrap());
+            events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
+        };
+        let first =
+            ["TierNotFound one", "Triggered one delivery was started for the value \"one\" of postern.dev/trigger"];
+        assert_eq!(told_after(WebhookScheduleStatus::default(), &refused("one")), first);
+        assert_eq!(told_after(refused("one"), &refused("one")), [""; 0]);
+        assert_eq!(told_after(refused("one"), &refused("two"))[0], "TierNotFound two");
+    }
+}

@@ -1,0 +1,226 @@
+//! The conditions of a schedule, as kstatus has them: `kubectl wait` and Argo CD look at `Ready`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Pause, Progress, pause};
+use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
+use crate::operator::admission::status::{PROTECTED, Protection};
+use crate::operator::deliveries::history::{Record, UNHEALTHY_AFTER};
+use crate::operator::deliveries::spacing::Made;
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::kubernetes::condition::Fact;
+use crate::operator::preflight::patience::patience;
+use crate::operator::preflight::state::{Look, Stage, began, judged};
+
+/// The condition that says whether the CronJob is in place.
+const SCHEDULED: &str = "Scheduled";
+
+/// The condition that says whether a delivery would be refused.
+const TARGET_ALLOWED: &str = "TargetAllowed";
+
+/// The condition that says whether senders are kept from the cluster's inside.
+const EGRESS_ISOLATED: &str = "EgressIsolated";
+
+/// The reason why a CronJob starts nothing as long as there is no key to sign with; and of the Event that says so.
+pub(crate) const KEY_NOT_MADE: &str = "KeyNotMade";
+
+/// The reason why a CronJob starts nothing for a while.
+const HELD: &str = "Held";
+
+/// Every condition, after a reconcile.
+pub(super) fn conditions(
+    schedule: &WebhookSchedule,
+    progress: &Progress<'_>,
+    record: &Record,
+    protection: &Protection,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let recent = &record.recent;
+    let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
+    let (isolated, protected) = match progress {
+        Progress::Refused(_) => (not_accepted(EGRESS_ISOLATED), not_accepted(PROTECTED)),
+        Progress::Applied(_) | Progress::Blocked(..) => (isolated(&record.isolation), protection.fact()),
+    };
+    let mut facts =
+        vec![accepted(progress), scheduled(progress, record), allowed, isolated, protected, healthy(recent)];
+    let waits = patience(schedule, &record.check, now).is_some();
+    facts.push(ready(&facts, waits));
+    let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
+    // How long Ready has waited is counted for each spec anew.
+    let generation = schedule.metadata.generation;
+    old.retain(|old| old.type_ != "Ready" || old.status != "Unknown" || old.observed_generation == generation);
+    facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
+}
+
+fn accepted(progress: &Progress<'_>) -> Fact {
+    match progress {
+        Progress::Refused(refusal) => Fact::new("Accepted", "False", refusal.reason(), refusal.to_string()),
+        Progress::Applied(valid) | Progress::Blocked(valid, _) => {
+            Fact::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
+        }
+    }
+}
+
+fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
+    match progress {
+        Progress::Applied(valid) => match pause(valid, record) {
+            None => {
+                let waits = record.trigger_waits.map(waits).unwrap_or_default();
+                Fact::new(SCHEDULED, "True", "Scheduled", format!("the CronJob is in place{waits}"))
+            }
+            Some(Pause::Held(until)) => {
+                let message = format!(
+                    "until {until} nothing is sent: minInterval or maxDeliveriesPerHour of tier {} allows no delivery sooner, with \
+                     what was edited, resumed, deleted or triggered counted",
+                    valid.tier
+                );
+                Fact::new(SCHEDULED, "False", HELD, message)
+            }
+            Some(Pause::Suspended) => {
+                Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
+            }
+            Some(Pause::ReceiverGone) => Fact::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
+            Some(Pause::NotIsolated) => Fact::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
+        },
+        Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
+            Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
+        }
+        Progress::Blocked(_, error @ ApplyError::KeyNotMade { .. }) => {
+            Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
+        }
+        Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
+            Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())
+        }
+        Progress::Blocked(_, error @ ApplyError::TooManyToRecord) => {
+            Fact::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
+        }
+        Progress::Blocked(_, ApplyError::NotRecorded { .. }) => {
+            let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
+                           again: the operator's log says more";
+            Fact::new(SCHEDULED, "False", "UsageNotRecorded", message)
+        }
+        Progress::Blocked(_, ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
+            let message = format!("the {kind} could not be written; it is tried again");
+            Fact::new(SCHEDULED, "False", "ApplyFailed", message)
+        }
+        Progress::Refused(_) => {
+            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+        }
+    }
+}
+
+/// What became of a delivery that was asked for and isn't made yet.
+fn waits(made: Made) -> String {
+    match made {
+        Made::Now => String::new(),
+        Made::At(Some(at)) => {
+            let at = Timestamp::from_second(at).unwrap_or_default();
+            format!("; the delivery that was asked for is made at {at}, since the tier allows no earlier one")
+        }
+        Made::At(None) => "; the delivery that was asked for waits: the schedules of the namespace may take all \
+            deliveries that the tier allows in an hour"
+            .into(),
+        Made::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
+    }
+}
+
+const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from the cluster's inside, so nothing is sent \
+    until EgressIsolated is True: its message says what is missing";
+
+const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
+    after a change in a Secret, give the annotation postern.dev/trigger a new value";
+
+/// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
+fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
+    let mut fact = judgement(recent, check, generation);
+    if let Stage::Waits(at) = check.stage {
+        let at = Timestamp::from_second(at).unwrap_or_default();
+        fact.message = if check.is_first {
+            format!(
+                "this spec will be checked at {at}: the namespace has made as many checks as its tier allows for now, with what was \
+                 deleted, changed or asked for counted"
+            )
+        } else {
+            format!(
+                "{}; the check that was asked for is made at {at}, since the tier allows no earlier one",
+                fact.message
+            )
+        };
+    }
+    fact
+}
+
+fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
+    let fact = |status, reason: &str, message: &str| Fact::new(TARGET_ALLOWED, status, reason, message);
+    let delivery = judged(recent, generation);
+    let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == generation);
+    // A check that could not be made says nothing against what is known.
+    let is_later = |checked: &&CheckStatus| {
+        delivery.is_none_or(|delivery| checked.result != CheckResult::Unknown && began(delivery) < Some(&checked.time))
+    };
+    if let Some(CheckStatus { result, reason, detail, .. }) = checked.filter(is_later) {
+        let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
+        return match result {
+            CheckResult::Allowed => {
+                fact("True", reason, "a delivery was checked and not sent: it would not be refused")
+            }
+            CheckResult::Refused => fact("False", reason, detail),
+            CheckResult::Unknown => fact("Unknown", reason, &format!("the check could not be made: {detail}")),
+        };
+    }
+    match delivery {
+        Some(last) if last.outcome == DeliveryOutcome::Refused => {
+            fact("False", &last.reason, last.detail.as_deref().unwrap_or_default())
+        }
+        Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
+        None if matches!(check.stage, Stage::Waits(_)) => fact("Unknown", "CheckWaits", ""),
+        None if check.stage != Stage::Nothing => {
+            fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
+        }
+        None => fact("Unknown", "NotTried", "no delivery has been made by this spec yet"),
+    }
+}
+
+/// A schedule that is not accepted doesn't say what is true of its namespace or of the cluster: of such ones a tenant may have any
+/// number, and each would be written when that changes.
+fn not_accepted(kind: &'static str) -> Fact {
+    Fact::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
+}
+
+/// What is known of the namespace's senders. It says nothing against the schedule itself.
+fn isolated(verdict: &Verdict) -> Fact {
+    Fact::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
+}
+
+fn healthy(recent: &[DeliveryStatus]) -> Fact {
+    let failures = recent.iter().take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered).count();
+    match recent.first() {
+        None => Fact::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
+        Some(last) if failures >= UNHEALTHY_AFTER => {
+            let message = format!("the last {failures} deliveries failed; the latest: {}", last.reason);
+            Fact::new("Healthy", "False", "DeliveriesFailing", message)
+        }
+        Some(_) => {
+            Fact::new("Healthy", "True", "Delivering", format!("fewer than {UNHEALTHY_AFTER} failures in a row"))
+        }
+    }
+}
+
+/// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused one does. While
+/// it waits for the first check of its spec, nobody knows.
+fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
+    let wrong = facts.iter().find(|fact| {
+        matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)
+            && fact.status == "False"
+            && fact.reason != "Suspended"
+            && fact.reason != HELD
+    });
+    let open = facts.iter().find(|fact| fact.kind == TARGET_ALLOWED).filter(|_| waits_for_check);
+    match (wrong, open) {
+        (None, None) => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
+        (Some(fact), _) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
+        (None, Some(fact)) => Fact::new("Ready", "Unknown", fact.reason.clone(), fact.message.clone()),
+    }
+}

@@ -1,0 +1,102 @@
+//! What a tenant sees of a schedule. Pure: the old status, the record, what was done, and the time make the new one.
+
+pub(super) mod conditions;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::operator::admission::status::Protection;
+use crate::operator::deliveries::history::Record;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::validate::{Refusal, Valid};
+
+/// How far a reconcile came.
+pub(crate) enum Progress<'a> {
+    /// Everything is as it should be.
+    Applied(&'a Valid),
+    /// The spec is right, and a child can't be made.
+    Blocked(&'a Valid, &'a ApplyError),
+    /// The spec or the tier is wrong.
+    Refused(&'a Refusal),
+}
+
+/// Why the CronJob of a schedule that is accepted starts nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The tenant wants it so.
+    Suspended,
+    /// The receiver asked to stop (HTTP 410).
+    ReceiverGone,
+    /// It is not proved that its senders are kept from the cluster's inside, and the admin requires that.
+    NotIsolated,
+    /// The next delivery would come too early.
+    Held(Timestamp),
+}
+
+/// Whether the CronJob is to start nothing, and why.
+pub(crate) fn pause(valid: &Valid, record: &Record) -> Option<Pause> {
+    if valid.suspended {
+        return Some(Pause::Suspended);
+    }
+    let held = || record.held_until.and_then(|until| Timestamp::from_second(until).ok());
+    let not_isolated = || record.waits_for_proof.then_some(Pause::NotIsolated);
+    record.paused_generation.map(|_| Pause::ReceiverGone).or_else(not_isolated).or_else(|| held().map(Pause::Held))
+}
+
+/// The status after a reconcile.
+pub(crate) fn status(
+    schedule: &WebhookSchedule,
+    progress: &Progress<'_>,
+    record: &Record,
+    protection: &Protection,
+    now: Timestamp,
+) -> WebhookScheduleStatus {
+    let old = schedule.status.clone().unwrap_or_default();
+    let valid = match progress {
+        Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
+        Progress::Refused(_) => None,
+    };
+    // What was not made is still to be made.
+    let made = matches!(progress, Progress::Applied(_));
+    WebhookScheduleStatus {
+        observed_generation: schedule.metadata.generation,
+        conditions: conditions::conditions(schedule, progress, record, protection, now),
+        tier: valid.map(|valid| valid.tier.clone()),
+        resolved_schedule: valid.map(|valid| valid.expression.resolved().into()),
+        next_delivery_time: match progress {
+            Progress::Applied(valid) => match pause(valid, record) {
+                None => next(valid, now),
+                Some(Pause::Held(until)) => Some(Time(until)),
+                Some(Pause::Suspended | Pause::ReceiverGone | Pause::NotIsolated) => None,
+            },
+            _ => None,
+        },
+        held_until: match valid.and_then(|valid| pause(valid, record)) {
+            Some(Pause::Held(until)) => Some(Time(until)),
+            _ => None,
+        },
+        last_delivery: record.recent.first().cloned(),
+        recent_deliveries: record.recent.clone(),
+        dropped_deliveries: record.dropped.clone(),
+        accounted_until: record.accounted_until.clone(),
+        last_trigger: if made { record.last_trigger.clone() } else { old.last_trigger },
+        checked: record.check.checked.clone(),
+        paused_generation: record.paused_generation,
+        signing_keys: old.signing_keys, // what becomes of them is up to `keys`
+        last_rotation: old.last_rotation,
+    }
+}
+
+/// When a schedule is due next.
+fn next(valid: &Valid, now: Timestamp) -> Option<Time> {
+    let from = jiff::Timestamp::from_second(now.as_second()).ok()?;
+    let next = valid.expression.upcoming(&valid.zone, from).next()?;
+    Timestamp::from_second(next.as_second()).ok().map(Time)
+}
+
+#[cfg(test)]
+mod longest_tests;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! What a tenant sees, from what happened.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::json;
+
+use super::*;
+use crate::api::{CheckResult, CheckStatus};
+use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
+use crate::delivery::Reason;
+use crate::operator::deliveries::history::record;
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::preflight::state::{Check, Stage};
+use crate::operator::schedule::observe::Run;
+use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
+
+/// A schedule that goes through statuses, a minute after each other.
+struct Life {
+    schedule: WebhookSchedule,
+    minute: i64,
+}
+
+impl Life {
+    fn new() -> Self {
+        let mut schedule = schedule();
+        schedule.metadata.generation = Some(1);
+        Self { schedule, minute: 0 }
+    }
+
+    fn see(&mut self, runs: Vec<Run>) -> &WebhookScheduleStatus {
+        let valid = valid_with(json!({})).unwrap();
+        self.go(&Progress::Applied(&valid), runs)
+    }
+
+    fn go(&mut self, progress: &Progress<'_>, runs: Vec<Run>) -> &WebhookScheduleStatus {
+        self.minute += 1;
+        let now = minute(self.minute);
+        let valid = match progress {
+            Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
+            Progress::Refused(_) => None,
+        };
+        let record = record(&self.schedule, &found(runs), valid, now);
+        self.schedule.status = Some(status(&self.schedule, progress, &record, &Protection::Unreadable, now));
+        self.schedule.status.as_ref().unwrap()
+    }
+}
+
+fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'a Condition {
+    status.conditions.iter().find(|condition| condition.type_ == kind).unwrap()
+}
+
+#[test]
+fn nothing_changes_when_nothing_happened() {
+    let mut life = Life::new();
+    let first = life.see(vec![ended(0, Delivered, Reason::Delivered)]).clone();
+    for runs in [vec![ended(0, Delivered, Reason::Delivered)], Vec::new()] {
+        let accounted_until = first.accounted_until.clone();
+        assert_eq!(WebhookScheduleStatus { accounted_until, ..life.see(runs).clone() }, first);
+    }
+}
+
+#[test]
+fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
+    let failure = |due| ended(due, Failed, Reason::ReceiverError);
+    let mut life = Life::new();
+    assert_eq!(condition(life.see(Vec::new()), "Healthy").status, "Unknown");
+    assert_eq!(condition(life.see(vec![failure(0), failure(1)]), "Healthy").status, "True");
+    let unhealthy = condition(life.see(vec![failure(2)]), "Healthy").clone();
+    assert_eq!((unhealthy.status.as_str(), unhealthy.reason.as_str()), ("False", "DeliveriesFailing"));
+    assert_eq!(unhealthy.last_transition_time, Time(minute(3)));
+    let mended = life.see(vec![ended(3, Delivered, Reason::Delivered)]);
+    assert_eq!(condition(mended, "Healthy").status, "True");
+    assert_eq!(mended.last_delivery.as_ref().unwrap().scheduled_time, Some(Time(minute(3))));
+}
+
+#[test]
+fn a_receiver_that_is_gone_pauses_until_the_spec_changes() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut life = Life::new();
+    life.see(Vec::new());
+    let gone = life.see(vec![ended(2, FailedPermanently, Reason::ReceiverGone)]).clone();
+    for kind in ["Scheduled", "Ready"] {
+        let condition = condition(&gone, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "ReceiverGone"));
+    }
+    assert_eq!(gone.next_delivery_time, None);
+    assert_eq!(condition(life.see(Vec::new()), "Scheduled").reason, "ReceiverGone", "it stays so");
+    life.schedule.metadata.generation = Some(2);
+    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(9));
+    assert_eq!(pause(&valid, &record), None);
+    assert_eq!(condition(life.see(Vec::new()), "Scheduled").status, "True");
+}
+
+#[test]
+fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_is_not_ready() {
+    let mut life = Life::new();
+    let status = life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
+    for kind in ["TargetAllowed", "Ready"] {
+        let condition = condition(status, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
+        assert_eq!(condition.message, "what to do");
+    }
+}
+
+#[test]
+fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_in_the_docs() {
+    let valid = valid_with(json!({})).unwrap();
+    let mut record = record(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
+    let check = Check { job: "check".into(), value: None, repeated_within: None };
+    record.check.could_not_be_made(&schedule(), &check, minute(0));
+    let status = status(&schedule(), &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(0));
+    let allowed = condition(&status, "TargetAllowed");
+    assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
+    assert_eq!(condition(&status, "Ready").status, "True");
+    assert!(include_str!("../../../../docs/reasons.md").contains("| `JobNotCreated` |"));
+}
+
+/// What a check of this generation came to, which began at this minute.
+fn checked(generation: i64, result: CheckResult, at: i64) -> CheckStatus {
+    let (generation, value, time) = (generation, None, Time(minute(at)));
+    let (reason, detail) = ("ReferenceMissing".into(), Some("add it".into()));
+    let (target, key_fingerprints, repeats, repeat_at) = (None, Vec::new(), 0, None);
+    CheckStatus { generation, value, time, result, reason, detail, target, key_fingerprints, repeats, repeat_at }
+}
+
+#[test]
+fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_way_round() {
+    let mut life = Life::new();
+    let told = |life: &mut Life, runs, checked: Option<CheckStatus>| {
+        life.schedule.status.get_or_insert_default().checked = checked;
+        let allowed = condition(life.see(runs), "TargetAllowed").clone();
+        (allowed.status, allowed.reason, allowed.message)
+    };
+    let fact = |status: &str, reason: &str, message: &str| (status.into(), reason.into(), message.into());
+    let delivered = || vec![ended(5, Delivered, Reason::Delivered)];
+    let by_delivery = fact("True", "Allowed", "the last delivery was not refused");
+
+    assert_eq!(told(&mut life, Vec::new(), None).1, "Checking");
+    assert_eq!(told(&mut life, Vec::new(), Some(checked(0, CheckResult::Refused, 0))).1, "Checking", "an older spec");
+    let refused = fact("False", "ReferenceMissing", "add it");
+    assert_eq!(told(&mut life, Vec::new(), Some(checked(1, CheckResult::Refused, 0))), refused);
+    let unknown = told(&mut life, Vec::new(), Some(checked(1, CheckResult::Unknown, 0)));
+    assert_eq!(unknown, fact("Unknown", "ReferenceMissing", "the check could not be made: add it"));
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 0))), by_delivery);
+    // On demand, after the delivery.
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 6))), refused);
+    assert_eq!(condition(life.schedule.status.as_ref().unwrap(), "Ready").reason, "ReferenceMissing");
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Allowed, 6))).0, "True");
+    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Unknown, 6))), by_delivery);
+}
+
+/// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
+fn told_at(life: &mut Life, at: i64, stage: Stage) -> [String; 3] {
+    let valid = valid_with(json!({})).unwrap();
+    let mut record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
+    record.check.stage = stage;
+    let new = status(&life.schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
+    life.schedule.status = Some(new.clone());
+    let told = |kind| format!("{} {}", condition(&new, kind).status, condition(&new, kind).reason);
+    [told("Ready"), told("TargetAllowed"), condition(&new, "TargetAllowed").message.clone()]
+}
+
+#[test]
+fn nobody_knows_whether_a_schedule_is_ready_until_its_spec_is_checked() {
+    let mut life = Life::new();
+    for at in 0..5 {
+        assert_eq!(told_at(&mut life, at, Stage::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
+    }
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Allowed, 5));
+    assert_eq!(told_at(&mut life, 5, Stage::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
+    assert_eq!(told_at(&mut life, 6, Stage::UnderWay)[0], "True Ready", "it is checked again");
+    life.schedule.metadata.generation = Some(2);
+    assert_eq!(told_at(&mut life, 7, Stage::UnderWay)[0], "Unknown Checking", "another spec");
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(2, CheckResult::Refused, 8));
+    assert_eq!(told_at(&mut life, 8, Stage::Nothing)[0], "False ReferenceMissing");
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
+    let due = || Stage::Due(Check { job: "check".into(), value: None, repeated_within: None });
+    let mut life = Life::new();
+    assert_eq!(told_at(&mut life, 0, due())[0], "Unknown Checking");
+    assert_eq!(told_at(&mut life, 1, due())[0], "Unknown Checking");
+    assert_eq!(told_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
+    assert_eq!(told_at(&mut life, 3, Stage::UnderWay)[0], "True Ready", "it doesn't turn back");
+
+    let mut life = Life::new();
+    told_at(&mut life, 0, Stage::UnderWay);
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
+    assert_eq!(told_at(&mut life, 1, Stage::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
+}
+
+#[test]
+fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_soon() {
+    let at = |minutes| Stage::Waits(minute(minutes).as_second());
+    let mut life = Life::new();
+    let told = told_at(&mut life, 0, at(1));
+    assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
+    assert!(told[2].contains("will be checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
+    assert!(include_str!("../../../../docs/reasons.md").contains("| `CheckWaits` |"));
+    let mut life = Life::new();
+    for now in 0..3 {
+        assert_eq!(told_at(&mut life, now, at(15))[..2], ["True Ready", "Unknown CheckWaits"], "{now}");
+    }
+    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Refused, 8));
+    let told = told_at(&mut life, 9, at(15));
+    assert_eq!(told[..2], ["False ReferenceMissing", "False ReferenceMissing"]);
+    let waits =
+        "add it; the check that was asked for is made at 2027-01-15T08:15:00Z, since the tier allows no earlier one";
+    assert_eq!(told[2], waits);
+}
+
+#[test]
+fn a_name_that_was_not_resolved_says_nothing_of_where_it_leads() {
+    let mut life = Life::new();
+    life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
+    let status = life.see(vec![ended(1, Failed, Reason::NameNotResolved)]);
+    assert_eq!(condition(status, "TargetAllowed").reason, "AddressInternal");
+}
+
+#[test]
+fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
+    let mut life = Life::new();
+    assert_eq!(condition(life.see(vec![ended(0, Refused, Reason::AddressInternal)]), "Ready").status, "False");
+    life.schedule.metadata.generation = Some(2);
+    let status = life.see(Vec::new());
+    assert_eq!(condition(status, "TargetAllowed").status, "Unknown");
+    assert_eq!(condition(status, "Ready").status, "Unknown");
+}
+
+#[test]
+fn a_refusal_for_lateness_says_nothing_of_the_target() {
+    let mut life = Life::new();
+    life.see(vec![ended(0, Delivered, Reason::Delivered)]);
+    let status = life.see(vec![ended(1, Refused, Reason::StartingDeadlineExceeded)]);
+    assert_eq!(condition(status, "TargetAllowed").status, "True");
+}
+
+#[test]
+fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_change() {
+    let valid = valid_with(json!({"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"})).unwrap();
+    let next = |now: &str| next(&valid, now.parse().unwrap()).unwrap().0.to_string();
+    assert_eq!(next("2027-03-26T12:00:00Z"), "2027-03-27T01:30:00Z");
+    assert_eq!(next("2027-03-28T12:00:00Z"), "2027-03-29T00:30:00Z");
+    // In autumn 02:30 comes twice.
+    assert_eq!(next("2027-10-30T12:00:00Z"), "2027-10-31T00:30:00Z");
+    assert_eq!(next("2027-10-31T00:30:00Z"), "2027-10-31T01:30:00Z");
+}
+
+#[test]
+fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
+    let mut life = Life::new();
+    assert!(life.see(Vec::new()).next_delivery_time.is_some());
+    let status = life.go(&Progress::Refused(&Refusal::NoDefaultTier), Vec::new());
+    assert_eq!(condition(status, "Accepted").reason, "NoDefaultTier");
+    assert_eq!(condition(status, "Ready").status, "False");
+    assert_eq!((&status.next_delivery_time, &status.tier), (&None, &None));
+}
+
+#[test]
+fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
+    let mut life = Life::new();
+    let paused = valid_with(json!({"suspend": true})).unwrap();
+    life.schedule.status.get_or_insert_default().checked = Some(checked(1, CheckResult::Allowed, 0));
+    let status = life.go(&Progress::Applied(&paused), Vec::new());
+    assert_eq!(condition(status, "Scheduled").reason, "Suspended");
+    assert_eq!(condition(status, "Ready").status, "True");
+    assert_eq!(status.next_delivery_time, None);
+}
+
+#[test]
+fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_before_there_is_one() {
+    let mut valid = valid_with(json!({})).unwrap();
+    (valid.isolation_required, valid.checked_first) = (true, false);
+    let mut schedule = schedule();
+    schedule.metadata.annotations = Some([("postern.dev/trigger".into(), "now".into())].into());
+    let mut look = |isolation: Option<&'static str>, at: i64| {
+        let mut found = found(Vec::new());
+        if let Some(status) = isolation {
+            found.isolation.status = status;
+        }
+        let record = record(&schedule, &found, Some(&valid), minute(at));
+        let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
+        schedule.status = Some(new.clone());
+        (pause(&valid, &record), record, new)
+    };
+    for at in [1, 90] {
+        let (paused, record, new) = look(None, at);
+        assert_eq!(paused, Some(Pause::NotIsolated));
+        assert!(record.trigger.is_none() && record.missed.is_empty());
+        assert_eq!(condition(&new, "Scheduled").reason, "NotIsolated");
+        assert_eq!(condition(&new, "EgressIsolated").reason, "Checking");
+        assert_eq!((condition(&new, "Ready").status.as_str(), &new.next_delivery_time), ("False", &None));
+    }
+    assert_eq!(look(Some("False"), 91).0, Some(Pause::NotIsolated));
+    let (paused, record, new) = look(Some("True"), 92);
+    assert!(paused.is_none() && record.trigger.is_some() && record.missed.is_empty());
+    assert_eq!(condition(&new, "Ready").status, "True");
+}
+
+#[test]
+fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() {
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let mut found = found(Vec::new());
+    found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
+    let schedule = schedule();
+    let record = record(&schedule, &found, Some(&valid), minute(1));
+    let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(1));
+    assert_eq!(condition(&new, "EgressIsolated").message, "what was reached");
+    assert_eq!(condition(&new, "Ready").status, "True");
+}
+
+#[test]
+fn a_name_that_is_taken_is_named() {
+    let mut life = Life::new();
+    let valid = valid_with(json!({})).unwrap();
+    let taken = ApplyError::NameTaken { kind: "CronJob".into(), name: "postern-nightly-report".into() };
+    let status = life.go(&Progress::Blocked(&valid, &taken), Vec::new());
+    let scheduled = condition(status, "Scheduled");
+    assert_eq!(scheduled.reason, "NameTaken");
+    assert_eq!(
+        scheduled.message,
+        "CronJob postern-nightly-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
+    );
+}
+
+#[test]
+fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let mut life = Life::new();
+    life.schedule.metadata.generation = Some(7);
+    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
+    let none = Protection::of(&[], &[]);
+    let status = status(&life.schedule, &Progress::Applied(&valid), &record, &none, minute(0));
+    let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
+    let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
+    let told = [
+        ("Accepted", "True"),
+        ("Scheduled", "True"),
+        ("TargetAllowed", "Unknown"),
+        ("EgressIsolated", "Unknown"),
+        ("Protected", "False"),
+    ];
+    assert_eq!(shown, [&told[..], &unknown].concat());
+    assert_eq!(condition(&status, "Protected").observed_generation, Some(7));
+}
+
+#[test]
+fn every_reason_of_a_condition_is_in_the_docs() {
+    let page = include_str!("../../../../docs/reasons.md");
+    let refusals = [
+        Refusal::ScheduleInvalid(String::new()),
+        Refusal::TimeZoneUnknown(String::new()),
+        Refusal::TierNotFound(String::new()),
+        Refusal::NoDefaultTier,
+        Refusal::SeveralDefaultTiers(String::new()),
+        Refusal::TierInvalid { tier: String::new(), problem: String::new() },
+        Refusal::SpecInvalid(String::new()),
+    ];
+    for refusal in &refusals {
+        let mut life = Life::new();
+        for condition in &life.go(&Progress::Refused(refusal), Vec::new()).conditions {
+            assert!(
+                page.contains(&format!("| `{}` |", condition.reason)),
+                "docs/reasons.md lacks {}",
+                condition.reason
+            );
+        }
+    }
+}
+
+#[test]
+fn one_that_is_not_accepted_does_not_follow_what_is_true_of_its_namespace_or_of_the_cluster() {
+    let refusal = Refusal::NoDefaultTier;
+    let told = |isolation: Verdict, protection: &Protection| {
+        let mut record = record(&schedule(), &found(Vec::new()), None, minute(0));
+        record.isolation = isolation;
+        status(&schedule(), &Progress::Refused(&refusal), &record, protection, minute(0))
+    };
+    let open = Verdict { status: "False", reason: "ForeignPolicy", message: "a".into() };
+    let before = told(Verdict::unknown(crate::operator::settings::Isolation::Warn), &Protection::Unreadable);
+    assert_eq!(told(open, &Protection::of(&[], &[])), before);
+    for kind in ["EgressIsolated", "Protected"] {
+        let condition = condition(&before, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("Unknown", "NotAccepted"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The metrics over HTTPS, for who may read them.
+
+use std::convert::Infallible;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use kube::Client;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::authorization::{Access, Token, Verdict};
+use super::certificate::{Certificate, CertificateError};
+use super::http::{self, Answer, plain};
+use crate::operator::metrics::Metrics;
+use crate::operator::settings::MetricsSettings;
+
+/// Where they are read; a caller needs the verb `get` on this non-resource URL.
+pub(crate) const PATH: &str = "/metrics";
+/// As `OpenMetrics` 1.0 has it.
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// What serves the metrics.
+pub(crate) struct Scrape {
+    metrics: Metrics,
+    access: Access,
+    certificate: Certificate,
+}
+
+impl Scrape {
+    /// Reads or makes the certificate.
+    pub(crate) fn new(client: Client, metrics: Metrics, settings: &MetricsSettings) -> Result<Self, CertificateError> {
+        Ok(Self { metrics, access: Access::new(client), certificate: Certificate::new(settings)? })
+    }
+
+    /// Answers for ever.
+    pub(crate) async fn serve(&self, listener: TcpListener) -> Infallible {
+        let open = async |stream: TcpStream| TlsAcceptor::from(self.certificate.config()).accept(stream).await;
+        let answer = async |request: hyper::Request<_>| {
+            self.answer(request.method(), request.uri().path(), request.headers()).await
+        };
+        http::serve(listener, open, answer).await
+    }
+
+    async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+        if path != PATH {
+            return plain(StatusCode::NOT_FOUND, "/metrics is answered here\n");
+        }
+        if method != Method::GET {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
+        }
+        let Some(token) = Token::of(headers) else { return unauthenticated() };
+        match self.access.verdict(&token).await {
+            Ok(Verdict::Allowed) => self.text(),
+            Ok(Verdict::Forbidden) => {
+                plain(StatusCode::FORBIDDEN, "the token's holder needs the verb get on the non-resource URL /metrics\n")
+            }
+            Ok(Verdict::Unauthenticated) => unauthenticated(),
+            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the API server can't be asked about the token\n"),
+        }
+    }
+
+    fn text(&self) -> Answer {
+        let Ok(text) = self.metrics.text() else {
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be written as text\n");
+        };
+        let mut answer = Response::new(Full::from(Bytes::from(text)));
+        answer.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+        answer
+    }
+}
+
+fn unauthenticated() -> Answer {
+    let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token that the API server knows is needed\n");
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! An operator that dies at any write of a key's life, before it or after it, and the one that goes on.
+
+use k8s_openapi::jiff::SignedDuration;
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::SETTLED;
+use super::life::Life;
+use crate::api::KeyState;
+use crate::operator::test_support::objects;
+
+/// Tries what `begin` begins with an operator that dies at each write in turn, and then the next operator goes on.
+async fn survives<F: Future<Output = Life>>(begin: impl Fn() -> F) {
+    let mut cuts = 0;
+    for at in 1..20 {
+        let mut went_through = false;
+        for done in [false, true] {
+            let mut life = begin().await;
+            life.world(|world| {
+                world.writes = 0;
+                world.cut = Some((at, done));
+            });
+            life.run().await;
+            went_through = !life.world(|world| std::mem::take(&mut world.is_dead));
+            life.world(|world| world.cut = None);
+            life.wait(1);
+            life.run().await;
+            // What may be there and isn't known goes a minute later.
+            life.wait(SETTLED);
+            life.run().await;
+            let keys = life.world(|world| world.keys());
+            assert!(life.world(|world| world.is_whole()), "cut at write {at}, done: {done}: {keys:?}");
+        }
+        if went_through {
+            break;
+        }
+        cuts += 1;
+    }
+    assert!(cuts >= 2, "{cuts} writes");
+}
+
+#[tokio::test]
+async fn a_first_key_is_made_however_often_the_operator_dies() {
+    survives(async || Life::new()).await;
+}
+
+#[tokio::test]
+async fn a_rotation_is_finished_and_the_key_that_a_receiver_relies_on_signs_all_the_while() {
+    survives(async || {
+        let life = Life::with_a_key().await;
+        life.world(|world| world.relied_on = Some(world.keys()[0].0.clone()));
+        life.ask("now");
+        life
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revocation_is_finished_and_the_old_key_goes() {
+    survives(async || {
+        let life = Life::with_a_key().await;
+        life.ask("revoke");
+        life
+    })
+    .await;
+    let mut life = Life::with_a_key().await;
+    let old = life.key();
+    life.ask("revoke");
+    life.run().await;
+    assert!(!life.world(|world| world.mounted().contains(&old)));
+    life.wait(SETTLED);
+    life.run().await;
+    assert!(!life.world(|world| world.secrets.contains_key(&old)));
+}
+
+#[tokio::test]
+async fn the_end_of_an_overlap_is_finished() {
+    let at_the_end = async || {
+        let mut life = Life::with_a_key().await;
+        life.ask("now");
+        life.run().await;
+        life.wait(3_600);
+        life
+    };
+    survives(async || {
+        let life = at_the_end().await;
+        life.run().await;
+        Life { now: life.now + SignedDuration::from_secs(SETTLED), ..life }
+    })
+    .await;
+    survives(at_the_end).await;
+}
+
+#[tokio::test]
+async fn keys_that_the_spec_wants_no_more_go() {
+    survives(async || {
+        let life = Life::with_a_key().await;
+        let spec = objects::schedule().spec;
+        life.world(|world| world.schedule["spec"]["signing"] = json!(spec.signing));
+        life
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_that_a_delivery_under_way_has_mounted_stays_until_that_has_ended() {
+    let mut life = Life::with_a_key().await;
+    let old = life.key();
+    let source = json!({"secret": {"name": old}});
+    let job = |owner: &str| {
+        json!({
+            "metadata": {"name": "x", "ownerReferences": [
+                {"apiVersion": "batch/v1", "kind": "CronJob", "name": "x", "uid": owner, "controller": true},
+            ]},
+            "spec": {"template": {"spec": {"containers": [], "volumes": [{"name": "x", "projected": {"sources": [source]}}]}}},
+        })
+    };
+    // The other has the label of the schedule's own, and is somebody else's.
+    life.world(|world| world.jobs.extend(["the-cron-job", "another"].map(job)));
+    life.ask("revoke");
+    life.run().await;
+    life.wait(SETTLED);
+    life.run().await;
+    assert!(life.world(|world| world.secrets.contains_key(&old)));
+    life.world(|world| world.jobs[0]["status"] = objects::over());
+    life.run().await;
+    assert!(life.world(|world| !world.secrets.contains_key(&old) && world.is_whole()));
+}
+
+#[tokio::test]
+async fn a_new_key_costs_its_secret_and_two_writes_of_the_status_and_rest_costs_none() {
+    let life = Life::new();
+    life.run().await;
+    // The CronJob and the status that says so are any schedule's.
+    assert_eq!(life.world(|world| std::mem::take(&mut world.writes)), 2 + 3);
+    life.run().await;
+    assert_eq!(life.world(|world| world.writes), 0);
+}
+
+#[tokio::test]
+async fn a_secret_is_immutable_of_its_own_type_and_the_schedule_s() {
+    let life = Life::with_a_key().await;
+    let (name, secret) = life.world(|world| world.secrets.pop_first().unwrap());
+    let schedule = life.world(|world| world.schedule());
+    assert!(name.starts_with("postern-nightly-report-k") && name.len() == "postern-nightly-report-k".len() + 9);
+    assert_eq!((&secret["type"], &secret["immutable"]), (&json!("postern.dev/signing-key"), &json!(true)));
+    assert_eq!(
+        secret["metadata"]["labels"],
+        json!({"app.kubernetes.io/managed-by": "postern", "postern.dev/schedule": "nightly-report"})
+    );
+    let owner = json!({
+        "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "name": "nightly-report", "uid": schedule.uid(),
+        "controller": true,
+    });
+    assert_eq!(secret["metadata"]["ownerReferences"], json!([owner]));
+    assert_eq!(secret["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["key"]);
+    assert!(!life.world(|world| world.schedule.to_string()).contains(secret["data"]["key"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn a_key_is_replaced_at_its_age_and_the_old_one_signs_beside_it() {
+    survives(async || {
+        let mut life = Life::with_a_key().await;
+        life.world(|world| world.relied_on = Some(world.keys()[0].0.clone()));
+        life.wait(720 * 3_600);
+        life
+    })
+    .await;
+    let mut life = Life::with_a_key().await;
+    let old = life.key();
+    life.wait(720 * 3_600 - 1);
+    life.run().await;
+    assert_eq!(life.key(), old);
+    life.wait(1);
+    life.run().await;
+    assert_ne!(life.key(), old);
+    assert_eq!(life.world(|world| world.keys()[1].clone()), (old, KeyState::Retiring));
+}
+
+#[tokio::test]
+async fn a_secret_goes_that_was_left_behind_by_a_rotation_for_which_nobody_asks_any_more() {
+    let mut life = Life::with_a_key().await;
+    life.ask("now");
+    life.world(|world| {
+        world.writes = 0;
+        world.cut = Some((2, true));
+    });
+    life.run().await;
+    assert_eq!(life.world(|world| (world.secrets.len(), world.keys()[0].1)), (2, KeyState::Pending));
+    life.world(|world| {
+        (world.cut, world.is_dead) = (None, false);
+        world.schedule["metadata"]["annotations"] = json!({});
+    });
+    life.run().await;
+    life.wait(SETTLED);
+    life.run().await;
+    assert!(life.world(|world| world.secrets.len() == 1 && world.is_whole()));
+}

@@ -1,0 +1,8 @@
+//! What tests of several rooms start from.
+
+#[cfg(test)]
+pub(crate) mod attack;
+#[cfg(test)]
+pub(crate) mod fake_api;
+#[cfg(test)]
+pub(crate) mod objects;

@@ -1,0 +1,220 @@
+//! The schedule, tier and settings that the tests of the pure steps start from, as users write them.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
+use kube::{Client, Resource};
+use serde_json::{Value, json};
+
+use crate::api::{WebhookSchedule, WebhookTier};
+use crate::delivery::{self, Outcome, OutcomeClass, Reason};
+use crate::operator::admission::seen::Protected;
+use crate::operator::cache::api_server::ApiServerStores;
+use crate::operator::cache::caches::Queues;
+use crate::operator::cache::load_balancers::LoadBalancers;
+use crate::operator::cache::own_addresses::OwnAddresses;
+use crate::operator::cache::running::Running;
+use crate::operator::cache::unlisted::Unlisted;
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::consistency::Written;
+use crate::operator::metrics::Metrics;
+use crate::operator::preflight::bucket::Buckets;
+use crate::operator::preflight::slots::Slots;
+use crate::operator::schedule::observe::{Found, Run, Stores};
+use crate::operator::schedule::reconcile::Context;
+use crate::operator::settings::{Isolation, Settings};
+use crate::operator::signing_keys::keeper::Unmade;
+use crate::operator::tier::membership::Membership;
+use crate::operator::tier::quota::ledger::Ledger;
+use crate::operator::tier::quota::{Quotas, Share};
+use crate::operator::validate::{Refusal, Valid, validate};
+
+fn read<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+pub(crate) fn settings() -> Settings {
+    read(include_str!("data/settings.yaml"))
+}
+
+pub(crate) fn tier() -> WebhookTier {
+    read(include_str!("data/tier.yaml"))
+}
+
+pub(crate) fn schedule() -> WebhookSchedule {
+    read(include_str!("data/schedule.yaml"))
+}
+
+/// A cache that holds these objects. It answers although its writer is gone.
+pub(crate) fn store<K>(objects: Vec<K>) -> Store<K>
+where
+    K: Resource<DynamicType: Hash + Eq + Default + Clone> + Clone + 'static,
+{
+    let mut writer = Writer::default();
+    for object in objects {
+        writer.apply_watcher_event(&Event::Apply(object));
+    }
+    writer.as_reader()
+}
+
+/// An operator that has just started, whose watches show this, with one check at a time.
+pub(crate) fn context(client: Client, stores: Stores) -> Context {
+    let ledger = Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&stores.quotas)));
+    Context {
+        settings: settings(),
+        stores: Arc::new(stores),
+        recorder: Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None }),
+        client,
+        metrics: Metrics::new(),
+        failures: Failures::default(),
+        written: Written::default(),
+        slots: Slots::new(1),
+        buckets: Buckets::default(),
+        queues: Queues::new(Metrics::new()).0,
+        unmade: Unmade::default(),
+        ledger,
+    }
+}
+
+/// What watches show of a schedule that is new: it and its tier.
+pub(crate) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
+    let mut tier = tier();
+    tier.spec.default = true;
+    let quotas = Quotas::default();
+    quotas.note(schedule, now.as_second());
+    Stores {
+        membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
+        cron_jobs: store(Vec::new()),
+        service_accounts: store(Vec::new()),
+        network_policies: store(Vec::new()),
+        api_server: no_api_server(),
+        load_balancers: LoadBalancers::none(),
+        isolation: Arc::default(),
+        jobs: store(Vec::new()),
+        pods: store(Vec::new()),
+        protected: Protected::unknown(),
+        running: Running::default(),
+        quotas: Arc::new(quotas),
+        unlisted: Unlisted::default(),
+    }
+}
+
+/// An API server of which nothing is known.
+fn no_api_server() -> ApiServerStores {
+    ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) }
+}
+
+/// What the first sender of [`minute`] 0 says it started at.
+const STARTED: u64 = 1_800_000_001;
+
+/// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the change where they call it")]
+pub(crate) fn valid_with(change: Value) -> Result<Valid, Refusal> {
+    let mut schedule: Value = read(include_str!("data/schedule.yaml"));
+    merge(&mut schedule, json!({"spec": change}));
+    let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
+    validate(&schedule, &tier(), &share_of(&schedule), &OwnAddresses::default(), &settings(), minute(0).as_second())
+}
+
+/// What a schedule takes that is alone in its namespace.
+pub(crate) fn share_of(schedule: &WebhookSchedule) -> Share {
+    let (quotas, now) = (Quotas::default(), minute(0).as_second());
+    quotas.note(schedule, now);
+    quotas.share(schedule, (&tier().spec).into(), now).unwrap()
+}
+
+fn merge(target: &mut Value, change: Value) {
+    match (target, change) {
+        (Value::Object(target), Value::Object(change)) => {
+            for (name, value) in change {
+                if value.is_null() {
+                    target.remove(&name);
+                } else {
+                    merge(target.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (target, change) => *target = change,
+    }
+}
+
+/// 2027-01-15T08:00:00Z and some minutes.
+pub(crate) fn minute(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+}
+
+/// All that exists for a schedule which has made these runs.
+pub(crate) fn found(runs: Vec<Run>) -> Found {
+    let cron_job = Some(Arc::new(cron_job(json!({}))));
+    let share = Share { room_at: Some(0), ..Share::default() };
+    Found {
+        tier: Ok(Arc::new(tier())),
+        share,
+        cron_job,
+        service_account: None,
+        network_policy: None,
+        own_addresses: OwnAddresses::default(),
+        isolation: Verdict::unknown(Isolation::Warn),
+        runs,
+        checks: Vec::new(),
+    }
+}
+
+/// The schedule's CronJob, made an hour before the first minute, with this status.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
+pub(crate) fn cron_job(status: Value) -> CronJob {
+    let spec = json!({"schedule": "* * * * *", "jobTemplate": {}});
+    serde_json::from_value(json!({"metadata": {"creationTimestamp": minute(-60)}, "spec": spec, "status": status}))
+        .unwrap()
+}
+
+/// A Job of the schedule that was due at this minute, with this status and pods of these statuses.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
+pub(crate) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
+    let name = format!("postern-nightly-report-{}", 30_000_000 + due);
+    let metadata =
+        json!({"name": name, "creationTimestamp": minute(due), "annotations": {"postern.dev/generation": "1"}});
+    let job = json!({"metadata": metadata, "status": job});
+    let pod = |(number, status): (usize, Value)| {
+        let created = minute(due) + k8s_openapi::jiff::SignedDuration::from_secs(i64::try_from(number).unwrap());
+        Arc::new(serde_json::from_value(json!({"metadata": {"creationTimestamp": created}, "status": status})).unwrap())
+    };
+    Run {
+        job: Arc::new(serde_json::from_value(job).unwrap()),
+        is_gone: false,
+        pods: pods.into_iter().enumerate().map(pod).collect(),
+    }
+}
+
+/// The status of a Job that is over.
+pub(crate) fn over() -> Value {
+    json!({"conditions": [{"type": "Failed", "status": "True"}]})
+}
+
+/// The status of a pod whose sender said this when it ended.
+pub(crate) fn said(outcome: OutcomeClass, reason: Reason) -> Value {
+    let mut message = Outcome::begun(delivery::Timestamp::from_unix(STARTED).unwrap());
+    message.conclude(outcome, reason, "what to do".into());
+    message.attempt_count = u32::from(outcome != OutcomeClass::Refused);
+    terminated(json!({"exitCode": outcome.exit_code(), "message": message.to_json()}))
+}
+
+/// The status of a pod whose container ended so.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the state where they call it")]
+pub(crate) fn terminated(state: Value) -> Value {
+    json!({"phase": "Failed", "containerStatuses": [{
+        "name": "sender", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": state},
+    }]})
+}
+
+/// A run that was due at this minute and ended so.
+pub(crate) fn ended(due: i64, outcome: OutcomeClass, reason: Reason) -> Run {
+    run(due, over(), vec![said(outcome, reason)])
+}

@@ -1,0 +1,215 @@
+//! What a tier's status says, and how often it is written.
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::core::PartialObjectMeta;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::operator::test_support::fake_api;
+use crate::operator::test_support::objects::{minute, schedule, settings, store, stores, tier};
+use crate::operator::tier::membership::Membership;
+
+const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
+
+fn schedules(names: &[(&str, &str)]) -> Vec<WebhookSchedule> {
+    let schedule_of = |&(namespace, name): &(&str, &str)| {
+        let mut schedule = schedule();
+        (schedule.metadata.namespace, schedule.metadata.name) = (Some(namespace.into()), Some(name.into()));
+        schedule
+    };
+    names.iter().map(schedule_of).collect()
+}
+
+/// A version of the tier `premium`.
+fn version(version: u32) -> Arc<WebhookTier> {
+    let mut tier = tier();
+    tier.metadata.resource_version = Some(version.to_string());
+    tier.metadata.generation = Some(1);
+    Arc::new(tier)
+}
+
+/// The bodies of the requests.
+type Puts = Arc<Mutex<Vec<Value>>>;
+
+/// A census that sees these schedules, all of namespaces that are in the tier `premium`, with an API server that answers so.
+fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, Puts) {
+    let puts = Puts::default();
+    let noted = Arc::clone(&puts);
+    let client = fake_api::client(move |request| {
+        assert_eq!(request.method, "PUT");
+        assert_eq!(request.path, "/apis/postern.dev/v1alpha1/webhooktiers/premium/status");
+        let mut after = request.body.clone();
+        noted.lock().unwrap().push(request.body);
+        let version: u32 = after["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        after["metadata"]["resourceVersion"] = json!((version + 1).to_string());
+        (code, after)
+    });
+    let namespaces = seen.iter().map(|(namespace, _)| *namespace).chain(["in-premium"]);
+    let labelled = |name: &str| -> PartialObjectMeta<Namespace> {
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": {"postern.dev/tier": "premium"}}})).unwrap()
+    };
+    let membership =
+        Membership { tiers: store(vec![(*version(1)).clone()]), namespaces: store(namespaces.map(labelled).collect()) };
+    let stores = Stores { membership, ..stores(&schedule(), minute(0)) };
+    let watch_namespaces = watched.iter().map(ToString::to_string).collect();
+    let census = Census {
+        client,
+        settings: Settings { watch_namespaces, ..settings() },
+        schedules: store(schedules(seen)),
+        stores: Arc::new(stores),
+        failures: Failures::default(),
+        written: Written::default(),
+    };
+    (Arc::new(census), puts)
+}
+
+fn is_done(action: &Action) -> bool {
+    *action == Action::await_change()
+}
+
+#[test]
+fn a_tier_without_a_mistake_is_ready_and_counts_its_namespaces_and_schedules() {
+    let seen: Vec<_> = schedules(&[("a", "x"), ("a", "y"), ("b", "x")]).into_iter().map(Arc::new).collect();
+    let status = tier_status(&version(1), &[], None, Used::of(&seen), minute(0));
+    assert_eq!((status.namespaces, status.schedules, status.observed_generation), (2, 3, Some(1)));
+    let condition = json!({
+        "type": "Ready", "status": "True", "reason": "Ready", "message": "the tier is in force",
+        "observedGeneration": 1, "lastTransitionTime": Time(minute(0)),
+    });
+    assert_eq!(json!(status.conditions), json!([condition]));
+}
+
+#[test]
+fn the_transition_is_that_of_the_status_and_not_of_the_reason_or_the_generation() {
+    let mut tier = (*version(1)).clone();
+    let mut go = |generation: i64, rivals: &[&str], problem: Option<&str>, at: i64| {
+        tier.metadata.generation = Some(generation);
+        let rivals: Vec<_> = rivals.iter().map(ToString::to_string).collect();
+        tier.status = Some(tier_status(&tier, &rivals, problem.map(String::from), NOBODY, minute(at)));
+        let ready = &tier.status.as_ref().unwrap().conditions[0];
+        (ready.reason.clone(), ready.observed_generation, ready.last_transition_time.0)
+    };
+    assert_eq!(go(1, &[], None, 0), ("Ready".into(), Some(1), minute(0)));
+    assert_eq!(go(2, &[], None, 1), ("Ready".into(), Some(2), minute(0)));
+    assert_eq!(go(3, &["free"], None, 2), ("SeveralDefaultTiers".into(), Some(3), minute(2)));
+    assert_eq!(go(4, &[], Some("spec.x"), 3), ("TierInvalid".into(), Some(4), minute(2)));
+    assert_eq!(go(5, &[], None, 4), ("Ready".into(), Some(5), minute(4)));
+}
+
+#[test]
+fn each_of_several_defaults_names_the_others_and_says_what_to_do() {
+    let status = tier_status(&version(1), &["basic".into(), "free".into()], None, NOBODY, minute(0));
+    assert_eq!(status.conditions[0].status, "False");
+    assert_eq!(
+        status.conditions[0].message,
+        "spec.default: it is true here and in basic, free: set it to false in all but one; until then, namespaces without the \
+         label postern.dev/tier are in no tier"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_no_mistake_hides_another() {
+    let mut tier = (*version(1)).clone();
+    assert_eq!(problem_of(&tier, &settings()), None);
+    tier.spec.allowed_cidrs = vec!["10.0.0.0/8".into(), "10.0.0.0/33".into()];
+    let problem = problem_of(&tier, &settings());
+    let invalid = tier_status(&tier, &[], problem.clone(), NOBODY, minute(0));
+    let message = invalid.conditions[0].message.clone();
+    assert_eq!(invalid.conditions[0].reason, "TierInvalid");
+    assert!(message.starts_with("spec.allowedCIDRs[1]: "), "{message}");
+    assert!(message.ends_with("; nothing is sent from the tier's namespaces until it is corrected"), "{message}");
+
+    let both = tier_status(&tier, &["free".into()], problem, NOBODY, minute(0));
+    assert_eq!(both.conditions[0].reason, "SeveralDefaultTiers");
+    assert!(both.conditions[0].message.ends_with(&message), "{}", both.conditions[0].message);
+}
+
+#[test]
+fn every_reason_of_a_tier_is_in_the_docs() {
+    let page = include_str!("../../../../docs/reasons.md");
+    let of_tiers = page.split_once("## A tier's condition").unwrap().1.split("\n## ").next().unwrap();
+    for (rivals, problem) in [(vec![], None), (vec!["free".into()], None), (vec![], Some("x".into()))] {
+        let reason = tier_status(&version(1), &rivals, problem, NOBODY, minute(0)).conditions[0].reason.clone();
+        assert!(of_tiers.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_finds_nothing_new_writes_nothing() {
+    let (census, puts) = census(&[("a", "x"), ("b", "x")], &[], 200);
+    assert!(is_done(&look(version(1), census.clone()).await.unwrap()));
+    let mut written: WebhookTier = serde_json::from_value(puts.lock().unwrap().remove(0)).unwrap();
+    assert_eq!(written.metadata.resource_version.as_deref(), Some("1"), "only this version may be replaced");
+    let status = written.status.as_ref().unwrap();
+    assert_eq!((status.namespaces, status.schedules), (2, 2));
+    tokio::time::advance(PACE).await;
+    written.metadata.resource_version = Some("2".into());
+    assert!(is_done(&look(Arc::new(written), census).await.unwrap()));
+    assert_eq!(puts.lock().unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end() {
+    let (census, puts) = census(&[("a", "x")], &[], 200);
+    let tick = Duration::from_millis(100);
+    let mut waits = Vec::new();
+    // Each look sees a version without the right status: something always changed.
+    for changed in 1..=100 {
+        let action = look(version(10 * changed), census.clone()).await.unwrap();
+        waits.push(!is_done(&action));
+        tokio::time::advance(tick).await;
+    }
+    assert!(!waits[0], "the first change at rest is written at once");
+    assert_eq!(puts.lock().unwrap().len(), 5, "ten seconds of changes without end");
+    assert!(waits[99], "what was not written is looked at again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_not_written_again_while_the_watch_is_late() {
+    let (census, puts) = census(&[("a", "x")], &[], 200);
+    look(version(1), census.clone()).await.unwrap();
+    tokio::time::advance(10 * PACE).await;
+    assert_eq!(look(version(1), census.clone()).await.unwrap(), Action::requeue(PACE));
+    assert_eq!(puts.lock().unwrap().len(), 1);
+    look(version(3), census).await.unwrap();
+    assert_eq!(puts.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_is_not() {
+    let (conflict, _) = census(&[], &[], 409);
+    assert_eq!(look(version(1), conflict).await.unwrap(), Action::requeue(PACE));
+    let (gone, _) = census(&[], &[], 404);
+    assert!(is_done(&look(version(1), gone).await.unwrap()));
+    let (forbidden, _) = census(&[], &[], 403);
+    let error = look(version(1), forbidden).await.err().unwrap();
+    assert!(error.to_string().starts_with("status of the WebhookTier premium: "), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
+    let written = async |census: &Arc<Census>, puts: &Puts, version: Arc<WebhookTier>| {
+        look(version, census.clone()).await.unwrap();
+        puts.lock().unwrap().len()
+    };
+    let (elsewhere, puts) = census(&[("a", "x")], &["other"], 200);
+    assert_eq!(written(&elsewhere, &puts, version(1)).await, 0, "its namespace has no label");
+    let mut default = (*version(1)).clone();
+    default.spec.default = true;
+    assert_eq!(written(&elsewhere, &puts, Arc::new(default)).await, 1, "and so may be in the default");
+    // Which it left since: that is to be told, too.
+    tokio::time::advance(PACE).await;
+    assert_eq!(written(&elsewhere, &puts, version(3)).await, 2);
+    let (here, puts) = census(&[], &["other", "in-premium"], 200);
+    assert_eq!(written(&here, &puts, version(1)).await, 1, "with or without schedules");
+}
+
+#[test]
+fn however_many_tiers_say_to_be_the_default_and_whatever_is_wrong_a_status_can_be_written() {
+    let rivals: Vec<_> = (0..140).map(|number| format!("{number:x>253}")).collect();
+    let status = tier_status(&version(1), &rivals, Some("ö".repeat(40_000)), NOBODY, minute(0));
+    let message = &status.conditions[0].message;
+    assert!(message.contains(" and 137 more: set it to false"), "{message}");
+    assert!(message.len() <= 4_096, "{} bytes", message.len());
+}

@@ -1,0 +1,146 @@
+//! Which tier a namespace is in, and whom a change of a tier concerns. By caches alone.
+//!
+//! A namespace is in the tier that its label names, or in the default tier when it has no label.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
+use crate::operator::cache::caches::NamespaceMetadata;
+use crate::operator::cache::watches::Change;
+use crate::operator::kubernetes::text::named;
+use crate::operator::validate::Refusal;
+
+/// The caches that say it.
+#[derive(Clone)]
+pub(crate) struct Membership {
+    pub(crate) tiers: Store<WebhookTier>,
+    pub(crate) namespaces: Store<NamespaceMetadata>,
+}
+
+impl Membership {
+    /// The tier that a namespace is in.
+    ///
+    /// # Errors
+    /// When there is no such tier, or no default or several.
+    pub(crate) fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, Refusal> {
+        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        match namespace.as_deref().and_then(label) {
+            Some(name) => self.tiers.get(&ObjectRef::new(name)).ok_or_else(|| Refusal::TierNotFound(name.into())),
+            None => self.default_tier(),
+        }
+    }
+
+    fn default_tier(&self) -> Result<Arc<WebhookTier>, Refusal> {
+        let mut defaults = self.defaults();
+        match defaults.len() {
+            0 | 1 => defaults.pop().ok_or(Refusal::NoDefaultTier),
+            _ => Err(Refusal::SeveralDefaultTiers(named(&names(&defaults)))),
+        }
+    }
+
+    /// The tiers that say that they are the default, by name.
+    fn defaults(&self) -> Vec<Arc<WebhookTier>> {
+        let mut defaults = self.tiers.state_filter(|tier| tier.spec.default);
+        defaults.sort_by_key(|tier| tier.name_any());
+        defaults
+    }
+
+    /// The other tiers that say that they are the default, when this one does.
+    pub(crate) fn rivals(&self, tier: &WebhookTier) -> Vec<String> {
+        let own = tier.name_any();
+        let defaults = if tier.spec.default { self.defaults() } else { Vec::new() };
+        names(&defaults).into_iter().filter(|name| *name != own).collect()
+    }
+
+    /// The schedules that are in a tier.
+    pub(crate) fn schedules(&self, tier: &str, all: &Store<WebhookSchedule>) -> Vec<Arc<WebhookSchedule>> {
+        let is_default = self.default_tier().is_ok_and(|default| default.name_any() == tier);
+        self.schedules_of(tier, is_default, all)
+    }
+
+    /// Whether a namespace names a tier; one that names none does so when `unlabelled`.
+    pub(crate) fn names(&self, namespace: &str, tier: &str, unlabelled: bool) -> bool {
+        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        namespace.as_deref().and_then(label).map_or(unlabelled, |name| name == tier)
+    }
+
+    fn schedules_of(&self, tier: &str, unlabelled: bool, all: &Store<WebhookSchedule>) -> Vec<Arc<WebhookSchedule>> {
+        let namespace = |schedule: &WebhookSchedule| schedule.namespace().unwrap_or_default();
+        all.state_filter(|schedule| self.names(&namespace(schedule), tier, unlabelled))
+    }
+
+    /// The schedules that a change of a tier concerns: those of the namespaces that name it, and of those that name none
+    /// when it is or was a default. A change of its status alone concerns none.
+    pub(crate) fn concerned(
+        &self,
+        tier: &WebhookTier,
+        change: &Change<WebhookTier>,
+        all: &Store<WebhookSchedule>,
+    ) -> Vec<Arc<WebhookSchedule>> {
+        let before = change.before();
+        if before.is_some_and(|before| before.spec == tier.spec) {
+            return Vec::new();
+        }
+        self.schedules_of(&tier.name_any(), is_or_was_default(tier, before), all)
+    }
+
+    /// The tiers whose status a change of a tier may change: itself, and the defaults when it is or was one of them. That
+    /// nothing but its own status or its annotations changed is no reason to look.
+    pub(crate) fn tiers_by_tier(&self, tier: &WebhookTier, change: &Change<WebhookTier>) -> Vec<String> {
+        let before = change.before();
+        let is_same = |before: &WebhookTier| {
+            (&before.metadata.uid, before.metadata.generation) == (&tier.metadata.uid, tier.metadata.generation)
+        };
+        if before.is_some_and(is_same) {
+            return Vec::new();
+        }
+        let rivals = if is_or_was_default(tier, before) { names(&self.defaults()) } else { Vec::new() };
+        rivals.into_iter().chain([tier.name_any()]).collect()
+    }
+
+    /// The tiers that lose or win a namespace by its change. One that isn't known counts as one without a label.
+    pub(crate) fn tiers_by_namespace(
+        &self,
+        namespace: &NamespaceMetadata,
+        change: &Change<NamespaceMetadata>,
+    ) -> Vec<String> {
+        let before = change.before().and_then(label);
+        self.named(label(namespace)).into_iter().chain(self.named(before)).collect()
+    }
+
+    /// The tier that gains or loses a schedule when one of this namespace comes or goes.
+    pub(crate) fn tiers_by_schedule(&self, namespace: &str) -> Vec<String> {
+        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        self.named(namespace.as_deref().and_then(label))
+    }
+
+    fn named(&self, label: Option<&str>) -> Vec<String> {
+        label.map_or_else(|| names(&self.defaults()), |name| vec![name.into()])
+    }
+}
+
+/// Whether a namespace's change is one of its tier, or it comes, ends or goes.
+pub(crate) fn is_news(namespace: &NamespaceMetadata, change: &Change<NamespaceMetadata>) -> bool {
+    change.before().is_none_or(|before| {
+        let is_ending = |namespace: &NamespaceMetadata| namespace.metadata.deletion_timestamp.is_some();
+        (label(before), is_ending(before)) != (label(namespace), is_ending(namespace))
+    })
+}
+
+fn label(namespace: &NamespaceMetadata) -> Option<&str> {
+    namespace.labels().get(TIER_LABEL).map(String::as_str)
+}
+
+fn is_or_was_default(tier: &WebhookTier, before: Option<&WebhookTier>) -> bool {
+    tier.spec.default || before.is_some_and(|before| before.spec.default)
+}
+
+fn names(tiers: &[Arc<WebhookTier>]) -> Vec<String> {
+    tiers.iter().map(|tier| tier.name_any()).collect()
+}
+
+#[cfg(test)]
+mod tests;

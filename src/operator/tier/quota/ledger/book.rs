@@ -1,0 +1,127 @@
+//! One namespace's record, and what is known of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DeleteParams, ObjectMeta, Preconditions};
+use kube::{Api, ResourceExt as _};
+use tokio::time::Instant;
+
+use super::PACE;
+use crate::operator::kubernetes::apply::by_postern;
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
+use crate::operator::tier::quota::usage::Usage;
+
+/// What is known of a record.
+#[derive(Default)]
+pub(super) struct Book {
+    /// What stands there, if `place` is known.
+    written: Usage,
+    place: Place,
+    written_at: Option<Instant>,
+}
+
+/// The object that a write replaces.
+#[derive(Default)]
+pub(super) enum Place {
+    /// There is none.
+    #[default]
+    None,
+    /// This very one, of this version.
+    At { uid: Option<String>, version: Option<String> },
+    /// It has to be looked for: an answer was lost, or somebody else has written.
+    Unknown,
+}
+
+impl Place {
+    pub(super) fn of(record: &ConfigMap) -> Self {
+        Self::At { uid: record.uid(), version: record.resource_version() }
+    }
+}
+
+impl Book {
+    /// As it was read; `None` when nothing could be made of it, so that it is replaced.
+    pub(super) fn read(place: Place, usage: Option<Usage>) -> Self {
+        let place = if usage.is_some() { place } else { Place::Unknown };
+        Self { written: usage.unwrap_or_default(), place, written_at: None }
+    }
+
+    /// Whether this stands there.
+    pub(super) fn says(&self, usage: &Usage, now: i64) -> bool {
+        let written = self.written.clone().at(now);
+        let is_known = !matches!(self.place, Place::Unknown);
+        is_known && (written == *usage || written.is_empty() && usage.is_empty())
+    }
+
+    /// How long the next write has to wait.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let wait = PACE.checked_sub(self.written_at?.elapsed())?;
+        Some(wait).filter(|wait| !wait.is_zero())
+    }
+
+    /// When what stands there no longer matters.
+    pub(super) fn end(&self) -> Option<i64> {
+        self.written.ends()
+    }
+
+    /// Whether there is no record.
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(self.place, Place::None)
+    }
+
+    /// Writes what a namespace uses.
+    ///
+    /// When somebody else has written since, that is an error, and so is an answer that is lost. Whoever tries again still
+    /// leads, and so replaces what stands there by then.
+    pub(super) async fn write(
+        &mut self,
+        api: &Api<ConfigMap>,
+        namespace: &str,
+        usage: Usage,
+    ) -> Result<(), kube::Error> {
+        let name = names::usage(namespace);
+        // Whatever happens from here on, what stands there is known only once it was answered.
+        let mut place = std::mem::replace(&mut self.place, Place::Unknown);
+        if matches!(place, Place::Unknown) {
+            place = api.get_opt(&name).await?.as_ref().map_or(Place::None, Place::of);
+        }
+        let text = usage.write().map_err(kube::Error::SerdeError)?;
+        let mut record = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                labels: Some(BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGER.into())])),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(USAGE_KEY.into(), text)])),
+            ..ConfigMap::default()
+        };
+        let written = match place {
+            Place::At { uid, version } => {
+                (record.metadata.uid, record.metadata.resource_version) = (uid, version);
+                api.replace(&name, &by_postern(), &record).await?
+            }
+            Place::None | Place::Unknown => api.create(&by_postern(), &record).await?,
+        };
+        (self.place, self.written, self.written_at) = (Place::of(&written), usage, Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Deletes the record, if there is one.
+    pub(super) async fn delete(&mut self, api: &Api<ConfigMap>, namespace: &str) -> Result<(), kube::Error> {
+        let name = names::usage(namespace);
+        let mut place = std::mem::replace(&mut self.place, Place::Unknown);
+        if matches!(place, Place::Unknown) {
+            place = api.get_opt(&name).await?.as_ref().map_or(Place::None, Place::of);
+        }
+        if let Place::At { uid, version } = place {
+            let this = Preconditions { uid, resource_version: version };
+            match api.delete(&name, &DeleteParams::default().preconditions(this)).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                other => drop(other?),
+            }
+        }
+        *self = Self::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! What stands on record when an operator begins to lead.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use tokio::time::sleep;
+
+use super::Ledger;
+use super::book::{Book, Place};
+use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::lock::lock;
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
+use crate::operator::tier::quota::usage::Usage;
+
+/// Records of a page of the listing: at most 128 KiB each.
+const PAGE: u32 = 50;
+
+impl Ledger {
+    /// Reads all records of the namespaces that are worked in; none are named when these are all. Tries until it succeeds:
+    /// without them, nothing is known of what was used.
+    pub(crate) async fn load(&self, namespaces: &[String]) {
+        let failures = Failures::default();
+        while let Err(error) = self.try_to_load(namespaces, Timestamp::now().as_second()).await {
+            tracing::warn!(%error, "what namespaces used of their tiers can't be read, and nothing is done before; it is tried again");
+            sleep(failures.wait("")).await;
+        }
+    }
+
+    pub(in crate::operator::tier::quota) async fn try_to_load(
+        &self,
+        namespaces: &[String],
+        now: i64,
+    ) -> Result<(), kube::Error> {
+        let mut params = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")).limit(PAGE);
+        loop {
+            let page = self.api.list(&params).await?;
+            for record in &page.items {
+                let name = record.name_any();
+                let of = names::namespace_of_usage(&name);
+                if let Some(of) = of.filter(|of| namespaces.is_empty() || namespaces.iter().any(|name| name == of)) {
+                    self.take(of, record, now);
+                }
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&self, namespace: &str, record: &ConfigMap, now: i64) {
+        let text = record.data.as_ref().and_then(|data| data.get(USAGE_KEY));
+        let usage = Usage::read(text.map(String::as_str), now);
+        if let Err(error) = &usage {
+            tracing::warn!(
+                namespace, record = record.name_any(), %error,
+                "what this namespace used of its tier can't be read: it counts as all that the tier allows, until now"
+            );
+        }
+        let usage = usage.ok();
+        self.quotas.restore(namespace, usage.clone().unwrap_or_else(|| Usage::unknown(now)));
+        if usage.is_none() {
+            self.quotas.leave(namespace);
+        }
+        let book = Book::read(Place::of(record), usage);
+        lock(&self.books).insert(namespace.into(), Arc::new(tokio::sync::Mutex::new(book)));
+    }
+}

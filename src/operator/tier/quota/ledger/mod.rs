@@ -1,0 +1,191 @@
+//! The records of what namespaces use, in the operator's own namespace, where no tenant writes: a ConfigMap for each namespace.
+//!
+//! They are read once, by the operator that has just begun to lead; from then on, what it has in memory is the truth. What may
+//! deliver is recorded first, so an operator that ends at any moment has recorded at least what was delivered. Each write names
+//! the version that it replaces: one of an operator that no longer leads is refused.
+
+mod book;
+mod load;
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use book::Book;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::jiff::Timestamp;
+use kube::{Api, Client, ResourceExt as _};
+use tokio::time::sleep;
+
+use super::{Before, Quotas};
+use crate::api::WebhookSchedule;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::lock::lock;
+
+/// The least time between two writes for one namespace.
+const PACE: Duration = Duration::from_secs(1);
+/// The longest wait for what ends by itself.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// What a namespace uses, on record.
+pub(crate) struct Ledger {
+    api: Api<ConfigMap>,
+    quotas: Arc<Quotas>,
+    books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
+}
+
+/// What is about to be started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// The CronJob is to run.
+    pub(crate) runs: bool,
+    /// One delivery is to be triggered.
+    pub(crate) triggered: bool,
+}
+
+/// Whether something may be started.
+pub(crate) enum Recorded {
+    /// It is on record.
+    Done(Noted),
+    /// The namespace was written for a moment ago: ask again then.
+    Wait(Duration),
+}
+
+/// A delivery that was recorded because it is about to be triggered, if it is.
+#[derive(Default)]
+#[must_use = "what is not made after all is taken back"]
+pub(crate) struct Noted(Option<Before>);
+
+impl Ledger {
+    /// In this namespace, with nothing on record.
+    pub(crate) fn new(client: Client, namespace: &str, quotas: Arc<Quotas>) -> Self {
+        Self { api: Api::namespaced(client, namespace), quotas, books: Mutex::default() }
+    }
+
+    /// Records what the namespace of a schedule uses, with what is about to be started. Writes nothing when all of it stands
+    /// there.
+    ///
+    /// # Errors
+    /// When the API server doesn't take it, or it would be too much: then nothing may be started.
+    pub(crate) async fn record(
+        &self,
+        schedule: &WebhookSchedule,
+        Start { runs, triggered }: Start,
+        now: i64,
+    ) -> Result<Recorded, ApplyError> {
+        let namespace = schedule.namespace().unwrap_or_default();
+        let book = self.book(&namespace);
+        let mut book = book.lock().await;
+        if !self.quotas.starts(schedule, runs, now) {
+            return Err(ApplyError::TooManyToRecord);
+        }
+        if !triggered && book.says(&self.quotas.usage(&namespace, now), now) {
+            return Ok(Recorded::Done(Noted(None)));
+        }
+        if let Some(wait) = book.wait() {
+            return Ok(Recorded::Wait(wait));
+        }
+        let noted = Noted(if triggered { self.quotas.triggered(schedule, now) } else { None });
+        match book.write(&self.api, &namespace, self.quotas.usage(&namespace, now)).await {
+            Ok(()) => Ok(Recorded::Done(noted)),
+            Err(source) => {
+                self.take_back(schedule, noted);
+                Err(ApplyError::NotRecorded { source })
+            }
+        }
+    }
+
+    /// What was recorded as about to be triggered was not made, for sure.
+    pub(crate) fn take_back(&self, schedule: &WebhookSchedule, Noted(before): Noted) {
+        if let Some(before) = before {
+            self.quotas.not_triggered(schedule, before);
+        }
+    }
+
+    /// Records what was deleted, and deletes records that no longer matter, for ever.
+    pub(crate) async fn tidy(&self) -> Infallible {
+        let failures = Failures::default();
+        let mut open = BTreeSet::new();
+        loop {
+            // What comes together is written together.
+            let wait = if open.is_empty() { self.next_end() } else { failures.wait("") };
+            tokio::select! {
+                () = self.quotas.has_left.notified(), if open.is_empty() => sleep(PACE).await,
+                () = sleep(wait) => {}
+            }
+            let now = Timestamp::now().as_second();
+            open.append(&mut lock(&self.quotas.left));
+            open.extend(self.ended(now));
+            for namespace in std::mem::take(&mut open) {
+                if let Err(error) = self.tidy_one(&namespace, now).await {
+                    tracing::warn!(namespace, %error, "what was used could not be recorded; it is tried again");
+                    open.insert(namespace);
+                }
+            }
+            if open.is_empty() {
+                failures.forget("");
+            }
+        }
+    }
+
+    pub(super) async fn tidy_one(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
+        let done = self.bring_up_to_date(namespace, now).await;
+        self.quotas.forget_if_idle(namespace, now);
+        self.close_books();
+        done
+    }
+
+    async fn bring_up_to_date(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
+        let book = self.book(namespace);
+        let mut book = book.lock().await;
+        let usage = self.quotas.usage(namespace, now);
+        if usage.is_empty() {
+            return book.delete(&self.api, namespace).await;
+        }
+        if book.says(&usage, now) {
+            return Ok(());
+        }
+        if let Some(wait) = book.wait() {
+            sleep(wait).await;
+        }
+        book.write(&self.api, namespace, usage).await
+    }
+
+    fn book(&self, namespace: &str) -> Arc<tokio::sync::Mutex<Book>> {
+        Arc::clone(lock(&self.books).entry(namespace.into()).or_default())
+    }
+
+    /// Forgets the books in which nothing stands and that nobody has open.
+    fn close_books(&self) {
+        lock(&self.books)
+            .retain(|_, book| Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank()));
+    }
+
+    /// The namespaces whose records no longer matter.
+    fn ended(&self, now: i64) -> Vec<String> {
+        let ends = self.ends();
+        ends.into_iter().filter(|(_, end)| *end <= now).map(|(namespace, _)| namespace).collect()
+    }
+
+    /// How long until the next record no longer matters.
+    fn next_end(&self) -> Duration {
+        let first = self.ends().into_iter().map(|(_, end)| end).min();
+        let left = first.map(|end| end.saturating_sub(Timestamp::now().as_second()).max(0));
+        let left = left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_secs);
+        left.unwrap_or(LONGEST_WAIT).clamp(PACE, LONGEST_WAIT)
+    }
+
+    /// When records no longer matter. Those that are being written are told of when they were.
+    fn ends(&self) -> Vec<(String, i64)> {
+        let books = lock(&self.books);
+        let end = |(namespace, book): (&String, &Arc<tokio::sync::Mutex<Book>>)| {
+            Some((namespace.clone(), book.try_lock().ok()?.end()?))
+        };
+        books.iter().filter_map(end).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

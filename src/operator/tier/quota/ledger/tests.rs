@@ -1,0 +1,150 @@
+//! Records as other operators and admins leave them.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use super::*;
+use crate::operator::test_support::{fake_api, objects};
+use crate::operator::tier::quota::Limits;
+use crate::operator::tier::quota::world::World;
+
+const NOW: i64 = 1_800_000_000;
+const RUNS: Start = Start { runs: true, triggered: false };
+const TRIGGERED: Start = Start { runs: true, triggered: true };
+const RECORD: &str = "postern-usage-team-a";
+
+struct Cluster(Arc<Mutex<World>>);
+
+impl Cluster {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(World { now: NOW, ..World::default() })))
+    }
+
+    fn ledger(&self) -> Ledger {
+        let world = Arc::clone(&self.0);
+        let client = fake_api::client(move |asked| world.lock().unwrap().answer(&asked));
+        Ledger::new(client, "postern-system", Arc::default())
+    }
+
+    /// A ledger that has been read, of an operator that sees this schedule appear.
+    async fn leader(&self, schedule: &WebhookSchedule) -> Ledger {
+        let ledger = self.ledger();
+        ledger.try_to_load(&[], NOW).await.unwrap();
+        ledger.quotas.listed(|_| false, NOW);
+        ledger.quotas.note(schedule, NOW);
+        begins_at(&ledger, schedule);
+        ledger
+    }
+
+    fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+}
+
+/// When the schedule's first delivery may be.
+fn begins_at(ledger: &Ledger, schedule: &WebhookSchedule) -> Option<i64> {
+    let limits = Limits { min_interval: 900, max_schedules: 9, max_per_hour: 40 };
+    ledger.quotas.share(schedule, limits, NOW).unwrap().not_before
+}
+
+async fn is_recorded(ledger: &Ledger, schedule: &WebhookSchedule) -> bool {
+    matches!(ledger.record(schedule, RUNS, NOW).await, Ok(Recorded::Done(_)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_write_of_an_operator_that_was_deposed_is_refused() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let old = cluster.leader(&schedule).await;
+    assert!(is_recorded(&old, &schedule).await);
+    let new = cluster.ledger();
+    new.try_to_load(&[], NOW).await.unwrap();
+    new.quotas.note(&schedule, NOW);
+    new.quotas.listed(|_| false, NOW);
+    assert_eq!(begins_at(&new, &schedule), None);
+    assert!(is_recorded(&new, &schedule).await);
+    assert_eq!(cluster.world(|world| world.writes.len()), 1, "it stands there");
+    tokio::time::advance(PACE).await;
+    assert!(new.record(&schedule, TRIGGERED, NOW).await.is_ok());
+    let written = cluster.world(|world| world.records[RECORD].clone());
+    tokio::time::advance(PACE).await;
+    assert!(old.record(&schedule, TRIGGERED, NOW + 1).await.is_err());
+    assert_eq!(cluster.world(|world| world.records[RECORD].clone()), written);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_an_admin_changed_or_deleted_is_written_anew() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    let written = cluster.world(|world| world.records[RECORD]["data"].clone());
+    for change in [Some(json!("another")), None] {
+        cluster.world(|world| match change {
+            Some(version) => world.records.get_mut(RECORD).unwrap()["metadata"]["resourceVersion"] = version,
+            None => drop(world.records.remove(RECORD)),
+        });
+        tokio::time::advance(PACE).await;
+        assert!(ledger.record(&schedule, TRIGGERED, NOW).await.is_err(), "somebody else has written");
+        tokio::time::advance(PACE).await;
+        assert!(is_recorded(&ledger, &schedule).await);
+        assert_eq!(cluster.world(|world| world.records[RECORD]["data"].clone()), written);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_is_written_for_once_a_second_however_much_is_asked() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    for _ in 0..40 {
+        assert!(matches!(ledger.record(&schedule, TRIGGERED, NOW).await, Ok(Recorded::Wait(wait)) if wait <= PACE));
+    }
+    assert_eq!(cluster.world(|world| world.writes.len()), 1);
+    tokio::time::advance(PACE).await;
+    assert!(matches!(ledger.record(&schedule, TRIGGERED, NOW).await, Ok(Recorded::Done(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_counts_as_all_that_the_tier_allows_until_now() {
+    for data in [json!({}), json!({"usage": "{"}), json!({"usage": "{\"version\":99}"}), json!({"usage": "[]"})] {
+        let (cluster, schedule) = (Cluster::new(), objects::schedule());
+        cluster.world(|world| {
+            let record = json!({"metadata": {"name": RECORD, "resourceVersion": "7", "uid": "u"}, "data": data});
+            world.records.insert(RECORD.into(), record);
+        });
+        let ledger = cluster.leader(&schedule).await;
+        assert_eq!(begins_at(&ledger, &schedule), Some(NOW + 3_600), "{data}");
+        ledger.tidy_one("team-a", NOW).await.unwrap();
+        let text = cluster.world(|world| world.records[RECORD]["data"]["usage"].as_str().unwrap().to_owned());
+        assert!(text.starts_with("{\"version\":1,"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_records_of_namespaces_that_are_worked_in_are_taken() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    assert!(is_recorded(&cluster.leader(&schedule).await, &schedule).await);
+    cluster.world(|world| {
+        let other = json!({"metadata": {"name": "another", "resourceVersion": "7"}, "data": {}});
+        world.records.insert("another".into(), other);
+    });
+    for (worked_in, taken) in [(vec![], 1), (vec!["team-a".to_owned()], 1), (vec!["team-b".to_owned()], 0)] {
+        let ledger = cluster.ledger();
+        ledger.try_to_load(&worked_in, NOW).await.unwrap();
+        assert_eq!(lock(&ledger.books).len(), taken, "{worked_in:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_use() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    ledger.quotas.remove(&schedule, NOW);
+    tokio::select! {
+        never = ledger.tidy() => match never {},
+        () = async { while !lock(&ledger.books).is_empty() { sleep(PACE).await } } => {}
+    }
+    let writes = cluster.world(|world| world.writes.clone());
+    assert_eq!(writes, ["POST configmaps", "DELETE configmaps"], "it delivered nothing, so nothing is remembered");
+}

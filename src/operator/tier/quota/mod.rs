@@ -1,0 +1,229 @@
+//! What the schedules of a namespace take of what its tier allows them together, the oldest first.
+//!
+//! A schedule's part of the hour is the most that its expression can deliver in one, so what is regular never exceeds the
+//! sum. Where a part is given up (the schedule is deleted, gets another expression, or is no longer accepted), what was used
+//! of it stays taken until it is an hour old, and so does each delivery that was triggered. What begins anew waits until
+//! there is room. What a namespace uses is recorded for the next operator (`usage`), before anything may be delivered by it
+//! (`ledger`): so it outlives the operator, the last schedule and the namespace.
+
+mod given_up;
+pub(crate) mod ledger;
+mod namespace;
+pub(crate) mod usage;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use namespace::{Before, Namespace};
+use tokio::sync::Notify;
+use usage::Usage;
+
+use crate::api::{WebhookSchedule, WebhookTierSpec};
+use crate::cron::{Expression, Tightest, time_zone};
+use crate::operator::kubernetes::digest::number_of;
+use crate::operator::kubernetes::lock::lock;
+
+/// Seconds for which what was given up stays taken.
+const HOUR: i64 = 3_600;
+
+/// What one schedule takes of its namespace's quotas. Times are Unix seconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Its place by age: 1 is the oldest.
+    pub rank: u32,
+    /// What older ones can deliver in an hour.
+    pub older_per_hour: u32,
+    /// How close its own deliveries get; `None` when its expression can't be read or never fires.
+    pub tightest: Option<Tightest>,
+    /// Its last delivery that this operator triggered.
+    pub last_triggered: Option<i64>,
+    /// When its first delivery may be, at the earliest.
+    pub not_before: Option<i64>,
+    /// When the namespace has room in its hour for one delivery more; `None` when the schedules take all of it.
+    pub room_at: Option<i64>,
+}
+
+/// The part of a tier that a namespace's schedules share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Seconds.
+    min_interval: i64,
+    max_schedules: u32,
+    max_per_hour: u32,
+}
+
+impl From<&WebhookTierSpec> for Limits {
+    fn from(tier: &WebhookTierSpec) -> Self {
+        Self {
+            min_interval: tier.min_interval.seconds(),
+            max_schedules: tier.max_schedules,
+            max_per_hour: tier.max_deliveries_per_hour,
+        }
+    }
+}
+
+/// The schedules of all namespaces.
+#[derive(Default)]
+pub(crate) struct Quotas {
+    namespaces: Mutex<HashMap<String, Namespace>>,
+    is_listed: AtomicBool,
+    /// Namespaces of which something was given up that nobody is about to record.
+    left: Mutex<BTreeSet<String>>,
+    has_left: Notify,
+}
+
+impl Quotas {
+    /// Takes what was recorded of a namespace, before any of its schedules is seen.
+    fn restore(&self, namespace: &str, usage: Usage) {
+        lock(&self.namespaces).insert(namespace.into(), Namespace::of(usage));
+    }
+
+    /// From now on, a schedule that is seen for the first time has just been made; and those that were recorded and not seen
+    /// are no more, but in the namespaces that could not be listed.
+    pub(crate) fn listed(&self, is_unlisted: impl Fn(&str) -> bool, now: i64) {
+        self.is_listed.store(true, Ordering::Relaxed);
+        for (name, namespace) in lock(&self.namespaces).iter_mut().filter(|(name, _)| !is_unlisted(name)) {
+            if namespace.seen_all(now) {
+                self.leave(name);
+            }
+        }
+    }
+
+    /// Takes a schedule as it is now, and returns the others that this concerns.
+    pub(crate) fn note(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
+        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+        if self.with(schedule, |namespace| namespace.knows(&age, &asked)) {
+            return Vec::new();
+        }
+        // This takes its time, so it is done before anything is locked.
+        let tightest = asked.tightest(&age.uid, now);
+        let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
+        let changed =
+            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, found, now));
+        in_namespace(schedule, &changed)
+    }
+
+    /// Takes a schedule away, and returns the others that this concerns.
+    pub(crate) fn remove(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
+        let age = Age::of(schedule);
+        self.leave(&schedule.namespace().unwrap_or_default());
+        in_namespace(schedule, &self.with(schedule, |namespace| namespace.remove(&age, now)))
+    }
+
+    /// What a schedule takes, by these limits; `None` when it was not noted as it is here.
+    pub(crate) fn share(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
+        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+        self.with(schedule, |namespace| namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now)))
+    }
+
+    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
+    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
+        self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
+    }
+
+    /// Notes that a delivery is about to be triggered, and returns what was so before.
+    fn triggered(&self, schedule: &WebhookSchedule, now: i64) -> Option<Before> {
+        self.with(schedule, |namespace| namespace.triggered(&Age::of(schedule), now))
+    }
+
+    /// Takes that back.
+    fn not_triggered(&self, schedule: &WebhookSchedule, before: Before) {
+        self.with(schedule, |namespace| namespace.not_triggered(&Age::of(schedule), before));
+    }
+
+    /// Notes when a schedule delivered last, and whether it waits for room for one that is triggered.
+    pub(crate) fn delivered(&self, schedule: &WebhookSchedule, last: Option<i64>, wants_room: bool) {
+        self.with(schedule, |namespace| namespace.delivered(&Age::of(schedule), last, wants_room));
+    }
+
+    /// What is to be recorded of a namespace now.
+    fn usage(&self, namespace: &str, now: i64) -> Usage {
+        lock(&self.namespaces).get(namespace).map(|namespace| namespace.usage(now)).unwrap_or_default()
+    }
+
+    /// Forgets a namespace of which there is nothing to remember.
+    fn forget_if_idle(&self, namespace: &str, now: i64) {
+        lock(&self.namespaces).retain(|name, known| name != namespace || !known.is_idle(now));
+    }
+
+    /// Something of this namespace has to be recorded, and no reconcile will do it.
+    fn leave(&self, namespace: &str) {
+        lock(&self.left).insert(namespace.into());
+        self.has_left.notify_one();
+    }
+
+    fn with<T>(&self, schedule: &WebhookSchedule, act: impl FnOnce(&mut Namespace) -> T) -> T {
+        act(lock(&self.namespaces).entry(schedule.namespace().unwrap_or_default()).or_default())
+    }
+}
+
+fn in_namespace(of: &WebhookSchedule, names: &[String]) -> Vec<ObjectRef<WebhookSchedule>> {
+    let namespace = of.namespace().unwrap_or_default();
+    names.iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
+}
+
+/// The order of schedules: the oldest first, and of the same second by UID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    created: i64,
+    uid: String,
+}
+
+impl Age {
+    fn of(schedule: &WebhookSchedule) -> Self {
+        let created = schedule.creation_timestamp().map_or(i64::MAX, |created| created.0.as_second());
+        Self { created, uid: schedule.uid().unwrap_or_default() }
+    }
+}
+
+/// An expression and its zone, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    expression: String,
+    zone: String,
+}
+
+impl Asked {
+    fn by(schedule: &WebhookSchedule) -> Self {
+        Self { expression: schedule.spec.schedule.clone(), zone: schedule.spec.time_zone.clone() }
+    }
+
+    /// The same for ever for the same.
+    fn hash(&self) -> u64 {
+        number_of(&format!("{}\n{}", self.expression, self.zone))
+    }
+
+    fn parse(&self, uid: &str) -> Option<(Expression, TimeZone)> {
+        Some((Expression::parse(&self.expression, Some(uid)).ok()?, time_zone(&self.zone).ok()?))
+    }
+
+    fn tightest(&self, uid: &str, now: i64) -> Option<Tightest> {
+        let (expression, zone) = self.parse(uid)?;
+        expression.tightest(&zone, Timestamp::from_second(now).ok()?)
+    }
+
+    /// When it was due, after `since` up to `now`.
+    fn due(&self, uid: &str, since: i64, now: i64) -> Vec<i64> {
+        let (Some((expression, zone)), Ok(since)) = (self.parse(uid), Timestamp::from_second(since)) else {
+            return Vec::new();
+        };
+        expression.upcoming(&zone, since).map(Timestamp::as_second).take_while(|time| *time <= now).collect()
+    }
+}
+
+#[cfg(test)]
+mod crash_tests;
+
+#[cfg(test)]
+mod restart_tests;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod world;

@@ -1,0 +1,287 @@
+//! What is left to do before the operator goes: nothing may fire while nobody watches.
+//!
+//! The operators are ended first, or they would put right what is done here. Schedules stay, and so do their CronJobs, but
+//! suspended; an operator that is installed again goes on with them.
+//!
+//! A namespace in which something is refused holds up no other: what can be done is done, and what could not is told of at
+//! the end (`unreached`).
+
+pub(crate) mod finish;
+pub(crate) mod unreached;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use finish::{Next, next, running_pods};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v1::ScaleSpec;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use unreached::Unreached;
+
+use crate::operator::deliveries::outcome::over_at;
+use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::leader_election::{Candidate, LeaseLost};
+use crate::operator::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL, namespace_of_usage};
+use crate::operator::settings::Settings;
+
+/// Between two looks at the deliveries that are being made: longer than it takes the CronJob controller to see a change.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long the pods of deliveries that were ended may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at those pods.
+const LOOK_FOR_PODS_EVERY: Duration = Duration::from_secs(1);
+
+/// Why the uninstallation could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum UninstallError {
+    /// Something could not be read or written.
+    #[error("{what}: {source}")]
+    Api {
+        /// What was to be done.
+        what: &'static str,
+        /// What the API server said.
+        source: kube::Error,
+    },
+    /// Something could not be deleted.
+    #[error(transparent)]
+    Delete(#[from] ApplyError),
+    /// An operator is there again.
+    #[error("{0}: an operator was started again meanwhile; end it, and try once more")]
+    OperatorBack(#[from] LeaseLost),
+    /// In some namespaces something was refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl UninstallError {
+    /// Whether the API server has answered, and no more than this one request has failed.
+    fn is_an_answer(&self) -> bool {
+        use kube::Error::Api;
+        matches!(self, Self::Api { source: Api(_), .. } | Self::Delete(ApplyError::Api { source: Api(_), .. }))
+    }
+}
+
+/// Ends the operators, suspends every CronJob, ends the senders that run, and removes the children of namespaces. Says on
+/// standard output what it does.
+///
+/// `deployment` is that of the operators, in the namespace of the Lease.
+///
+/// # Errors
+/// When the API server can't be asked, or refuses something in a namespace that exists; what could be done is done then, and
+/// can be done again.
+pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) -> Result<(), UninstallError> {
+    let candidate = Candidate::new(client.clone(), &settings.lease);
+    println!("{}", coverage(&settings.watch_namespaces));
+    println!("scaling Deployment {deployment} to 0, so that no operator puts right what is done here");
+    end_operators(&client, candidate.namespace(), deployment).await?;
+    println!("waiting until the last operator has given its Lease back");
+    let mut leader = candidate.elected().await;
+    let done = tokio::select! {
+        lost = leader.keep() => return Err(lost.into()),
+        done = clear(&client, &settings.watch_namespaces) => done,
+    };
+    let done = match done {
+        Ok(()) => delete_records(&client, candidate.namespace()).await,
+        failed => failed,
+    };
+    candidate.release().await;
+    done?;
+    println!(
+        "done: nothing fires any more; schedules, tiers, CRDs and suspended CronJobs are left (kubectl get whs,cronjobs -A)"
+    );
+    Ok(())
+}
+
+async fn end_operators(client: &Client, namespace: &str, name: &str) -> Result<(), UninstallError> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let none = json!({"spec": ScaleSpec { replicas: Some(0) }});
+    let scaled = deployments.patch_scale(name, &PatchParams::default(), &Patch::Merge(none)).await;
+    match scaled {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(drop).map_err(failed("scale the operators to 0")),
+    }
+}
+
+/// Deletes what is recorded of the namespaces' use of their tiers.
+async fn delete_records(client: &Client, namespace: &str) -> Result<(), UninstallError> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+    let records = api.list_metadata(&ours).await.map_err(failed("list what namespaces used"))?;
+    for name in records.iter().map(ResourceExt::name_any).filter(|name| namespace_of_usage(name).is_some()) {
+        match api.delete(&name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => other.map(drop).map_err(failed("delete what a namespace used"))?,
+        }
+    }
+    Ok(())
+}
+
+/// Which namespaces are worked in, in words.
+fn coverage(namespaces: &[String]) -> String {
+    if namespaces.is_empty() {
+        return "working in all namespaces".into();
+    }
+    let names = namespaces.join(", ");
+    format!("working in the namespaces of watchNamespaces alone: {names}; a CronJob elsewhere stays as it is")
+}
+
+async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallError> {
+    let applier = Applier { client: client.clone() };
+    let mut ours = Ours { client, namespaces, unreached: Unreached::default() };
+    let mut suspended = 0;
+    for cron_job in ours.list::<CronJob>().await? {
+        let had_to = suspend(client, &cron_job).await;
+        suspended += u32::from(ours.unreached.note(cron_job.namespace().as_deref(), had_to)? == Some(true));
+    }
+    println!("suspended {suspended} CronJobs");
+
+    let left = ours.finish(&applier).await?;
+    for pod in &left {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        println!("Pod {name} of namespace {namespace} has not ended: see whether its node is there");
+    }
+
+    for account in ours.list::<ServiceAccount>().await? {
+        let deleted = applier.delete(&account).await.map_err(Into::into);
+        ours.unreached.note(account.namespace().as_deref(), deleted)?;
+    }
+    let in_use: BTreeSet<String> = left.iter().filter_map(ResourceExt::namespace).collect();
+    for policy in ours.list::<NetworkPolicy>().await? {
+        let namespace = policy.namespace().unwrap_or_default();
+        if in_use.contains(&namespace) || ours.unreached.includes(&namespace) {
+            println!(
+                "NetworkPolicy {name} of namespace {namespace} stays, since senders may run there; once none does: \
+                 kubectl -n {namespace} delete networkpolicy {name}",
+                name = policy.name_any()
+            );
+            continue;
+        }
+        let deleted = applier.delete(&policy).await.map_err(Into::into);
+        ours.unreached.note(Some(&namespace), deleted)?;
+    }
+    println!("removed the ServiceAccounts of senders, and the NetworkPolicies of those that run no more");
+    ours.tell().await
+}
+
+/// Suspends a CronJob, and says whether it had to.
+async fn suspend(client: &Client, cron_job: &CronJob) -> Result<bool, UninstallError> {
+    let api: Api<CronJob> = Api::namespaced(client.clone(), &cron_job.namespace().unwrap_or_default());
+    let mut cron_job = cron_job.clone();
+    loop {
+        if cron_job.spec.suspend == Some(true) {
+            return Ok(false);
+        }
+        cron_job.spec.suspend = Some(true);
+        let name = cron_job.name_any();
+        match api.replace(&name, &PostParams::default(), &cron_job).await {
+            Ok(_) => return Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
+            // The controller has written its status since.
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                cron_job = api.get(&name).await.map_err(failed("read a CronJob"))?;
+            }
+            Err(source) => return Err(failed("suspend a CronJob")(source)),
+        }
+    }
+}
+
+/// What the operator made for schedules.
+struct Ours<'a> {
+    client: &'a Client,
+    /// Empty: all.
+    namespaces: &'a [String],
+    unreached: Unreached,
+}
+
+impl Ours<'_> {
+    /// All of one kind, where they may be listed.
+    async fn list<K>(&mut self) -> Result<Vec<K>, UninstallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        let apis: Vec<Api<K>> = if self.namespaces.is_empty() {
+            vec![Api::all(self.client.clone())]
+        } else {
+            self.namespaces.iter().map(|namespace| Api::namespaced(self.client.clone(), namespace)).collect()
+        };
+        let mut all = Vec::new();
+        for api in apis {
+            let listed = api.list(&ours).await.map_err(failed("list what the operator made"));
+            all.extend(self.unreached.note(api.namespace(), listed)?.into_iter().flatten());
+        }
+        Ok(all)
+    }
+
+    /// Waits for the deliveries that are being made, ends those that take too long, and returns the pods of the latter
+    /// that are left: the policy that they are under must outlive them.
+    async fn finish(&mut self, applier: &Applier) -> Result<Vec<Pod>, UninstallError> {
+        let (first, mut before) = (Instant::now(), None);
+        let unfinished = loop {
+            let unfinished = self.unfinished().await?;
+            match next(unfinished.len(), before, first.elapsed()) {
+                Next::Done => return Ok(Vec::new()),
+                Next::End => break unfinished,
+                Next::Look => println!("{} deliveries are being made; looking again", unfinished.len()),
+            }
+            before = Some(unfinished.len());
+            sleep(LOOK_EVERY).await;
+        };
+        println!("ending {} deliveries that are still being made", unfinished.len());
+        let mut ended = BTreeSet::new();
+        for job in &unfinished {
+            let deleted = applier.delete(job).await.map_err(Into::into);
+            if self.unreached.note(job.namespace().as_deref(), deleted)?.is_some() {
+                ended.extend(job.uid());
+            }
+        }
+        let first = Instant::now();
+        loop {
+            let left = running_pods(self.list().await?, &ended);
+            if left.is_empty() || first.elapsed() >= GONE_WITHIN {
+                return Ok(left);
+            }
+            sleep(LOOK_FOR_PODS_EVERY).await;
+        }
+    }
+
+    async fn unfinished(&mut self) -> Result<Vec<Job>, UninstallError> {
+        let mut jobs = self.list::<Job>().await?;
+        jobs.retain(|job| job.labels().contains_key(SCHEDULE_LABEL) && over_at(job).is_none());
+        Ok(jobs)
+    }
+
+    /// Tells of the namespaces that could not be reached: of one that is gone, as it is; one that exists is a failure.
+    async fn tell(self) -> Result<(), UninstallError> {
+        if self.unreached.is_empty() {
+            return Ok(());
+        }
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let listed = namespaces.list_metadata(&ListParams::default()).await.ok();
+        let existing = listed.map(|listed| {
+            let there = listed.items.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_none());
+            there.map(ResourceExt::name_any).collect()
+        });
+        let verdict = self.unreached.judge(existing.as_ref());
+        for namespace in &verdict.gone {
+            println!("namespace {namespace} is gone or about to be, and what Postern made there with it");
+        }
+        verdict.refused.map_or(Ok(()), |refused| Err(UninstallError::Refused(refused)))
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> UninstallError {
+    move |source| UninstallError::Api { what, source }
+}
+
+#[cfg(test)]
+mod tests;

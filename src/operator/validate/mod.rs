@@ -1,0 +1,285 @@
+//! From what was written to what can't be wrong.
+//!
+//! Later steps see a [`Valid`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
+//! so each refusal is a condition's reason and message.
+
+pub(crate) mod delivery;
+pub(crate) mod limits;
+pub(crate) mod mounts;
+pub(crate) mod rules;
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt as _};
+
+use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
+use crate::cron::{Expression, time_zone};
+use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES, MAX_KNOWN_CLOSED};
+use crate::egress::Rules;
+use crate::operator::cache::MOST_BYTES;
+use crate::operator::cache::api_server::ApiServer;
+use crate::operator::cache::own_addresses::OwnAddresses;
+use crate::operator::kubernetes::digest::number_of;
+use crate::operator::names::LEFT_OUT_ANNOTATION;
+use crate::operator::settings::{Isolation, Settings};
+use crate::operator::signing_keys::rotation;
+use crate::operator::tier::quota::Share;
+
+const HOUR: u64 = 3_600;
+const YEAR: u64 = 8_760 * HOUR;
+
+/// A schedule of which every part means something.
+#[derive(Debug, Clone)]
+pub struct Valid {
+    /// The schedule's name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its `metadata.generation`.
+    pub generation: i64,
+    /// What its children are owned by.
+    pub owner: OwnerReference,
+    /// The tier that it is in.
+    pub tier: String,
+    /// The tier's smallest gap between two deliveries, in seconds.
+    pub min_interval: i64,
+    /// The most deliveries that the tier allows the namespace in an hour.
+    pub max_deliveries_per_hour: u32,
+    /// When it is due.
+    pub expression: Expression,
+    /// The zone that the expression is read in.
+    pub zone: TimeZone,
+    /// The zone's name, as the tenant wrote it.
+    pub zone_name: String,
+    /// Whether each new spec is checked before its first delivery is due.
+    pub checked_first: bool,
+    /// Whether nothing is sent before it is proved that senders are kept from the cluster's inside.
+    pub isolation_required: bool,
+    /// Whether the tenant paused it.
+    pub suspended: bool,
+    /// What happens when two deliveries would overlap.
+    pub concurrency_policy: ConcurrencyPolicy,
+    /// How late a delivery may start, in seconds.
+    pub starting_deadline_seconds: u32,
+    /// What the sender is told.
+    pub delivery: Delivery,
+    /// Where the sender's files come from.
+    pub mounts: Vec<FileRef>,
+}
+
+/// Why a schedule is not accepted. The name of each variant is the reason of the condition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The cron expression can't be read, or never fires.
+    #[error("spec.schedule: {0}")]
+    ScheduleInvalid(String),
+    /// The zone is not in the time zone database.
+    #[error("spec.timeZone: {0}")]
+    TimeZoneUnknown(String),
+    /// The namespace's tier doesn't exist.
+    #[error(
+        "the label postern.dev/tier of this namespace names the tier {0:?}, and there is no such WebhookTier: ask your admin"
+    )]
+    TierNotFound(String),
+    /// The namespace names no tier, and none is the default.
+    #[error("this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin")]
+    NoDefaultTier,
+    /// The namespace names no tier, and several say that they are the default.
+    #[error(
+        "this namespace has no label postern.dev/tier, and the WebhookTiers {0} all are the default: ask your admin"
+    )]
+    SeveralDefaultTiers(String),
+    /// The tier holds something that can't be read.
+    #[error("the WebhookTier {tier} has a mistake, so nothing is sent: {problem}; ask your admin")]
+    TierInvalid {
+        /// The tier's name.
+        tier: String,
+        /// What is wrong, with the field's path.
+        problem: String,
+    },
+    /// It fires more often than the tier allows.
+    #[error("spec.schedule: {0}")]
+    IntervalTooShort(String),
+    /// It tries more often than the tier allows.
+    #[error("spec.delivery.attempts: {0}")]
+    TooManyAttempts(String),
+    /// It waits longer than the tier allows.
+    #[error("spec.delivery.timeoutSeconds: {0}")]
+    TimeoutTooLong(String),
+    /// It sends more than the tier allows.
+    #[error("spec.body.inline: {0}")]
+    BodyTooLarge(String),
+    /// The namespace has more schedules than the tier allows, and as many older ones.
+    #[error("{0}")]
+    TooManySchedules(String),
+    /// The namespace's schedules deliver more in an hour than the tier allows, the older ones counted first.
+    #[error("spec.schedule: {0}")]
+    TooManyDeliveries(String),
+    /// Something else of the spec is outside its limits.
+    #[error("{0}")]
+    SpecInvalid(String),
+}
+
+impl Refusal {
+    /// The reason of the condition.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::ScheduleInvalid(_) => "ScheduleInvalid",
+            Refusal::TimeZoneUnknown(_) => "TimeZoneUnknown",
+            Refusal::TierNotFound(_) => "TierNotFound",
+            Refusal::NoDefaultTier => "NoDefaultTier",
+            Refusal::SeveralDefaultTiers(_) => "SeveralDefaultTiers",
+            Refusal::TierInvalid { .. } => "TierInvalid",
+            Refusal::IntervalTooShort(_) => "IntervalTooShort",
+            Refusal::TooManyAttempts(_) => "TooManyAttempts",
+            Refusal::TimeoutTooLong(_) => "TimeoutTooLong",
+            Refusal::BodyTooLarge(_) => "BodyTooLarge",
+            Refusal::TooManySchedules(_) => "TooManySchedules",
+            Refusal::TooManyDeliveries(_) => "TooManyDeliveries",
+            Refusal::SpecInvalid(_) => "SpecInvalid",
+        }
+    }
+}
+
+/// Judges a schedule with the tier that its namespace is in, with what it takes of the namespace's quotas, and with what is
+/// the cluster's own.
+/// `now` is in Unix seconds.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn validate(
+    schedule: &WebhookSchedule,
+    tier: &WebhookTier,
+    share: &Share,
+    own: &OwnAddresses,
+    settings: &Settings,
+    now: i64,
+) -> Result<Valid, Refusal> {
+    // Without `..`: a new field must be thought of here.
+    let WebhookScheduleSpec {
+        schedule: expression,
+        time_zone: zone_name,
+        suspend,
+        concurrency_policy,
+        starting_deadline_seconds,
+        target,
+        body,
+        signing,
+        delivery: options,
+        history: _, // how much status keeps; see `status`
+    } = &schedule.spec;
+    if schedule.annotations().contains_key(LEFT_OUT_ANNOTATION) {
+        return Err(Refusal::TooManySchedules(format!(
+            "the schedules of this namespace hold more than {MOST_BYTES} bytes in spec.body.inline and spec.target.headers: keep \
+             bodies in ConfigMaps or Secrets, or delete some; then change this schedule, or wait until it is read anew"
+        )));
+    }
+    let incomplete = || Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into());
+    let name = schedule.metadata.name.clone().ok_or_else(incomplete)?;
+    let namespace = schedule.metadata.namespace.clone().ok_or_else(incomplete)?;
+    let owner = schedule.controller_owner_ref(&()).ok_or_else(incomplete)?;
+
+    let expression =
+        Expression::parse(expression, Some(&owner.uid)).map_err(|e| Refusal::ScheduleInvalid(e.to_string()))?;
+    if !expression.ever_fires() {
+        return Err(Refusal::ScheduleInvalid(never_fires(&expression)));
+    }
+    let zone = time_zone(zone_name).map_err(|e| Refusal::TimeZoneUnknown(e.to_string()))?;
+    limits::limits(&schedule.spec, &zone, tier, share, now)?;
+
+    let identity =
+        crate::delivery::Schedule { name: name.clone(), namespace: namespace.clone(), uid: owner.uid.clone() };
+    let timing = crate::delivery::Scheduled {
+        starting_deadline_seconds: (*starting_deadline_seconds).into(),
+        offset_seconds: offset(&owner.uid, settings.spread_seconds),
+    };
+    let rules: Rules = rules::rules(tier, own, settings)?;
+    let managed_keys = managed_keys(schedule, now)?;
+    let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, managed_keys, options };
+    let (mut delivery, mounts) = delivery::delivery(asked, rules, tier)?;
+    let isolation_required = settings.isolation == Isolation::Require;
+    if isolation_required {
+        delivery.known_closed = known_closed(&own.api_server, &delivery.egress);
+    }
+    delivery.validate().map_err(|e| Refusal::SpecInvalid(format!("the sender would refuse this: {e}")))?;
+    let size = serde_json::to_vec(&delivery).map_or(usize::MAX, |json| json.len());
+    // Other annotations of the pod need room too.
+    if size > MAX_DELIVERY_BYTES - 8_192 {
+        let problem =
+            "spec.body.inline: it doesn't fit into the pod once it is escaped: use configMapKeyRef or secretKeyRef";
+        return Err(Refusal::SpecInvalid(problem.into()));
+    }
+    Ok(Valid {
+        name,
+        namespace,
+        generation: schedule.metadata.generation.unwrap_or_default(),
+        owner: OwnerReference { block_owner_deletion: None, ..owner },
+        tier: tier.metadata.name.clone().unwrap_or_default(),
+        min_interval: tier.spec.min_interval.seconds(),
+        max_deliveries_per_hour: tier.spec.max_deliveries_per_hour,
+        expression,
+        zone,
+        zone_name: zone_name.clone(),
+        checked_first: settings.preflight.enabled,
+        isolation_required,
+        suspended: *suspend,
+        concurrency_policy: *concurrency_policy,
+        starting_deadline_seconds: *starting_deadline_seconds,
+        delivery,
+        mounts,
+    })
+}
+
+/// The Secrets of the keys that Postern made, the newest first. Their bounds are the CRD's, which may have been another when
+/// the schedule was stored.
+fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Refusal> {
+    let Some(managed) = &schedule.spec.signing.managed else { return Ok(Vec::new()) };
+    if !(HOUR..=YEAR).contains(&managed.rotate_every.as_secs()) {
+        return Err(Refusal::SpecInvalid("spec.signing.managed.rotateEvery: must be from 1h to 8760h".into()));
+    }
+    if managed.overlap >= managed.rotate_every {
+        let problem = "spec.signing.managed.overlap: must be shorter than rotateEvery, so that at most two keys sign";
+        return Err(Refusal::SpecInvalid(problem.into()));
+    }
+    Ok(rotation::that_sign(schedule, now))
+}
+
+/// What in a tier can't be read, with the field's path.
+pub(crate) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
+    rules::rules(tier, &OwnAddresses::default(), settings).err().map(|refusal| match refusal {
+        Refusal::TierInvalid { problem, .. } => problem,
+        other => other.to_string(),
+    })
+}
+
+/// Where the API server listens and no sender may get: at its Service, unless the tier allows that very block.
+fn known_closed(api_server: &ApiServer, rules: &Rules) -> Vec<SocketAddr> {
+    let is_allowed = |address: &SocketAddr| rules.allowed_cidrs.contains(&IpNet::from(address.ip()));
+    let closed = api_server.service.iter().filter(|address| !is_allowed(address));
+    closed.copied().take(MAX_KNOWN_CLOSED).collect()
+}
+
+/// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
+fn offset(uid: &str, spread: u32) -> u32 {
+    let number = number_of(&format!("postern.dev/offset\n{uid}"));
+    u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
+}
+
+/// What to write instead of an expression that has no time at all.
+fn never_fires(expression: &Expression) -> String {
+    expression.empty_field().map_or_else(
+        || {
+            "there is no such date, so nothing would ever be sent: choose a day that the month has; to send only when you ask \
+             for it, write @yearly and set spec.suspend to true: each new value of the annotation postern.dev/trigger sends once"
+                .into()
+        },
+        |field| format!("the {field} field has commas and no number, so nothing would ever be sent: write numbers or *"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Signing keys as users write them: a prefix that says the kind, and base64.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::rand::SecureRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use zeroize::Zeroizing;
+
+use super::key::PUBLIC_BYTES;
+use super::{Ed25519Key, HmacKey, PublicKey, SigningKey};
+use crate::values::{self, Flaw};
+
+const HMAC_PREFIX: &str = "whsec_";
+const PRIVATE_PREFIX: &str = "whsk_";
+const PUBLIC_PREFIX: &str = "whpk_";
+const PREFIXES: [&str; 3] = [HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX];
+const SEED_BYTES: usize = 32;
+const GENERATED_HMAC_BYTES: usize = 32;
+
+/// The range of a `whsec_` key in bytes, once decoded (Standard Webhooks 1.0.0: 192 to 512 bits).
+pub(super) const HMAC_RANGE: std::ops::RangeInclusive<usize> = 24..=64;
+/// The range of a raw key of a classic scheme in bytes. Existing receivers chose the length; below this it is guessable.
+pub(super) const RAW_RANGE: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// Why a key can't be used. No variant holds any of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing but perhaps a line end.
+    #[error("the key is empty")]
+    Empty,
+    /// It isn't stored as it is.
+    #[error("the key {0}")]
+    Flawed(Flaw),
+    /// Neither `whsec_` nor `whsk_`.
+    #[error("the key must begin with whsec_ (HMAC-SHA256) or whsk_ (ed25519); `postern keygen` makes one")]
+    UnknownPrefix,
+    /// A `whpk_` key where a private one is needed.
+    #[error("this is a public key (whpk_): sign with the private key (whsk_), and give this one to the receiver")]
+    PublicKeyGiven,
+    /// Standard base64 with padding was expected after the prefix.
+    #[error("what follows the key's prefix is not standard base64 with padding")]
+    NotBase64,
+    /// A `whsec_` key out of range.
+    #[error("a whsec_ key holds 24 to 64 bytes, this one {0}")]
+    HmacLength(usize),
+    /// A `whsk_` key that is neither a seed nor a seed and its public key.
+    #[error("a whsk_ key holds 32 bytes (seed) or 64 (seed and public key), this one {0}")]
+    Ed25519Length(usize),
+    /// A `whsk_` key of 64 bytes whose second half doesn't belong to the first.
+    #[error("the public half of the whsk_ key doesn't belong to its private half")]
+    Ed25519Mismatch,
+    /// A `whpk_` key of another length.
+    #[error("a whpk_ key holds 32 bytes, this one {0}")]
+    PublicLength(usize),
+    /// A raw key of a classic scheme out of range.
+    #[error("a raw key holds 16 to 1,024 bytes, this one {0}")]
+    RawLength(usize),
+    /// An ed25519 key for a classic scheme.
+    #[error("classic schemes are HMAC-SHA256: use a raw key or one that begins with whsec_")]
+    NotHmac,
+}
+
+impl HmacKey {
+    /// Reads a key of a classic scheme: `whsec_` and base64, or raw bytes as they are, less one trailing line end.
+    ///
+    /// # Errors
+    /// When the key is empty, out of range, badly encoded or an ed25519 key; or when it is text with a [`Flaw`]. Whoever
+    /// means such bytes can write them as `whsec_` and base64.
+    pub fn parse_classic(file: &[u8]) -> Result<HmacKey, KeyError> {
+        let raw = values::line(file);
+        if raw.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if raw.starts_with(PRIVATE_PREFIX.as_bytes()) || raw.starts_with(PUBLIC_PREFIX.as_bytes()) {
+            return Err(KeyError::NotHmac);
+        }
+        if let Some(encoded) = raw.strip_prefix(HMAC_PREFIX.as_bytes()) {
+            flawless(raw)?;
+            return parse_hmac(encoded);
+        }
+        if let Some(flaw) = values::flaw_of_free_text(raw, &PREFIXES) {
+            return Err(KeyError::Flawed(flaw));
+        }
+        if RAW_RANGE.contains(&raw.len()) { Ok(HmacKey::new(raw)) } else { Err(KeyError::RawLength(raw.len())) }
+    }
+}
+
+impl PublicKey {
+    /// Reads `whpk_` and base64, less one trailing line end; `None` when it begins otherwise.
+    pub(super) fn parse(file: &[u8]) -> Option<Result<PublicKey, KeyError>> {
+        let text = values::line(file);
+        let encoded = text.strip_prefix(PUBLIC_PREFIX.as_bytes())?;
+        Some(flawless(text).and_then(|()| decode(encoded)).and_then(|bytes| {
+            let bytes = bytes.as_slice().try_into().map_err(|_| KeyError::PublicLength(bytes.len()))?;
+            Ok(PublicKey(bytes))
+        }))
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PUBLIC_PREFIX}{}", STANDARD.encode(self.0))
+    }
+}
+
+impl SigningKey {
+    /// Reads `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of a 32-byte seed or of a seed and its
+    /// public key (64 bytes); less one trailing line end.
+    ///
+    /// # Errors
+    /// When the key is empty, has a [`Flaw`], is wrongly prefixed, badly encoded or out of range, or its halves don't match.
+    pub fn parse(file: &[u8]) -> Result<SigningKey, KeyError> {
+        let text = values::line(file);
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        flawless(text)?;
+        if let Some(encoded) = text.strip_prefix(HMAC_PREFIX.as_bytes()) {
+            Ok(SigningKey::Hmac(parse_hmac(encoded)?))
+        } else if let Some(encoded) = text.strip_prefix(PRIVATE_PREFIX.as_bytes()) {
+            Ok(SigningKey::Ed25519(parse_ed25519(encoded)?))
+        } else if text.starts_with(PUBLIC_PREFIX.as_bytes()) {
+            Err(KeyError::PublicKeyGiven)
+        } else {
+            Err(KeyError::UnknownPrefix)
+        }
+    }
+
+    /// Makes a `whsec_` key of 32 bytes, as text.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn generate_hmac(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+        let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
+        random.fill(&mut *bytes)?;
+        Ok(encode(HMAC_PREFIX, &*bytes))
+    }
+
+    /// Makes a `whsk_` key (seed and public key, the form that other libraries read too), as text.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn generate_ed25519(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+        let mut bytes = Zeroizing::new([0; SEED_BYTES + PUBLIC_BYTES]);
+        let (seed, public) = bytes.split_at_mut(SEED_BYTES);
+        random.fill(seed)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ring::error::Unspecified)?;
+        public.copy_from_slice(pair.public_key().as_ref());
+        Ok(encode(PRIVATE_PREFIX, &*bytes))
+    }
+}
+
+fn flawless(text: &[u8]) -> Result<(), KeyError> {
+    values::flaw(text, &PREFIXES).map_or(Ok(()), |flaw| Err(KeyError::Flawed(flaw)))
+}
+
+fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    STANDARD.decode(encoded).map(Zeroizing::new).map_err(|_| KeyError::NotBase64)
+}
+
+fn encode(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + bytes.len() * 2));
+    text.push_str(prefix);
+    STANDARD.encode_string(bytes, &mut text);
+    text
+}
+
+fn parse_hmac(encoded: &[u8]) -> Result<HmacKey, KeyError> {
+    let bytes = decode(encoded)?;
+    if HMAC_RANGE.contains(&bytes.len()) { Ok(HmacKey::new(&bytes)) } else { Err(KeyError::HmacLength(bytes.len())) }
+}
+
+fn parse_ed25519(encoded: &[u8]) -> Result<Ed25519Key, KeyError> {
+    let bytes = decode(encoded)?;
+    let pair = match bytes.len() {
+        SEED_BYTES => Ed25519KeyPair::from_seed_unchecked(&bytes),
+        64 => Ed25519KeyPair::from_seed_and_public_key(&bytes[..SEED_BYTES], &bytes[SEED_BYTES..]),
+        other => return Err(KeyError::Ed25519Length(other)),
+    };
+    pair.map(|pair| Ed25519Key { pair }).map_err(|_| KeyError::Ed25519Mismatch)
+}
+
+#[cfg(test)]
+mod tests;
