@@ -29,8 +29,7 @@ test: $(cluster) ## what must hold at every change: lint, unit tests, tests on a
 	@$(MAKE) --no-print-directory test-unit test-e2e
 
 test-full: test test-receivers fresh ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest, a new machine
-	POSTERN_CRON_CASES=100000 cargo test --release --test cron_differential -- --nocapture
-	POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
+	POSTERN_CRON_CASES=100000 POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 	POSTERN_IDLE_SECONDS=300 cargo test -p postern-e2e -- at_rest
 
 demo: $(cluster) ## see all of it work, on a cluster of its own: a minute once all is built

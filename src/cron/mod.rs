@@ -21,6 +21,8 @@ mod pattern;
 mod zone;
 
 #[cfg(test)]
+mod differential_tests;
+#[cfg(test)]
 mod gap_tests;
 #[cfg(test)]
 mod generate;

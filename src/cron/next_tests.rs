@@ -1,4 +1,4 @@
-//! Next times where the clocks change, as the `CronJob` controller has them. `tests/cron_differential.rs` compares
+//! Next times where the clocks change, as the `CronJob` controller has them. `differential_tests` compares
 //! many more with the controller's own library.
 
 use jiff::Timestamp;

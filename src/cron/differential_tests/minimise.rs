@@ -1,7 +1,7 @@
 //! Makes a disagreement small.
 
-use crate::case::{Answer, Case, goes_back, ours};
-use crate::oracle::Oracle;
+use super::case::{Answer, Case, goes_back, ours};
+use super::oracle::Oracle;
 
 /// What each side said, when that is not the same. Two refusals are, whatever their words.
 fn disagreement(oracle: &mut Oracle, case: &Case) -> Option<(Answer, Answer)> {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use postern::cron::{Expression, time_zone};
+
+use crate::cron::{Expression, time_zone};
 
 /// Zones whose clocks are changed by half an hour (Lord Howe) or two (Troll), at midnight (Havana, Beirut, Cairo,
 /// Santiago, Azores, and `St_Johns` once), for Ramadan (Casablanca), backwards (Dublin) or by a whole day (Apia); zones

@@ -1,5 +1,6 @@
 //! The controller's library behind a pipe.
 
+use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -10,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::case::{Answer, Case, ZONES};
+use super::case::{Answer, Case, ZONES};
 
 #[derive(Deserialize)]
 struct OracleAnswer {
@@ -35,7 +36,7 @@ impl Oracle {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let build = || {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/cron-oracle");
-            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cron-oracle");
+            let program = env::current_exe().expect("a test is a program").with_file_name("cron-oracle");
             let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
             assert!(built.expect("go is installed").success(), "the oracle didn't build");
             program

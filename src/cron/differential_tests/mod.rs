@@ -3,24 +3,20 @@
 //! `POSTERN_CRON_CASES` sets how many expressions are compared. Both sides use the time zone database that is compiled
 //! into Postern, so a disagreement is never one about zones. Cases in which the library finds no answer within its time
 //! limit, or a time that is not later than the one before, are listed, and not compared. A disagreement is shown as small as it can be made.
-#![cfg(feature = "operator")]
-// The exception that clippy.toml makes for tests ends at their helpers.
-#![allow(clippy::expect_used)]
+
+mod case;
+mod minimise;
+mod oracle;
 
 use std::time::Instant;
 
 use case::{Answer, Case, ZONES, goes_back, ours, second};
-use generate::Random;
 use jiff::Timestamp;
 use minimise::minimised;
 use oracle::Oracle;
-use postern::cron::time_zone;
 
-mod case;
-#[path = "../../src/cron/generate.rs"]
-mod generate;
-mod minimise;
-mod oracle;
+use super::generate::{self, Random};
+use super::time_zone;
 
 const DAY: i64 = 86_400;
 
