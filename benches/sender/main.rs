@@ -11,9 +11,10 @@ mod programs;
 mod receiver;
 mod report;
 
+use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, exit};
-use std::{env, fs};
 
 use measure::{Measurement, measure};
 use postern_e2e::program;

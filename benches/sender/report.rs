@@ -1,10 +1,11 @@
 //! The numbers, for people.
 
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use crate::measure::Measurement;
 use crate::programs::NAMES;

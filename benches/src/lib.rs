@@ -1,6 +1,7 @@
 //! What the benches share: on what their numbers were taken.
 
-use std::{fs, thread};
+use std::fs;
+use std::thread;
 
 /// The machine and its kernel.
 #[must_use]

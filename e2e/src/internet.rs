@@ -1,8 +1,9 @@
 //! The hosts of a cluster's internet and its DNS.
 
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::{fs, io};
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,10 +1,11 @@
 //! Running code in a network namespace.
 
 use std::fs::File;
+use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::{io, thread};
+use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 

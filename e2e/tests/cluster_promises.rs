@@ -98,8 +98,7 @@ fn contains(bytes: &[u8], words: &[u8]) -> bool {
 
 /// Reads one key straight from etcd, by its JSON gateway.
 async fn read_etcd(key: &str) -> Vec<u8> {
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
+    use base64::{Engine, prelude::BASE64_STANDARD};
     let stream = TcpStream::connect("127.0.0.1:2379").await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);

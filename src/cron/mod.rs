@@ -31,11 +31,12 @@ mod next_tests;
 #[cfg(test)]
 mod parse_tests;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 pub use closest::closest_usual;
 use field::Fields;
 pub use gap::Tightest;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 pub use next::Upcoming;
 pub use parse::ParseError;
 pub use zone::{UnknownTimeZone, time_zone};

@@ -199,12 +199,10 @@ fn not_resolved(detail: String) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-
-    use tokio::time::Instant;
-
     use super::super::host::Host;
     use super::*;
+    use std::future::pending;
+    use tokio::time::Instant;
 
     #[test]
     fn takes_only_the_name_servers_of_resolv_conf() {

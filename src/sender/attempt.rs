@@ -158,10 +158,9 @@ pub(super) fn milliseconds(duration: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use tokio::io::{AsyncWriteExt as _, duplex};
     use tokio::time::timeout;
-
-    use super::*;
 
     /// A receiver that says this at once, reads nothing and stays.
     async fn judged(answer: &str) -> Failure {

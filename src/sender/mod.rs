@@ -32,19 +32,20 @@ mod tls_failure;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-pub use args::{Args, Command, Purpose, Task, UsageError};
-use files::Root;
-use isolation::ENFORCED_WITHIN;
-pub use log::install as log_to_stderr;
-use occasion::Occasion;
-use prepare::Prepared;
-use refusal::Refusal;
-pub use report::report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::field::display;
 
 use crate::delivery::{ATTEMPTS, Backoff, Delivery, Findings, Outcome, OutcomeClass, Retries, Timestamp};
+use files::Root;
+use isolation::ENFORCED_WITHIN;
+use occasion::Occasion;
+use prepare::Prepared;
+use refusal::Refusal;
+
+pub use args::{Args, Command, Purpose, Task, UsageError};
+pub use log::install as log_to_stderr;
+pub use report::report;
 
 /// However long a name isn't resolved, a check has ended by then: somebody waits for it.
 const CHECKED_WITHIN: Duration = Duration::from_secs(20);

@@ -1,11 +1,12 @@
 //! `postern operator` as it is shipped, as a process in the node's network.
 
+use std::fs;
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};

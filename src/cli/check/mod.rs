@@ -10,12 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use input::{Line, Lines};
 use ipnet::IpNet;
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::egress::{Host, HostPattern, Reason, Refusal, Resolver, Rules, Target, judge_all, seen};
+use input::{Line, Lines};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 

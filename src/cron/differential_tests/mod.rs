@@ -10,13 +10,13 @@ mod oracle;
 
 use std::time::Instant;
 
-use case::{Answer, Case, ZONES, goes_back, ours, second};
 use jiff::Timestamp;
-use minimise::minimised;
-use oracle::Oracle;
 
 use super::generate::{self, Random};
 use super::time_zone;
+use case::{Answer, Case, ZONES, goes_back, ours, second};
+use minimise::minimised;
+use oracle::Oracle;
 
 const DAY: i64 = 86_400;
 

@@ -1,9 +1,10 @@
 //! `docs/ssrf.md`: what became of all that is hostile, written down by the test that tries it.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
-use std::{fmt, fs};
 
 use ipnet::IpNet;
 

@@ -145,7 +145,7 @@ fn failure_policy() -> PodFailurePolicy {
             PodFailurePolicyRule {
                 action: "FailJob".into(),
                 on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
-                    container_name: Some(crate::operator::build::pod::CONTAINER.into()),
+                    container_name: Some(super::pod::CONTAINER.into()),
                     operator: "In".into(),
                     values: final_codes,
                 }),

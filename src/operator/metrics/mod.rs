@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use isolation::Isolated;
 use k8s_openapi::jiff::SignedDuration;
-use keys::Keys;
 use kube::runtime::reflector::ObjectRef;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -25,12 +23,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use queue::Queue;
 
 use crate::api::{CheckResult, DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
 use crate::operator::deliveries::missed::MARGIN;
 use crate::operator::isolation::known::Known;
+use isolation::Isolated;
+use keys::Keys;
+use queue::Queue;
 
 /// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
 const LONGEST_LATENCY: f64 = 120.0;

@@ -114,7 +114,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::test_support::objects::schedule;
+    use crate::operator::deliveries::history::record;
+    use crate::operator::test_support::objects::{found, schedule};
 
     fn delivery(outcome: DeliveryOutcome, reason: &str) -> DeliveryStatus {
         let due = "2027-01-15T08:00:00Z";
@@ -127,8 +128,8 @@ mod tests {
         let mut schedule = schedule();
         let old = WebhookScheduleStatus { last_delivery: before, ..WebhookScheduleStatus::default() };
         schedule.status = Some(old.clone());
-        let found = crate::operator::test_support::objects::found(Vec::new());
-        let mut record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        let found = found(Vec::new());
+        let mut record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
         record.recent.clone_from(&new);
         record.new = new;
         let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
@@ -147,8 +148,8 @@ mod tests {
     fn what_status_does_not_keep_is_not_told() {
         let schedule = schedule();
         let old = WebhookScheduleStatus::default();
-        let found = crate::operator::test_support::objects::found(Vec::new());
-        let mut record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        let found = found(Vec::new());
+        let mut record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
         record.new = vec![delivery(DeliveryOutcome::NotRun, "A"), delivery(DeliveryOutcome::NotRun, "B")];
         record.recent = record.new[1..].to_vec();
         let told = events(&schedule, &record, &old);
@@ -174,8 +175,8 @@ mod tests {
         };
         let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
             let schedule = WebhookSchedule { status: Some(old), ..schedule() };
-            let found = crate::operator::test_support::objects::found(Vec::new());
-            let record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let found = found(Vec::new());
+            let record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
             let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
             events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
         };
@@ -225,8 +226,8 @@ mod tests {
         };
         let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
             let schedule = WebhookSchedule { status: Some(old), ..schedule() };
-            let found = crate::operator::test_support::objects::found(Vec::new());
-            let record = crate::operator::deliveries::history::record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let found = found(Vec::new());
+            let record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
             let shown = |event: Event| format!("{} {}", event.reason, event.note.unwrap());
             events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
         };

@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use finish::{Next, next, running_pods};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v1::ScaleSpec;
@@ -25,13 +24,14 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-use unreached::Unreached;
 
 use crate::operator::deliveries::outcome::over_at;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::leader_election::{Candidate, LeaseLost};
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL, namespace_of_usage};
 use crate::operator::settings::Settings;
+use finish::{Next, next, running_pods};
+use unreached::Unreached;
 
 /// Between two looks at the deliveries that are being made: longer than it takes the CronJob controller to see a change.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

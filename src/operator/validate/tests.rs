@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::delivery::{Run, ValueSource};
-use crate::operator::test_support::objects::{settings, tier, valid_with};
+use crate::operator::test_support::objects::{schedule, settings, share_of, tier, valid_with};
 
 fn refusal(change: serde_json::Value) -> (&'static str, String) {
     let refusal = valid_with(change).unwrap_err();
@@ -130,8 +130,8 @@ fn keeps_literal_values_out_of_the_mounts_and_references_out_of_the_delivery() {
 
 #[test]
 fn the_api_servers_addresses_are_closed_though_they_are_public_and_waited_for_where_a_proof_is_required() {
-    let schedule = crate::operator::test_support::objects::schedule();
-    let share = crate::operator::test_support::objects::share_of(&schedule);
+    let schedule = schedule();
+    let share = share_of(&schedule);
     let load_balancers = vec!["203.0.112.99".parse().unwrap()];
     let api_server = crate::operator::cache::api_server::ApiServer {
         service: vec!["10.96.0.1:443".parse().unwrap()],

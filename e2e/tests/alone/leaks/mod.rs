@@ -18,16 +18,16 @@ mod tenant;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use canaries::Canaries;
 use futures::stream::{self, StreamExt as _};
-use haystack::{Haystack, Place};
 use postern_e2e::Scraper;
-use receivers::{DENIED_HOST, Receivers};
-use scenarios::Scenario;
 use serde_json::json;
-use tenant::{NAMESPACE, Played, Tenant, USER};
 
 use crate::alone::installed::{Admin, on_own_cluster};
+use canaries::Canaries;
+use haystack::{Haystack, Place};
+use receivers::{DENIED_HOST, Receivers};
+use scenarios::Scenario;
+use tenant::{NAMESPACE, Played, Tenant, USER};
 
 /// How many schedules are made, checked and delivered at the same time.
 const AT_ONCE: usize = 8;

@@ -12,14 +12,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adopted::{Adopted, Look};
 use k8s_openapi::jiff::Timestamp;
-use seen::Seen;
 use tokio::sync::{Notify, watch};
 
 use super::watches::Watches;
 use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
+use adopted::{Adopted, Look};
+use seen::Seen;
 
 /// The addresses that are refused, as a watch tells them.
 pub(crate) struct LoadBalancers(watch::Receiver<Option<Arc<[IpAddr]>>>);

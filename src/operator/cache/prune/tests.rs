@@ -7,7 +7,7 @@ use super::*;
 use crate::egress::Rules as EgressRules;
 use crate::operator::build::namespace_children;
 use crate::operator::cache::Lean;
-use crate::operator::test_support::objects::settings;
+use crate::operator::test_support::objects::{schedule, settings};
 
 /// An object as a watch reads it.
 fn read<K: Prune + DeserializeOwned>(text: &str) -> K {
@@ -105,7 +105,7 @@ fn what_somebody_adds_to_the_senders_policy_is_seen() {
 
 #[test]
 fn a_schedule_keeps_no_annotations_but_posterns_and_these_cut() {
-    let mut schedule = json!(crate::operator::test_support::objects::schedule());
+    let mut schedule = json!(schedule());
     let others = (0..36_000).map(|n| (format!("a{n}"), json!("")));
     let annotations: serde_json::Map<_, _> = others.collect();
     schedule["metadata"]["annotations"] = annotations.into();
@@ -122,7 +122,7 @@ fn a_schedule_keeps_no_annotations_but_posterns_and_these_cut() {
 
 #[test]
 fn a_schedule_with_the_longest_body_is_read_whole() {
-    let mut schedule = json!(crate::operator::test_support::objects::schedule());
+    let mut schedule = json!(schedule());
     schedule["spec"]["body"] = json!({"contentType": "application/json", "inline": "x".repeat(64 * 1024)});
     let read: WebhookSchedule = read_value(&schedule);
     assert_eq!(json!(read.spec), schedule["spec"]);

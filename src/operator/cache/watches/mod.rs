@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use error::is_forbidden;
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
@@ -26,6 +25,7 @@ use super::unlisted::Unlisted;
 use super::{Crowds, Lean, Texts, needed};
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER};
+use error::is_forbidden;
 
 /// Objects of a page of a listing: their text is held at once, and may be megabytes of each.
 const PAGE: u32 = 10;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
 use crate::delivery::Reason;
+use crate::operator::deliveries::missed::{DEADLINE_MISSED, PREVIOUS_STILL_RUNNING};
 use crate::operator::test_support::objects::{ended, minute, over, run, said, schedule, terminated};
 
 const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";
@@ -207,10 +208,7 @@ fn every_reason_that_the_operator_finds_is_documented() {
     let page = include_str!("../../../../docs/reasons.md");
     let mut all = vec![JOB_DELETED, PODS_LOST, POD_NOT_CREATED, UNSCHEDULABLE, IMAGE_NOT_PULLED, POD_NOT_STARTED];
     all.extend([POD_DEADLINE_EXCEEDED, EVICTED, OUT_OF_MEMORY, ENDED_SILENTLY]);
-    all.extend([
-        crate::operator::deliveries::missed::DEADLINE_MISSED,
-        crate::operator::deliveries::missed::PREVIOUS_STILL_RUNNING,
-    ]);
+    all.extend([DEADLINE_MISSED, PREVIOUS_STILL_RUNNING]);
     for (reason, _) in all {
         assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
     }

@@ -19,14 +19,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use namespace::{Before, Namespace};
 use tokio::sync::Notify;
-use usage::Usage;
 
 use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
 use crate::operator::kubernetes::digest::number_of;
 use crate::operator::kubernetes::lock::lock;
+use namespace::{Before, Namespace};
+use usage::Usage;
 
 /// Seconds for which what was given up stays taken.
 const HOUR: i64 = 3_600;

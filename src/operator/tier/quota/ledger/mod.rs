@@ -12,7 +12,6 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use book::Book;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt as _};
@@ -23,6 +22,7 @@ use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::backoff::Failures;
 use crate::operator::kubernetes::lock::lock;
+use book::Book;
 
 /// The least time between two writes for one namespace.
 const PACE: Duration = Duration::from_secs(1);
