@@ -35,6 +35,8 @@ pub const DELIVERY_ID_ANNOTATION: &str = "postern.dev/delivery-id";
 pub const SIGNING_KEY_TYPE: &str = "postern.dev/signing-key";
 /// Where in such a Secret the key is, as `postern keygen` writes it.
 pub const SIGNING_KEY: &str = "key";
+/// The name of the container that a sender's pod has.
+pub const SENDER_CONTAINER: &str = "sender";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 

@@ -10,16 +10,15 @@ use kube::Resource;
 use super::cron_job::job_of;
 use super::pod::canary_pod;
 use crate::delivery::Probes;
-use crate::operator::isolation::verdict::Canary;
 use crate::operator::names;
 use crate::operator::settings::Settings;
 
-/// The Job of a canary. It belongs to the policy that it tries, and goes with it.
+/// The Job of a canary of this name, and of this hash of what it is about. It belongs to the policy that it tries, and goes with it.
 ///
 /// # Errors
 /// When the probes can't be written as JSON; none are known to be so.
 pub fn canary_job(
-    canary: &Canary,
+    (name, about): (String, String),
     probes: &Probes,
     policy: &NetworkPolicy,
     settings: &Settings,
@@ -27,10 +26,10 @@ pub fn canary_job(
     let owner = policy.controller_owner_ref(&());
     Ok(Job {
         metadata: ObjectMeta {
-            name: Some(canary.job.clone()),
+            name: Some(name),
             namespace: policy.metadata.namespace.clone(),
             labels: Some(names::canary_labels()),
-            annotations: Some(BTreeMap::from([(names::CANARY_ANNOTATION.into(), canary.hash.clone())])),
+            annotations: Some(BTreeMap::from([(names::CANARY_ANNOTATION.into(), about)])),
             owner_references: owner.map(|owner| vec![OwnerReference { block_owner_deletion: None, ..owner }]),
             ..ObjectMeta::default()
         },

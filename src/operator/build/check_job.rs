@@ -7,24 +7,23 @@ use super::cron_job::{job_of, of_generation};
 use super::pod::check_pod;
 use crate::api::CHECK_ANNOTATION;
 use crate::operator::names;
-use crate::operator::preflight::state::Check;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
 
 /// Seconds for which a check that has ended is kept: time for the operator to read what it came to, and for people to see.
 const KEPT_SECONDS: i32 = 120;
 
-/// The Job of a check. It belongs to the schedule: the CronJob controller, which counts the Jobs of its CronJob, doesn't see it.
+/// The Job of a check of this name, for this value of the annotation `postern.dev/check`. It belongs to the schedule: the CronJob controller, which counts the Jobs of its CronJob, doesn't see it.
 ///
 /// # Errors
 /// When the delivery can't be written as JSON; no delivery is known to be so.
-pub fn check_job(valid: &Valid, check: &Check, settings: &Settings) -> serde_json::Result<Job> {
+pub fn check_job(valid: &Valid, name: &str, value: Option<&str>, settings: &Settings) -> serde_json::Result<Job> {
     let mut annotations = of_generation(valid);
-    annotations.insert(CHECK_ANNOTATION.into(), check.value.clone().unwrap_or_default());
+    annotations.insert(CHECK_ANNOTATION.into(), value.unwrap_or_default().into());
     let spec = JobSpec { ttl_seconds_after_finished: Some(KEPT_SECONDS), ..job_of(check_pod(valid, settings)?) };
     Ok(Job {
         metadata: ObjectMeta {
-            name: Some(check.job.clone()),
+            name: Some(name.into()),
             namespace: Some(valid.namespace.clone()),
             labels: Some(names::labels(&valid.name)),
             annotations: Some(annotations),

@@ -13,13 +13,12 @@ use kube::Resource;
 use super::pod::pod;
 use crate::api::{ConcurrencyPolicy, TRIGGER_ANNOTATION};
 use crate::delivery::{Delivery, OutcomeClass};
+use crate::operator::deliveries::missed::KEPT_JOBS;
 use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
 
-/// How many ended Jobs of each kind are kept. The operator catches up with what ended while it was away by reading them.
-pub const KEPT_JOBS: u8 = 3;
 /// How often a Job makes a new pod when one was lost with its node.
 const LOST_PODS: i32 = 3;
 
@@ -145,7 +144,7 @@ fn failure_policy() -> PodFailurePolicy {
             PodFailurePolicyRule {
                 action: "FailJob".into(),
                 on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
-                    container_name: Some(super::pod::CONTAINER.into()),
+                    container_name: Some(names::SENDER_CONTAINER.into()),
                     operator: "In".into(),
                     values: final_codes,
                 }),

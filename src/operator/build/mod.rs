@@ -12,9 +12,8 @@ pub(crate) mod pod;
 
 pub use canary_job::canary_job;
 pub use check_job::check_job;
-pub use cron_job::{KEPT_JOBS, cron_job, triggered_job};
+pub use cron_job::{cron_job, triggered_job};
 pub use namespace::{NamespaceChildren, namespace_children};
-pub use pod::CONTAINER as SENDER_CONTAINER;
 
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,6 @@ use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::Valid;
 
-/// The pod's only container.
-pub const CONTAINER: &str = "sender";
 /// The sender's folder, and the name of the volume.
 const FOLDER: &str = "postern";
 /// Any user but root will do; the image holds nothing that belongs to one.
@@ -136,7 +134,7 @@ fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 fn container(argument: Option<&str>, settings: &Settings) -> Container {
     Container {
         args: argument.map(|argument| vec![argument.into()]),
-        name: CONTAINER.into(),
+        name: names::SENDER_CONTAINER.into(),
         image: Some(settings.sender.image.clone()),
         image_pull_policy: Some(settings.sender.image_pull_policy.clone()),
         resources: Some(resources(&settings.sender.resources)),

@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::outcome::Why;
 use crate::cron::Expression;
-use crate::operator::build::KEPT_JOBS;
 
+/// How many ended Jobs of each kind a CronJob keeps. The operator catches up with what ended while it was away by reading them.
+pub const KEPT_JOBS: u8 = 3;
 /// Time for what begins at the last moment to be seen, in seconds.
 pub(crate) const MARGIN: i64 = 10;
 /// What was missed longer ago is not told: a schedule of a minute would have much to tell of an operator that was away.

@@ -17,10 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::WebhookSchedule;
-use crate::operator::build::NamespaceChildren;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
-use crate::operator::schedule::observe::{controller_of, is_controlled_by};
-use crate::operator::tier::quota::usage::MOST_PARTS;
+use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
 
 /// Why a child is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -48,27 +46,6 @@ pub enum ApplyError {
         kind: String,
         /// The object's name.
         name: String,
-    },
-    /// No signing key could be made.
-    #[error(
-        "no signing key could be made: {why}; it is tried again: if it goes on, look for a quota or an admission webhook \
-         that keeps Secrets from being made or deleted"
-    )]
-    KeyNotMade {
-        /// What was in the way; nothing of the key.
-        why: String,
-    },
-    /// As many schedules of the namespace have begun as can be recorded.
-    #[error(
-        "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
-         use another namespace"
-    )]
-    TooManyToRecord,
-    /// What the namespace uses of its tier could not be recorded.
-    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
-    NotRecorded {
-        /// What the API server said.
-        source: kube::Error,
     },
     /// The API server refused or didn't answer.
     #[error("{kind} {name}: {source}")]
@@ -98,10 +75,9 @@ impl Applier {
     /// Makes the children of a namespace exist as they were built.
     pub(crate) async fn namespace_children(
         &self,
-        built: NamespaceChildren,
-        found: (Option<Arc<ServiceAccount>>, Option<Arc<NetworkPolicy>>),
+        (service_account, found_account): (ServiceAccount, Option<Arc<ServiceAccount>>),
+        (network_policy, found_policy): (NetworkPolicy, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
-        let NamespaceChildren { service_account, network_policy } = built;
         let same = |a: &ServiceAccount, b: &ServiceAccount| {
             a.automount_service_account_token == b.automount_service_account_token
         };
@@ -110,8 +86,8 @@ impl Applier {
             built.secrets.clone_from(&found.secrets);
             built.image_pull_secrets.clone_from(&found.image_pull_secrets);
         };
-        self.ensure(service_account, found.0, is_ours, same, keep).await?;
-        self.ensure(network_policy, found.1, is_ours, |a, b| a.spec == b.spec, |_, _| ()).await.map(drop)
+        self.ensure(service_account, found_account, is_ours, same, keep).await?;
+        self.ensure(network_policy, found_policy, is_ours, |a, b| a.spec == b.spec, |_, _| ()).await.map(drop)
     }
 
     /// Makes a Job, unless it was made already.

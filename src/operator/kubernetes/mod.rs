@@ -1,10 +1,15 @@
 //! What any operator needs of Kubernetes: writes, conditions, waits after failures, the Lease. Knows nothing of webhooks but
 //! their types.
 
+pub(crate) mod owner;
+pub(crate) mod limiter;
+pub(crate) mod job;
+pub(crate) mod events;
 pub(crate) mod apply;
 pub(crate) mod backoff;
 pub(crate) mod condition;
 pub(crate) mod consistency;
+pub(crate) mod controller;
 pub(crate) mod crd_check;
 pub(crate) mod digest;
 pub(crate) mod fair;

@@ -8,28 +8,36 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::operator::isolation::known::Known;
 use crate::operator::kubernetes::lock::lock;
 
 const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
 
-/// What is known of namespaces, once this process leads.
-#[derive(Debug, Default)]
-pub(super) struct Isolated(Mutex<Option<Arc<Known>>>);
+/// Counts the namespaces with a status.
+type Count = Arc<dyn Fn(&str) -> usize + Send + Sync>;
+
+/// What counts namespaces, once this process leads.
+#[derive(Default)]
+pub(super) struct Isolated(Mutex<Option<Count>>);
 
 impl Isolated {
-    pub(super) fn watch(&self, known: &Arc<Known>) {
-        *lock(&self.0) = Some(Arc::clone(known));
+    pub(super) fn count_by(&self, count: impl Fn(&str) -> usize + Send + Sync + 'static) {
+        *lock(&self.0) = Some(Arc::new(count));
+    }
+}
+
+impl fmt::Debug for Isolated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Isolated").finish_non_exhaustive()
     }
 }
 
 impl Collector for Isolated {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let known = lock(&self.0).clone();
+        let count_of = lock(&self.0).clone();
         let (name, help) = ("isolated_namespaces", "Namespaces with senders, by the status of EgressIsolated");
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for status in STATUSES {
-            let count = known.as_ref().map_or(0, |known| known.count(status));
+            let count = count_of.as_ref().map_or(0, |count_of| count_of(status));
             let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
             gauge.encode(family.encode_family(&[("status", status)])?)?;
         }

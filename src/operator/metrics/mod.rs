@@ -26,16 +26,14 @@ use prometheus_client::registry::Registry;
 
 use crate::api::{CheckResult, DeliveryStatus, WebhookSchedule};
 use crate::delivery::CLOCK_TOLERANCE_SECONDS;
-use crate::operator::deliveries::missed::MARGIN;
-use crate::operator::isolation::known::Known;
 use isolation::Isolated;
 use keys::Keys;
 use queue::Queue;
 
 /// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
 const LONGEST_LATENCY: f64 = 120.0;
-/// The longest skew that is believed: the longest `startingDeadlineSeconds`, and time for the pod to start.
-const LONGEST_SKEW: SignedDuration = SignedDuration::from_secs(86_400 + MARGIN);
+/// The longest skew that is believed: the longest `startingDeadlineSeconds`, and ten seconds for the pod to start.
+const LONGEST_SKEW: SignedDuration = SignedDuration::from_secs(86_400 + 10);
 /// How far a sender's clock may be behind that of the control plane; a sender refuses to run when it is more.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS.cast_signed());
 
@@ -64,7 +62,7 @@ struct Counted {
     reconciles: Family<[Label; 2], Counter>,
     reconcile_duration: Histogram,
     watch_restarts: Family<[(&'static str, Cow<'static, str>); 1], Counter>,
-    queue: Queue,
+    queue: Arc<Queue>,
     keys: Arc<Keys>,
     isolated: Arc<Isolated>,
     policies: Family<[Label; 1], Gauge>,
@@ -88,7 +86,7 @@ impl Metrics {
         let policies = Family::<[Label; 1], Gauge>::default();
         let (load_balancers, load_balancers_left_out, external_ips) =
             (Gauge::default(), Gauge::default(), Gauge::default());
-        let (queue, keys, isolated) = (Queue::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
+        let (queue, keys, isolated) = (Arc::<Queue>::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
         // A counter's name is shown with `_total` at its end, that of an info with `_info`.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("checks", "Checks that ended, or that could not be made", checks.clone());
@@ -99,7 +97,7 @@ impl Metrics {
         registry.register("reconciles", "Reconciles that ended", reconciles.clone());
         registry.register("reconcile_duration_seconds", "How long a reconcile took", reconcile_duration.clone());
         registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
-        registry.register("queue_depth", "Schedules that wait to be reconciled", queue.depth());
+        registry.register_collector(Box::new(Arc::clone(&queue)));
         registry.register_collector(Box::new(Arc::clone(&keys)));
         registry.register_collector(Box::new(Arc::clone(&isolated)));
         let in_force = "1 when an admission policy of Postern is in force, otherwise 0";
@@ -170,14 +168,9 @@ impl Metrics {
         self.0.watch_restarts.get_or_create(&[("kind", kind.into())]).inc();
     }
 
-    /// A reconcile of this schedule is wanted; it waits, unless it waits already.
-    pub fn wanted(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.0.queue.wanted(schedule);
-    }
-
-    /// A reconcile of this schedule has begun, or the schedule is gone: it waits no longer.
-    pub fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.0.queue.begun(schedule);
+    /// From now on, `count` tells how many schedules wait to be reconciled.
+    pub(crate) fn queue_depth(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+        self.0.queue.count_by(count);
     }
 
     /// Since when the newest key that Postern made for this schedule signs, in Unix seconds; `None` when there is none.
@@ -185,9 +178,9 @@ impl Metrics {
         self.0.keys.sign(schedule, since);
     }
 
-    /// What is known of the isolation of namespaces is counted from now on.
-    pub(crate) fn isolation(&self, known: &Arc<Known>) {
-        self.0.isolated.watch(known);
+    /// From now on, `count` tells in how many namespaces `EgressIsolated` has a status.
+    pub(crate) fn isolated_namespaces(&self, count: impl Fn(&str) -> usize + Send + Sync + 'static) {
+        self.0.isolated.count_by(count);
     }
 
     /// Whether each admission policy is in force; none when that isn't known.

@@ -1,39 +1,40 @@
-//! How many schedules wait to be reconciled: the controller itself doesn't say.
+//! How many schedules wait to be reconciled: counted when somebody asks.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
-use kube::runtime::reflector::ObjectRef;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::lock::lock;
 
-/// A schedule that is wanted twice before its turn waits once, as in the controller.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    waiting: Mutex<HashSet<ObjectRef<WebhookSchedule>>>,
-    depth: Gauge,
-}
+/// Counts what waits.
+type Count = Arc<dyn Fn() -> usize + Send + Sync>;
+
+/// What counts the schedules that wait, once this process leads.
+#[derive(Default)]
+pub(super) struct Queue(Mutex<Option<Count>>);
 
 impl Queue {
-    pub(super) fn depth(&self) -> Gauge {
-        self.depth.clone()
+    pub(super) fn count_by(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+        *lock(&self.0) = Some(Arc::new(count));
     }
+}
 
-    pub(super) fn wanted(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = lock(&self.waiting);
-        waiting.insert(schedule.clone());
-        self.show(&waiting);
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
     }
+}
 
-    pub(super) fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = lock(&self.waiting);
-        waiting.remove(schedule);
-        self.show(&waiting);
-    }
-
-    fn show(&self, waiting: &HashSet<ObjectRef<WebhookSchedule>>) {
-        self.depth.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+impl Collector for Queue {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let count = lock(&self.0).clone();
+        let depth = count.map_or(0, |count| count());
+        let gauge = ConstGauge::new(i64::try_from(depth).unwrap_or(i64::MAX));
+        let (name, help) = ("queue_depth", "Schedules that wait to be reconciled");
+        gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
     }
 }

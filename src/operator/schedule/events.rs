@@ -1,27 +1,18 @@
 //! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a network that isn't closed, a
-//! trigger, a key, a check that found something. Pure but for the last function.
-//!
-//! The recorder folds Events of one reason about one schedule into one, which counts.
+//! trigger, a check that found something. Pure.
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Resource;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::{Event, EventType};
 
-use super::status::conditions::KEY_NOT_MADE;
-use crate::api::{
-    CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, KeyState, WebhookSchedule, WebhookScheduleStatus,
-};
+use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::deliveries::history::Record;
-use crate::operator::kubernetes::apply::ApplyError;
-use crate::operator::kubernetes::text::cut;
-use crate::operator::signing_keys::rotation::Cause;
+use crate::operator::kubernetes::events::event;
 
 /// What is to be told once `new` stands in the status.
-pub(crate) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
+pub(crate) fn events(schedule: &WebhookSchedule, history: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
     let old = schedule.status.clone().unwrap_or_default();
     let mut before = old.last_delivery.as_ref();
     // An operator that was away for long finds much at once, and each Event is a request.
-    let kept = record.new.iter().filter(|delivery| record.recent.contains(delivery));
+    let kept = history.new.iter().filter(|delivery| history.recent.contains(delivery));
     let mut events: Vec<Event> = kept.filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
     for (kind, action) in [("Accepted", "Validate"), ("EgressIsolated", "ProveIsolation")] {
         let condition = |status: &WebhookScheduleStatus| {
@@ -58,27 +49,6 @@ pub(crate) fn events(schedule: &WebhookSchedule, record: &Record, new: &WebhookS
     events
 }
 
-/// What is to be told once the status shows a new key, as the newest.
-pub(crate) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Event> {
-    let key = new.signing_keys.first()?;
-    let name = key.secret_name.as_deref().unwrap_or_default();
-    let others = new.signing_keys.iter().filter(|key| key.state == KeyState::Retiring);
-    let last_of_others = others.filter_map(|key| key.retires_at.clone()).max();
-    let (reason, then) = match (cause, last_of_others) {
-        (Cause::First, _) => ("KeyCreated", "it signs from now on".into()),
-        (Cause::Revoked, _) => ("KeyRevoked", "it signs from now on, and no older key does".into()),
-        (_, Some(until)) => ("KeyRotated", format!("it signs from now on, and those before it until {}", until.0)),
-        (_, None) => ("KeyRotated", "it signs from now on".into()),
-    };
-    let note = format!("the signing key {} was made and is in Secret {name}; {then}", key.fingerprint);
-    Some(event(EventType::Normal, "RotateKeys", reason, note))
-}
-
-/// What is to be told when a key could not be made.
-pub(crate) fn key_not_made(error: &ApplyError) -> Event {
-    event(EventType::Warning, "RotateKeys", KEY_NOT_MADE, error.to_string())
-}
-
 fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Event> {
     let due = delivery.scheduled_time.as_ref().map_or_else(String::new, |time| format!(" due at {}", time.0));
     if delivery.outcome != DeliveryOutcome::Delivered {
@@ -88,24 +58,6 @@ fn told(before: Option<&DeliveryStatus>, delivery: &DeliveryStatus) -> Option<Ev
     }
     let failed = before.is_some_and(|before| before.outcome != DeliveryOutcome::Delivered);
     failed.then(|| event(EventType::Normal, "Deliver", "Recovered", format!("the delivery{due} arrived")))
-}
-
-/// The longest note of an Event, in bytes: the API server takes at most 1,024.
-const LONGEST_NOTE: usize = 1_000;
-
-fn event(type_: EventType, action: &str, reason: &str, note: String) -> Event {
-    Event { type_, reason: reason.into(), note: Some(cut(note, LONGEST_NOTE)), action: action.into(), secondary: None }
-}
-
-/// Publishes Events. One that can't be is not worth a reconcile that fails: status says the same.
-pub(crate) async fn publish(recorder: &Recorder, schedule: &WebhookSchedule, events: Vec<Event>) {
-    // Without the version, which would make Events of every version different ones.
-    let about = ObjectReference { resource_version: None, ..schedule.object_ref(&()) };
-    for event in events {
-        if let Err(error) = recorder.publish(&event, &about).await {
-            tracing::warn!(%error, reason = event.reason, "an Event could not be published");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -193,23 +145,6 @@ mod tests {
         repeated.checked.as_mut().unwrap().detail = Some("do that".into());
         assert_eq!(told_after(checked("Refused", 0), &repeated).len(), 1, "and found something else");
         assert_eq!(told_after(WebhookScheduleStatus::default(), &checked("Allowed", 0)), [""; 0]);
-    }
-
-    #[test]
-    fn a_new_key_is_told_with_what_becomes_of_those_before_it_and_with_no_key() {
-        let key = |name: &str, state: &str, until: Option<&str>| json!({"fingerprint": format!("sha256:{name}"), "secretName": name, "state": state, "retiresAt": until});
-        let until = Some("2027-01-15T08:00:00Z");
-        let keys = json!({"signingKeys": [key("b", "Active", None), key("a", "Retiring", until)]});
-        let status: WebhookScheduleStatus = serde_json::from_value(keys).unwrap();
-        let told = |cause| {
-            let event = key_made(cause, &status).unwrap();
-            format!("{} {}", event.reason, event.note.unwrap())
-        };
-        let made = "the signing key sha256:b was made and is in Secret b; it signs from now on";
-        assert_eq!(told(Cause::First), format!("KeyCreated {made}"));
-        let then = "and those before it until 2027-01-15T08:00:00Z";
-        assert_eq!(told(Cause::Due), format!("KeyRotated {made}, {then}"));
-        assert_eq!(told(Cause::Revoked), format!("KeyRevoked {made}, and no older key does"));
     }
 
     #[test]

@@ -13,23 +13,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::api::{KeyState, ManagedKeyType, SigningKeyStatus, WebhookSchedule};
 use crate::operator::names;
+use crate::operator::validate::keys::{ALPHABET, SUFFIX};
 use crate::signing::SigningKey;
-
-/// The letters and digits of names, 32 of them: none is taken for another.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// As many as the longest name of a schedule leaves room for: 45 bits, so that no name comes twice.
-const SUFFIX: usize = 9;
-
-/// Whether a Secret of this name may be one of the schedule's keys. No two schedules have such a name in common.
-pub(super) fn is_name(schedule: &str, secret: &str) -> bool {
-    let end = secret.strip_prefix(&names::signing_key(schedule, ""));
-    end.is_some_and(|end| end.len() == SUFFIX && end.bytes().all(|byte| ALPHABET.contains(&byte)))
-}
-
-/// A name that a key of the schedule might have.
-pub(super) fn any_name(schedule: &str) -> String {
-    names::signing_key(schedule, &"a".repeat(SUFFIX))
-}
 
 /// A key that no Secret holds yet.
 pub(super) struct NewKey {

@@ -1,5 +1,8 @@
 //! The signing keys that Postern makes for a schedule, and when each begins and ends.
 
-pub(crate) mod keeper;
+pub(crate) mod backoff;
+pub(crate) mod controller;
+pub(crate) mod events;
 pub(crate) mod key;
 pub(crate) mod rotation;
+pub(crate) mod secret;

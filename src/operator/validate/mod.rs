@@ -4,28 +4,31 @@
 //! so each refusal is a condition's reason and message.
 
 pub(crate) mod delivery;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod mounts;
-pub(crate) mod rules;
 
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt as _};
 
 use crate::api::{ConcurrencyPolicy, WebhookSchedule, WebhookScheduleSpec, WebhookTier};
 use crate::cron::{Expression, time_zone};
-use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES, MAX_KNOWN_CLOSED};
+use crate::delivery::{Delivery, FileRef, MAX_DELIVERY_BYTES, MAX_KNOWN_CLOSED, Run};
 use crate::egress::Rules;
 use crate::operator::cache::MOST_BYTES;
 use crate::operator::cache::api_server::ApiServer;
 use crate::operator::cache::own_addresses::OwnAddresses;
+use crate::operator::deliveries::terms::Terms;
 use crate::operator::kubernetes::digest::number_of;
 use crate::operator::names::LEFT_OUT_ANNOTATION;
 use crate::operator::settings::{Isolation, Settings};
-use crate::operator::signing_keys::rotation;
+use crate::operator::tier::egress_rules;
+use crate::operator::tier::membership::TierError;
 use crate::operator::tier::quota::Share;
 
 const HOUR: u64 = 3_600;
@@ -64,10 +67,34 @@ pub struct Valid {
     pub concurrency_policy: ConcurrencyPolicy,
     /// How late a delivery may start, in seconds.
     pub starting_deadline_seconds: u32,
+    /// Whether it is to sign with a key of Postern's and there is none that may sign: nothing is sent then.
+    pub waits_for_key: bool,
     /// What the sender is told.
     pub delivery: Delivery,
     /// Where the sender's files come from.
     pub mounts: Vec<FileRef>,
+}
+
+impl Valid {
+    /// What its deliveries are held against, with what it takes of its namespace's quotas.
+    pub(crate) fn terms(&self, share: &Share) -> Terms<'_> {
+        Terms {
+            expression: &self.expression,
+            zone: &self.zone,
+            zone_name: &self.zone_name,
+            suspended: self.suspended,
+            concurrency_policy: self.concurrency_policy,
+            deadline: self.starting_deadline_seconds.into(),
+            spread: match &self.delivery.run {
+                Run::Scheduled(timing) => timing.offset_seconds.into(),
+                Run::Triggered(_) => 0,
+            },
+            min_interval: self.min_interval,
+            last_triggered: share.last_triggered,
+            not_before: share.not_before,
+            room_at: share.room_at,
+        }
+    }
 }
 
 /// Why a schedule is not accepted. The name of each variant is the reason of the condition.
@@ -79,27 +106,9 @@ pub enum Refusal {
     /// The zone is not in the time zone database.
     #[error("spec.timeZone: {0}")]
     TimeZoneUnknown(String),
-    /// The namespace's tier doesn't exist.
-    #[error(
-        "the label postern.dev/tier of this namespace names the tier {0:?}, and there is no such WebhookTier: ask your admin"
-    )]
-    TierNotFound(String),
-    /// The namespace names no tier, and none is the default.
-    #[error("this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin")]
-    NoDefaultTier,
-    /// The namespace names no tier, and several say that they are the default.
-    #[error(
-        "this namespace has no label postern.dev/tier, and the WebhookTiers {0} all are the default: ask your admin"
-    )]
-    SeveralDefaultTiers(String),
-    /// The tier holds something that can't be read.
-    #[error("the WebhookTier {tier} has a mistake, so nothing is sent: {problem}; ask your admin")]
-    TierInvalid {
-        /// The tier's name.
-        tier: String,
-        /// What is wrong, with the field's path.
-        problem: String,
-    },
+    /// The namespace is in no tier that can be used.
+    #[error(transparent)]
+    Tier(#[from] TierError),
     /// It fires more often than the tier allows.
     #[error("spec.schedule: {0}")]
     IntervalTooShort(String),
@@ -130,10 +139,7 @@ impl Refusal {
         match self {
             Refusal::ScheduleInvalid(_) => "ScheduleInvalid",
             Refusal::TimeZoneUnknown(_) => "TimeZoneUnknown",
-            Refusal::TierNotFound(_) => "TierNotFound",
-            Refusal::NoDefaultTier => "NoDefaultTier",
-            Refusal::SeveralDefaultTiers(_) => "SeveralDefaultTiers",
-            Refusal::TierInvalid { .. } => "TierInvalid",
+            Refusal::Tier(error) => error.reason(),
             Refusal::IntervalTooShort(_) => "IntervalTooShort",
             Refusal::TooManyAttempts(_) => "TooManyAttempts",
             Refusal::TimeoutTooLong(_) => "TimeoutTooLong",
@@ -197,8 +203,12 @@ pub fn validate(
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
     };
-    let rules: Rules = rules::rules(tier, own, settings)?;
-    let managed_keys = managed_keys(schedule, now)?;
+    let rules: Rules = egress_rules::rules(tier, own, settings)?;
+    let mut managed_keys = managed_keys(schedule, now)?;
+    let waits_for_key = signing.managed.is_some() && managed_keys.is_empty();
+    if waits_for_key {
+        managed_keys.push(keys::any_name(&name));
+    }
     let asked = delivery::Asked { identity, timing, target, body: body.as_ref(), signing, managed_keys, options };
     let (mut delivery, mounts) = delivery::delivery(asked, rules, tier)?;
     let isolation_required = settings.isolation == Isolation::Require;
@@ -229,6 +239,7 @@ pub fn validate(
         suspended: *suspend,
         concurrency_policy: *concurrency_policy,
         starting_deadline_seconds: *starting_deadline_seconds,
+        waits_for_key,
         delivery,
         mounts,
     })
@@ -245,15 +256,7 @@ fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Ref
         let problem = "spec.signing.managed.overlap: must be shorter than rotateEvery, so that at most two keys sign";
         return Err(Refusal::SpecInvalid(problem.into()));
     }
-    Ok(rotation::that_sign(schedule, now))
-}
-
-/// What in a tier can't be read, with the field's path.
-pub(crate) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
-    rules::rules(tier, &OwnAddresses::default(), settings).err().map(|refusal| match refusal {
-        Refusal::TierInvalid { problem, .. } => problem,
-        other => other.to_string(),
-    })
+    Ok(keys::usable(schedule, Timestamp::from_second(now).unwrap_or_default()))
 }
 
 /// Where the API server listens and no sender may get: at its Service, unless the tier allows that very block.

@@ -1,5 +1,7 @@
 //! What the caches leave out: most of an object is needed by no reconcile, and there may be many of them.
 
+pub(crate) mod foreign_policy;
+
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
@@ -10,11 +12,11 @@ use kube::{Resource, ResourceExt};
 
 use super::{Cut, MOST, Rules};
 use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
-use crate::operator::isolation::policy_reach::what_it_opens;
 use crate::operator::names::{
     CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
     TRIGGERED_AT_ANNOTATION,
 };
+use foreign_policy::what_it_opens;
 
 /// A kind that is cached.
 pub(crate) trait Prune: Resource<DynamicType = ()> {

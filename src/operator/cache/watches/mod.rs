@@ -20,6 +20,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use super::indexed::Indexed;
 use super::prune::Prune;
 use super::unlisted::Unlisted;
 use super::{Crowds, Lean, Texts, needed};
@@ -94,11 +95,11 @@ impl Watches {
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let api = Api::namespaced(self.client.clone(), namespace);
-        self.start(Writer::default(), vec![(None, api)], config, on_touch)
+        self.start(Writer::default(), vec![(None, api)], config, on_touch).store().clone()
     }
 
     /// Watches what tenants write.
-    pub(crate) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Store<K>
+    pub(crate) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -107,7 +108,7 @@ impl Watches {
     }
 
     /// Watches what carries Postern's label. `on_touch` is told whether the object was deleted.
-    pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Store<K>
+    pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -141,22 +142,24 @@ impl Watches {
         apis: Vec<(Option<String>, Api<Lean<K>>)>,
         config: &watcher::Config,
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
-    ) -> Store<K>
+    ) -> Indexed<K>
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let store = writer.as_reader();
+        let cache = Indexed::new(store.clone());
+        let indexed = cache.clone();
         let watches = apis.into_iter().map(|(namespace, api)| (namespace, events(api, config, self.metrics.clone())));
-        let mut merged = Box::pin(merge(watches.collect(), store.clone(), self.unlisted.clone()));
+        let mut merged = Box::pin(merge(watches.collect(), store, self.unlisted.clone()));
         self.tasks.spawn(async move {
             while let Some(event) = merged.next().await {
                 // What failed was logged, and the watch goes on.
                 if let Ok(event) = event {
-                    keep(event, &mut writer, &on_touch);
+                    keep(event, &mut writer, &indexed, &on_touch);
                 }
             }
         });
-        store
+        cache
     }
 }
 
@@ -182,20 +185,26 @@ where
 }
 
 /// Brings an event into the cache, and tells of it.
-fn keep<K>(event: Event<K>, cache: &mut Writer<K>, on_touch: &impl Fn(&K, Change<K>))
+fn keep<K>(event: Event<K>, writer: &mut Writer<K>, cache: &Indexed<K>, on_touch: &impl Fn(&K, Change<K>))
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     let before = match &event {
-        Event::Apply(object) | Event::InitApply(object) => cache.as_reader().get(&ObjectRef::from_obj(object)),
-        Event::Delete(_) | Event::Init | Event::InitDone => None,
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+            writer.as_reader().get(&ObjectRef::from_obj(object))
+        }
+        Event::Init | Event::InitDone => None,
     };
-    cache.apply_watcher_event(&event);
+    writer.apply_watcher_event(&event);
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
+            cache.update(before.as_deref(), Some(&object));
             on_touch(&object, before.map_or(Change::Added, Change::From));
         }
-        Event::Delete(object) => on_touch(&object, Change::Deleted),
+        Event::Delete(object) => {
+            cache.update(before.as_deref(), None);
+            on_touch(&object, Change::Deleted);
+        }
         Event::Init | Event::InitDone => {}
     }
 }

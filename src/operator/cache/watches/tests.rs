@@ -130,6 +130,7 @@ fn a_whole_cluster_that_cannot_be_listed_is_waited_for() {
 #[test]
 fn tells_what_an_object_was_before_once_the_cache_says_what_it_is() {
     let (cache, mut writer) = reflector::store();
+    let indexed = Indexed::new(cache.clone());
     let told = std::cell::RefCell::new(Vec::new());
     let version = |version: &str| {
         let mut object = object("a", "one");
@@ -146,7 +147,7 @@ fn tells_what_an_object_was_before_once_the_cache_says_what_it_is() {
         ));
     };
     for event in [Event::Apply(version("1")), Event::Apply(version("2")), Event::Delete(version("3"))] {
-        keep(event, &mut writer, &on_touch);
+        keep(event, &mut writer, &indexed, &on_touch);
     }
     let some = |version: &str| Some(version.to_owned());
     assert_eq!(*told.borrow(), [(some("1"), None, false), (some("2"), some("1"), false), (None, None, true)]);

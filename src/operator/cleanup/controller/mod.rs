@@ -6,64 +6,56 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use crate::api::WebhookSchedule;
+use crate::operator::cache::caches::{Caches, NamespaceMetadata};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::{Applier, ApplyError, is_ours};
-use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
-use crate::operator::schedule::observe::{Stores, controller_of};
 
-/// What every sweep shares.
-pub(crate) struct Broom {
+/// What every look at a namespace shares.
+pub(crate) struct Cleanup {
     pub(crate) client: Client,
-    pub(crate) schedules: Store<WebhookSchedule>,
-    pub(crate) stores: Arc<Stores>,
-    pub(crate) failures: Failures,
+    pub(crate) caches: Arc<Caches>,
 }
 
-/// Deletes what belongs to no schedule in one namespace.
-pub(crate) async fn sweep(
-    namespace: Arc<PartialObjectMeta<Namespace>>,
-    broom: Arc<Broom>,
-) -> Result<Action, ApplyError> {
-    let name = namespace.name_any();
-    let Broom { client, schedules, stores, failures } = &*broom;
-    if stores.unlisted.has(&name) {
-        return Ok(Action::requeue(UNLISTED));
-    }
-    if namespace.metadata.deletion_timestamp.is_none() {
-        let applier = Applier { client: client.clone() };
-        delete_all(&applier, of(&stores.cron_jobs, &name, is_orphan)).await?;
-        delete_all(&applier, of(&stores.jobs, &name, is_orphan)).await?;
-        let is_in_use = has_any(schedules, &name)
-            || has_any(&stores.cron_jobs, &name)
-            || !of(&stores.jobs, &name, is_of_a_schedule).is_empty()
-            || !of(&stores.pods, &name, is_of_a_schedule).is_empty();
+impl Reconcile for Cleanup {
+    type Kind = NamespaceMetadata;
+    type Error = ApplyError;
+    const NAME: &'static str = "cleanup";
+
+    /// Deletes what belongs to no schedule in one namespace.
+    async fn reconcile(&self, namespace: Arc<NamespaceMetadata>) -> Result<Action, ApplyError> {
+        let (name, caches) = (namespace.name_any(), &self.caches);
+        if caches.unlisted.has(&name) {
+            return Ok(Action::requeue(UNLISTED));
+        }
+        if namespace.metadata.deletion_timestamp.is_some() {
+            return Ok(Action::await_change());
+        }
+        let applier = Applier { client: self.client.clone() };
+        delete_all(&applier, caches.cron_jobs.in_namespace(&name), is_orphan).await?;
+        delete_all(&applier, caches.jobs.in_namespace(&name), is_orphan).await?;
+        let is_in_use = !caches.schedules.refs_in_namespace(&name).is_empty()
+            || !caches.cron_jobs.refs_in_namespace(&name).is_empty()
+            || caches.jobs.in_namespace(&name).iter().any(|job| is_of_a_schedule(&**job))
+            || caches.pods.in_namespace(&name).iter().any(|pod| is_of_a_schedule(&**pod));
         if !is_in_use {
             // Without the account no pod can be made, so none is made without the policy. Its canaries go with it.
-            delete_all(&applier, of(&stores.service_accounts, &name, |_| true)).await?;
+            delete_all(&applier, caches.service_accounts.in_namespace(&name), |_| true).await?;
             let senders = |policy: &NetworkPolicy| policy.name_any() == SENDER_CHILDREN && is_ours(policy);
-            delete_all(&applier, of(&stores.network_policies, &name, senders)).await?;
+            delete_all(&applier, caches.network_policies.in_namespace(&name), senders).await?;
         }
+        Ok(Action::await_change())
     }
-    stores.running.sweep(&name, |schedule| schedules.get(schedule).is_some());
-    failures.forget(&name);
-    Ok(Action::await_change())
-}
 
-/// Tries again what failed.
-#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
-pub(crate) fn on_error(namespace: Arc<PartialObjectMeta<Namespace>>, error: &ApplyError, broom: Arc<Broom>) -> Action {
-    tracing::warn!(%error, "what belongs to no schedule could not be removed; it is tried again");
-    Action::requeue(broom.failures.wait(&namespace.name_any()))
+    fn forget(&self, _: &ObjectRef<NamespaceMetadata>) {}
 }
 
 /// What was made for a schedule and has lost its owner.
@@ -78,24 +70,12 @@ fn is_of_a_schedule(object: &impl ResourceExt) -> bool {
     !object.labels().contains_key(CANARY_LABEL)
 }
 
-fn has_any<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>, namespace: &str) -> bool {
-    store.find(|object| object.meta().namespace.as_deref() == Some(namespace)).is_some()
-}
-
-fn of<K: Resource<DynamicType = ()> + Clone>(
-    store: &Store<K>,
-    namespace: &str,
-    and: impl Fn(&K) -> bool,
-) -> Vec<Arc<K>> {
-    store.state_filter(|object| object.meta().namespace.as_deref() == Some(namespace) && and(object))
-}
-
-async fn delete_all<K>(applier: &Applier, objects: Vec<Arc<K>>) -> Result<(), ApplyError>
+async fn delete_all<K>(applier: &Applier, objects: Vec<Arc<K>>, which: impl Fn(&K) -> bool) -> Result<(), ApplyError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    for object in objects {
-        applier.delete(&*object).await?;
+    for object in objects.iter().filter(|object| which(object)) {
+        applier.delete(&**object).await?;
     }
     Ok(())
 }

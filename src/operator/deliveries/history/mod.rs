@@ -11,17 +11,16 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::missed::{Account, DueTimes, may_be_removed};
-use super::outcome::{Due, Standing, due, is_said, over_at, standing, without_outcome};
+use super::outcome::{Due, due, is_said, Standing, standing, without_outcome};
+use crate::operator::kubernetes::job::over_at;
 use super::spacing::{Made, Plan, last_scheduled, plan};
+use super::run::Run;
+use super::terms::Terms;
 use super::trigger::Trigger;
 use crate::api::{
     ConcurrencyPolicy, DeliveryOutcome, DeliveryStatus, History, TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use crate::delivery::Reason;
-use crate::operator::isolation::verdict::Verdict;
-use crate::operator::preflight::state::{Look, look};
-use crate::operator::schedule::observe::{Found, Run};
-use crate::operator::validate::Valid;
 use crate::signing::DeliveryId;
 
 /// `Healthy` turns False after this many failures in a row, so as many are remembered whatever `history` says.
@@ -51,12 +50,6 @@ pub(crate) struct Record {
     pub(crate) trigger_waits: Option<Made>,
     /// The last one that was asked for, this one included.
     pub(crate) last_trigger: Option<TriggerStatus>,
-    /// Whether its senders are kept from the inside.
-    pub(crate) isolation: Verdict,
-    /// Whether nothing is sent until that is proved.
-    pub(crate) waits_for_proof: bool,
-    /// How its checks stand.
-    pub(crate) check: Look,
     /// Jobs that may no longer begin.
     pub(crate) given_up: Vec<Arc<Job>>,
     /// Jobs that are gone and of which it is known how they ended.
@@ -65,20 +58,33 @@ pub(crate) struct Record {
     pub(crate) missed: Vec<i64>,
 }
 
-/// What became of a schedule's deliveries by `now`.
-pub(crate) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&Valid>, now: Timestamp) -> Record {
+/// What there is of a schedule's deliveries.
+pub(crate) struct Deliveries<'a> {
+    pub(crate) schedule: &'a WebhookSchedule,
+    /// What the CronJob's Jobs have come to.
+    pub(crate) runs: &'a [Run],
+    pub(crate) cron_job: Option<&'a CronJob>,
+    /// How close they get by the expression, in seconds, if it can be read.
+    pub(crate) min_gap: Option<u64>,
+    /// Whether none may begin for now, whatever is due or asked for.
+    pub(crate) are_held: bool,
+}
+
+/// What became of a schedule's deliveries by `now`. Without `terms`, it isn't accepted.
+pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now: Timestamp) -> Record {
+    let Deliveries { schedule, runs: found, cron_job, min_gap, are_held } = *deliveries;
     let old = schedule.status.clone().unwrap_or_default();
     let generation = schedule.metadata.generation;
     let now_seconds = now.as_second();
     // What waits longer than for the next one would begin together with it.
-    let gap = found.share.tightest.and_then(|tightest| i64::try_from(tightest.min_gap_seconds).ok());
+    let gap = min_gap.and_then(|gap| i64::try_from(gap).ok());
     let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
     let uid = schedule.uid().unwrap_or_default();
-    let runs: Vec<(&Run, Due)> = found.runs.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
+    let runs: Vec<(&Run, Due)> = found.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
     let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();
 
     let (mut seen, mut given_up, mut looks) = (Vec::new(), Vec::new(), Vec::new());
-    let none_of_its = found.runs.iter().filter(|run| run.is_gone && due(&run.job, schedule).is_none());
+    let none_of_its = found.iter().filter(|run| run.is_gone && due(&run.job, schedule).is_none());
     let mut gone: Vec<_> = none_of_its.map(|run| run.job.clone()).collect();
     for (run, due) in &runs {
         match standing(run, due, deadline, now_seconds) {
@@ -96,21 +102,20 @@ pub(crate) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         }
     }
 
-    let plan = valid.map(|valid| plan(valid, schedule, found, &runs, now)).unwrap_or_default();
+    let plan = terms.map(|terms| plan(terms, schedule, cron_job, &runs, now)).unwrap_or_default();
     let Plan { last, held_until, trigger, trigger_waits } = plan;
-    let waits_for_proof = valid.is_some_and(|valid| valid.isolation_required) && !found.isolation.is_proof();
-    let trigger = trigger.filter(|_| !waits_for_proof);
+    let trigger = trigger.filter(|_| !are_held);
     let stays_paused = trigger.is_none() && old.paused_generation == generation;
     let was_paused = old.paused_generation.filter(|_| stays_paused);
-    let is_held = waits_for_proof || held_until.is_some();
-    let due_at_all = valid.filter(|valid| !valid.suspended && was_paused.is_none() && !is_held);
-    let account = due_at_all.and_then(|valid| {
+    let is_held = are_held || held_until.is_some();
+    let due_at_all = terms.filter(|terms| !terms.suspended && was_paused.is_none() && !is_held);
+    let account = due_at_all.and_then(|terms| {
         // It was held until a due time.
         let released = old.held_until.as_ref().map(|until| until.0.as_second() - 1);
         let since = released.or_else(|| Some(old.accounted_until.as_ref()?.0.as_second()));
         let since = since.filter(|_| old.observed_generation == generation)?;
-        Some(match found.cron_job.as_deref() {
-            Some(cron_job) => due_times(valid, schedule, &runs, kept, cron_job, since).account(now_seconds),
+        Some(match cron_job {
+            Some(cron_job) => due_times(terms, schedule, &runs, kept, cron_job, since).account(now_seconds),
             // Without it, nothing is known of its Jobs.
             None => Account { missed: Vec::new(), accounted_until: since, open_until: None },
         })
@@ -122,10 +127,8 @@ pub(crate) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 
-    let has_job = |id: &String| found.cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
+    let has_job = |id: &String| cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
     let (recent, new, dropped) = remember(&old, seen, has_job, schedule.spec.history);
-    let check = look(schedule, &found.checks, &recent, valid, now);
-    given_up.extend(check.given_up.clone());
     // What the receiver says of another spec says nothing of this one.
     let asks_to_stop = |last: &DeliveryStatus| {
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
@@ -140,9 +143,6 @@ pub(crate) fn record(schedule: &WebhookSchedule, found: &Found, valid: Option<&V
         last_trigger: trigger.as_ref().map(Trigger::status).or(old.last_trigger),
         trigger,
         trigger_waits,
-        isolation: found.isolation.clone(),
-        waits_for_proof,
-        check,
         recent,
         new,
         dropped,
@@ -164,7 +164,7 @@ fn over((run, due): &(&Run, Due)) -> Option<(i64, bool)> {
 }
 
 fn due_times<'a>(
-    valid: &'a Valid,
+    terms: &Terms<'a>,
     schedule: &WebhookSchedule,
     runs: &[(&Run, Due)],
     kept: Vec<(i64, bool)>,
@@ -174,11 +174,11 @@ fn due_times<'a>(
     let recorded = schedule.status.iter().flat_map(|status| &status.recent_deliveries);
     let recorded = recorded.filter_map(|delivery| Some(delivery.scheduled_time.as_ref()?.0.as_second()));
     let scheduled = || runs.iter().filter(|(run, _)| !Trigger::made(&run.job));
-    let blocks = valid.concurrency_policy == ConcurrencyPolicy::Forbid;
+    let blocks = terms.concurrency_policy == ConcurrencyPolicy::Forbid;
     DueTimes {
-        expression: &valid.expression,
-        zone: &valid.zone,
-        deadline: valid.starting_deadline_seconds.into(),
+        expression: terms.expression,
+        zone: terms.zone,
+        deadline: terms.deadline,
         // Jobs of a CronJob before this one went with it.
         accounted_until: cron_job
             .creation_timestamp()
@@ -187,7 +187,7 @@ fn due_times<'a>(
         last_begun: last_scheduled(cron_job),
         blocked: scheduled().filter(|_| blocks).map(|(run, due)| (due.time, over_at(&run.job))).collect(),
         kept,
-        replaces: valid.concurrency_policy == ConcurrencyPolicy::Replace,
+        replaces: terms.concurrency_policy == ConcurrencyPolicy::Replace,
     }
 }
 

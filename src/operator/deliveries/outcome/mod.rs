@@ -9,9 +9,11 @@ use kube::ResourceExt;
 use super::missed::MARGIN;
 use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION, WebhookSchedule};
 use crate::delivery::{Outcome, OutcomeClass, Reason, scheduled_time_of_job};
-use crate::operator::build::SENDER_CONTAINER;
-use crate::operator::names::{self, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, TRIGGERED_AT_ANNOTATION};
-use crate::operator::schedule::observe::Run;
+use crate::operator::kubernetes::job::{is_over, made_at, over_at};
+use crate::operator::names::{
+    self, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, SENDER_CONTAINER, TRIGGERED_AT_ANNOTATION,
+};
+use super::run::Run;
 use crate::signing::DeliveryId;
 
 /// How a run stands.
@@ -66,11 +68,6 @@ pub(crate) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
 /// The generation of the schedule that a Job was made by.
 pub(crate) fn generation_of(job: &Job) -> Option<i64> {
     job.annotations().get(GENERATION_ANNOTATION)?.parse().ok()
-}
-
-/// When a Job was made, in Unix seconds.
-pub(crate) fn made_at(job: &Job) -> Option<i64> {
-    job.creation_timestamp().map(|made| made.0.as_second())
 }
 
 /// How a run stands. `deadline` is how late a sender may begin, in seconds.
@@ -150,21 +147,6 @@ pub(crate) const POD_DEADLINE_EXCEEDED: Why =
 const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
 const OUT_OF_MEMORY: Why = ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");
 const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
-
-/// Whether the job controller is done with a Job.
-pub(crate) fn is_over(job: &Job) -> bool {
-    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let mut ends = conditions.filter(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"));
-    ends.any(|condition| condition.status == "True")
-}
-
-/// When a Job was over, if it is.
-pub(crate) fn over_at(job: &Job) -> Option<i64> {
-    let status = job.status.as_ref()?;
-    let failed = status.conditions.iter().flatten().find(|condition| condition.type_ == "Failed");
-    let failed = failed.and_then(|condition| condition.last_transition_time.as_ref());
-    status.completion_time.as_ref().or(failed).map(|time| time.0.as_second())
-}
 
 fn sender(pod: &Pod) -> Option<&ContainerStatus> {
     let statuses = pod.status.as_ref()?.container_statuses.iter().flatten();

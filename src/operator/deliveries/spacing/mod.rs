@@ -9,13 +9,13 @@ use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::outcome::{Due, made_at};
+use super::outcome::Due;
+use crate::operator::kubernetes::job::made_at;
+use super::run::Run;
+use super::terms::Terms;
 use super::trigger::Trigger;
 use crate::api::{DeliveryOutcome, WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Expression;
-use crate::delivery;
-use crate::operator::schedule::observe::{Found, Run};
-use crate::operator::validate::Valid;
 
 /// What begins so many seconds after its time is taken to be on time in every tier.
 pub(crate) const PROMPT: i64 = 10;
@@ -80,28 +80,25 @@ impl Made {
 
 impl<'a> Pace<'a> {
     pub(crate) fn of(
-        valid: &'a Valid,
+        terms: &Terms<'a>,
         schedule: &WebhookSchedule,
-        found: &Found,
+        cron_job: Option<&CronJob>,
         runs: &[(&Run, Due)],
         now: i64,
     ) -> Self {
         // Caches may not show yet what was triggered a moment ago.
-        let last_triggered = last_triggered(schedule, runs).max(found.share.last_triggered);
+        let last_triggered = last_triggered(schedule, runs).max(terms.last_triggered);
         Self {
-            expression: &valid.expression,
-            zone: &valid.zone,
-            deadline: valid.starting_deadline_seconds.into(),
-            min_interval: valid.min_interval,
-            last: last(schedule, found.cron_job.as_deref(), runs).max(last_triggered),
+            expression: terms.expression,
+            zone: terms.zone,
+            deadline: terms.deadline,
+            min_interval: terms.min_interval,
+            last: last(schedule, cron_job, runs).max(last_triggered),
             last_triggered,
-            not_before: found.share.not_before,
+            not_before: terms.not_before,
             held_until: schedule.status.as_ref().and_then(held_until),
-            spread: match &valid.delivery.run {
-                delivery::Run::Scheduled(timing) => timing.offset_seconds.into(),
-                delivery::Run::Triggered(_) => 0,
-            },
-            child: child(valid, schedule, found.cron_job.as_deref(), runs, now),
+            spread: terms.spread,
+            child: child(terms, schedule, cron_job, runs, now),
         }
     }
 
@@ -193,14 +190,14 @@ pub(crate) struct Plan {
 
 /// Plans a schedule's next deliveries.
 pub(crate) fn plan(
-    valid: &Valid,
+    terms: &Terms<'_>,
     schedule: &WebhookSchedule,
-    found: &Found,
+    cron_job: Option<&CronJob>,
     runs: &[(&Run, Due)],
     now: Timestamp,
 ) -> Plan {
     let seconds = now.as_second();
-    let pace = Pace::of(valid, schedule, found, runs, seconds);
+    let pace = Pace::of(terms, schedule, cron_job, runs, seconds);
     let last = pace.last;
     let Some(asked) = Trigger::of(schedule, now) else {
         return Plan { last, held_until: pace.held_until(seconds), ..Plan::default() };
@@ -209,7 +206,7 @@ pub(crate) fn plan(
     if runs.iter().any(|(_, due)| due.id == asked.id) {
         return Plan { last, held_until: pace.held_until(seconds), trigger: Some(asked), trigger_waits: None };
     }
-    match pace.triggered(found.share.room_at, seconds) {
+    match pace.triggered(terms.room_at, seconds) {
         Made::Now => {
             let then = Pace { last: Some(seconds), last_triggered: Some(seconds), ..pace };
             Plan { last, held_until: then.held_until(seconds), trigger: Some(asked), trigger_waits: None }
@@ -223,7 +220,7 @@ pub(crate) fn plan(
 }
 
 fn child(
-    valid: &Valid,
+    terms: &Terms<'_>,
     schedule: &WebhookSchedule,
     cron_job: Option<&CronJob>,
     runs: &[(&Run, Due)],
@@ -235,7 +232,7 @@ fn child(
     let begun = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).map(|(_, due)| due.time);
     let since = begun.chain(last_scheduled(cron_job)).fold(made, i64::max);
     let spec = &cron_job.spec;
-    let same = spec.schedule == valid.expression.resolved() && spec.time_zone.as_ref() == Some(&valid.zone_name);
+    let same = spec.schedule == terms.expression.resolved() && spec.time_zone.as_deref() == Some(terms.zone_name);
     // One that is held and runs was resumed by somebody else.
     let is_held = schedule.status.as_ref().and_then(held_until).is_some_and(|until| until > now);
     if same && spec.suspend != Some(true) && !is_held { Child::Runs(since) } else { Child::Stands(since) }

@@ -7,23 +7,24 @@ use std::time::Duration;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 
-use super::known::Noted;
+use super::known::{Known, Noted};
 use super::verdict::{Look, Stage, Subject, Verdict, look, not_run};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::canary_job;
-use crate::operator::cache::caches::{NamespaceMetadata, Queues};
+use crate::operator::cache::caches::{Caches, NamespaceMetadata};
 use crate::operator::cache::unlisted::UNLISTED;
+use crate::operator::cache::work_queues::WorkQueues;
+use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
-use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
-use crate::operator::names::SENDER_CHILDREN;
-use crate::operator::preflight::bucket::{Allowance, Buckets, Turn};
-use crate::operator::preflight::slots::Slots;
-use crate::operator::schedule::observe::Stores;
+use crate::operator::names::{CANARY_LABEL, SENDER_CHILDREN};
+use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
+use crate::operator::kubernetes::limiter::slots::Slots;
 use crate::operator::settings::Settings;
 
 /// So many canaries are under way at the same time, however many namespaces come at once.
@@ -39,12 +40,11 @@ const CANARY: &str = "canary";
 pub(crate) struct Prover {
     client: Client,
     settings: Settings,
-    schedules: Store<WebhookSchedule>,
-    stores: Arc<Stores>,
-    failures: Failures,
+    caches: Arc<Caches>,
+    verdicts: Arc<Known>,
     slots: Slots<NetworkPolicy>,
     buckets: Buckets,
-    queues: Queues,
+    queues: WorkQueues,
     metrics: Metrics,
     /// What was counted last, by namespace: the canary's Job, and the reason of what it came to.
     counted: Mutex<HashMap<String, (String, &'static str)>>,
@@ -65,24 +65,23 @@ impl Prover {
     pub(crate) fn new(
         client: Client,
         settings: Settings,
-        schedules: Store<WebhookSchedule>,
-        stores: Arc<Stores>,
-        queues: Queues,
+        caches: Arc<Caches>,
+        verdicts: Arc<Known>,
+        queues: WorkQueues,
         metrics: Metrics,
     ) -> Self {
-        let (slots, failures, counted) = (Slots::new(AT_A_TIME), Failures::default(), Mutex::default());
-        let buckets = Buckets::default();
-        Self { client, settings, schedules, stores, failures, slots, buckets, queues, metrics, counted }
+        let (slots, buckets, counted) = (Slots::new(AT_A_TIME), Buckets::default(), Mutex::default());
+        Self { client, settings, caches, verdicts, slots, buckets, queues, metrics, counted }
     }
 
     /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
     pub(crate) fn learn(&self) {
         let now = Timestamp::now().as_second();
-        for namespace in self.stores.membership.namespaces.state() {
+        for namespace in self.caches.namespaces.state() {
             let name = namespace.name_any();
             if let Some((policy, subject)) = self.subject(&name) {
                 let look = self.look(&name, &policy, &subject, now);
-                self.stores.isolation.note(&name, look.verdict, now);
+                self.verdicts.note(&name, look.verdict, now);
                 if let Some((job, verdict)) = look.ended {
                     lock(&self.counted).insert(name, (job, verdict.reason));
                 }
@@ -101,23 +100,24 @@ impl Prover {
 
     /// The senders' policy of a namespace, if it has one, and what is to be proved of it.
     fn subject(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, Subject)> {
-        let policy = self.stores.senders_policy(namespace)?;
-        let others = self.stores.policies_beside(&policy);
-        let subject = Subject::of(policy.spec.as_ref()?, &others, &self.stores.api_server.now(), &self.settings);
+        let policy = self.caches.senders_policy(namespace)?;
+        let others = self.caches.other_policies(namespace);
+        let subject = Subject::of(policy.spec.as_ref()?, &others, &self.caches.api_server.now(), &self.settings);
         Some((policy, subject))
     }
 
     fn look(&self, namespace: &str, policy: &NetworkPolicy, subject: &Subject, now: i64) -> Look {
         let uid = policy.uid().unwrap_or_default();
-        look(namespace, &uid, subject, self.stores.canaries(policy), self.settings.isolation, now)
+        let mut canaries = Run::all_of(&self.caches, namespace, &uid);
+        canaries.retain(|run| run.job.labels().contains_key(CANARY_LABEL));
+        look(namespace, &uid, subject, canaries, self.settings.isolation, now)
     }
 
     /// Forgets a namespace without senders.
-    pub(crate) fn forget(&self, namespace: &str) {
-        self.stores.isolation.forget(namespace);
+    fn forget_namespace(&self, namespace: &str) {
+        self.verdicts.forget(namespace);
         lock(&self.counted).remove(namespace);
         self.buckets.release(namespace, CANARY);
-        self.failures.forget(namespace);
         self.rest(&canary_of(namespace));
     }
 
@@ -132,7 +132,7 @@ impl Prover {
     /// Nothing is tried in a namespace for now; the next one may have its turn.
     fn rest(&self, canary: &ObjectRef<NetworkPolicy>) {
         if let Some(next) = self.slots.free(canary) {
-            self.queues.prove(next.namespace.as_deref());
+            self.queues.isolation.add(&ObjectRef::new(next.namespace.as_deref().unwrap_or_default()));
         }
     }
 
@@ -148,13 +148,13 @@ impl Prover {
         match stage {
             Stage::Due(due) if self.slots.take(canary) => {
                 let to = Applier { client: self.client.clone() };
-                let job = canary_job(&due, &subject.probes, policy, &self.settings)?;
+                let job = canary_job((due.job, due.hash), &subject.probes, policy, &self.settings)?;
                 if let Err(error) = to.start(&job).await {
                     self.rest(canary);
                     return Err(error.into());
                 }
                 let namespace = canary.namespace.as_deref().unwrap_or_default();
-                self.stores.isolation.canary_made(namespace, now);
+                self.verdicts.canary_made(namespace, now);
                 self.buckets.take(namespace, CANARY);
             }
             // Whoever is done tells when it is its turn.
@@ -168,10 +168,9 @@ impl Prover {
     /// Has the accepted schedules of a namespace say what is told now. Of the others there may be any number, and they don't
     /// say it.
     fn tell(&self, namespace: &str) {
-        let accepted = self.schedules.state_filter(|schedule| {
-            schedule.metadata.namespace.as_deref() == Some(namespace) && is_accepted(schedule)
-        });
-        self.queues.reconcile(accepted.iter().map(|schedule| ObjectRef::from_obj(&**schedule)));
+        for schedule in self.caches.schedules.in_namespace(namespace).iter().filter(|schedule| is_accepted(schedule)) {
+            self.queues.schedules.add(&ObjectRef::from_obj(&**schedule));
+        }
     }
 }
 
@@ -186,53 +185,54 @@ fn canary_of(namespace: &str) -> ObjectRef<NetworkPolicy> {
     ObjectRef::new(SENDER_CHILDREN).within(namespace)
 }
 
-/// Finds out, and goes on finding out, whether the senders of a namespace are kept from the cluster's inside.
-pub(crate) async fn prove(namespace: Arc<NamespaceMetadata>, prover: Arc<Prover>) -> Result<Action, ProveError> {
-    let name = namespace.name_any();
-    let stores = &prover.stores;
-    if stores.unlisted.has(&name) {
-        return Ok(Action::requeue(UNLISTED));
-    }
-    let canary = canary_of(&name);
-    let (false, Some((policy, subject))) = (stores.is_ending(&name), prover.subject(&name)) else {
-        prover.forget(&name);
-        return Ok(Action::await_change());
-    };
-    let now = Timestamp::now().as_second();
-    let Look { mut verdict, mut stage, until, obsolete, ended } = prover.look(&name, &policy, &subject, now);
-    if let Some((job, verdict)) = ended {
-        prover.count(&name, job, &verdict);
-    }
-    let is_due = matches!(stage, Stage::Due(_));
-    let next_canary = if is_due { stores.isolation.next_canary(&name).max(prover.turn(&name, now)) } else { i64::MIN };
-    let waits = is_due && now < next_canary;
-    if waits {
-        stage = Stage::Holds;
-    }
-    let acted = prover.act(stage, &canary, &policy, &subject, now).await;
-    if acted.is_err() && verdict.status != "False" {
-        verdict = not_run();
-    }
-    let Noted { is_news, until: told_at } = stores.isolation.note(&name, verdict, now);
-    if is_news {
-        prover.tell(&name);
-    }
-    acted?;
-    let to = Applier { client: prover.client.clone() };
-    for job in obsolete {
-        to.delete(&*job).await?;
-    }
-    prover.failures.forget(&name);
-    let until = until.into_iter().chain(told_at).chain(waits.then_some(next_canary)).min();
-    let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
-}
+impl Reconcile for Prover {
+    type Kind = NamespaceMetadata;
+    type Error = ProveError;
+    const NAME: &'static str = "isolation";
 
-/// Tries again what failed.
-#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
-pub(crate) fn on_error(namespace: Arc<NamespaceMetadata>, error: &ProveError, prover: Arc<Prover>) -> Action {
-    tracing::warn!(%error, "a canary could not be made; it is tried again");
-    Action::requeue(prover.failures.wait(&namespace.name_any()))
+    /// Finds out, and goes on finding out, whether the senders of a namespace are kept from the cluster's inside.
+    async fn reconcile(&self, namespace: Arc<NamespaceMetadata>) -> Result<Action, ProveError> {
+        let name = namespace.name_any();
+        if self.caches.unlisted.has(&name) {
+            return Ok(Action::requeue(UNLISTED));
+        }
+        let canary = canary_of(&name);
+        let (false, Some((policy, subject))) = (self.caches.is_ending(&name), self.subject(&name)) else {
+            self.forget_namespace(&name);
+            return Ok(Action::await_change());
+        };
+        let now = Timestamp::now().as_second();
+        let Look { mut verdict, mut stage, until, obsolete, ended } = self.look(&name, &policy, &subject, now);
+        if let Some((job, verdict)) = ended {
+            self.count(&name, job, &verdict);
+        }
+        let is_due = matches!(stage, Stage::Due(_));
+        let next_canary = if is_due { self.verdicts.next_canary(&name).max(self.turn(&name, now)) } else { i64::MIN };
+        let waits = is_due && now < next_canary;
+        if waits {
+            stage = Stage::Holds;
+        }
+        let acted = self.act(stage, &canary, &policy, &subject, now).await;
+        if acted.is_err() && verdict.status != "False" {
+            verdict = not_run();
+        }
+        let Noted { is_news, until: told_at } = self.verdicts.note(&name, verdict, now);
+        if is_news {
+            self.tell(&name);
+        }
+        acted?;
+        let to = Applier { client: self.client.clone() };
+        for job in obsolete {
+            to.delete(&*job).await?;
+        }
+        let until = until.into_iter().chain(told_at).chain(waits.then_some(next_canary)).min();
+        let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
+        Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    }
+
+    fn forget(&self, namespace: &ObjectRef<NamespaceMetadata>) {
+        self.forget_namespace(&namespace.name);
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,11 @@ impl RoundRobin {
         waiting.places.insert(name, waiting.last);
     }
 
+    /// How many names wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.values().map(|waiting| waiting.order.len()).sum()
+    }
+
     /// A name waits no longer.
     pub(crate) fn remove(&mut self, namespace: &str, name: &str) {
         let Some(waiting) = self.waiting.get_mut(namespace) else { return };

@@ -41,10 +41,6 @@ pub(crate) struct Turn<K: Resource<DynamicType = ()>> {
 }
 
 impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
-    pub(crate) fn new() -> Self {
-        Self { state: Arc::default(), kind: PhantomData }
-    }
-
     /// Wants an object looked at. What is wanted twice before its turn is looked at once; what is wanted while it is looked at,
     /// once more.
     pub(crate) fn add(&self, object: &ObjectRef<K>) {
@@ -55,6 +51,12 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
             None => state.waiting.push(&name.0, &name.1),
         }
         state.wake();
+    }
+
+    /// How many names wait for their turn.
+    pub(crate) fn len(&self) -> usize {
+        let state = lock(&self.state);
+        state.waiting.len() + state.handed_out.values().filter(|again| **again).count()
     }
 
     /// Begins a look, if it was handed out. If it wasn't, it waits for its turn from now on.
@@ -113,6 +115,12 @@ impl<K> Clone for WorkQueue<K> {
     }
 }
 
+impl<K> Default for WorkQueue<K> {
+    fn default() -> Self {
+        Self { state: Arc::default(), kind: PhantomData }
+    }
+}
+
 impl<K> fmt::Debug for WorkQueue<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkQueue").finish_non_exhaustive()
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_schedules_of_one_namespace_delay_the_one_of_another_by_one_turn() {
-        let queue = Queue::new();
+        let queue = Queue::default();
         let mut handed = Box::pin(queue.hand_out(2));
         for number in 0..10_000 {
             queue.add(&schedule("many", &number.to_string()));
@@ -162,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_while_it_is_looked_at_is_looked_at_once_more_and_never_twice_at_a_time() {
-        let queue = Queue::new();
+        let queue = Queue::default();
         let mut handed = Box::pin(queue.hand_out(2));
         let a = schedule("team", "a");
         queue.add(&a);
@@ -180,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_the_controller_wakes_by_itself_waits_for_its_turn() {
-        let queue = Queue::new();
+        let queue = Queue::default();
         let mut handed = Box::pin(queue.hand_out(1));
         queue.add(&schedule("one", "a"));
         let woken = schedule("many", "0");
@@ -193,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_work_is_woken_by_it_and_by_a_turn_that_ends() {
-        let queue = Queue::new();
+        let queue = Queue::default();
         let mut handed = Box::pin(queue.hand_out(1));
         let (a, b) = (schedule("team", "a"), schedule("team", "b"));
         let taken = tokio::spawn(async move {

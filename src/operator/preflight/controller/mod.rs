@@ -1,93 +1,210 @@
-//! The edge of preflight: makes the Job of a check that is due, and ends those that nobody asks for.
+//! The controller of preflight: makes the Job of a check that is due, when it is its turn, and ends those that nobody asks for.
+//!
+//! It writes no status. What the Jobs come to, the controller of schedules reads from the same caches.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Client, ResourceExt};
 
-use super::bucket::{Allowance, Turn};
-use super::patience::patience;
-use super::state::{Check, Look, Stage};
+use super::state::{Check, Look, Stage, is_check, look};
+use super::turns::{CheckObstacles, Obstacle};
 use crate::api::WebhookSchedule;
 use crate::operator::build::check_job;
-use crate::operator::kubernetes::apply::Applier;
-use crate::operator::schedule::reconcile::{Context, ReconcileError};
-use crate::operator::validate::Valid;
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::unlisted::UNLISTED;
+use crate::operator::cache::work_queues::WorkQueues;
+use crate::operator::deliveries::run::Run;
+use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::job::is_over;
+use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
+use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
+use crate::operator::names;
+use crate::operator::settings::Settings;
+use crate::operator::tier::membership::Membership;
+use crate::operator::tier::quota::Quotas;
+use crate::operator::validate::{Valid, validate};
 
-/// Whether the Job of a check that was made is not seen yet.
-#[derive(PartialEq, Eq)]
-pub(crate) enum Checking {
-    Late,
-    AsSeen,
+/// How long a watch may take to tell of a Job that was made, before it is looked for again.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What every reconcile of checks shares.
+pub(crate) struct Preflight {
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) membership: Membership,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) obstacles: Arc<CheckObstacles>,
+    pub(crate) queues: WorkQueues,
+    pub(crate) slots: Slots<WebhookSchedule>,
+    pub(crate) buckets: Buckets,
 }
 
-/// Has a delivery judged before it is due, when it is the schedule's turn; and ends what is judged in vain. `valid` is a
-/// schedule whose children are in place: no pod is made without its policy.
-pub(crate) async fn check(
-    schedule: &WebhookSchedule,
-    valid: Option<&Valid>,
-    look: &mut Look,
-    to: &Applier,
-    context: &Context,
-    now: Timestamp,
-) -> Result<Checking, ReconcileError> {
-    let known = ObjectRef::from_obj(schedule);
-    let mut checking = Checking::AsSeen;
-    match (&look.stage, valid) {
-        (Stage::Due(_), Some(_)) if context.slots.is_late(&known) => checking = Checking::Late,
-        (Stage::Due(due), Some(valid)) => {
-            let due = due.clone();
-            begin(schedule, valid, &due, look, to, context, now).await?;
-        }
-        (Stage::UnderWay, _) => context.slots.hold(&known),
-        (Stage::Due(_) | Stage::Nothing | Stage::Waits(_), _) => context.needs_no_check(&known),
-    }
-    for job in &look.obsolete {
-        to.delete(&**job).await?;
-    }
-    Ok(checking)
+/// Why a reconcile of checks has to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PreflightError {
+    /// A Job can't be deleted.
+    #[error(transparent)]
+    Delete(#[from] ApplyError),
+    /// A delivery can't be written as JSON.
+    #[error("the delivery can't be written as JSON: {0}")]
+    Build(#[from] serde_json::Error),
 }
 
-/// Makes the Job of a check, if its namespace may make one more and it is the schedule's turn.
-async fn begin(
-    schedule: &WebhookSchedule,
-    valid: &Valid,
-    due: &Check,
-    look: &mut Look,
-    to: &Applier,
-    context: &Context,
-    now: Timestamp,
-) -> Result<(), ReconcileError> {
-    let known = ObjectRef::from_obj(schedule);
-    let allowance = Allowance::of_tier(valid.max_deliveries_per_hour);
-    let is_repeat = due.repeated_within.is_some();
-    let turn = context.buckets.reserve(&valid.namespace, &valid.name, is_repeat, allowance, now.as_millisecond());
-    if let Turn::At(at) = turn {
-        context.leaves_slot(&known);
-        let at = (at + 999).div_euclid(1_000);
-        (look.stage, look.until) = match due.repeated_within {
-            Some(within) => (Stage::Nothing, Some(at.max(now.as_second() + within))),
-            None => (Stage::Waits(at), Some(at)),
-        };
-        return Ok(());
+impl Reconcile for Preflight {
+    type Kind = WebhookSchedule;
+    type Error = PreflightError;
+    const NAME: &'static str = "preflight";
+
+    async fn reconcile(&self, schedule: Arc<WebhookSchedule>) -> Result<Action, PreflightError> {
+        Box::pin(self.reconcile_at(&schedule, Timestamp::now())).await
     }
-    if !context.slots.take(&known) {
-        // Whoever is done tells when it is its turn.
-        look.until = patience(schedule, look, now);
-        return Ok(());
+
+    fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.needs_none(schedule);
     }
-    let job = check_job(valid, due, &context.settings)?;
-    context.buckets.take(&valid.namespace, &valid.name);
-    match to.start(&job).await {
-        Ok(()) => {
-            context.slots.note_made(&known);
-            look.stage = Stage::UnderWay;
-        }
-        Err(error) => {
-            tracing::warn!(%error, schedule = %known, "the Job of a check could not be made");
-            context.needs_no_check(&known);
-            look.could_not_be_made(schedule, due, now);
+}
+
+impl Preflight {
+    /// Learns which checks an operator before this one began, before any other is made.
+    pub(crate) fn learn(&self) {
+        for job in self.caches.jobs.all().iter().filter(|job| is_check(job) && !is_over(job)) {
+            let (Some(owner), Some(namespace)) = (controller_of(&**job), job.namespace()) else { continue };
+            let schedule = self.caches.schedules.get(&namespace, &owner.name);
+            if let Some(schedule) = schedule.filter(|schedule| schedule.uid().as_ref() == Some(&owner.uid)) {
+                self.slots.hold(&ObjectRef::from_obj(&*schedule));
+            }
         }
     }
-    Ok(())
+
+    /// Does what is due about a schedule's checks at a time.
+    pub(crate) async fn reconcile_at(
+        &self,
+        schedule: &WebhookSchedule,
+        now: Timestamp,
+    ) -> Result<Action, PreflightError> {
+        let (name, namespace) = (ObjectRef::from_obj(schedule), schedule.namespace().unwrap_or_default());
+        if self.caches.is_ending(&namespace) || schedule.metadata.deletion_timestamp.is_some() {
+            self.needs_none(&name);
+            return Ok(Action::await_change());
+        }
+        if self.caches.unlisted.has(&namespace) {
+            self.needs_none(&name);
+            return Ok(Action::requeue(UNLISTED));
+        }
+        let status = schedule.status.as_ref();
+        if status.is_none_or(|status| status.observed_generation != schedule.metadata.generation) {
+            // The controller of schedules hasn't judged this spec yet, and its status will bring this back.
+            return Ok(Action::await_change());
+        }
+        let valid = self.ready_to_check(schedule, now);
+        let recent = status.map(|status| status.recent_deliveries.as_slice()).unwrap_or_default();
+        let checked_first = valid.as_ref().is_some_and(|valid| valid.checked_first);
+        let Look { stage, until, obsolete, .. } = look(schedule, &self.checks(schedule), recent, checked_first, now);
+        let mut next = until;
+        match (&stage, &valid) {
+            (Stage::Due(_), Some(_)) if self.slots.is_late(&name) => return Ok(Action::requeue(LATE)),
+            // Once status says so, another check is due, or none.
+            (Stage::Due(due), Some(_)) if self.obstacles.is_not_made(&name, due) => return Ok(Action::await_change()),
+            (Stage::Due(due), Some(valid)) => next = self.begin(valid, due, &name, now).await?,
+            (Stage::UnderWay, _) => {
+                self.slots.hold(&name);
+                self.obstacles.forget(&name);
+            }
+            (Stage::Due(_) | Stage::Nothing | Stage::Waits(_), _) => self.needs_none(&name),
+        }
+        let to = Applier { client: self.client.clone() };
+        for job in &obsolete {
+            to.delete(&**job).await?;
+        }
+        let wait = next.map(|next| u64::try_from(next - now.as_second()).unwrap_or_default().max(1));
+        Ok(wait.map_or_else(Action::await_change, |wait| Action::requeue(Duration::from_secs(wait))))
+    }
+
+    /// The schedule, if it is accepted and its children are in place: no pod is made without its policy.
+    fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<Valid> {
+        let namespace = schedule.namespace()?;
+        let cron_job = self.caches.cron_jobs.get(&namespace, &names::cron_job(&schedule.name_any()))?;
+        if !is_controlled_by(&*cron_job, schedule.uid().as_deref()) {
+            return None;
+        }
+        let tier = self.membership.tier(&namespace).ok()?;
+        let share = self.quotas.share(schedule, (&tier.spec).into(), now.as_second())?;
+        let own = self.caches.own_addresses();
+        let valid = validate(schedule, &tier, &share, &own, &self.settings, now.as_second()).ok()?;
+        (!valid.waits_for_key).then_some(valid)
+    }
+
+    /// What the Jobs have come to that the schedule itself owns.
+    fn checks(&self, schedule: &WebhookSchedule) -> Vec<Run> {
+        let (namespace, uid) = (schedule.namespace().unwrap_or_default(), schedule.uid().unwrap_or_default());
+        let mut runs = Run::all_of(&self.caches, &namespace, &uid);
+        runs.retain(|run| is_check(&run.job));
+        runs
+    }
+
+    /// Makes the Job of a check, if its namespace may make one more and it is the schedule's turn. Returns when to look again.
+    async fn begin(
+        &self,
+        valid: &Valid,
+        due: &Check,
+        name: &ObjectRef<WebhookSchedule>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, PreflightError> {
+        let allowance = Allowance::of_tier(valid.max_deliveries_per_hour);
+        let is_repeat = due.repeated_within.is_some();
+        let turn = self.buckets.reserve(&valid.namespace, &valid.name, is_repeat, allowance, now.as_millisecond());
+        if let Turn::At(at) = turn {
+            self.leaves_slot(name);
+            let at = (at + 999).div_euclid(1_000);
+            let at = due.repeated_within.map_or(at, |within| at.max(now.as_second() + within));
+            self.note(name, due, Obstacle::Waits { at, is_repeat });
+            return Ok(Some(at));
+        }
+        self.obstacles.forget(name);
+        if !self.slots.take(name) {
+            // Whoever is done tells when it is its turn.
+            return Ok(None);
+        }
+        let job = check_job(valid, &due.job, due.value.as_deref(), &self.settings)?;
+        self.buckets.take(&valid.namespace, &valid.name);
+        match (Applier { client: self.client.clone() }).start(&job).await {
+            Ok(()) => self.slots.note_made(name),
+            Err(error) => {
+                tracing::warn!(%error, schedule = %name, "the Job of a check could not be made");
+                self.needs_none(name);
+                self.note(name, due, Obstacle::JobNotMade);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has the status say what keeps a check from being made.
+    fn note(&self, name: &ObjectRef<WebhookSchedule>, due: &Check, obstacle: Obstacle) {
+        if self.obstacles.note(name, due, obstacle) {
+            self.queues.schedules.add(name);
+        }
+    }
+
+    /// Lets the next schedule have its check, if this one kept it from that.
+    fn needs_none(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.obstacles.forget(schedule);
+        self.buckets.release(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
+        self.leaves_slot(schedule);
+    }
+
+    /// The same, of one that goes on waiting for its check.
+    fn leaves_slot(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        if let Some(next) = self.slots.free(schedule) {
+            self.queues.preflight.add(&next);
+        }
+    }
 }
 
 #[cfg(test)]

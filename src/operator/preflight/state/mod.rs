@@ -13,14 +13,12 @@ use kube::ResourceExt;
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
-use crate::operator::deliveries::outcome::{
-    Due, POD_DEADLINE_EXCEEDED, Standing, Why, generation_of, is_over, is_said, made_at, standing, without_outcome,
-};
+use crate::operator::deliveries::outcome::{Due, generation_of, is_said, POD_DEADLINE_EXCEEDED, Standing, standing, Why, without_outcome};
+use crate::operator::kubernetes::job::{is_over, made_at};
 use crate::operator::deliveries::trigger::shown;
 use crate::operator::kubernetes::digest::number_of;
 use crate::operator::names;
-use crate::operator::schedule::observe::Run;
-use crate::operator::validate::Valid;
+use crate::operator::deliveries::run::Run;
 use crate::signing::DeliveryId;
 
 /// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
@@ -140,12 +138,13 @@ pub(crate) fn is_check(job: &Job) -> bool {
     job.annotations().contains_key(CHECK_ANNOTATION)
 }
 
-/// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first.
+/// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first. Without
+/// `checked_first`, no check is to be made: the spec isn't accepted, or the admin wants none.
 pub(crate) fn look(
     schedule: &WebhookSchedule,
     runs: &[Run],
     recent: &[DeliveryStatus],
-    valid: Option<&Valid>,
+    checked_first: bool,
     now: Timestamp,
 ) -> Look {
     let (seconds, generation) = (now.as_second(), schedule.metadata.generation);
@@ -160,14 +159,13 @@ pub(crate) fn look(
         given_up: None,
         obsolete: Vec::new(),
     };
-    let is_checked = valid.is_some_and(|valid| valid.checked_first);
-    let asked = if is_checked { Check::of(schedule, look.checked.as_ref(), recent, seconds) } else { None };
-    // One that is being deleted has no more say, and who holds it back shall hold back no other.
+    let asked = if checked_first { Check::of(schedule, look.checked.as_ref(), recent, seconds) } else { None };
+    // Ignore Jobs that are being deleted, so a stuck finalizer can't block new checks.
     let is_deleted = |run: &Run| run.job.metadata.deletion_timestamp.is_some();
     let goes_on = |run: &&Run| !is_over(&run.job) && !is_deleted(run);
     let Some(asked) = asked else {
         look.obsolete.extend(runs.iter().filter(goes_on).map(|run| run.job.clone()));
-        look.until = look.checked.as_ref().filter(|_| is_checked).and_then(|last| repeat_at(last, generation));
+        look.until = look.checked.as_ref().filter(|_| checked_first).and_then(|last| repeat_at(last, generation));
         return look;
     };
     // Of a spec that nothing is known of, any check tells, whatever it was asked by.

@@ -5,14 +5,18 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{Pause, Progress, pause};
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
-use crate::operator::admission::status::{PROTECTED, Protection};
-use crate::operator::deliveries::history::{Record, UNHEALTHY_AFTER};
+use crate::operator::admission::status::PROTECTED;
+use crate::operator::deliveries::history::UNHEALTHY_AFTER;
 use crate::operator::deliveries::spacing::Made;
 use crate::operator::isolation::verdict::Verdict;
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::condition::Fact;
 use crate::operator::preflight::patience::patience;
 use crate::operator::preflight::state::{Look, Stage, began, judged};
+use crate::operator::schedule::assess::Assessment;
+use crate::operator::schedule::error::ReconcileError;
+use crate::operator::signing_keys::events::KEY_NOT_MADE;
+use crate::operator::tier::quota::ledger::RecordError;
 
 /// The condition that says whether the CronJob is in place.
 const SCHEDULED: &str = "Scheduled";
@@ -23,9 +27,6 @@ const TARGET_ALLOWED: &str = "TargetAllowed";
 /// The condition that says whether senders are kept from the cluster's inside.
 const EGRESS_ISOLATED: &str = "EgressIsolated";
 
-/// The reason why a CronJob starts nothing as long as there is no key to sign with; and of the Event that says so.
-pub(crate) const KEY_NOT_MADE: &str = "KeyNotMade";
-
 /// The reason why a CronJob starts nothing for a while.
 const HELD: &str = "Held";
 
@@ -33,19 +34,21 @@ const HELD: &str = "Held";
 pub(super) fn conditions(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
-    record: &Record,
-    protection: &Protection,
+    assessment: &Assessment,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let recent = &record.recent;
-    let allowed = target_allowed(recent, &record.check, schedule.metadata.generation);
+    let Assessment { history, check, isolation, protection, .. } = assessment;
+    let recent = &history.recent;
+    let allowed = target_allowed(recent, check, schedule.metadata.generation);
     let (isolated, protected) = match progress {
         Progress::Refused(_) => (not_accepted(EGRESS_ISOLATED), not_accepted(PROTECTED)),
-        Progress::Applied(_) | Progress::Blocked(..) => (isolated(&record.isolation), protection.fact()),
+        Progress::Applied(_) | Progress::WaitsForKey(_) | Progress::Blocked(..) => {
+            (isolated(isolation), protection.fact())
+        }
     };
     let mut facts =
-        vec![accepted(progress), scheduled(progress, record), allowed, isolated, protected, healthy(recent)];
-    let waits = patience(schedule, &record.check, now).is_some();
+        vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected, healthy(recent)];
+    let waits = patience(schedule, check, now).is_some();
     facts.push(ready(&facts, waits));
     let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     // How long Ready has waited is counted for each spec anew.
@@ -57,17 +60,17 @@ pub(super) fn conditions(
 fn accepted(progress: &Progress<'_>) -> Fact {
     match progress {
         Progress::Refused(refusal) => Fact::new("Accepted", "False", refusal.reason(), refusal.to_string()),
-        Progress::Applied(valid) | Progress::Blocked(valid, _) => {
+        Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => {
             Fact::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
         }
     }
 }
 
-fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
+fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> Fact {
     match progress {
-        Progress::Applied(valid) => match pause(valid, record) {
+        Progress::Applied(valid) => match pause(valid, assessment) {
             None => {
-                let waits = record.trigger_waits.map(waits).unwrap_or_default();
+                let waits = assessment.history.trigger_waits.map(waits).unwrap_or_default();
                 Fact::new(SCHEDULED, "True", "Scheduled", format!("the CronJob is in place{waits}"))
             }
             Some(Pause::Held(until)) => {
@@ -84,30 +87,41 @@ fn scheduled(progress: &Progress<'_>, record: &Record) -> Fact {
             Some(Pause::ReceiverGone) => Fact::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
             Some(Pause::NotIsolated) => Fact::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
         },
-        Progress::Blocked(_, error @ ApplyError::NameTaken { .. }) => {
+        Progress::WaitsForKey(_) => match &assessment.key_error {
+            Some(error) => {
+                Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
+            }
+            None => Fact::new(SCHEDULED, "Unknown", "KeyPending", "a signing key is being made; nothing is sent before"),
+        },
+        Progress::Blocked(_, error) => blocked(error),
+        Progress::Refused(_) => {
+            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+        }
+    }
+}
+
+/// Why the CronJob is not as it should be.
+fn blocked(error: &ReconcileError) -> Fact {
+    match error {
+        ReconcileError::Apply(ApplyError::NameTaken { .. }) => {
             Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
         }
-        Progress::Blocked(_, error @ ApplyError::KeyNotMade { .. }) => {
-            Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
+        ReconcileError::Apply(ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
+            let message = format!("the {kind} could not be written; it is tried again");
+            Fact::new(SCHEDULED, "False", "ApplyFailed", message)
         }
-        Progress::Blocked(_, error @ ApplyError::Ending { .. }) => {
-            Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string())
-        }
-        Progress::Blocked(_, error @ ApplyError::TooManyToRecord) => {
+        ReconcileError::Record(RecordError::TooMany) => {
             Fact::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
         }
-        Progress::Blocked(_, ApplyError::NotRecorded { .. }) => {
+        ReconcileError::Record(RecordError::NotRecorded { .. }) => {
             let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
                            again: the operator's log says more";
             Fact::new(SCHEDULED, "False", "UsageNotRecorded", message)
         }
-        Progress::Blocked(_, ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
-            let message = format!("the {kind} could not be written; it is tried again");
-            Fact::new(SCHEDULED, "False", "ApplyFailed", message)
-        }
-        Progress::Refused(_) => {
-            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
-        }
+        ReconcileError::Apply(ApplyError::Ending { .. })
+        | ReconcileError::Doubtful
+        | ReconcileError::Build(_)
+        | ReconcileError::Status(_) => Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string()),
     }
 }
 
@@ -209,7 +223,7 @@ fn healthy(recent: &[DeliveryStatus]) -> Fact {
 }
 
 /// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused one does. While
-/// it waits for the first check of its spec, nobody knows.
+/// it waits for its first key or the first check of its spec, nobody knows.
 fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
     let wrong = facts.iter().find(|fact| {
         matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)
@@ -217,7 +231,11 @@ fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
             && fact.reason != "Suspended"
             && fact.reason != HELD
     });
-    let open = facts.iter().find(|fact| fact.kind == TARGET_ALLOWED).filter(|_| waits_for_check);
+    let open = facts.iter().find(|fact| match fact.kind {
+        SCHEDULED => fact.status == "Unknown",
+        TARGET_ALLOWED => waits_for_check,
+        _ => false,
+    });
     match (wrong, open) {
         (None, None) => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
         (Some(fact), _) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),

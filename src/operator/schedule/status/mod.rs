@@ -5,18 +5,19 @@ pub(super) mod conditions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::assess::Assessment;
+use super::error::ReconcileError;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
-use crate::operator::admission::status::Protection;
-use crate::operator::deliveries::history::Record;
-use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::validate::{Refusal, Valid};
 
 /// How far a reconcile came.
 pub(crate) enum Progress<'a> {
     /// Everything is as it should be.
     Applied(&'a Valid),
+    /// The spec is right, and there is no key to sign with yet.
+    WaitsForKey(&'a Valid),
     /// The spec is right, and a child can't be made.
-    Blocked(&'a Valid, &'a ApplyError),
+    Blocked(&'a Valid, &'a ReconcileError),
     /// The spec or the tier is wrong.
     Refused(&'a Refusal),
 }
@@ -35,55 +36,56 @@ pub(crate) enum Pause {
 }
 
 /// Whether the CronJob is to start nothing, and why.
-pub(crate) fn pause(valid: &Valid, record: &Record) -> Option<Pause> {
+pub(crate) fn pause(valid: &Valid, Assessment { history, waits_for_proof, .. }: &Assessment) -> Option<Pause> {
     if valid.suspended {
         return Some(Pause::Suspended);
     }
-    let held = || record.held_until.and_then(|until| Timestamp::from_second(until).ok());
-    let not_isolated = || record.waits_for_proof.then_some(Pause::NotIsolated);
-    record.paused_generation.map(|_| Pause::ReceiverGone).or_else(not_isolated).or_else(|| held().map(Pause::Held))
+    let held = || history.held_until.and_then(|until| Timestamp::from_second(until).ok());
+    let not_isolated = || waits_for_proof.then_some(Pause::NotIsolated);
+    history.paused_generation.map(|_| Pause::ReceiverGone).or_else(not_isolated).or_else(|| held().map(Pause::Held))
 }
 
 /// The status after a reconcile.
 pub(crate) fn status(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
-    record: &Record,
-    protection: &Protection,
+    assessment: &Assessment,
     now: Timestamp,
 ) -> WebhookScheduleStatus {
+    let Assessment { history, check, .. } = assessment;
     let old = schedule.status.clone().unwrap_or_default();
     let valid = match progress {
-        Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
+        Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => Some(*valid),
         Progress::Refused(_) => None,
     };
     // What was not made is still to be made.
     let made = matches!(progress, Progress::Applied(_));
     WebhookScheduleStatus {
         observed_generation: schedule.metadata.generation,
-        conditions: conditions::conditions(schedule, progress, record, protection, now),
+        conditions: conditions::conditions(schedule, progress, assessment, now),
         tier: valid.map(|valid| valid.tier.clone()),
         resolved_schedule: valid.map(|valid| valid.expression.resolved().into()),
         next_delivery_time: match progress {
-            Progress::Applied(valid) => match pause(valid, record) {
+            Progress::Applied(valid) => match pause(valid, assessment) {
                 None => next(valid, now),
                 Some(Pause::Held(until)) => Some(Time(until)),
                 Some(Pause::Suspended | Pause::ReceiverGone | Pause::NotIsolated) => None,
             },
             _ => None,
         },
-        held_until: match valid.and_then(|valid| pause(valid, record)) {
+        held_until: match valid.and_then(|valid| pause(valid, assessment)) {
             Some(Pause::Held(until)) => Some(Time(until)),
             _ => None,
         },
-        last_delivery: record.recent.first().cloned(),
-        recent_deliveries: record.recent.clone(),
-        dropped_deliveries: record.dropped.clone(),
-        accounted_until: record.accounted_until.clone(),
-        last_trigger: if made { record.last_trigger.clone() } else { old.last_trigger },
-        checked: record.check.checked.clone(),
-        paused_generation: record.paused_generation,
-        signing_keys: old.signing_keys, // what becomes of them is up to `keys`
+        last_delivery: history.recent.first().cloned(),
+        recent_deliveries: history.recent.clone(),
+        dropped_deliveries: history.dropped.clone(),
+        accounted_until: history.accounted_until.clone(),
+        last_trigger: if made { history.last_trigger.clone() } else { old.last_trigger },
+        checked: check.checked.clone(),
+        paused_generation: history.paused_generation,
+        // The controller of signing keys writes these two.
+        signing_keys: old.signing_keys,
         last_rotation: old.last_rotation,
     }
 }

@@ -10,7 +10,7 @@ use crate::delivery::Reason;
 use crate::operator::deliveries::history::record;
 use crate::operator::isolation::verdict::Verdict;
 use crate::operator::preflight::state::{Check, Stage};
-use crate::operator::schedule::observe::Run;
+use crate::operator::deliveries::run::Run;
 use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
 
 /// A schedule that goes through statuses, a minute after each other.

@@ -9,19 +9,16 @@
 //! - `Retiring` while it signs beside a newer one.
 //! - `Retired` once no CronJob mounts it. Its Secret is deleted [`SETTLED`] later, when no delivery that runs has it mounted.
 
-use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
-use super::key;
 use crate::api::{
-    KeyState, ManagedKeyType, ManagedKeys, REVOKE, ROTATE_ANNOTATION, RotationStatus, SigningKeyStatus,
-    WebhookSchedule, WebhookScheduleStatus,
+    KeyState, ManagedKeyType, ManagedKeys, RotationStatus, SigningKeyStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use crate::delivery::MAX_KEYS;
-use crate::operator::deliveries::trigger::shown;
+use crate::operator::validate::keys::{self, keys_of, signs};
 
 /// How long after its last use, in seconds, a Secret may still be wanted by what the operator can't see yet: a Job that the
 /// CronJob controller makes from what the CronJob was, or a request of an operator before this one. The API server ends
@@ -60,13 +57,10 @@ pub(crate) struct Wanted {
 pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wanted> {
     let managed = schedule.spec.signing.managed.as_ref()?;
     let ManagedKeys { key_type, rotate_every: _, overlap } = *managed;
-    let status = schedule.status.as_ref();
-    let followed = status.and_then(|status| status.last_rotation.as_ref()).map(|rotation| rotation.value.as_str());
-    let value = schedule.annotations().get(ROTATE_ANNOTATION).map(|value| shown(value));
-    let asked = value.filter(|value| !value.is_empty() && followed != Some(value));
+    let asked = keys::asked(schedule);
     let signs_any = keys_of(schedule).any(|key| signs(key, now));
     let cause = match (active(keys_of(schedule)), &asked) {
-        (_, Some(value)) if value.starts_with(REVOKE) && signs_any => Cause::Revoked,
+        _ if keys::is_revocation(asked.as_deref()) && signs_any => Cause::Revoked,
         (None, _) => Cause::First,
         (Some(_), Some(_)) => Cause::Asked,
         (Some(key), None) => {
@@ -77,44 +71,11 @@ pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wante
     Some(Wanted { cause, key_type, overlap: SignedDuration::from_secs(overlap.seconds()), asked })
 }
 
-/// Whether the keys that sign are to end now, whatever becomes of a new one.
-pub(crate) fn are_revoked(schedule: &WebhookSchedule, now: Timestamp) -> bool {
-    wanted(schedule, now).is_some_and(|wanted| wanted.cause == Cause::Revoked)
-}
-
 /// Why there is no room for another key, if there is none.
 pub(super) fn no_room(schedule: &WebhookSchedule, cause: Cause) -> Option<String> {
     let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
     let count = keys_of(schedule).count();
     (count >= most).then(|| format!("{count} older ones wait for their Secrets to be deleted"))
-}
-
-/// The Secrets of the keys that sign now, the newest first.
-pub(crate) fn that_sign(schedule: &WebhookSchedule, now: i64) -> Vec<String> {
-    let now = Timestamp::from_second(now).unwrap_or_default();
-    keys_of(schedule).filter(|key| signs(key, now)).filter_map(|key| key.secret_name.clone()).collect()
-}
-
-/// Whether nothing is sent without a signature that is to have one.
-pub(crate) fn can_sign(schedule: &WebhookSchedule, now: Timestamp) -> bool {
-    schedule.spec.signing.managed.is_none() || keys_of(schedule).any(|key| signs(key, now))
-}
-
-/// The schedule as it is once it has a key that signs: to be judged before one is made.
-pub(crate) fn hoped(schedule: &WebhookSchedule, now: Timestamp) -> Cow<'_, WebhookSchedule> {
-    if can_sign(schedule, now) {
-        return Cow::Borrowed(schedule);
-    }
-    let mut hoped = schedule.clone();
-    hoped.status.get_or_insert_default().signing_keys = vec![SigningKeyStatus {
-        fingerprint: String::new(),
-        state: KeyState::Active,
-        secret_name: Some(key::any_name(&schedule.name_any())),
-        public_key: None,
-        created_at: None,
-        retires_at: None,
-    }];
-    Cow::Owned(hoped)
 }
 
 /// What is said of the keys before a new one is made, or when none can be.
@@ -161,13 +122,14 @@ pub(super) fn unmade(keys: &[SigningKeyStatus], maybe_there: bool, now: Timestam
     keys.iter().filter_map(one).collect()
 }
 
-/// What is said of the keys of a schedule whose CronJob mounts those that sign, and no others.
-pub(crate) fn settled(schedule: &WebhookSchedule, now: Timestamp) -> Vec<SigningKeyStatus> {
+/// What is said of the keys of a schedule whose CronJob mounts these Secrets: one that signs no more and isn't mounted is retired.
+pub(super) fn settled(schedule: &WebhookSchedule, mounted: &BTreeSet<String>, now: Timestamp) -> Vec<SigningKeyStatus> {
     let now = whole_seconds(now);
     let is_managed = schedule.spec.signing.managed.is_some();
     let one = |key: &SigningKeyStatus| match key.state {
         KeyState::Retired => key.clone(),
         KeyState::Active | KeyState::Retiring if is_managed && signs(key, now) => key.clone(),
+        _ if key.secret_name.as_ref().is_some_and(|name| mounted.contains(name)) => key.clone(),
         // One that is `Pending` still was left behind.
         _ => ended(key, KeyState::Retired, now),
     };
@@ -175,13 +137,13 @@ pub(crate) fn settled(schedule: &WebhookSchedule, now: Timestamp) -> Vec<Signing
 }
 
 /// The Secrets that nothing unseen can want any more.
-pub(crate) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
+pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
     let unused = keys_of(schedule).filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
     unused.filter_map(|key| key.secret_name.clone()).collect()
 }
 
 /// When there is something to do about the keys next, in Unix seconds.
-pub(crate) fn look(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: Timestamp) -> Option<i64> {
+pub(super) fn next_change(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: Timestamp) -> Option<i64> {
     let managed = schedule.spec.signing.managed.as_ref();
     let one = |key: &SigningKeyStatus| match key.state {
         KeyState::Active => managed.map(|managed| made_at(key) + managed.rotate_every.seconds()),
@@ -194,28 +156,12 @@ pub(crate) fn look(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: T
 }
 
 /// When the key that signs first was made.
-pub(crate) fn active_since(keys: &[SigningKeyStatus]) -> Option<i64> {
+pub(super) fn active_since(keys: &[SigningKeyStatus]) -> Option<i64> {
     active(keys).map(made_at)
-}
-
-/// What the status says of the schedule's own keys. Whoever could write a status would have no other Secret mounted or deleted
-/// by it.
-fn keys_of(schedule: &WebhookSchedule) -> impl Iterator<Item = &SigningKeyStatus> {
-    let name = schedule.name_any();
-    let keys = schedule.status.iter().flat_map(|status| &status.signing_keys);
-    keys.filter(move |key| key.secret_name.as_ref().is_some_and(|secret| key::is_name(&name, secret)))
 }
 
 fn active<'a>(keys: impl IntoIterator<Item = &'a SigningKeyStatus>) -> Option<&'a SigningKeyStatus> {
     keys.into_iter().find(|key| key.state == KeyState::Active)
-}
-
-fn signs(key: &SigningKeyStatus, now: Timestamp) -> bool {
-    match key.state {
-        KeyState::Active => true,
-        KeyState::Retiring => key.retires_at.as_ref().is_some_and(|at| at.0 > now),
-        KeyState::Pending | KeyState::Retired => false,
-    }
 }
 
 /// Has a key sign no longer than to this time.

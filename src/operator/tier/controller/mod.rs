@@ -10,18 +10,19 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 
+use super::egress_rules::problem_of;
+use super::membership::Membership;
 use crate::api::{WebhookSchedule, WebhookTier, WebhookTierStatus};
-use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::cache::caches::Caches;
 use crate::operator::kubernetes::condition::Fact;
+use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::lock::lock;
 use crate::operator::kubernetes::text::named;
-use crate::operator::schedule::observe::Stores;
 use crate::operator::settings::Settings;
-use crate::operator::validate::problem_of;
 
 /// The least time between two writes of one tier's status, which is what bounds them: of a thousand schedules that are made at
 /// once, the first is counted at once, and the others together. A debounce wouldn't do: kube's begins anew with each event,
@@ -32,9 +33,8 @@ const PACE: Duration = Duration::from_secs(2);
 pub(crate) struct Census {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
-    pub(crate) schedules: Store<WebhookSchedule>,
-    pub(crate) stores: Arc<Stores>,
-    pub(crate) failures: Failures,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) membership: Membership,
     pub(crate) written: Written,
 }
 
@@ -46,39 +46,41 @@ pub(crate) struct TierStatusError {
     source: kube::Error,
 }
 
-/// Says in a tier's status what is new.
-pub(crate) async fn look(tier: Arc<WebhookTier>, census: Arc<Census>) -> Result<Action, TierStatusError> {
-    let Census { client, settings, schedules, stores, failures, written } = &*census;
-    let name = tier.name_any();
-    if let Some(wait) = written.wait(&tier) {
-        return Ok(Action::requeue(wait));
-    }
-    if !census.is_ours(&tier) {
-        return Ok(Action::await_change());
-    }
-    let used = Used::of(&stores.membership.schedules(&name, schedules));
-    let rivals = stores.membership.rivals(&tier);
-    let new = tier_status(&tier, &rivals, problem_of(&tier, settings), used, Timestamp::now());
-    if tier.status.as_ref() != Some(&new) {
-        let whole = WebhookTier { status: Some(new), ..(*tier).clone() };
-        let api: Api<WebhookTier> = Api::all(client.clone());
-        match api.replace_status(&name, &PostParams::default(), &whole).await {
-            Ok(by) => written.note(&tier, &by),
-            // Another version is there that the watch is about to tell of, and it may be no reason for a look.
-            Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Action::requeue(PACE)),
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(source) => return Err(TierStatusError { tier: name, source }),
-        }
-    }
-    failures.forget(&name);
-    Ok(Action::await_change())
-}
+impl Reconcile for Census {
+    type Kind = WebhookTier;
+    type Error = TierStatusError;
+    const NAME: &'static str = "tier";
 
-/// Tries again what failed.
-#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
-pub(crate) fn on_error(tier: Arc<WebhookTier>, error: &TierStatusError, census: Arc<Census>) -> Action {
-    tracing::warn!(%error, "a tier's status could not be written; it is tried again");
-    Action::requeue(census.failures.wait(&tier.name_any()))
+    /// Says in a tier's status what is new.
+    async fn reconcile(&self, tier: Arc<WebhookTier>) -> Result<Action, TierStatusError> {
+        let name = tier.name_any();
+        if let Some(wait) = self.written.wait(&tier) {
+            return Ok(Action::requeue(wait));
+        }
+        if !self.is_ours(&tier) {
+            return Ok(Action::await_change());
+        }
+        let used = Used::of(&self.membership.schedules(&name, &self.caches.schedules));
+        let rivals = self.membership.rivals(&tier);
+        let new = tier_status(&tier, &rivals, problem_of(&tier, &self.settings), used, Timestamp::now());
+        if tier.status.as_ref() != Some(&new) {
+            let whole = WebhookTier { status: Some(new), ..(*tier).clone() };
+            let api: Api<WebhookTier> = Api::all(self.client.clone());
+            match api.replace_status(&name, &PostParams::default(), &whole).await {
+                Ok(by) => self.written.note(&tier, &by),
+                // Another version is there that the watch is about to tell of, and it may be no reason for a look.
+                Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Action::requeue(PACE)),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(source) => return Err(TierStatusError { tier: name, source }),
+            }
+        }
+        Ok(Action::await_change())
+    }
+
+    /// Forgets a tier that is no more.
+    fn forget(&self, tier: &ObjectRef<WebhookTier>) {
+        lock(&self.written.0).remove(&tier.name);
+    }
 }
 
 impl Census {
@@ -86,16 +88,9 @@ impl Census {
     /// them is in or was in: another operator may know more of it, and each would write over what the other one counted.
     fn is_ours(&self, tier: &WebhookTier) -> bool {
         let (name, watched) = (tier.name_any(), &self.settings.watch_namespaces);
-        let membership = &self.stores.membership;
         watched.is_empty()
             || self.written.has(&name)
-            || watched.iter().any(|namespace| membership.names(namespace, &name, tier.spec.default))
-    }
-
-    /// Forgets a tier that is no more.
-    pub(crate) fn forget(&self, tier: &str) {
-        lock(&self.written.0).remove(tier);
-        self.failures.forget(tier);
+            || watched.iter().any(|namespace| self.membership.names(namespace, &name, tier.spec.default))
     }
 }
 
@@ -107,8 +102,8 @@ struct Used {
 }
 
 impl Used {
-    fn of(schedules: &[Arc<WebhookSchedule>]) -> Self {
-        let namespaces: HashSet<_> = schedules.iter().map(|schedule| schedule.metadata.namespace.as_deref()).collect();
+    fn of(schedules: &[ObjectRef<WebhookSchedule>]) -> Self {
+        let namespaces: HashSet<_> = schedules.iter().map(|schedule| schedule.namespace.as_deref()).collect();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Self { namespaces: number(namespaces.len()), schedules: number(schedules.len()) }
     }

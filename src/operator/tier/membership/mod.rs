@@ -9,9 +9,48 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
 use crate::operator::cache::caches::NamespaceMetadata;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::cache::watches::Change;
 use crate::operator::kubernetes::text::named;
-use crate::operator::validate::Refusal;
+
+/// Why a namespace is in no tier that can be used. For its schedules, each is a reason and a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TierError {
+    /// The namespace's tier doesn't exist.
+    #[error(
+        "the label postern.dev/tier of this namespace names the tier {0:?}, and there is no such WebhookTier: ask your admin"
+    )]
+    NotFound(String),
+    /// The namespace names no tier, and none is the default.
+    #[error("this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin")]
+    NoDefault,
+    /// The namespace names no tier, and several say that they are the default.
+    #[error(
+        "this namespace has no label postern.dev/tier, and the WebhookTiers {0} all are the default: ask your admin"
+    )]
+    SeveralDefaults(String),
+    /// The tier holds something that can't be read.
+    #[error("the WebhookTier {tier} has a mistake, so nothing is sent: {problem}; ask your admin")]
+    Invalid {
+        /// The tier's name.
+        tier: String,
+        /// What is wrong, with the field's path.
+        problem: String,
+    },
+}
+
+impl TierError {
+    /// The reason of the condition of a schedule.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "TierNotFound",
+            Self::NoDefault => "NoDefaultTier",
+            Self::SeveralDefaults(_) => "SeveralDefaultTiers",
+            Self::Invalid { .. } => "TierInvalid",
+        }
+    }
+}
 
 /// The caches that say it.
 #[derive(Clone)]
@@ -25,19 +64,19 @@ impl Membership {
     ///
     /// # Errors
     /// When there is no such tier, or no default or several.
-    pub(crate) fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, Refusal> {
+    pub(crate) fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, TierError> {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace));
         match namespace.as_deref().and_then(label) {
-            Some(name) => self.tiers.get(&ObjectRef::new(name)).ok_or_else(|| Refusal::TierNotFound(name.into())),
+            Some(name) => self.tiers.get(&ObjectRef::new(name)).ok_or_else(|| TierError::NotFound(name.into())),
             None => self.default_tier(),
         }
     }
 
-    fn default_tier(&self) -> Result<Arc<WebhookTier>, Refusal> {
+    fn default_tier(&self) -> Result<Arc<WebhookTier>, TierError> {
         let mut defaults = self.defaults();
         match defaults.len() {
-            0 | 1 => defaults.pop().ok_or(Refusal::NoDefaultTier),
-            _ => Err(Refusal::SeveralDefaultTiers(named(&names(&defaults)))),
+            0 | 1 => defaults.pop().ok_or(TierError::NoDefault),
+            _ => Err(TierError::SeveralDefaults(named(&names(&defaults)))),
         }
     }
 
@@ -56,7 +95,7 @@ impl Membership {
     }
 
     /// The schedules that are in a tier.
-    pub(crate) fn schedules(&self, tier: &str, all: &Store<WebhookSchedule>) -> Vec<Arc<WebhookSchedule>> {
+    pub(crate) fn schedules(&self, tier: &str, all: &Indexed<WebhookSchedule>) -> Vec<ObjectRef<WebhookSchedule>> {
         let is_default = self.default_tier().is_ok_and(|default| default.name_any() == tier);
         self.schedules_of(tier, is_default, all)
     }
@@ -67,9 +106,15 @@ impl Membership {
         namespace.as_deref().and_then(label).map_or(unlabelled, |name| name == tier)
     }
 
-    fn schedules_of(&self, tier: &str, unlabelled: bool, all: &Store<WebhookSchedule>) -> Vec<Arc<WebhookSchedule>> {
-        let namespace = |schedule: &WebhookSchedule| schedule.namespace().unwrap_or_default();
-        all.state_filter(|schedule| self.names(&namespace(schedule), tier, unlabelled))
+    fn schedules_of(
+        &self,
+        tier: &str,
+        unlabelled: bool,
+        all: &Indexed<WebhookSchedule>,
+    ) -> Vec<ObjectRef<WebhookSchedule>> {
+        let mut namespaces = all.namespaces();
+        namespaces.retain(|namespace| self.names(namespace, tier, unlabelled));
+        namespaces.iter().flat_map(|namespace| all.refs_in_namespace(namespace)).collect()
     }
 
     /// The schedules that a change of a tier concerns: those of the namespaces that name it, and of those that name none
@@ -78,8 +123,8 @@ impl Membership {
         &self,
         tier: &WebhookTier,
         change: &Change<WebhookTier>,
-        all: &Store<WebhookSchedule>,
-    ) -> Vec<Arc<WebhookSchedule>> {
+        all: &Indexed<WebhookSchedule>,
+    ) -> Vec<ObjectRef<WebhookSchedule>> {
         let before = change.before();
         if before.is_some_and(|before| before.spec == tier.spec) {
             return Vec::new();

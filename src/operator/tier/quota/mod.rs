@@ -115,10 +115,22 @@ impl Quotas {
         in_namespace(schedule, &self.with(schedule, |namespace| namespace.remove(&age, now)))
     }
 
-    /// What a schedule takes, by these limits; `None` when it was not noted as it is here.
+    /// Takes the limits of a schedule's tier, and lets the schedule begin if its time has come.
+    pub(crate) fn recompute(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) {
+        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+        self.with(schedule, |namespace| {
+            if namespace.knows(&age, &asked) {
+                namespace.recompute(&age, limits, now);
+            }
+        });
+    }
+
+    /// What a schedule takes, by the limits of the last [`Self::recompute`]; `None` when it was not noted as it is here.
     pub(crate) fn share(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
         let (age, asked) = (Age::of(schedule), Asked::by(schedule));
-        self.with(schedule, |namespace| namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now)))
+        let namespaces = lock(&self.namespaces);
+        let namespace = namespaces.get(&schedule.namespace().unwrap_or_default())?;
+        namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now))
     }
 
     /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.

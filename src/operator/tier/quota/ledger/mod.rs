@@ -17,9 +17,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::time::sleep;
 
+use super::usage::MOST_PARTS;
 use super::{Before, Quotas};
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::backoff::Failures;
 use crate::operator::kubernetes::lock::lock;
 use book::Book;
@@ -43,6 +43,23 @@ pub(crate) struct Start {
     pub(crate) runs: bool,
     /// One delivery is to be triggered.
     pub(crate) triggered: bool,
+}
+
+/// Why nothing may be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    /// As many schedules of the namespace have begun as can be recorded.
+    #[error(
+        "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
+         use another namespace"
+    )]
+    TooMany,
+    /// What the namespace uses of its tier could not be recorded.
+    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
+    NotRecorded {
+        /// What the API server said.
+        source: kube::Error,
+    },
 }
 
 /// Whether something may be started.
@@ -74,12 +91,12 @@ impl Ledger {
         schedule: &WebhookSchedule,
         Start { runs, triggered }: Start,
         now: i64,
-    ) -> Result<Recorded, ApplyError> {
+    ) -> Result<Recorded, RecordError> {
         let namespace = schedule.namespace().unwrap_or_default();
         let book = self.book(&namespace);
         let mut book = book.lock().await;
         if !self.quotas.starts(schedule, runs, now) {
-            return Err(ApplyError::TooManyToRecord);
+            return Err(RecordError::TooMany);
         }
         if !triggered && book.says(&self.quotas.usage(&namespace, now), now) {
             return Ok(Recorded::Done(Noted(None)));
@@ -92,7 +109,7 @@ impl Ledger {
             Ok(()) => Ok(Recorded::Done(noted)),
             Err(source) => {
                 self.take_back(schedule, noted);
-                Err(ApplyError::NotRecorded { source })
+                Err(RecordError::NotRecorded { source })
             }
         }
     }

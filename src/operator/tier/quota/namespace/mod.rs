@@ -176,38 +176,44 @@ impl Namespace {
         self.settle(now)
     }
 
-    /// What a schedule takes that is one of the namespace's.
-    pub(super) fn share(&mut self, age: &Age, limits: Limits, now: i64) -> Share {
+    /// Takes the limits of the namespace's tier, and lets a schedule begin whose time has come.
+    pub(super) fn recompute(&mut self, age: &Age, limits: Limits, now: i64) {
         self.seen_all(now);
         if self.limits != Some(limits) {
             (self.limits, self.min_interval) = (Some(limits), limits.min_interval);
             self.settle(now);
         }
+        let Some(member) = self.schedules.get(age) else { return };
+        if self.not_before(member, limits, now).is_some() {
+            return;
+        }
+        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., runs_since, .. }) =
+            self.schedules.get_mut(age)
+        {
+            *begins = Begins::Since(runs_since.unwrap_or(now));
+        }
+    }
+
+    /// What a schedule takes that is one of the namespace's.
+    pub(super) fn share(&self, age: &Age, limits: Limits, now: i64) -> Share {
         let Some(member) = self.schedules.get(age) else { return Share::default() };
-        let not_before = match member.begins {
-            Begins::Since(_) => None,
-            Begins::Waits { after, until } => {
-                let after = after.map(|last| last.saturating_add(limits.min_interval));
-                after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
-            }
-        };
         // One that keeps the gap makes no more than it takes, however many are triggered.
         let room_at = if member.is_paced(limits) { Some(now) } else { self.room_at(1, limits, now) };
-        let share = Share {
+        Share {
             rank: member.place.0,
             older_per_hour: member.place.1,
             tightest: member.tightest,
             last_triggered: member.last_triggered,
-            not_before,
+            not_before: self.not_before(member, limits, now),
             room_at,
-        };
-        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., runs_since, .. }) =
-            self.schedules.get_mut(age)
-            && not_before.is_none()
-        {
-            *begins = Begins::Since(runs_since.unwrap_or(now));
         }
-        share
+    }
+
+    /// When the first delivery of a schedule that has to wait may be.
+    fn not_before(&self, member: &Member, limits: Limits, now: i64) -> Option<i64> {
+        let Begins::Waits { after, until } = member.begins else { return None };
+        let after = after.map(|last| last.saturating_add(limits.min_interval));
+        after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
     }
 
     /// Notes that a delivery is about to be triggered, and returns what was so before.

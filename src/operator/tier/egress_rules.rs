@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use super::Refusal;
+use super::membership::TierError;
 use crate::api::{WebhookTier, WebhookTierSpec};
 use crate::egress::Rules;
 use crate::operator::cache::own_addresses::OwnAddresses;
 use crate::operator::settings::Settings;
 
 /// The rules of a tier, with the cluster's own ranges, and the addresses of the API server and of load balancers.
-pub(super) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings) -> Result<Rules, Refusal> {
+pub(crate) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings) -> Result<Rules, TierError> {
     // Without `..`: a new field must be thought of here.
     let WebhookTierSpec {
         min_interval: _,
@@ -24,7 +24,7 @@ pub(super) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings)
         allowed_cidrs,
         default: _,
     } = &tier.spec;
-    let refuse = |problem| Refusal::TierInvalid { tier: tier.metadata.name.clone().unwrap_or_default(), problem };
+    let refuse = |problem| TierError::Invalid { tier: tier.metadata.name.clone().unwrap_or_default(), problem };
     Ok(Rules {
         allowed_hosts: parse_all("spec.allowedHosts", allowed_hosts).map_err(refuse)?,
         denied_hosts: parse_all("spec.deniedHosts", denied_hosts).map_err(refuse)?,
@@ -33,6 +33,14 @@ pub(super) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings)
         denied_cidrs: settings.cluster_cidrs.iter().copied().chain(own.api_server.blocks()).collect(),
         load_balancers: own.load_balancers.clone(),
         cluster_domain: Some(settings.cluster_domain.clone()),
+    })
+}
+
+/// What in a tier can't be read, with the field's path.
+pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
+    rules(tier, &OwnAddresses::default(), settings).err().map(|error| match error {
+        TierError::Invalid { problem, .. } => problem,
+        other => other.to_string(),
     })
 }
 

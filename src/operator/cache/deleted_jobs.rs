@@ -1,0 +1,124 @@
+//! Jobs that were deleted before they were over: by hand, or by `concurrencyPolicy: Replace`.
+//!
+//! Their pods live on for a moment, and say how the delivery ended when nothing shows any more whose they are. So these Jobs
+//! are kept until status says how they ended, in memory alone: of what ends while no operator looks, nothing is known.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use kube::ResourceExt;
+
+use super::indexed::Indexed;
+use crate::operator::kubernetes::job::is_over;
+use crate::operator::kubernetes::lock::lock;
+use crate::operator::kubernetes::owner::controller_of;
+
+/// So many Jobs of one CronJob are kept; whoever may make Jobs could make any number.
+const MOST: usize = 16;
+
+/// The Jobs that are kept, by the UID of their CronJob. Only CronJobs in the cache have any, which bounds their number.
+#[derive(Default)]
+pub(crate) struct DeletedJobs(Mutex<HashMap<String, Vec<Arc<Job>>>>);
+
+impl DeletedJobs {
+    /// Keeps a Job that was deleted, if it wasn't over and belongs to a CronJob that is there.
+    pub(crate) fn note(&self, job: &Job, cron_jobs: &Indexed<CronJob>) {
+        let Some(owner) = controller_of(job).filter(|_| !is_over(job)) else { return };
+        let cron_job = cron_jobs.get(&job.namespace().unwrap_or_default(), &owner.name);
+        if cron_job.is_none_or(|cron_job| cron_job.uid().as_ref() != Some(&owner.uid)) {
+            return;
+        }
+        let mut all = lock(&self.0);
+        let jobs = all.entry(owner.uid.clone()).or_default();
+        if jobs.len() < MOST {
+            jobs.push(Arc::new(job.clone()));
+        }
+    }
+
+    /// The Jobs of a CronJob that were deleted and of which status doesn't say yet how they ended.
+    pub(crate) fn of(&self, cron_job: &str) -> Vec<Arc<Job>> {
+        lock(&self.0).get(cron_job).cloned().unwrap_or_default()
+    }
+
+    /// Forgets Jobs of which status says how they ended.
+    pub(crate) fn mark_reported(&self, reported: &[Arc<Job>]) {
+        let mut all = lock(&self.0);
+        for owner in reported.iter().filter_map(|job| controller_of(&**job)) {
+            let Some(jobs) = all.get_mut(&owner.uid) else { continue };
+            jobs.retain(|job| reported.iter().all(|other| other.uid() != job.uid()));
+            if jobs.is_empty() {
+                all.remove(&owner.uid);
+            }
+        }
+    }
+
+    /// Forgets the Jobs of a CronJob that is no more.
+    pub(crate) fn forget(&self, cron_job: &str) {
+        lock(&self.0).remove(cron_job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::test_support::objects::over;
+
+    fn cron_jobs() -> Indexed<CronJob> {
+        let metadata = json!({"namespace": "team-a", "name": "postern-x", "uid": "1"});
+        let spec = json!({"schedule": "* * * * *", "jobTemplate": {}});
+        Indexed::of(vec![serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()])
+    }
+
+    fn job(uid: &str, cron_job: &str, status: &serde_json::Value) -> Job {
+        let owner =
+            json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "postern-x", "uid": cron_job, "controller": true});
+        let metadata = json!({"namespace": "team-a", "name": uid, "uid": uid, "ownerReferences": [owner]});
+        serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
+    }
+
+    fn names(jobs: &[Arc<Job>]) -> Vec<String> {
+        jobs.iter().map(|job| job.name_any()).collect()
+    }
+
+    #[test]
+    fn a_job_that_is_deleted_before_it_is_over_is_kept_until_it_is_reported() {
+        let (deleted, cron_jobs) = (DeletedJobs::default(), cron_jobs());
+        deleted.note(&job("a", "1", &json!({})), &cron_jobs);
+        deleted.note(&job("b", "1", &over()), &cron_jobs);
+        deleted.note(&job("c", "1", &json!({})), &cron_jobs);
+        assert_eq!(names(&deleted.of("1")), ["a", "c"]);
+        deleted.mark_reported(&deleted.of("1")[..1]);
+        assert_eq!(names(&deleted.of("1")), ["c"]);
+        assert_eq!(names(&deleted.of("2")), [""; 0], "another CronJob's");
+        deleted.mark_reported(&deleted.of("1"));
+        assert!(lock(&deleted.0).is_empty(), "nothing of it stays");
+    }
+
+    #[test]
+    fn a_job_of_no_cron_job_that_is_there_is_not_kept_so_nobody_fills_the_memory() {
+        let deleted = DeletedJobs::default();
+        deleted.note(&job("a", "2", &json!({})), &cron_jobs());
+        deleted.note(&job("a", "1", &json!({})), &Indexed::of(Vec::new()));
+        assert!(lock(&deleted.0).is_empty());
+    }
+
+    #[test]
+    fn the_jobs_of_a_cron_job_that_is_no_more_are_forgotten() {
+        let deleted = DeletedJobs::default();
+        deleted.note(&job("a", "1", &json!({})), &cron_jobs());
+        deleted.forget("1");
+        assert_eq!(names(&deleted.of("1")), [""; 0]);
+    }
+
+    #[test]
+    fn no_more_are_kept_than_a_schedule_can_need() {
+        let (deleted, cron_jobs) = (DeletedJobs::default(), cron_jobs());
+        for number in 0..100 {
+            deleted.note(&job(&number.to_string(), "1", &json!({})), &cron_jobs);
+        }
+        assert_eq!(deleted.of("1").len(), MOST);
+    }
+}

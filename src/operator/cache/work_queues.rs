@@ -1,0 +1,29 @@
+//! What the controllers have to look at. Only names wait, each once, and namespaces take turns.
+
+use kube::runtime::reflector::ObjectRef;
+
+use super::caches::NamespaceMetadata;
+use crate::api::{WebhookSchedule, WebhookTier};
+use crate::operator::kubernetes::fair::WorkQueue;
+
+/// The queues of the six controllers. Clones are the same queues.
+#[derive(Clone, Default)]
+pub(crate) struct WorkQueues {
+    pub(crate) schedules: WorkQueue<WebhookSchedule>,
+    pub(crate) signing_keys: WorkQueue<WebhookSchedule>,
+    pub(crate) preflight: WorkQueue<WebhookSchedule>,
+    /// Namespaces in which something about the proof of isolation changed.
+    pub(crate) isolation: WorkQueue<NamespaceMetadata>,
+    pub(crate) tiers: WorkQueue<WebhookTier>,
+    /// Namespaces in which something may belong to no schedule any more.
+    pub(crate) cleanup: WorkQueue<NamespaceMetadata>,
+}
+
+impl WorkQueues {
+    /// Schedules are to be looked at by each controller that works on them.
+    pub(crate) fn add_schedule(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.schedules.add(schedule);
+        self.signing_keys.add(schedule);
+        self.preflight.add(schedule);
+    }
+}

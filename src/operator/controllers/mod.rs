@@ -1,0 +1,158 @@
+//! The six controllers: what each is given, and how they are started. `watches` says what wakes them.
+
+mod watches;
+
+use std::sync::Arc;
+
+use futures::future::FutureExt as _;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+
+use crate::operator::cache::watches::Watches;
+use crate::operator::cache::work_queues::WorkQueues;
+use crate::operator::cleanup::controller::Cleanup;
+use crate::operator::isolation::controller::Prover;
+use crate::operator::isolation::known::Known;
+use crate::operator::kubernetes::consistency::Written;
+use crate::operator::kubernetes::controller::run_controller;
+use crate::operator::kubernetes::leader_election::own_namespace;
+use crate::operator::kubernetes::limiter::bucket::Buckets;
+use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::metrics::Metrics;
+use crate::operator::names::MANAGER;
+use crate::operator::preflight::controller::Preflight;
+use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::server::readiness::Readiness;
+use crate::operator::settings::Settings;
+use crate::operator::signing_keys::backoff::RotationBackoff;
+use crate::operator::signing_keys::controller::SigningKeys;
+use crate::operator::tier::controller::{self as tier, Census};
+use crate::operator::tier::membership::Membership;
+use crate::operator::tier::quota::Quotas;
+use crate::operator::tier::quota::ledger::Ledger;
+use watches::Watched;
+
+/// Runs every controller until `stop` is done, and finishes what is under way.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    readiness: Readiness,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let stop = stop.boxed().shared();
+    let (queues, quotas) = (WorkQueues::default(), Arc::<Quotas>::default());
+    let depth = queues.schedules.clone();
+    metrics.queue_depth(move || depth.len());
+    let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
+    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
+    let watched = tokio::select! {
+        watched = Box::pin(learn(&ledger, &quotas, &settings, &mut watches, &queues, &metrics)) => watched,
+        () = stop.clone() => None,
+    };
+    let Some(Watched { caches, protected, deleted_jobs }) = watched else { return };
+    readiness.caches_filled();
+
+    let caches = Arc::new(caches);
+    let membership = Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() };
+    let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
+    let written = Arc::<Written>::default();
+    // What one controller finds, the controller of schedules reads.
+    let (verdicts, obstacles) = (Arc::<Known>::default(), Arc::<CheckObstacles>::default());
+    let key_backoff = Arc::<RotationBackoff>::default();
+
+    let cleanup = Arc::new(Cleanup { client: client.clone(), caches: Arc::clone(&caches) });
+    let tiers = Arc::new(Census {
+        client: client.clone(),
+        settings: settings.clone(),
+        caches: Arc::clone(&caches),
+        membership: membership.clone(),
+        written: tier::Written::default(),
+    });
+    let isolation = Arc::new(Prover::new(
+        client.clone(),
+        settings.clone(),
+        Arc::clone(&caches),
+        Arc::clone(&verdicts),
+        queues.clone(),
+        metrics.clone(),
+    ));
+    isolation.learn();
+    let counted = Arc::clone(&verdicts);
+    metrics.isolated_namespaces(move |status| counted.count(status));
+    let preflight = Arc::new(Preflight {
+        client: client.clone(),
+        caches: Arc::clone(&caches),
+        membership: membership.clone(),
+        quotas: Arc::clone(&quotas),
+        obstacles: Arc::clone(&obstacles),
+        queues: queues.clone(),
+        slots: Slots::new(settings.preflight.concurrency),
+        buckets: Buckets::default(),
+        settings: settings.clone(),
+    });
+    preflight.learn();
+    let signing_keys = Arc::new(SigningKeys {
+        client: client.clone(),
+        caches: Arc::clone(&caches),
+        written: Arc::clone(&written),
+        backoff: Arc::clone(&key_backoff),
+        queues: queues.clone(),
+        recorder: recorder.clone(),
+        metrics: metrics.clone(),
+    });
+    let (at_a_time, all) = (settings.concurrency, caches.schedules.store().clone());
+    let (all_tiers, all_namespaces) = (caches.tiers.clone(), caches.namespaces.clone());
+    let schedules = Arc::new(ScheduleReconciler {
+        client,
+        settings,
+        recorder,
+        metrics,
+        caches,
+        membership,
+        deleted_jobs,
+        written,
+        quotas,
+        ledger: Arc::clone(&ledger),
+        verdicts,
+        protected,
+        obstacles,
+        key_backoff,
+    });
+
+    let WorkQueues { schedules: to_do, signing_keys: keys_to_do, preflight: checks_to_do, .. } = queues.clone();
+    let controllers = async {
+        tokio::join!(
+            run_controller(schedules, all.clone(), to_do, at_a_time, stop.clone()),
+            run_controller(signing_keys, all.clone(), keys_to_do, at_a_time, stop.clone()),
+            run_controller(preflight, all, checks_to_do, at_a_time, stop.clone()),
+            run_controller(isolation, all_namespaces.clone(), queues.isolation.clone(), at_a_time, stop.clone()),
+            run_controller(tiers, all_tiers, queues.tiers.clone(), at_a_time, stop.clone()),
+            run_controller(cleanup, all_namespaces, queues.cleanup.clone(), at_a_time, stop),
+        )
+    };
+    tokio::select! {
+        _ = Box::pin(controllers) => {}
+        never = Box::pin(ledger.tidy()) => match never {},
+    }
+}
+
+/// Learns what there is to know at the start: first what was recorded, then what the watches show. `None` when one has ended.
+async fn learn(
+    ledger: &Ledger,
+    quotas: &Arc<Quotas>,
+    settings: &Settings,
+    watches: &mut Watches,
+    queues: &WorkQueues,
+    metrics: &Metrics,
+) -> Option<Watched> {
+    ledger.load(&settings.watch_namespaces).await;
+    let watched = watches::start(watches, queues, quotas, metrics);
+    // What isn't known yet must not be taken for what isn't there.
+    watched.caches.ready().await.ok()?;
+    watched.protected.ready().await;
+    quotas.listed(|namespace| watched.caches.unlisted.has(namespace), Timestamp::now().as_second());
+    Some(watched)
+}

@@ -1,0 +1,90 @@
+//! How a controller runs: what is queued is reconciled in turns, what failed is tried again, and what is gone is forgotten.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _};
+use kube::runtime::controller::{self, Action, Config, Controller};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+
+use super::backoff::Failures;
+use super::fair::WorkQueue;
+
+/// What a controller does.
+pub(crate) trait Reconcile: Send + Sync + 'static {
+    /// What it looks at.
+    type Kind: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static;
+    /// Why it has to try again.
+    type Error: std::error::Error + Send + Sync + 'static;
+    /// Its name in the log.
+    const NAME: &'static str;
+
+    /// Brings the cluster to where an object wants it, and says when to look again.
+    fn reconcile(&self, object: Arc<Self::Kind>) -> impl Future<Output = Result<Action, Self::Error>> + Send;
+
+    /// Forgets an object that is no more.
+    fn forget(&self, object: &ObjectRef<Self::Kind>);
+}
+
+struct Running<R: Reconcile> {
+    reconciler: Arc<R>,
+    queue: WorkQueue<R::Kind>,
+    failures: Failures,
+}
+
+/// Reconciles what is queued until `stop` is done, at most so many at a time, and finishes what is under way.
+///
+/// kube's own shared streams would do for one watch and one controller. Here several controllers are told by one watch, of
+/// deletions too, which those streams don't forward; so each has a queue.
+pub(crate) async fn run_controller<R: Reconcile>(
+    reconciler: Arc<R>,
+    objects: Store<R::Kind>,
+    queue: WorkQueue<R::Kind>,
+    at_a_time: u16,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let running = Arc::new(Running { reconciler, queue: queue.clone(), failures: Failures::default() });
+    let context = Arc::clone(&running);
+    Controller::for_stream(stream::pending(), objects)
+        .with_config(Config::default().concurrency(at_a_time))
+        .graceful_shutdown_on(stop)
+        .reconcile_on(queue.hand_out(at_a_time.into()))
+        .run(in_turn, on_error, context)
+        .for_each(move |result| {
+            // It was deleted before its turn came.
+            if let Err(controller::Error::ObjectNotFound(gone)) = result {
+                let object = ObjectRef::new(&gone.name);
+                let object = if let Some(namespace) = &gone.namespace { object.within(namespace) } else { object };
+                running.queue.done(&object);
+                running.failures.forget(&name_of(&object));
+                running.reconciler.forget(&object);
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+async fn in_turn<R: Reconcile>(object: Arc<R::Kind>, running: Arc<Running<R>>) -> Result<Action, R::Error> {
+    let name = ObjectRef::from_obj(&*object);
+    // One that woke by itself, after a time, waits for its turn like all others.
+    let Some(_turn) = running.queue.begin(&name) else { return Ok(Action::await_change()) };
+    let result = running.reconciler.reconcile(object).await;
+    if result.is_ok() {
+        running.failures.forget(&name_of(&name));
+    }
+    result
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
+fn on_error<R: Reconcile>(object: Arc<R::Kind>, error: &R::Error, running: Arc<Running<R>>) -> Action {
+    let (namespace, name) = (object.namespace(), object.name_any());
+    tracing::warn!(controller = R::NAME, namespace, name, %error, "a reconcile failed; it is tried again");
+    Action::requeue(running.failures.wait(&name_of(&ObjectRef::from_obj(&*object))))
+}
+
+/// What failures are counted by.
+fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> String {
+    format!("{}/{}", object.namespace.as_deref().unwrap_or_default(), object.name)
+}

@@ -1,0 +1,141 @@
+//! Makes the cluster hold what an accepted schedule asks for, once what may be delivered by it is on record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::CronJob;
+use kube::ResourceExt as _;
+
+use super::assess::Assessment;
+use super::controller::ScheduleReconciler;
+use super::error::ReconcileError;
+use super::observe::ObservedState;
+use super::status::pause;
+use crate::api::WebhookSchedule;
+use crate::operator::build::{NamespaceChildren, cron_job, namespace_children, triggered_job};
+use crate::operator::deliveries::trigger::Trigger;
+use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::owner::is_controlled_by;
+use crate::operator::names;
+use crate::operator::settings::Settings;
+use crate::operator::tier::quota::ledger::{Noted, RecordError, Recorded, Start};
+use crate::operator::validate::{Refusal, Valid};
+
+/// What came of applying.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// The CronJob is as it was built.
+    InPlace,
+    /// The schedule isn't accepted or has no key to sign with, so its CronJob starts nothing.
+    Suspended,
+    /// What the namespace uses was recorded a moment ago: try again then.
+    Later(Duration),
+}
+
+/// Brings the cluster to where the schedule wants it.
+///
+/// # Errors
+/// When something can't be recorded, built or written.
+pub(super) async fn apply(
+    context: &ScheduleReconciler,
+    schedule: &WebhookSchedule,
+    accepted: &Result<Valid, Refusal>,
+    assessment: &Assessment,
+    observed: &ObservedState,
+    now: i64,
+) -> Result<Applied, ReconcileError> {
+    let to = Applier { client: context.client.clone() };
+    let Ok(valid) = accepted.as_ref() else { return suspend(schedule, observed, &to).await };
+    if valid.waits_for_key {
+        return suspend(schedule, observed, &to).await;
+    }
+    let trigger = to_trigger(schedule, assessment, observed);
+    let noted = match record_start(context, schedule, (valid, assessment), trigger, now).await {
+        Ok(Recorded::Done(noted)) => noted,
+        Ok(Recorded::Wait(wait)) => return Ok(Applied::Later(wait)),
+        Err(error @ RecordError::TooMany) => return suspend(schedule, observed, &to).await.and(Err(error.into())),
+        Err(error) => return Err(error.into()),
+    };
+    let written = write(valid, (assessment, trigger), observed, &to, &context.settings).await;
+    if written.as_ref().is_err_and(|error| !may_be_made(error)) {
+        context.ledger.take_back(schedule, noted);
+    }
+    written.map(|()| Applied::InPlace)
+}
+
+/// The delivery that is to be made at once, unless its Job was made already.
+fn to_trigger<'a>(
+    schedule: &WebhookSchedule,
+    assessment: &'a Assessment,
+    observed: &ObservedState,
+) -> Option<&'a Trigger> {
+    let trigger = assessment.history.trigger.as_ref()?;
+    let name = names::triggered_job(&schedule.name_any(), &trigger.id);
+    let is_made = observed.runs.iter().any(|run| run.job.metadata.name.as_ref() == Some(&name));
+    (!is_made).then_some(trigger)
+}
+
+/// Records what a schedule takes, if its CronJob is to run or a delivery is to be triggered.
+///
+/// # Errors
+/// When that can't be recorded: then nothing is started.
+async fn record_start(
+    context: &ScheduleReconciler,
+    schedule: &WebhookSchedule,
+    (valid, assessment): (&Valid, &Assessment),
+    trigger: Option<&Trigger>,
+    now: i64,
+) -> Result<Recorded, RecordError> {
+    let start = Start { runs: pause(valid, assessment).is_none(), triggered: trigger.is_some() };
+    if !start.runs && !start.triggered {
+        return Ok(Recorded::Done(Noted::default()));
+    }
+    context.ledger.record(schedule, start, now).await
+}
+
+async fn write(
+    valid: &Valid,
+    (assessment, trigger): (&Assessment, Option<&Trigger>),
+    observed: &ObservedState,
+    to: &Applier,
+    settings: &Settings,
+) -> Result<(), ReconcileError> {
+    // The policy stands before the first pod does.
+    let NamespaceChildren { service_account, network_policy } =
+        namespace_children(&valid.namespace, &valid.delivery.egress, settings);
+    let account = (service_account, observed.service_account.clone());
+    to.namespace_children(account, (network_policy, observed.network_policy.clone())).await?;
+    let built = cron_job(valid, pause(valid, assessment).is_some(), settings)?;
+    let cron_job = to.cron_job(built, observed.cron_job.clone()).await?;
+    if let Some(trigger) = trigger {
+        to.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
+    }
+    Ok(())
+}
+
+/// Has the schedule's CronJob start nothing, and leaves it as it is otherwise. What only has the name and the label is let be.
+pub(super) async fn suspend(
+    schedule: &WebhookSchedule,
+    observed: &ObservedState,
+    to: &Applier,
+) -> Result<Applied, ReconcileError> {
+    let is_own = |cron_job: &CronJob| is_controlled_by(cron_job, schedule.uid().as_deref());
+    let fires =
+        |cron_job: &CronJob| cron_job.spec.suspend != Some(true) && cron_job.metadata.deletion_timestamp.is_none();
+    if let Some(cron_job) = observed.cron_job.clone().filter(|cron_job| is_own(cron_job) && fires(cron_job)) {
+        let mut paused = (*cron_job).clone();
+        paused.spec.suspend = Some(true);
+        to.cron_job(paused, Some(Arc::clone(&cron_job))).await?;
+    }
+    Ok(Applied::Suspended)
+}
+
+/// Whether the Job of a delivery may be there although an attempt to apply failed.
+fn may_be_made(error: &ReconcileError) -> bool {
+    match error {
+        ReconcileError::Apply(ApplyError::Api { kind, source, .. }) if kind == "Job" => {
+            !matches!(source, kube::Error::Api(status) if status.code < 500)
+        }
+        _ => false,
+    }
+}

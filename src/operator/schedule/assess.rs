@@ -1,0 +1,55 @@
+//! What follows from what was observed. Pure.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::observe::ObservedState;
+use crate::api::WebhookSchedule;
+use crate::operator::admission::status::Protection;
+use crate::operator::deliveries::history::{Deliveries, Record, record};
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::preflight::state::{Look, look};
+use crate::operator::signing_keys::backoff::KeyNotMade;
+use crate::operator::validate::Valid;
+
+/// What is concluded of one schedule.
+pub(crate) struct Assessment {
+    /// What became of its deliveries.
+    pub(crate) history: Record,
+    /// How its checks stand.
+    pub(crate) check: Look,
+    /// Whether its senders are kept from the inside.
+    pub(crate) isolation: Verdict,
+    /// Whether nothing is sent until that is proved.
+    pub(crate) waits_for_proof: bool,
+    /// Whether our admission policies are in force.
+    pub(crate) protection: Protection,
+    /// Why the last signing key that was due could not be made.
+    pub(crate) key_error: Option<KeyNotMade>,
+}
+
+/// Draws the conclusions. Without `valid`, the schedule isn't accepted.
+pub(crate) fn assess(
+    schedule: &WebhookSchedule,
+    observed: &ObservedState,
+    valid: Option<&Valid>,
+    now: Timestamp,
+) -> Assessment {
+    let waits_for_proof = valid.is_some_and(|valid| valid.isolation_required) && !observed.isolation.is_proof();
+    let deliveries = Deliveries {
+        schedule,
+        runs: &observed.runs,
+        cron_job: observed.cron_job.as_deref(),
+        min_gap: observed.share.tightest.map(|tightest| tightest.min_gap_seconds),
+        are_held: waits_for_proof,
+    };
+    let history = record(&deliveries, valid.map(|valid| valid.terms(&observed.share)).as_ref(), now);
+    let checked_first = valid.is_some_and(|valid| valid.checked_first);
+    Assessment {
+        check: look(schedule, &observed.checks, &history.recent, checked_first, now),
+        history,
+        isolation: observed.isolation.clone(),
+        waits_for_proof,
+        protection: observed.protection.clone(),
+        key_error: observed.key_error.clone(),
+    }
+}

@@ -1,0 +1,50 @@
+//! What follows once the status says what became of deliveries and checks: metrics, Events, and the end of what was given up.
+
+use kube::ResourceExt as _;
+
+use super::assess::Assessment;
+use super::controller::ScheduleReconciler;
+use super::error::ReconcileError;
+use super::events::events;
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::operator::deliveries::history::Record;
+use crate::operator::deliveries::spacing::Made;
+use crate::operator::kubernetes::apply::Applier;
+use crate::operator::kubernetes::events::publish;
+
+/// Tells what is new, and deletes the Jobs that were given up: not before the status says how they ended.
+pub(super) async fn report(
+    context: &ScheduleReconciler,
+    schedule: &WebhookSchedule,
+    assessment: &Assessment,
+    new: &WebhookScheduleStatus,
+    is_news: bool,
+) -> Result<(), ReconcileError> {
+    let Assessment { history, check, .. } = assessment;
+    if is_news {
+        history.new.iter().for_each(|delivery| context.metrics.delivered(delivery));
+        check.ended.iter().for_each(|(result, reason)| context.metrics.checked(*result, reason));
+        publish(&context.recorder, schedule, events(schedule, history, new)).await;
+    }
+    context.deleted_jobs.mark_reported(&history.gone);
+    let to = Applier { client: context.client.clone() };
+    for job in history.given_up.iter().chain(&check.given_up) {
+        to.delete_unchanged(&**job).await?;
+    }
+    Ok(())
+}
+
+impl ScheduleReconciler {
+    /// Takes the limits of the schedule's tier as they are now.
+    pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
+        if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
+            self.quotas.recompute(schedule, (&tier.spec).into(), now);
+        }
+    }
+
+    /// Notes when an accepted schedule delivered last, and whether it waits for room.
+    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &Record) {
+        let waits_for_room = history.trigger_waits == Some(Made::At(None));
+        self.quotas.delivered(schedule, history.last, waits_for_room);
+    }
+}

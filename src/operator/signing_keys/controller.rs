@@ -1,0 +1,213 @@
+//! The controller of signing keys: makes the key that is due, retires those that sign no more, and deletes their Secrets.
+//!
+//! It writes `status.signingKeys` and `status.lastRotation`, over the very version that it read and over nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Client, ResourceExt};
+use ring::rand::SystemRandom;
+use tokio::time::Instant;
+
+use super::backoff::{KeyNotMade, RotationBackoff};
+use super::events::{key_made, key_not_made};
+use super::key::NewKey;
+use super::rotation::{self, Cause, Wanted};
+use super::secret::{self, NotMade};
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::unlisted::UNLISTED;
+use crate::operator::cache::work_queues::WorkQueues;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::kubernetes::consistency::Written;
+use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::events::publish;
+use crate::operator::kubernetes::owner::is_controlled_by;
+use crate::operator::kubernetes::status::replace_status;
+use crate::operator::metrics::Metrics;
+use crate::operator::names;
+
+/// What every reconcile of keys shares.
+pub(crate) struct SigningKeys {
+    pub(crate) client: Client,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) written: Arc<Written>,
+    pub(crate) backoff: Arc<RotationBackoff>,
+    pub(crate) queues: WorkQueues,
+    pub(crate) recorder: Recorder,
+    pub(crate) metrics: Metrics,
+}
+
+/// Why a reconcile of keys has to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysError {
+    /// A Secret can't be deleted.
+    #[error(transparent)]
+    Delete(#[from] ApplyError),
+    /// The status can't be written. What was begun is found there by the next try.
+    #[error("status: {0}")]
+    Status(#[source] kube::Error),
+}
+
+impl Reconcile for SigningKeys {
+    type Kind = WebhookSchedule;
+    type Error = KeysError;
+    const NAME: &'static str = "signing-keys";
+
+    async fn reconcile(&self, schedule: Arc<WebhookSchedule>) -> Result<Action, KeysError> {
+        Box::pin(self.reconcile_at(&schedule, Timestamp::now())).await
+    }
+
+    fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
+        self.backoff.forget(schedule);
+        self.metrics.key_signs(schedule, None);
+    }
+}
+
+impl SigningKeys {
+    /// Does what is due about a schedule's keys at a time.
+    pub(crate) async fn reconcile_at(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Action, KeysError> {
+        let (name, namespace) = (ObjectRef::from_obj(schedule), schedule.namespace().unwrap_or_default());
+        // The watch is about to tell of what this operator wrote last.
+        if self.written.is_replaced(schedule)
+            || self.caches.is_ending(&namespace)
+            || schedule.metadata.deletion_timestamp.is_some()
+        {
+            return Ok(Action::await_change());
+        }
+        if self.caches.unlisted.has(&namespace) {
+            return Ok(Action::requeue(UNLISTED));
+        }
+        let (schedule, next_try) = match self.rotate(schedule, now).await? {
+            Rotated::NotDue => (schedule.clone(), None),
+            Rotated::Later(next) => (schedule.clone(), Some(next)),
+            Rotated::Done(schedule) => (schedule, self.backoff.next_try(&name, now.as_second())),
+            // It was changed or deleted since: what it is now has another reconcile coming.
+            Rotated::Conflict => return Ok(Action::await_change()),
+        };
+        let mut new = schedule.status.clone().unwrap_or_default();
+        let mounted = self.cron_job(&schedule).map(|cron_job| secret::mounted_by(&cron_job)).unwrap_or_default();
+        new.signing_keys = rotation::settled(&schedule, &mounted, now);
+        let (deleted, result) = secret::delete(&self.client, &schedule, rotation::unused(&schedule, now)).await;
+        new.signing_keys.retain(|key| !key.secret_name.as_ref().is_some_and(|name| deleted.contains(name)));
+        if schedule.status.as_ref().is_some_and(|old| *old != new) && self.write(&schedule, &new).await?.is_none() {
+            return Ok(Action::await_change());
+        }
+        self.metrics.key_signs(&name, rotation::active_since(&new.signing_keys));
+        result?;
+        let next = rotation::next_change(&schedule, &new.signing_keys, now).into_iter().chain(next_try).min();
+        let wait = next.map(|next| Duration::from_secs(u64::try_from(next - now.as_second()).unwrap_or_default().max(1)));
+        Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    }
+
+    /// Makes the key that a schedule is to get now, if it is to get one and is accepted.
+    async fn rotate(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Rotated, KeysError> {
+        let Some(wanted) = rotation::wanted(schedule, now).filter(|_| is_accepted(schedule)) else {
+            return Ok(Rotated::NotDue);
+        };
+        let name = ObjectRef::from_obj(schedule);
+        if wanted.cause == Cause::Revoked {
+            // Nothing is sent with keys that are revoked once the status says so: the controller of schedules suspends the CronJob,
+            // and a change of the CronJob brings this back.
+            if self.cron_job(schedule).is_some_and(|cron_job| cron_job.spec.suspend != Some(true)) {
+                return Ok(Rotated::NotDue);
+            }
+        } else if let Some(next) = self.backoff.next_try(&name, now.as_second()) {
+            return Ok(Rotated::Later(next));
+        }
+        let Some((made, error)) = self.make(schedule, &wanted, rotation::whole_seconds(now)).await? else {
+            return Ok(Rotated::Conflict);
+        };
+        let event = match &error {
+            Some(error) => Some(key_not_made(error)),
+            None => made.status.as_ref().and_then(|status| key_made(wanted.cause, status)),
+        };
+        publish(&self.recorder, &made, event.into_iter().collect()).await;
+        // Why there is no key is told by the status of the schedule.
+        self.queues.schedules.add(&name);
+        Ok(Rotated::Done(made))
+    }
+
+    /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory until its
+    /// Secret is made, and nowhere else. Returns the schedule, and what was in the way.
+    async fn make(
+        &self,
+        schedule: &WebhookSchedule,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<Option<(WebhookSchedule, Option<KeyNotMade>)>, KeysError> {
+        let name = ObjectRef::from_obj(schedule);
+        let failed = |why: String, now: Timestamp| {
+            let error = KeyNotMade { why };
+            self.backoff.note(&name, error.clone(), now.as_second());
+            Some(error)
+        };
+        let key = match rotation::no_room(schedule, wanted.cause) {
+            Some(why) => Err(why),
+            None => NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new())
+                .ok_or_else(|| "the system has no randomness to give".into()),
+        };
+        let mut status = schedule.status.clone().unwrap_or_default();
+        let new = key.as_ref().ok().map(|key| key.status(now));
+        status.signing_keys = rotation::begun(schedule, new, wanted.cause, now);
+        let Some(schedule) = self.write(schedule, &status).await? else { return Ok(None) };
+        let key = match key {
+            Ok(key) => key,
+            Err(why) => return Ok(Some((schedule, failed(why, now)))),
+        };
+
+        let began = Instant::now();
+        let (status, error) = match secret::create(&self.client, &schedule, key).await {
+            Ok(()) => (rotation::made(&status, wanted, now), None),
+            Err(NotMade { maybe_there, why }) => {
+                // A Secret that may yet come is deleted long enough after the request has ended.
+                let now = rotation::whole_seconds(now + began.elapsed());
+                let signing_keys = rotation::unmade(&status.signing_keys, maybe_there, now);
+                (WebhookScheduleStatus { signing_keys, ..status }, failed(why, now))
+            }
+        };
+        if error.is_none() {
+            self.backoff.forget(&name);
+        }
+        Ok(self.write(&schedule, &status).await?.map(|schedule| (schedule, error)))
+    }
+
+    /// What the schedule is once its status says this; `None` when it was changed or deleted since.
+    async fn write(
+        &self,
+        schedule: &WebhookSchedule,
+        status: &WebhookScheduleStatus,
+    ) -> Result<Option<WebhookSchedule>, KeysError> {
+        replace_status(schedule, status, &self.client, &self.written).await.map_err(KeysError::Status)
+    }
+
+    /// The schedule's CronJob, as the cache shows it.
+    fn cron_job(&self, schedule: &WebhookSchedule) -> Option<Arc<CronJob>> {
+        let name = names::cron_job(&schedule.name_any());
+        let cron_job = self.caches.cron_jobs.get(&schedule.namespace().unwrap_or_default(), &name);
+        cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()))
+    }
+}
+
+/// What came of a look at whether a key is due.
+enum Rotated {
+    NotDue,
+    /// The last try failed; the next one is at this time, in Unix seconds.
+    Later(i64),
+    /// It was tried, and the schedule is this now.
+    Done(WebhookSchedule),
+    /// The schedule was changed meanwhile.
+    Conflict,
+}
+
+/// Whether the controller of schedules has accepted the spec as it is.
+fn is_accepted(schedule: &WebhookSchedule) -> bool {
+    schedule.status.as_ref().is_some_and(|status| {
+        status.observed_generation == schedule.metadata.generation && status.is_accepted()
+    })
+}
