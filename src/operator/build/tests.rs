@@ -6,7 +6,6 @@ use super::*;
 use crate::egress::{Rules, registry};
 use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::names;
-use crate::operator::preflight::state::Check;
 use crate::operator::test_support::objects::{settings, valid_with};
 use crate::signing::DeliveryId;
 
@@ -85,11 +84,10 @@ fn a_triggered_job_is_what_the_cron_job_would_make_but_for_its_name_and_what_the
 fn a_check_is_what_the_cron_job_would_run_but_for_the_word_that_nothing_is_sent() {
     let valid = valid_with(json!({})).unwrap();
     let job = names::check_job(&"a".repeat(44), u64::MAX);
-    let check = Check { job, value: Some("now".into()), repeated_within: None };
-    let mut job = check_job(&valid, &check, &settings()).unwrap();
+    assert!(crate::delivery::scheduled_time_of_job(&job).is_err(), "no delivery is read from it");
+    let mut job = check_job(&valid, &job, Some("now"), &settings()).unwrap();
 
     assert_eq!(job.metadata.name.as_ref().unwrap().len(), 63);
-    assert!(crate::delivery::scheduled_time_of_job(&check.job).is_err(), "no delivery is read from it");
     let owner = &job.metadata.owner_references.as_ref().unwrap()[0];
     assert_eq!((&*owner.kind, &owner.uid, owner.controller), ("WebhookSchedule", &valid.owner.uid, Some(true)));
     assert_eq!(job.metadata.annotations.as_ref().unwrap()["postern.dev/check"], "now");

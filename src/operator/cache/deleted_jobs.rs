@@ -73,8 +73,7 @@ mod tests {
     }
 
     fn job(uid: &str, cron_job: &str, status: &serde_json::Value) -> Job {
-        let owner =
-            json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "postern-x", "uid": cron_job, "controller": true});
+        let owner = json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "postern-x", "uid": cron_job, "controller": true});
         let metadata = json!({"namespace": "team-a", "name": uid, "uid": uid, "ownerReferences": [owner]});
         serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
     }

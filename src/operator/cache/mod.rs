@@ -1,6 +1,5 @@
 //! What watches read from the API server, within bounds: tenants decide how much they write, and not how much of it is kept.
 
-
 pub mod api_server;
 pub(crate) mod bounded;
 pub(crate) mod caches;

@@ -48,11 +48,11 @@ pub async fn run(
     metrics.queue_depth(move || depth.len());
     let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
     let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
-    let watched = tokio::select! {
-        watched = Box::pin(learn(&ledger, &quotas, &settings, &mut watches, &queues, &metrics)) => watched,
+    let learned = tokio::select! {
+        learned = Box::pin(learn(&ledger, &quotas, &settings, &mut watches, &queues, &metrics)) => learned,
         () = stop.clone() => None,
     };
-    let Some(Watched { caches, protected, deleted_jobs }) = watched else { return };
+    let Some(Watched { caches, protected, deleted_jobs }) = learned else { return };
     readiness.caches_filled();
 
     let caches = Arc::new(caches);
@@ -149,10 +149,10 @@ async fn learn(
     metrics: &Metrics,
 ) -> Option<Watched> {
     ledger.load(&settings.watch_namespaces).await;
-    let watched = watches::start(watches, queues, quotas, metrics);
+    let kept = watches::start(watches, queues, quotas, metrics);
     // What isn't known yet must not be taken for what isn't there.
-    watched.caches.ready().await.ok()?;
-    watched.protected.ready().await;
-    quotas.listed(|namespace| watched.caches.unlisted.has(namespace), Timestamp::now().as_second());
-    Some(watched)
+    kept.caches.ready().await.ok()?;
+    kept.protected.ready().await;
+    quotas.listed(|namespace| kept.caches.unlisted.has(namespace), Timestamp::now().as_second());
+    Some(kept)
 }

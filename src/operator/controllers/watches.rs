@@ -37,12 +37,7 @@ pub(super) struct Watched {
 }
 
 /// Starts every watch. What changes is put into the queues.
-pub(super) fn start(
-    watches: &mut Watches,
-    queues: &WorkQueues,
-    quotas: &Arc<Quotas>,
-    metrics: &Metrics,
-) -> Watched {
+pub(super) fn start(watches: &mut Watches, queues: &WorkQueues, quotas: &Arc<Quotas>, metrics: &Metrics) -> Watched {
     let (tiers, namespaces) = (Writer::default(), Writer::default());
     let membership = Membership { tiers: tiers.as_reader(), namespaces: namespaces.as_reader() };
     let (tiers_read, namespaces_read) = (tiers.as_reader(), namespaces.as_reader());

@@ -1,9 +1,9 @@
 //! What becomes of deliveries, as their Jobs and pods show it. Pure.
 
-pub(crate) mod run;
 pub(crate) mod history;
 pub(crate) mod missed;
 pub(crate) mod outcome;
+pub(crate) mod run;
 pub(crate) mod spacing;
 pub(crate) mod terms;
 pub(crate) mod trigger;

@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::WebhookSchedule;
-use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
 use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
 
 /// Why a child is not as it should be.
 #[derive(Debug, thiserror::Error)]

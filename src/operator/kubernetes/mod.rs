@@ -1,10 +1,6 @@
 //! What any operator needs of Kubernetes: writes, conditions, waits after failures, the Lease. Knows nothing of webhooks but
 //! their types.
 
-pub(crate) mod owner;
-pub(crate) mod limiter;
-pub(crate) mod job;
-pub(crate) mod events;
 pub(crate) mod apply;
 pub(crate) mod backoff;
 pub(crate) mod condition;
@@ -12,9 +8,13 @@ pub(crate) mod consistency;
 pub(crate) mod controller;
 pub(crate) mod crd_check;
 pub(crate) mod digest;
+pub(crate) mod events;
 pub(crate) mod fair;
+pub(crate) mod job;
 pub(crate) mod leader_election;
 pub(crate) mod lease;
+pub(crate) mod limiter;
 pub(crate) mod lock;
+pub(crate) mod owner;
 pub(crate) mod status;
 pub(crate) mod text;

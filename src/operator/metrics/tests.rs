@@ -1,7 +1,11 @@
 use serde_json::{Value, json};
 
+use futures::{FutureExt as _, StreamExt as _};
+
 use super::*;
+use crate::operator::isolation::known::Known;
 use crate::operator::isolation::verdict::Verdict;
+use crate::operator::kubernetes::fair::WorkQueue;
 
 fn delivery(change: &Value) -> DeliveryStatus {
     let mut delivery = json!({
@@ -113,15 +117,18 @@ fn reconciles_are_counted_by_the_kind_of_their_error() {
 
 #[test]
 fn a_schedule_waits_once_however_often_it_is_wanted() {
-    let metrics = Metrics::new();
-    let schedule = |name: &str| ObjectRef::<WebhookSchedule>::new(name).within("team-a");
+    let (metrics, queue) = (Metrics::new(), WorkQueue::<WebhookSchedule>::default());
+    let counted = queue.clone();
+    assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 0"], "of a standby");
+    metrics.queue_depth(move || counted.len());
     for name in ["a", "a", "b"] {
-        metrics.wanted(&schedule(name));
+        queue.add(&ObjectRef::new(name).within("team-a"));
     }
     assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 2"]);
-    metrics.begun(&schedule("a"));
-    metrics.begun(&schedule("a"));
+    let taken = Box::pin(queue.hand_out(1)).next().now_or_never().flatten().unwrap();
     assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 1"]);
+    queue.add(&taken);
+    assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 2"], "it is wanted once more");
 }
 
 #[test]
@@ -144,7 +151,8 @@ fn the_age_of_the_oldest_key_that_signs_is_told_as_long_as_one_does() {
 #[test]
 fn namespaces_are_counted_by_what_is_known_of_their_network_and_not_named() {
     let (metrics, known) = (Metrics::new(), Arc::<Known>::default());
-    metrics.isolation(&known);
+    let counted = Arc::clone(&known);
+    metrics.isolated_namespaces(move |status| counted.count(status));
     for (namespace, status) in [("team-a", "True"), ("team-b", "True"), ("team-c", "False")] {
         known.note(namespace, Verdict { status, reason: "X", message: String::new() }, 0);
     }

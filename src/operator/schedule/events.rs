@@ -66,8 +66,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::deliveries::history::record;
-    use crate::operator::test_support::objects::{found, schedule};
+    use crate::operator::test_support::objects::{found, history, schedule};
 
     fn delivery(outcome: DeliveryOutcome, reason: &str) -> DeliveryStatus {
         let due = "2027-01-15T08:00:00Z";
@@ -81,7 +80,7 @@ mod tests {
         let old = WebhookScheduleStatus { last_delivery: before, ..WebhookScheduleStatus::default() };
         schedule.status = Some(old.clone());
         let found = found(Vec::new());
-        let mut record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        let mut record = history(&schedule, &found, None, Timestamp::UNIX_EPOCH);
         record.recent.clone_from(&new);
         record.new = new;
         let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
@@ -101,7 +100,7 @@ mod tests {
         let schedule = schedule();
         let old = WebhookScheduleStatus::default();
         let found = found(Vec::new());
-        let mut record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+        let mut record = history(&schedule, &found, None, Timestamp::UNIX_EPOCH);
         record.new = vec![delivery(DeliveryOutcome::NotRun, "A"), delivery(DeliveryOutcome::NotRun, "B")];
         record.recent = record.new[1..].to_vec();
         let told = events(&schedule, &record, &old);
@@ -128,7 +127,7 @@ mod tests {
         let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
             let schedule = WebhookSchedule { status: Some(old), ..schedule() };
             let found = found(Vec::new());
-            let record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let record = history(&schedule, &found, None, Timestamp::UNIX_EPOCH);
             let shown = |event: Event| format!("{:?} {} {}", event.type_, event.reason, event.note.unwrap());
             events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
         };
@@ -162,7 +161,7 @@ mod tests {
         let told_after = |old: WebhookScheduleStatus, new: &WebhookScheduleStatus| {
             let schedule = WebhookSchedule { status: Some(old), ..schedule() };
             let found = found(Vec::new());
-            let record = record(&schedule, &found, None, Timestamp::UNIX_EPOCH);
+            let record = history(&schedule, &found, None, Timestamp::UNIX_EPOCH);
             let shown = |event: Event| format!("{} {}", event.reason, event.note.unwrap());
             events(&schedule, &record, new).into_iter().map(shown).collect::<Vec<_>>()
         };

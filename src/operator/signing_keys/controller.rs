@@ -86,7 +86,7 @@ impl SigningKeys {
         let (schedule, next_try) = match self.rotate(schedule, now).await? {
             Rotated::NotDue => (schedule.clone(), None),
             Rotated::Later(next) => (schedule.clone(), Some(next)),
-            Rotated::Done(schedule) => (schedule, self.backoff.next_try(&name, now.as_second())),
+            Rotated::Done(schedule) => (*schedule, self.backoff.next_try(&name, now.as_second())),
             // It was changed or deleted since: what it is now has another reconcile coming.
             Rotated::Conflict => return Ok(Action::await_change()),
         };
@@ -101,7 +101,8 @@ impl SigningKeys {
         self.metrics.key_signs(&name, rotation::active_since(&new.signing_keys));
         result?;
         let next = rotation::next_change(&schedule, &new.signing_keys, now).into_iter().chain(next_try).min();
-        let wait = next.map(|next| Duration::from_secs(u64::try_from(next - now.as_second()).unwrap_or_default().max(1)));
+        let wait =
+            next.map(|next| Duration::from_secs(u64::try_from(next - now.as_second()).unwrap_or_default().max(1)));
         Ok(wait.map_or_else(Action::await_change, Action::requeue))
     }
 
@@ -130,7 +131,7 @@ impl SigningKeys {
         publish(&self.recorder, &made, event.into_iter().collect()).await;
         // Why there is no key is told by the status of the schedule.
         self.queues.schedules.add(&name);
-        Ok(Rotated::Done(made))
+        Ok(Rotated::Done(Box::new(made)))
     }
 
     /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory until its
@@ -200,14 +201,15 @@ enum Rotated {
     /// The last try failed; the next one is at this time, in Unix seconds.
     Later(i64),
     /// It was tried, and the schedule is this now.
-    Done(WebhookSchedule),
+    Done(Box<WebhookSchedule>),
     /// The schedule was changed meanwhile.
     Conflict,
 }
 
 /// Whether the controller of schedules has accepted the spec as it is.
 fn is_accepted(schedule: &WebhookSchedule) -> bool {
-    schedule.status.as_ref().is_some_and(|status| {
-        status.observed_generation == schedule.metadata.generation && status.is_accepted()
-    })
+    schedule
+        .status
+        .as_ref()
+        .is_some_and(|status| status.observed_generation == schedule.metadata.generation && status.is_accepted())
 }

@@ -27,7 +27,7 @@ pub(super) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Even
 }
 
 /// What is to be told when a key could not be made.
-pub(super) fn key_not_made(error: &KeyNotMade) -> Event {
+pub(crate) fn key_not_made(error: &KeyNotMade) -> Event {
     event(EventType::Warning, "RotateKeys", KEY_NOT_MADE, error.to_string())
 }
 

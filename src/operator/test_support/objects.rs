@@ -15,23 +15,29 @@ use serde_json::{Value, json};
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::delivery::{self, Outcome, OutcomeClass, Reason};
 use crate::operator::admission::seen::Protected;
+use crate::operator::admission::status::Protection;
 use crate::operator::cache::api_server::ApiServerStores;
-use crate::operator::cache::caches::Queues;
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::cache::load_balancers::LoadBalancers;
 use crate::operator::cache::own_addresses::OwnAddresses;
-use crate::operator::cache::running::Running;
 use crate::operator::cache::unlisted::Unlisted;
+use crate::operator::cache::work_queues::WorkQueues;
+use crate::operator::deliveries::history::Record;
+use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::Verdict;
-use crate::operator::kubernetes::backoff::Failures;
 use crate::operator::kubernetes::consistency::Written;
-use crate::operator::metrics::Metrics;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
 use crate::operator::kubernetes::limiter::slots::Slots;
-use crate::operator::schedule::observe::{Found, Stores};
-use crate::operator::deliveries::run::Run;
-use crate::operator::schedule::reconcile::Context;
+use crate::operator::metrics::Metrics;
+use crate::operator::preflight::controller::Preflight;
+use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::schedule::assess::assess;
+use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::observe::ObservedState;
 use crate::operator::settings::{Isolation, Settings};
-use crate::operator::signing_keys::keeper::Unmade;
+use crate::operator::signing_keys::backoff::RotationBackoff;
+use crate::operator::signing_keys::controller::SigningKeys;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::ledger::Ledger;
 use crate::operator::tier::quota::{Quotas, Share};
@@ -65,51 +71,86 @@ where
     writer.as_reader()
 }
 
-/// An operator that has just started, whose watches show this, with one check at a time.
-pub(crate) fn context(client: Client, stores: Stores) -> Context {
-    let ledger = Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&stores.quotas)));
-    Context {
-        settings: settings(),
-        stores: Arc::new(stores),
-        recorder: Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None }),
-        client,
-        metrics: Metrics::new(),
-        failures: Failures::default(),
-        written: Written::default(),
-        slots: Slots::new(1),
-        buckets: Buckets::default(),
-        queues: Queues::new(Metrics::new()).0,
-        unmade: Unmade::default(),
-        ledger,
-    }
-}
-
 /// What watches show of a schedule that is new: it and its tier.
-pub(crate) fn stores(schedule: &WebhookSchedule, now: Timestamp) -> Stores {
+pub(crate) fn caches(schedule: &WebhookSchedule) -> Caches {
     let mut tier = tier();
     tier.spec.default = true;
-    let quotas = Quotas::default();
-    quotas.note(schedule, now.as_second());
-    Stores {
-        membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
-        cron_jobs: store(Vec::new()),
-        service_accounts: store(Vec::new()),
-        network_policies: store(Vec::new()),
-        api_server: no_api_server(),
+    Caches {
+        schedules: Indexed::of(vec![schedule.clone()]),
+        tiers: store(vec![tier]),
+        namespaces: store(Vec::new()),
+        cron_jobs: Indexed::of(Vec::new()),
+        service_accounts: Indexed::of(Vec::new()),
+        network_policies: Indexed::of(Vec::new()),
+        jobs: Indexed::of(Vec::new()),
+        pods: Indexed::of(Vec::new()),
+        api_server: ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) },
         load_balancers: LoadBalancers::none(),
-        isolation: Arc::default(),
-        jobs: store(Vec::new()),
-        pods: store(Vec::new()),
-        protected: Protected::unknown(),
-        running: Running::default(),
-        quotas: Arc::new(quotas),
         unlisted: Unlisted::default(),
     }
 }
 
-/// An API server of which nothing is known.
-fn no_api_server() -> ApiServerStores {
-    ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) }
+/// The controllers of an operator that has just started, whose watches show this, with one check at a time.
+pub(crate) struct Controllers {
+    pub(crate) schedules: ScheduleReconciler,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) preflight: Preflight,
+}
+
+impl Controllers {
+    pub(crate) fn new(client: Client, caches: Caches, settings: &Settings, now: Timestamp) -> Self {
+        let (caches, quotas) = (Arc::new(caches), Arc::new(Quotas::default()));
+        for schedule in caches.schedules.all() {
+            quotas.note(&schedule, now.as_second());
+        }
+        let membership = membership(&caches);
+        let recorder = Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None });
+        let (metrics, queues, written) = (Metrics::new(), WorkQueues::default(), Arc::<Written>::default());
+        let (obstacles, key_backoff) = (Arc::<CheckObstacles>::default(), Arc::<RotationBackoff>::default());
+        Self {
+            signing_keys: SigningKeys {
+                client: client.clone(),
+                caches: Arc::clone(&caches),
+                written: Arc::clone(&written),
+                backoff: Arc::clone(&key_backoff),
+                queues: queues.clone(),
+                recorder: recorder.clone(),
+                metrics: metrics.clone(),
+            },
+            preflight: Preflight {
+                client: client.clone(),
+                settings: settings.clone(),
+                caches: Arc::clone(&caches),
+                membership: membership.clone(),
+                quotas: Arc::clone(&quotas),
+                obstacles: Arc::clone(&obstacles),
+                queues,
+                slots: Slots::new(1),
+                buckets: Buckets::default(),
+            },
+            schedules: ScheduleReconciler {
+                settings: settings.clone(),
+                recorder,
+                metrics,
+                caches,
+                membership,
+                deleted_jobs: Arc::default(),
+                written,
+                ledger: Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&quotas))),
+                quotas,
+                verdicts: Arc::default(),
+                protected: Arc::new(Protected::unknown()),
+                obstacles,
+                key_backoff,
+                client,
+            },
+        }
+    }
+}
+
+/// The tiers and namespaces of these caches.
+pub(crate) fn membership(caches: &Caches) -> Membership {
+    Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() }
 }
 
 /// What the first sender of [`minute`] 0 says it started at.
@@ -128,7 +169,7 @@ pub(crate) fn valid_with(change: Value) -> Result<Valid, Refusal> {
 pub(crate) fn share_of(schedule: &WebhookSchedule) -> Share {
     let (quotas, now) = (Quotas::default(), minute(0).as_second());
     quotas.note(schedule, now);
-    quotas.share(schedule, (&tier().spec).into(), now).unwrap()
+    quotas.recomputed(schedule, (&tier().spec).into(), now).unwrap()
 }
 
 fn merge(target: &mut Value, change: Value) {
@@ -152,10 +193,10 @@ pub(crate) fn minute(minute: i64) -> Timestamp {
 }
 
 /// All that exists for a schedule which has made these runs.
-pub(crate) fn found(runs: Vec<Run>) -> Found {
+pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
     let cron_job = Some(Arc::new(cron_job(json!({}))));
     let share = Share { room_at: Some(0), ..Share::default() };
-    Found {
+    ObservedState {
         tier: Ok(Arc::new(tier())),
         share,
         cron_job,
@@ -163,9 +204,21 @@ pub(crate) fn found(runs: Vec<Run>) -> Found {
         network_policy: None,
         own_addresses: OwnAddresses::default(),
         isolation: Verdict::unknown(Isolation::Warn),
+        protection: Protection::Unreadable,
+        key_error: None,
         runs,
         checks: Vec::new(),
     }
+}
+
+/// What became of the deliveries of a schedule of which this was found.
+pub(crate) fn history(
+    schedule: &WebhookSchedule,
+    found: &ObservedState,
+    valid: Option<&Valid>,
+    now: Timestamp,
+) -> Record {
+    assess(schedule, found, valid, now).history
 }
 
 /// The schedule's CronJob, made an hour before the first minute, with this status.

@@ -25,8 +25,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::operator::kubernetes::job::over_at;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::job::over_at;
 use crate::operator::kubernetes::leader_election::{Candidate, LeaseLost};
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL, namespace_of_usage};
 use crate::operator::settings::Settings;

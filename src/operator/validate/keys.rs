@@ -23,7 +23,8 @@ pub(crate) fn usable(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> 
 
 /// When a key ends that signs now, in Unix seconds.
 pub(crate) fn next_end(schedule: &WebhookSchedule, now: Timestamp) -> Option<i64> {
-    let ends = keys_of(schedule).filter(|key| key.state == KeyState::Retiring).filter_map(|key| key.retires_at.as_ref());
+    let ends =
+        keys_of(schedule).filter(|key| key.state == KeyState::Retiring).filter_map(|key| key.retires_at.as_ref());
     ends.map(|end| end.0.as_second()).filter(|end| *end > now.as_second()).min()
 }
 

@@ -36,6 +36,7 @@ const YEAR: u64 = 8_760 * HOUR;
 
 /// A schedule of which every part means something.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is another question, and none depends on another")]
 pub struct Valid {
     /// The schedule's name.
     pub name: String,

@@ -73,7 +73,7 @@ fn refuses_to_send_by_a_tier_with_a_mistake_in_it() {
         let mut spec = serde_json::to_value(tier().spec).unwrap();
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let tier = WebhookTier { spec: serde_json::from_value(spec).unwrap(), ..tier() };
-        let refusal = rules::rules(&tier, &OwnAddresses::default(), &settings()).unwrap_err();
+        let refusal = egress_rules::rules(&tier, &OwnAddresses::default(), &settings()).unwrap_err();
         assert_eq!(refusal.reason(), "TierInvalid");
         let message = refusal.to_string();
         let start = format!("the WebhookTier premium has a mistake, so nothing is sent: {field}: ");

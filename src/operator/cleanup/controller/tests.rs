@@ -1,42 +1,47 @@
 //! What is deleted of a namespace, in which order, and what holds it back.
 
-use std::hash::Hash;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::WebhookSchedule;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{minute, schedule, store, stores};
+use crate::operator::test_support::objects::{caches, schedule};
 
 /// A cache that holds objects of these names in the namespace.
-fn named<K>(names: &[&str]) -> Store<K>
+fn named<K>(names: &[&str]) -> Indexed<K>
 where
-    K: Resource<DynamicType: Hash + Eq + Default + Clone> + DeserializeOwned + Clone + 'static,
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + 'static,
 {
     let metadata = |name: &str| json!({"namespace": "team-a", "name": name, "uid": name});
     let object = |name: &&str| json!({"metadata": metadata(name), "spec": {"schedule": "", "jobTemplate": {}}});
-    store(names.iter().map(|name| serde_json::from_value(object(name)).unwrap()).collect())
+    Indexed::of(names.iter().map(|name| serde_json::from_value(object(name)).unwrap()).collect())
 }
 
 /// The senders' policy, and two of a tenant's.
-fn policies() -> Store<NetworkPolicy> {
+fn policies() -> Indexed<NetworkPolicy> {
     let labelled = |name: &str, manager: &str| {
         let labels = json!({"app.kubernetes.io/managed-by": manager});
         let metadata = json!({"namespace": "team-a", "name": name, "uid": name, "labels": labels});
         serde_json::from_value(json!({"metadata": metadata})).unwrap()
     };
-    store(vec![labelled("postern-sender", "postern"), labelled("theirs", "Helm"), labelled("theirs-too", "postern")])
+    Indexed::of(vec![
+        labelled("postern-sender", "postern"),
+        labelled("theirs", "Helm"),
+        labelled("theirs-too", "postern"),
+    ])
 }
 
 /// The same, and a canary's: it holds nothing back.
-fn with_canary<K>(of_schedules: &Store<K>) -> Store<K>
+fn with_canary<K>(of_schedules: &Indexed<K>) -> Indexed<K>
 where
-    K: Resource<DynamicType: Hash + Eq + Default + Clone> + DeserializeOwned + Clone + 'static,
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + 'static,
 {
     let metadata = json!({"namespace": "team-a", "name": "canary", "labels": {"postern.dev/canary": "true"}});
     let canary = serde_json::from_value(json!({"metadata": metadata})).unwrap();
-    store(of_schedules.state().iter().map(|object| (**object).clone()).chain([canary]).collect())
+    Indexed::of(of_schedules.all().iter().map(|object| (**object).clone()).chain([canary]).collect())
 }
 
 /// What a sweep of the namespace writes, when its account and policy are there and so many of each other kind.
@@ -54,20 +59,21 @@ async fn swept(
         seen.lock().unwrap().push(format!("{} {what}", request.method));
         (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     });
-    let stores = Stores {
+    let caches = Caches {
+        schedules: Indexed::of(schedules),
         cron_jobs: named(cron_jobs),
         service_accounts: named(&["postern-sender"]),
         network_policies: policies(),
         jobs: with_canary(&named(jobs)),
         pods: with_canary(&named(pods)),
-        ..stores(&schedule(), minute(0))
+        ..caches(&schedule())
     };
     if unlisted {
-        stores.unlisted.add("team-a", "Pod");
+        caches.unlisted.add("team-a", "Pod");
     }
-    let broom = Broom { client, schedules: store(schedules), stores: Arc::new(stores), failures: Failures::default() };
+    let cleanup = Cleanup { client, caches: Arc::new(caches) };
     let namespace: Value = json!({"metadata": {"name": "team-a"}});
-    sweep(Arc::new(serde_json::from_value(namespace).unwrap()), Arc::new(broom)).await.unwrap();
+    cleanup.reconcile(Arc::new(serde_json::from_value(namespace).unwrap())).await.unwrap();
     let asked = asked.lock().unwrap();
     asked.clone()
 }

@@ -11,16 +11,16 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::missed::{Account, DueTimes, may_be_removed};
-use super::outcome::{Due, due, is_said, Standing, standing, without_outcome};
-use crate::operator::kubernetes::job::over_at;
-use super::spacing::{Made, Plan, last_scheduled, plan};
+use super::outcome::{Due, Standing, due, is_said, standing, without_outcome};
 use super::run::Run;
+use super::spacing::{Made, Plan, last_scheduled, plan};
 use super::terms::Terms;
 use super::trigger::Trigger;
 use crate::api::{
     ConcurrencyPolicy, DeliveryOutcome, DeliveryStatus, History, TriggerStatus, WebhookSchedule, WebhookScheduleStatus,
 };
 use crate::delivery::Reason;
+use crate::operator::kubernetes::job::over_at;
 use crate::signing::DeliveryId;
 
 /// `Healthy` turns False after this many failures in a row, so as many are remembered whatever `history` says.

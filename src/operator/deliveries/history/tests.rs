@@ -6,7 +6,10 @@ use super::*;
 use crate::api::TRIGGER_ANNOTATION;
 use crate::delivery;
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently};
-use crate::operator::test_support::objects::{cron_job, ended, found, minute, over, run, said, schedule, valid_with};
+use crate::operator::schedule::observe::ObservedState;
+use crate::operator::test_support::objects::{
+    cron_job, ended, found, history, minute, over, run, said, schedule, valid_with,
+};
 
 /// A schedule of every minute, and the status that it would have.
 struct Life {
@@ -32,14 +35,14 @@ impl Life {
         self.see_found(now, &found(runs))
     }
 
-    fn see_found(&mut self, now: i64, found: &Found) -> Record {
+    fn see_found(&mut self, now: i64, found: &ObservedState) -> Record {
         let mut spec = json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45, "concurrencyPolicy": "Forbid"});
         spec.as_object_mut().unwrap().extend(self.spec.as_object().unwrap().clone());
         let mut valid = valid_with(spec).unwrap();
         if let delivery::Run::Scheduled(timing) = &mut valid.delivery.run {
             timing.offset_seconds = 0;
         }
-        let record = record(&self.schedule, found, Some(&valid), minute(now));
+        let record = history(&self.schedule, found, Some(&valid), minute(now));
         let status = self.status();
         status.recent_deliveries.clone_from(&record.recent);
         status.dropped_deliveries.clone_from(&record.dropped);
@@ -163,13 +166,13 @@ fn while_the_cron_job_is_not_there_nothing_is_claimed_and_nothing_forgotten() {
     let mut life = Life::new(json!({}));
     life.see(0, Vec::new());
     life.status().dropped_deliveries = vec!["msg_1".into()];
-    let without = Found { cron_job: None, ..found(Vec::new()) };
+    let without = ObservedState { cron_job: None, ..found(Vec::new()) };
     let record = life.see_found(9, &without);
     assert_eq!((record.new.len(), record.dropped.len()), (0, 1));
     assert_eq!(record.accounted_until, Some(Time(minute(0))));
     let mut made_again = cron_job(json!({}));
     made_again.metadata.creation_timestamp = Some(Time(minute(9)));
-    let record = life.see_found(11, &Found { cron_job: Some(Arc::new(made_again)), ..found(Vec::new()) });
+    let record = life.see_found(11, &ObservedState { cron_job: Some(Arc::new(made_again)), ..found(Vec::new()) });
     assert_eq!(
         (record.missed, record.dropped.len()),
         (vec![minute(10).as_second()], 0),
@@ -182,7 +185,7 @@ fn a_time_that_the_controller_began_is_not_missed_though_its_job_is_not_seen() {
     let mut life = Life::new(json!({}));
     life.see(0, Vec::new());
     let begun = Arc::new(cron_job(json!({"lastScheduleTime": minute(2)})));
-    let record = life.see_found(2, &Found { cron_job: Some(begun), ..found(Vec::new()) });
+    let record = life.see_found(2, &ObservedState { cron_job: Some(begun), ..found(Vec::new()) });
     assert_eq!(record.missed, [minute(1).as_second()]);
     assert_eq!(record.accounted_until, Some(Time(minute(2))));
 }
@@ -272,12 +275,12 @@ fn a_held_schedule_tells_until_when_and_misses_nothing_meanwhile() {
     let delivered = Arc::new(cron_job(json!({"lastScheduleTime": minute(0)})));
     let mut valid = valid_with(life.spec.clone()).unwrap();
     valid.min_interval = 900;
-    let found = Found { cron_job: Some(delivered), ..found(Vec::new()) };
-    let held = record(&life.schedule, &found, Some(&valid), minute(0));
+    let found = ObservedState { cron_job: Some(delivered), ..found(Vec::new()) };
+    let held = history(&life.schedule, &found, Some(&valid), minute(0));
     assert_eq!(held.held_until, Some(minute(61).as_second()));
     life.status().held_until = Some(Time(minute(61)));
     life.status().accounted_until = Some(Time(minute(0)));
-    let released = record(&life.schedule, &found, Some(&valid), minute(61));
+    let released = history(&life.schedule, &found, Some(&valid), minute(61));
     assert_eq!((released.held_until, released.missed.len()), (None, 0));
 }
 

@@ -7,13 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::missed::MARGIN;
+use super::run::Run;
 use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION, WebhookSchedule};
 use crate::delivery::{Outcome, OutcomeClass, Reason, scheduled_time_of_job};
 use crate::operator::kubernetes::job::{is_over, made_at, over_at};
 use crate::operator::names::{
     self, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, SENDER_CONTAINER, TRIGGERED_AT_ANNOTATION,
 };
-use super::run::Run;
 use crate::signing::DeliveryId;
 
 /// How a run stands.

@@ -10,12 +10,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::outcome::Due;
-use crate::operator::kubernetes::job::made_at;
 use super::run::Run;
 use super::terms::Terms;
 use super::trigger::Trigger;
 use crate::api::{DeliveryOutcome, WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Expression;
+use crate::operator::kubernetes::job::made_at;
 
 /// What begins so many seconds after its time is taken to be on time in every tier.
 pub(crate) const PROMPT: i64 = 10;

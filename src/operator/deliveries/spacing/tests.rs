@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::cron::time_zone;
-use crate::operator::test_support::objects::{minute, schedule, valid_with};
+use crate::operator::test_support::objects::{minute, schedule, share_of, valid_with};
 
 /// Seconds of a minute of the day.
 fn at(hour: i64, minute: i64) -> i64 {
@@ -163,15 +163,16 @@ fn what_is_due_too_close_to_a_trigger_is_in_its_way() {
 #[test]
 fn a_cron_job_that_is_held_stays_so_whoever_resumes_it() {
     let (mut schedule, valid) = (schedule(), valid_with(json!({})).unwrap());
+    let terms = valid.terms(&share_of(&schedule));
     let spec = json!({"schedule": valid.expression.resolved(), "timeZone": valid.zone_name, "jobTemplate": {}});
     let cron_job: CronJob =
         serde_json::from_value(json!({"metadata": {"creationTimestamp": minute(0)}, "spec": spec})).unwrap();
     let now = |minutes| minute(minutes).as_second();
-    assert_eq!(child(&valid, &schedule, Some(&cron_job), &[], now(1)), Child::Runs(now(0)));
+    assert_eq!(child(&terms, &schedule, Some(&cron_job), &[], now(1)), Child::Runs(now(0)));
     schedule.status = serde_json::from_value(json!({"heldUntil": minute(5)})).unwrap();
-    assert_eq!(child(&valid, &schedule, Some(&cron_job), &[], now(4)), Child::Stands(now(0)));
+    assert_eq!(child(&terms, &schedule, Some(&cron_job), &[], now(4)), Child::Stands(now(0)));
     assert_eq!(
-        child(&valid, &schedule, Some(&cron_job), &[], now(5)),
+        child(&terms, &schedule, Some(&cron_job), &[], now(5)),
         Child::Runs(now(0)),
         "the status could not be written"
     );

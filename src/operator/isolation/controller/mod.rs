@@ -20,11 +20,11 @@ use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
+use crate::operator::kubernetes::limiter::slots::Slots;
 use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SENDER_CHILDREN};
-use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
-use crate::operator::kubernetes::limiter::slots::Slots;
 use crate::operator::settings::Settings;
 
 /// So many canaries are under way at the same time, however many namespaces come at once.

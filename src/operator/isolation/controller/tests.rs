@@ -8,10 +8,11 @@ use serde_json::json;
 use super::*;
 use crate::egress::Rules;
 use crate::operator::build::namespace_children;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::metrics::Metrics;
 use crate::operator::settings::Isolation;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{minute, schedule, settings, store, stores};
+use crate::operator::test_support::objects::{caches, schedule, settings};
 
 /// What a look at a namespace with senders asked of an API server that answers so to a new Job, how it ended, and the reason of
 /// what is known then.
@@ -25,15 +26,15 @@ async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'stat
     });
     let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
     policy.metadata.uid = Some("uid".into());
-    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
+    let caches = Arc::new(Caches { network_policies: Indexed::of(vec![policy]), ..caches(&schedule()) });
     let settings = Settings { isolation, ..settings() };
-    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
-    let queues = Queues::new(metrics.clone()).0;
-    let prover = Arc::new(Prover::new(client, settings, schedules, Arc::clone(&stores), queues, metrics));
+    let verdicts = Arc::<Known>::default();
+    let (queues, known) = (WorkQueues::default(), Arc::clone(&verdicts));
+    let prover = Prover::new(client, settings, caches, known, queues, Metrics::new());
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
-    let ended = prove(Arc::new(namespace), prover).await.is_ok();
+    let ended = prover.reconcile(Arc::new(namespace)).await.is_ok();
     let asked = asked.lock().unwrap().clone();
-    (asked, ended, stores.isolation.verdict("team-a", isolation).reason)
+    (asked, ended, verdicts.verdict("team-a", isolation).reason)
 }
 
 #[tokio::test]
@@ -58,15 +59,13 @@ async fn however_often_the_first_schedule_of_a_namespace_comes_and_goes_it_has_a
     });
     let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
     policy.metadata.uid = Some("uid".into());
-    let stores = Arc::new(Stores { network_policies: store(vec![policy]), ..stores(&schedule(), minute(0)) });
-    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
-    let queues = Queues::new(metrics.clone()).0;
-    let prover = Arc::new(Prover::new(client, settings(), schedules, stores, queues, metrics));
+    let caches = Arc::new(Caches { network_policies: Indexed::of(vec![policy]), ..caches(&schedule()) });
+    let prover = Prover::new(client, settings(), caches, Arc::default(), WorkQueues::default(), Metrics::new());
     let namespace: Arc<NamespaceMetadata> =
         Arc::new(serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap());
     for _ in 0..50 {
-        prove(Arc::clone(&namespace), Arc::clone(&prover)).await.unwrap();
-        prover.forget("team-a");
+        prover.reconcile(Arc::clone(&namespace)).await.unwrap();
+        prover.forget(&ObjectRef::from_obj(&*namespace));
     }
     assert_eq!(*made.lock().unwrap(), 12);
 }
@@ -79,9 +78,8 @@ async fn none_is_made_where_the_admin_wants_none() {
 #[tokio::test]
 async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_says_something_else() {
     let client = fake_api::client(|request| (200, request.body));
-    let (metrics, schedules) = (Metrics::new(), store(vec![schedule()]));
-    let (queues, stores) = (Queues::new(metrics.clone()).0, Arc::new(stores(&schedule(), minute(0))));
-    let prover = Prover::new(client, settings(), schedules, stores, queues, metrics.clone());
+    let (metrics, caches) = (Metrics::new(), Arc::new(caches(&schedule())));
+    let prover = Prover::new(client, settings(), caches, Arc::default(), WorkQueues::default(), metrics.clone());
     let closed = Verdict { status: "True", reason: "Proved", message: String::new() };
     for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &closed), ("a", &closed), ("b", &closed)] {
         prover.count("team-a", job.into(), verdict);
@@ -99,13 +97,14 @@ async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
     let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]});
     let wide: NetworkPolicy =
         serde_json::from_value(json!({"metadata": {"name": "wide", "namespace": "team-a"}, "spec": spec})).unwrap();
-    let stores = Stores { network_policies: store(vec![own, wide]), ..stores(&schedule(), minute(0)) };
-    let (queues, todo) = Queues::new(Metrics::new());
+    let network_policies = Indexed::of(vec![own, wide]);
+    let caches = Caches { network_policies, schedules: Indexed::of(schedules), ..caches(&schedule()) };
+    let queues = WorkQueues::default();
     let settings = Settings { isolation: Isolation::Unchecked, ..settings() };
-    let prover = Arc::new(Prover::new(client, settings, store(schedules), Arc::new(stores), queues, Metrics::new()));
+    let prover = Prover::new(client, settings, Arc::new(caches), Arc::default(), queues.clone(), Metrics::new());
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
-    prove(Arc::new(namespace), prover).await.unwrap();
-    let mut woken = Box::pin(todo.schedules.hand_out(1_000));
+    prover.reconcile(Arc::new(namespace)).await.unwrap();
+    let mut woken = Box::pin(queues.schedules.hand_out(1_000));
     std::iter::from_fn(|| Some(woken.next().now_or_never()??.name)).collect()
 }
 
@@ -115,7 +114,7 @@ async fn of_three_hundred_schedules_only_those_that_are_accepted_look_again() {
         let mut schedule = schedule();
         schedule.metadata.name = Some(name.into());
         let condition = json!({
-            "type": "Accepted", "status": accepted, "reason": "X", "message": "", "lastTransitionTime": minute(0),
+            "type": "Accepted", "status": accepted, "reason": "X", "message": "", "lastTransitionTime": "2027-01-15T08:00:00Z",
         });
         schedule.status = serde_json::from_value(json!({"conditions": [condition]})).unwrap();
         schedule

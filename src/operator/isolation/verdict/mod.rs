@@ -15,12 +15,12 @@ use super::policy_reach::Own;
 use super::probes;
 use crate::delivery::{Findings, Place, Probes};
 use crate::operator::cache::api_server::ApiServer;
-use crate::operator::kubernetes::job::{is_over, made_at, over_at};
 use crate::operator::deliveries::outcome::message;
+use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::digest::number_of;
+use crate::operator::kubernetes::job::{is_over, made_at, over_at};
 use crate::operator::kubernetes::text::named;
 use crate::operator::names;
-use crate::operator::deliveries::run::Run;
 use crate::operator::settings::{Here, Isolation, Settings};
 
 /// How long what a canary found holds, in seconds, and by how much more it may in a namespace: so not all come at once.

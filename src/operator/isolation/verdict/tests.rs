@@ -247,6 +247,6 @@ fn every_reason_is_in_the_docs() {
 fn a_canary_is_a_senders_pod_without_anything_of_a_tenant() {
     let subject = subject();
     let Stage::Due(due) = look_at(&subject, Vec::new(), 0).stage else { panic!("it is due") };
-    let job = canary_job(&due, &subject.probes, &policy(), &settings()).unwrap();
+    let job = canary_job((due.job, due.hash), &subject.probes, &policy(), &settings()).unwrap();
     insta::assert_snapshot!(serde_saphyr::to_string(&job).unwrap());
 }

@@ -13,12 +13,14 @@ use kube::ResourceExt;
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
-use crate::operator::deliveries::outcome::{Due, generation_of, is_said, POD_DEADLINE_EXCEEDED, Standing, standing, Why, without_outcome};
-use crate::operator::kubernetes::job::{is_over, made_at};
+use crate::operator::deliveries::outcome::{
+    Due, POD_DEADLINE_EXCEEDED, Standing, Why, generation_of, is_said, standing, without_outcome,
+};
+use crate::operator::deliveries::run::Run;
 use crate::operator::deliveries::trigger::shown;
 use crate::operator::kubernetes::digest::number_of;
+use crate::operator::kubernetes::job::{is_over, made_at};
 use crate::operator::names;
-use crate::operator::deliveries::run::Run;
 use crate::signing::DeliveryId;
 
 /// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::delivery::OutcomeClass::{self, Checked, Failed, Interrupted, Refused};
-use crate::operator::deliveries::history::record;
-use crate::operator::test_support::objects::{ended, found, minute, over, run, said, schedule, terminated, valid_with};
+use crate::operator::test_support::objects::{
+    ended, found, history, minute, over, run, said, schedule, terminated, valid_with,
+};
 
 /// A schedule whose checks are looked at, one after the other.
 struct Life {
@@ -34,9 +35,8 @@ impl Life {
 
     /// Looks so many seconds later, and writes the status.
     fn look_after(&mut self, seconds: i64, runs: &[Run]) -> Look {
-        let valid = valid_with(json!({})).unwrap();
         let now = minute(0) + SignedDuration::from_secs(seconds);
-        let look = look(&self.schedule, runs, &self.recent, Some(&valid), now);
+        let look = look(&self.schedule, runs, &self.recent, true, now);
         self.schedule.status.get_or_insert_default().checked.clone_from(&look.checked);
         look
     }
@@ -125,7 +125,7 @@ fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
     let told = |class, reason| {
         let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
         let found = found(vec![ended(0, class, reason)]);
-        record(&schedule(), &found, Some(&valid), minute(0)).recent
+        history(&schedule(), &found, Some(&valid), minute(0)).recent
     };
     for (class, reason, is_judged) in [
         (OutcomeClass::Delivered, Reason::Delivered, true),
@@ -276,17 +276,16 @@ fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
     let check = life.due();
     for (status, ended) in [(json!({}), 1), (over(), 0)] {
         let run = made(&check, status, Vec::new());
-        let refused = super::look(&life.schedule, &[run], &[], None, minute(0));
+        let refused = super::look(&life.schedule, &[run], &[], false, minute(0));
         assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
     }
 }
 
 #[test]
 fn nothing_is_checked_where_checks_are_switched_off() {
-    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     life.annotate("now");
-    let look = |runs: &[Run]| super::look(&life.schedule, runs, &[], Some(&valid), minute(0));
+    let look = |runs: &[Run]| super::look(&life.schedule, runs, &[], false, minute(0));
     assert_eq!(look(&[]).stage, Stage::Nothing);
     let under_way =
         look(&[made(&Check { job: "x".into(), value: None, repeated_within: None }, json!({"active": 1}), Vec::new())]);
@@ -347,7 +346,7 @@ fn what_is_repeated_ends_with_a_new_spec_or_a_delivery_that_tells_more() {
     let found = |class, reason| {
         let found = found(vec![ended(1, class, reason)]);
         let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
-        record(&schedule(), &found, Some(&valid), minute(1)).recent
+        history(&schedule(), &found, Some(&valid), minute(1)).recent
     };
     life.recent = found(Refused, Reason::ReferenceMissing);
     assert!(matches!(life.look_at(2, &[]).stage, Stage::Due(_)), "nothing else is known");

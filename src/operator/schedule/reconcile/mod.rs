@@ -70,7 +70,8 @@ pub(crate) async fn reconcile_at(
     };
 
     let new = status(schedule, &progress, &assessment, now);
-    let saved = write_status(schedule, &new, &context.client, &context.written).await.map_err(ReconcileError::Status)?;
+    let saved =
+        write_status(schedule, &new, &context.client, &context.written).await.map_err(ReconcileError::Status)?;
     if saved == Saved::Not {
         // It was changed or deleted since: what it is now has another reconcile coming.
         return applied.map(|_| Action::await_change());

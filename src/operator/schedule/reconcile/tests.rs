@@ -1,6 +1,6 @@
 //! What is asked before a delivery is told as one that never began.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -33,11 +33,11 @@ async fn confirmed(version: &str, jobs: &[&str], owner: &str) -> (bool, Vec<Stri
     let mut schedule = schedule();
     schedule.metadata.generation = Some(1);
     schedule.status = serde_json::from_value(json!({"observedGeneration": 1, "accountedUntil": minute(0)})).unwrap();
-    let found = Found { cron_job: Some(Arc::new(cached)), ..found(Vec::new()) };
+    let found = ObservedState { cron_job: Some(Arc::new(cached)), ..found(Vec::new()) };
     let valid = valid_with(json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45})).unwrap();
-    let record = record(&schedule, &found, Some(&valid), minute(2));
-    assert_eq!(record.missed, [minute(1).as_second()]);
-    let is_sure = confirm(&schedule, &record, &found, &Applier { client }).await.is_ok();
+    let assessment = assess(&schedule, &found, Some(&valid), minute(2));
+    assert_eq!(assessment.history.missed, [minute(1).as_second()]);
+    let is_sure = confirm(&schedule, &assessment, &found, &Applier { client }).await.is_ok();
     let asked = asked.lock().unwrap();
     (is_sure, asked.clone())
 }

@@ -91,7 +91,9 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> Fact {
             Some(error) => {
                 Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
             }
-            None => Fact::new(SCHEDULED, "Unknown", "KeyPending", "a signing key is being made; nothing is sent before"),
+            None => {
+                Fact::new(SCHEDULED, "Unknown", "KeyPending", "a signing key is being made; nothing is sent before")
+            }
         },
         Progress::Blocked(_, error) => blocked(error),
         Progress::Refused(_) => {

@@ -10,17 +10,23 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::{CHECK_ANNOTATION, Crd, TRIGGER_ANNOTATION, WebhookTier};
 use crate::delivery::{Outcome, OutcomeClass, Reason};
+use crate::operator::admission::status::Protection;
 use crate::operator::build::namespace_children;
 use crate::operator::cache::api_server::ApiServer;
 use crate::operator::cache::caches::NamespaceMetadata;
-use crate::operator::deliveries::history::record;
 use crate::operator::isolation::verdict::{Subject, look};
-use crate::operator::schedule::events::{events, key_not_made};
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::schedule::assess::assess;
+use crate::operator::schedule::events::events;
 use crate::operator::settings::Isolation;
+use crate::operator::signing_keys::backoff::KeyNotMade;
+use crate::operator::signing_keys::events::key_not_made;
 use crate::operator::test_support::objects::{
     found, minute, over, run, schedule, settings, store, terminated, tier, valid_with,
 };
 use crate::operator::tier::membership::Membership;
+use crate::operator::tier::membership::TierError;
+use crate::operator::tier::quota::ledger::RecordError;
 
 /// What the API server would say against a value, by the lengths and forms of the schema.
 fn refusals(path: &str, schema: &JSONSchemaProps, value: &Value, found: &mut Vec<String>) {
@@ -89,11 +95,12 @@ fn annotated() -> WebhookSchedule {
 }
 
 /// All that isn't refused is admitted with the Events that follow.
-fn assert_told(progress: &Progress<'_>, record: &Record, protection: &Protection) {
+fn assert_told(progress: &Progress<'_>, mut assessment: Assessment, protection: Protection) {
     let schedule = annotated();
-    let new = status(&schedule, progress, record, protection, minute(1));
+    assessment.protection = protection;
+    let new = status(&schedule, progress, &assessment, minute(1));
     assert_admitted(Crd::WebhookSchedules, &new);
-    for event in events(&schedule, record, &new) {
+    for event in events(&schedule, &assessment.history, &new) {
         assert!(event.note.as_ref().unwrap().len() <= 1_024 && event.reason.len() <= 128, "{:?}", event.note);
     }
 }
@@ -109,12 +116,12 @@ fn whatever_a_schedule_is_refused_for() {
     let several = membership.tier("team-a").unwrap_err();
     assert!(several.to_string().len() < 1_000, "{several}");
     let all = [
-        several,
+        several.into(),
         Refusal::ScheduleInvalid(long()),
         Refusal::TimeZoneUnknown(long()),
-        Refusal::TierNotFound(long()),
-        Refusal::NoDefaultTier,
-        Refusal::TierInvalid { tier: long(), problem: long() },
+        TierError::NotFound(long()).into(),
+        TierError::NoDefault.into(),
+        TierError::Invalid { tier: long(), problem: long() }.into(),
         Refusal::IntervalTooShort(long()),
         Refusal::TooManyAttempts(long()),
         Refusal::TimeoutTooLong(long()),
@@ -124,8 +131,8 @@ fn whatever_a_schedule_is_refused_for() {
         Refusal::SpecInvalid(long()),
     ];
     for refusal in &all {
-        let record = record(&annotated(), &found(Vec::new()), None, minute(1));
-        assert_told(&Progress::Refused(refusal), &record, &Protection::of(&[], &[]));
+        let assessment = assess(&annotated(), &found(Vec::new()), None, minute(1));
+        assert_told(&Progress::Refused(refusal), assessment, Protection::of(&[], &[]));
     }
 }
 
@@ -135,16 +142,20 @@ fn whatever_is_in_the_way_of_a_child() {
     let api = kube::Error::Api(Box::new(serde_json::from_value(json!({"code": 403, "message": long()})).unwrap()));
     let (kind, name) = ("CronJob".to_owned(), name(0));
     let all = [
-        ApplyError::NameTaken { kind: kind.clone(), name: name.clone() },
-        ApplyError::Ending { kind: kind.clone(), name: name.clone() },
-        ApplyError::Outdated { kind: kind.clone(), name: name.clone() },
-        ApplyError::KeyNotMade { why: long() },
-        ApplyError::Api { kind, name, source: api },
+        ReconcileError::from(ApplyError::NameTaken { kind: kind.clone(), name: name.clone() }),
+        ApplyError::Ending { kind: kind.clone(), name: name.clone() }.into(),
+        ApplyError::Outdated { kind: kind.clone(), name: name.clone() }.into(),
+        RecordError::TooMany.into(),
+        ApplyError::Api { kind, name, source: api }.into(),
     ];
+    let key_error = KeyNotMade { why: long() };
+    assert!(key_not_made(&key_error).note.unwrap().len() <= 1_024);
+    let mut assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
+    assessment.key_error = Some(key_error);
+    assert_told(&Progress::WaitsForKey(&valid), assessment, Protection::of(&[], &[]));
     for error in &all {
-        let record = record(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
-        assert_told(&Progress::Blocked(&valid, error), &record, &Protection::of(&[], &[]));
-        assert!(key_not_made(error).note.unwrap().len() <= 1_024);
+        let assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
+        assert_told(&Progress::Blocked(&valid, error), assessment, Protection::of(&[], &[]));
     }
 }
 
@@ -162,9 +173,9 @@ fn however_many_policies_open_the_inside_and_however_long_their_names() {
     // An Event has room for all of it: what to do comes last.
     assert!(verdict.message.len() <= 1_000, "{} bytes: {}", verdict.message.len(), verdict.message);
     assert!(verdict.message.contains(" and 137 more lets senders"), "{}", verdict.message);
-    let mut record = record(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
-    record.isolation = verdict;
-    assert_told(&Progress::Applied(&valid), &record, &Protection::Unreadable);
+    let mut assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
+    assessment.isolation = verdict;
+    assert_told(&Progress::Applied(&valid), assessment, Protection::Unreadable);
 }
 
 #[test]
@@ -188,7 +199,7 @@ fn whatever_senders_and_checks_say() {
         let (class, reason) = classes[usize::try_from(number % 2).unwrap()];
         run(number - 60, over(), vec![said(class, reason)])
     });
-    let record = record(&schedule, &found(runs.collect()), Some(&valid), minute(1));
-    assert!(record.recent.len() >= 20, "{}", record.recent.len());
-    assert_told(&Progress::Applied(&valid), &record, &Protection::of(&[], &[]));
+    let assessment = assess(&schedule, &found(runs.collect()), Some(&valid), minute(1));
+    assert!(assessment.history.recent.len() >= 20, "{}", assessment.history.recent.len());
+    assert_told(&Progress::Applied(&valid), assessment, Protection::of(&[], &[]));
 }

@@ -7,11 +7,15 @@ use super::*;
 use crate::api::{CheckResult, CheckStatus};
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
 use crate::delivery::Reason;
-use crate::operator::deliveries::history::record;
-use crate::operator::isolation::verdict::Verdict;
-use crate::operator::preflight::state::{Check, Stage};
+use crate::operator::admission::status::Protection;
 use crate::operator::deliveries::run::Run;
+use crate::operator::isolation::verdict::Verdict;
+use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::preflight::state::{Check, Stage};
+use crate::operator::schedule::assess::assess;
+use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
+use crate::operator::tier::membership::TierError;
 
 /// A schedule that goes through statuses, a minute after each other.
 struct Life {
@@ -35,11 +39,11 @@ impl Life {
         self.minute += 1;
         let now = minute(self.minute);
         let valid = match progress {
-            Progress::Applied(valid) | Progress::Blocked(valid, _) => Some(*valid),
+            Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => Some(*valid),
             Progress::Refused(_) => None,
         };
-        let record = record(&self.schedule, &found(runs), valid, now);
-        self.schedule.status = Some(status(&self.schedule, progress, &record, &Protection::Unreadable, now));
+        let assessment = assess(&self.schedule, &found(runs), valid, now);
+        self.schedule.status = Some(status(&self.schedule, progress, &assessment, now));
         self.schedule.status.as_ref().unwrap()
     }
 }
@@ -85,8 +89,8 @@ fn a_receiver_that_is_gone_pauses_until_the_spec_changes() {
     assert_eq!(gone.next_delivery_time, None);
     assert_eq!(condition(life.see(Vec::new()), "Scheduled").reason, "ReceiverGone", "it stays so");
     life.schedule.metadata.generation = Some(2);
-    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(9));
-    assert_eq!(pause(&valid, &record), None);
+    let assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(9));
+    assert_eq!(pause(&valid, &assessment), None);
     assert_eq!(condition(life.see(Vec::new()), "Scheduled").status, "True");
 }
 
@@ -104,10 +108,10 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
 #[test]
 fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_in_the_docs() {
     let valid = valid_with(json!({})).unwrap();
-    let mut record = record(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
+    let mut assessment = assess(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
     let check = Check { job: "check".into(), value: None, repeated_within: None };
-    record.check.could_not_be_made(&schedule(), &check, minute(0));
-    let status = status(&schedule(), &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(0));
+    assessment.check.could_not_be_made(&schedule(), &check, minute(0));
+    let status = status(&schedule(), &Progress::Applied(&valid), &assessment, minute(0));
     let allowed = condition(&status, "TargetAllowed");
     assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
     assert_eq!(condition(&status, "Ready").status, "True");
@@ -151,9 +155,9 @@ fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_wa
 /// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
 fn told_at(life: &mut Life, at: i64, stage: Stage) -> [String; 3] {
     let valid = valid_with(json!({})).unwrap();
-    let mut record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
-    record.check.stage = stage;
-    let new = status(&life.schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
+    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
+    assessment.check.stage = stage;
+    let new = status(&life.schedule, &Progress::Applied(&valid), &assessment, minute(at));
     life.schedule.status = Some(new.clone());
     let told = |kind| format!("{} {}", condition(&new, kind).status, condition(&new, kind).reason);
     [told("Ready"), told("TargetAllowed"), condition(&new, "TargetAllowed").message.clone()]
@@ -250,10 +254,31 @@ fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_chan
 fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
     let mut life = Life::new();
     assert!(life.see(Vec::new()).next_delivery_time.is_some());
-    let status = life.go(&Progress::Refused(&Refusal::NoDefaultTier), Vec::new());
+    let status = life.go(&Progress::Refused(&Refusal::Tier(TierError::NoDefault)), Vec::new());
     assert_eq!(condition(status, "Accepted").reason, "NoDefaultTier");
     assert_eq!(condition(status, "Ready").status, "False");
     assert_eq!((&status.next_delivery_time, &status.tier), (&None, &None));
+}
+
+#[test]
+fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_that_cannot_be_made_is_told() {
+    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let mut life = Life::new();
+    let waits = life.go(&Progress::WaitsForKey(&valid), Vec::new());
+    assert_eq!(condition(waits, "Accepted").status, "True");
+    for kind in ["Scheduled", "Ready"] {
+        let condition = condition(waits, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("Unknown", "KeyPending"), "{kind}");
+    }
+    assert_eq!(waits.next_delivery_time, None);
+    assert!(include_str!("../../../../docs/reasons.md").contains("| `KeyPending` |"));
+    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(1));
+    assessment.key_error = Some(KeyNotMade { why: "the API server answered 403 to its Secret".into() });
+    let failed = status(&life.schedule, &Progress::WaitsForKey(&valid), &assessment, minute(1));
+    for kind in ["Scheduled", "Ready"] {
+        let condition = condition(&failed, kind);
+        assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "KeyNotMade"), "{kind}");
+    }
 }
 
 #[test]
@@ -278,10 +303,10 @@ fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_be
         if let Some(status) = isolation {
             found.isolation.status = status;
         }
-        let record = record(&schedule, &found, Some(&valid), minute(at));
-        let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(at));
+        let assessment = assess(&schedule, &found, Some(&valid), minute(at));
+        let new = status(&schedule, &Progress::Applied(&valid), &assessment, minute(at));
         schedule.status = Some(new.clone());
-        (pause(&valid, &record), record, new)
+        (pause(&valid, &assessment), assessment.history, new)
     };
     for at in [1, 90] {
         let (paused, record, new) = look(None, at);
@@ -303,8 +328,8 @@ fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() 
     let mut found = found(Vec::new());
     found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
     let schedule = schedule();
-    let record = record(&schedule, &found, Some(&valid), minute(1));
-    let new = status(&schedule, &Progress::Applied(&valid), &record, &Protection::Unreadable, minute(1));
+    let assessment = assess(&schedule, &found, Some(&valid), minute(1));
+    let new = status(&schedule, &Progress::Applied(&valid), &assessment, minute(1));
     assert_eq!(condition(&new, "EgressIsolated").message, "what was reached");
     assert_eq!(condition(&new, "Ready").status, "True");
 }
@@ -313,7 +338,7 @@ fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() 
 fn a_name_that_is_taken_is_named() {
     let mut life = Life::new();
     let valid = valid_with(json!({})).unwrap();
-    let taken = ApplyError::NameTaken { kind: "CronJob".into(), name: "postern-nightly-report".into() };
+    let taken = ApplyError::NameTaken { kind: "CronJob".into(), name: "postern-nightly-report".into() }.into();
     let status = life.go(&Progress::Blocked(&valid, &taken), Vec::new());
     let scheduled = condition(status, "Scheduled");
     assert_eq!(scheduled.reason, "NameTaken");
@@ -328,9 +353,9 @@ fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
     let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     life.schedule.metadata.generation = Some(7);
-    let record = record(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
-    let none = Protection::of(&[], &[]);
-    let status = status(&life.schedule, &Progress::Applied(&valid), &record, &none, minute(0));
+    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
+    assessment.protection = Protection::of(&[], &[]);
+    let status = status(&life.schedule, &Progress::Applied(&valid), &assessment, minute(0));
     let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
     let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
     let told = [
@@ -350,10 +375,10 @@ fn every_reason_of_a_condition_is_in_the_docs() {
     let refusals = [
         Refusal::ScheduleInvalid(String::new()),
         Refusal::TimeZoneUnknown(String::new()),
-        Refusal::TierNotFound(String::new()),
-        Refusal::NoDefaultTier,
-        Refusal::SeveralDefaultTiers(String::new()),
-        Refusal::TierInvalid { tier: String::new(), problem: String::new() },
+        TierError::NotFound(String::new()).into(),
+        Refusal::Tier(TierError::NoDefault),
+        TierError::SeveralDefaults(String::new()).into(),
+        TierError::Invalid { tier: String::new(), problem: String::new() }.into(),
         Refusal::SpecInvalid(String::new()),
     ];
     for refusal in &refusals {
@@ -370,15 +395,16 @@ fn every_reason_of_a_condition_is_in_the_docs() {
 
 #[test]
 fn one_that_is_not_accepted_does_not_follow_what_is_true_of_its_namespace_or_of_the_cluster() {
-    let refusal = Refusal::NoDefaultTier;
-    let told = |isolation: Verdict, protection: &Protection| {
-        let mut record = record(&schedule(), &found(Vec::new()), None, minute(0));
-        record.isolation = isolation;
-        status(&schedule(), &Progress::Refused(&refusal), &record, protection, minute(0))
+    let refusal = Refusal::Tier(TierError::NoDefault);
+    let told = |isolation: Verdict, protection: Protection| {
+        let mut assessment = assess(&schedule(), &found(Vec::new()), None, minute(0));
+        assessment.isolation = isolation;
+        assessment.protection = protection;
+        status(&schedule(), &Progress::Refused(&refusal), &assessment, minute(0))
     };
     let open = Verdict { status: "False", reason: "ForeignPolicy", message: "a".into() };
-    let before = told(Verdict::unknown(crate::operator::settings::Isolation::Warn), &Protection::Unreadable);
-    assert_eq!(told(open, &Protection::of(&[], &[])), before);
+    let before = told(Verdict::unknown(crate::operator::settings::Isolation::Warn), Protection::Unreadable);
+    assert_eq!(told(open, Protection::of(&[], &[])), before);
     for kind in ["EgressIsolated", "Protected"] {
         let condition = condition(&before, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("Unknown", "NotAccepted"));

@@ -131,8 +131,8 @@ async fn a_secret_that_a_delivery_under_way_has_mounted_stays_until_that_has_end
 async fn a_new_key_costs_its_secret_and_two_writes_of_the_status_and_rest_costs_none() {
     let life = Life::new();
     life.run().await;
-    // The CronJob and the status that says so are any schedule's.
-    assert_eq!(life.world(|world| std::mem::take(&mut world.writes)), 2 + 3);
+    // That it is accepted, the CronJob, and the status that says so; then the key's own.
+    assert_eq!(life.world(|world| std::mem::take(&mut world.writes)), 3 + 3);
     life.run().await;
     assert_eq!(life.world(|world| world.writes), 0);
 }

@@ -7,19 +7,21 @@ use serde_json::{Value, json};
 
 use super::world::World;
 use crate::api::{REVOKE, ROTATE_ANNOTATION};
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::kubernetes::consistency::Written;
-use crate::operator::schedule::observe::Stores;
-use crate::operator::schedule::reconcile::{Context, reconcile_at};
-use crate::operator::settings::Settings;
-use crate::operator::signing_keys::keeper::Unmade;
+use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::reconcile::reconcile_at;
+use crate::operator::signing_keys::backoff::RotationBackoff;
+use crate::operator::signing_keys::controller::SigningKeys;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{self, minute, settings, store};
+use crate::operator::test_support::objects::{self, Controllers, minute, settings};
 
 /// What an operator remembers from one reconcile to the next.
 #[derive(Default)]
 pub(super) struct Memory {
-    written: Written,
-    unmade: Unmade,
+    written: Arc<Written>,
+    backoff: Arc<RotationBackoff>,
 }
 
 /// A cluster, and the time there.
@@ -42,17 +44,23 @@ impl Life {
         self.go_on(&mut Memory::default()).await;
     }
 
-    /// The same with one that has run before.
+    /// The same with one that has run before: its two controllers take turns.
     pub(super) async fn go_on(&self, memory: &mut Memory) {
         for _ in 0..12 {
-            let (before, schedule) = self.world(|world| (world.writes, world.schedule()));
-            let world = Arc::clone(&self.world);
-            let client = fake_api::client(move |asked| world.lock().unwrap().answer(&asked));
-            let Memory { written, unmade } = std::mem::take(memory);
-            let whole = objects::context(client, self.stores());
-            let context = Context { settings: unchecked(), written, unmade, ..whole };
-            let _ = Box::pin(reconcile_at(&schedule, &context, self.now)).await;
-            *memory = Memory { written: context.written, unmade: context.unmade };
+            let before = self.world(|world| world.writes);
+            let schedules = ScheduleReconciler {
+                key_backoff: memory.backoff.clone(),
+                written: memory.written.clone(),
+                ..self.controllers().schedules
+            };
+            let _ = Box::pin(reconcile_at(&self.world(|world| world.schedule()), &schedules, self.now)).await;
+            let signing_keys = SigningKeys {
+                backoff: memory.backoff.clone(),
+                written: memory.written.clone(),
+                ..self.controllers().signing_keys
+            };
+            let schedule = self.world(|world| world.schedule());
+            let _ = Box::pin(signing_keys.reconcile_at(&schedule, self.now)).await;
             let (writes, is_dead) = self.world(|world| (world.writes, world.is_dead));
             if is_dead || writes == before {
                 return;
@@ -61,12 +69,17 @@ impl Life {
         panic!("it finds no rest: {:?}", self.world(|world| world.keys()));
     }
 
-    /// What the watches of an operator that has just started show.
-    fn stores(&self) -> Stores {
+    /// The controllers of an operator, whose watches show what there is. Checks are another matter.
+    fn controllers(&self) -> Controllers {
+        let world = Arc::clone(&self.world);
+        let client = fake_api::client(move |asked| world.lock().unwrap().answer(&asked));
         let read = |object: Value| serde_json::from_value(object).unwrap();
         let cron_jobs = self.world(|world| world.cron_job.clone().into_iter().map(read).collect());
         let schedule = self.world(|world| world.schedule());
-        Stores { cron_jobs: store(cron_jobs), ..objects::stores(&schedule, self.now) }
+        let caches = Caches { cron_jobs: Indexed::of(cron_jobs), ..objects::caches(&schedule) };
+        let mut settings = settings();
+        settings.preflight.enabled = false;
+        Controllers::new(client, caches, &settings, self.now)
     }
 
     pub(super) fn wait(&mut self, seconds: i64) {
@@ -93,11 +106,4 @@ impl Life {
     pub(super) fn key(&self) -> String {
         self.world(|world| world.keys()[0].0.clone())
     }
-}
-
-/// Checks are another matter.
-fn unchecked() -> Settings {
-    let mut settings = settings();
-    settings.preflight.enabled = false;
-    settings
 }

@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::ROTATE_ANNOTATION;
 use crate::operator::names;
 use crate::operator::test_support::objects::{self, minute};
 
@@ -53,12 +54,12 @@ fn rotate(schedule: &mut WebhookSchedule, name: &str, at: i64) {
 }
 
 fn settle(schedule: &mut WebhookSchedule, at: i64) {
-    schedule.status.as_mut().unwrap().signing_keys = settled(schedule, minute(at));
+    schedule.status.as_mut().unwrap().signing_keys = settled(schedule, &BTreeSet::new(), minute(at));
 }
 
 fn sign(schedule: &WebhookSchedule, at: i64) -> Vec<String> {
     let start = names::signing_key("nightly-report", "");
-    let names = that_sign(schedule, minute(at).as_second()).into_iter();
+    let names = keys_of(schedule).filter(|key| signs(key, minute(at))).filter_map(|key| key.secret_name.clone());
     names.map(|name| name.strip_prefix(&start).unwrap().trim_start_matches('x').into()).collect()
 }
 
@@ -78,8 +79,12 @@ fn a_new_key_is_made_when_the_active_one_has_its_age() {
     let schedule = schedule(json!([key("a", "Active", 0, None)]));
     assert_eq!(cause(&schedule, 10 * HOUR - 1), None);
     assert_eq!(cause(&schedule, 10 * HOUR), Some(Cause::Due));
-    assert_eq!(look(&schedule, listed(&schedule), minute(0)), Some(minute(10 * HOUR).as_second()));
-    assert_eq!(look(&schedule, listed(&schedule), minute(10 * HOUR)), None, "what is due is done, or waits for more");
+    assert_eq!(next_change(&schedule, listed(&schedule), minute(0)), Some(minute(10 * HOUR).as_second()));
+    assert_eq!(
+        next_change(&schedule, listed(&schedule), minute(10 * HOUR)),
+        None,
+        "what is due is done, or waits for more"
+    );
 }
 
 #[test]
@@ -97,7 +102,7 @@ fn during_the_overlap_both_sign_the_newest_first_and_then_the_newest_alone() {
     rotate(&mut schedule, "b", 10 * HOUR);
     assert_eq!(sign(&schedule, 11 * HOUR - 1), ["b", "a"]);
     assert_eq!(sign(&schedule, 11 * HOUR), ["b"]);
-    assert_eq!(look(&schedule, listed(&schedule), minute(10 * HOUR)), Some(minute(11 * HOUR).as_second()));
+    assert_eq!(next_change(&schedule, listed(&schedule), minute(10 * HOUR)), Some(minute(11 * HOUR).as_second()));
     settle(&mut schedule, 11 * HOUR - 1);
     assert_eq!(shown(&schedule), ["b Active", "a Retiring"]);
     settle(&mut schedule, 11 * HOUR + 5);
@@ -115,7 +120,7 @@ fn a_secret_goes_a_minute_after_its_last_use_and_no_sooner() {
         key("d", "Pending", 0, None),
     ]));
     assert_eq!(unused(&schedule, minute(9)), [""; 0]);
-    assert_eq!(look(&schedule, listed(&schedule), minute(9)), Some(minute(10).as_second()));
+    assert_eq!(next_change(&schedule, listed(&schedule), minute(9)), Some(minute(10).as_second()));
     assert_eq!(unused(&schedule, minute(10)), [secret("c")]);
 }
 
@@ -153,7 +158,11 @@ fn a_revocation_ends_every_older_key_before_the_new_one_is_there() {
         let keyless = new.is_none();
         cut.status.as_mut().unwrap().signing_keys = begun(&schedule, new, wanted.cause, minute(9));
         assert_eq!(sign(&cut, 9), [""; 0]);
-        assert!(!can_sign(&cut, minute(9)), "nothing is sent, whether there is a new key or not: {keyless}");
+        assert_eq!(
+            keys::usable(&cut, minute(9)),
+            [""; 0],
+            "nothing is sent, whether there is a new key or not: {keyless}"
+        );
     }
     rotate(&mut schedule, "c", 9);
     assert_eq!(sign(&schedule, 9), ["c"]);
@@ -210,7 +219,7 @@ fn one_that_is_pending_when_all_is_done_was_left_behind_and_its_secret_goes() {
     let mut schedule = schedule(json!([key("b", "Pending", 5, None), key("a", "Active", 0, None)]));
     settle(&mut schedule, 6);
     assert_eq!(shown(&schedule), ["b Retired", "a Active"]);
-    assert_eq!(look(&schedule, listed(&schedule), minute(6)), Some(minute(7).as_second()));
+    assert_eq!(next_change(&schedule, listed(&schedule), minute(6)), Some(minute(7).as_second()));
     assert_eq!(unused(&schedule, minute(7)), [secret("b")]);
 }
 
@@ -225,8 +234,7 @@ fn a_secret_that_is_named_like_no_key_is_neither_mounted_nor_deleted_whatever_th
         let expected: &[&str] = if name == own { &[name] } else { &[] };
         let mut schedule = schedule(json!([key("a", "Active", 0, None)]));
         schedule.status.as_mut().unwrap().signing_keys[0].secret_name = Some(name.into());
-        assert_eq!(that_sign(&schedule, minute(9).as_second()), expected);
-        assert_eq!(can_sign(&schedule, minute(9)), name == own);
+        assert_eq!(keys::usable(&schedule, minute(9)), expected);
         schedule.status.as_mut().unwrap().signing_keys[0].state = KeyState::Retired;
         schedule.status.as_mut().unwrap().signing_keys[0].retires_at = Some(Time(minute(1)));
         assert_eq!(unused(&schedule, minute(9)), expected);

@@ -6,8 +6,9 @@ use kube::core::PartialObjectMeta;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{minute, schedule, settings, store, stores, tier};
+use crate::operator::test_support::objects::{caches, minute, schedule, settings, store, tier};
 use crate::operator::tier::membership::Membership;
 
 const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
@@ -51,17 +52,20 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
     };
     let membership =
         Membership { tiers: store(vec![(*version(1)).clone()]), namespaces: store(namespaces.map(labelled).collect()) };
-    let stores = Stores { membership, ..stores(&schedule(), minute(0)) };
+    let caches = Caches { schedules: Indexed::of(schedules(seen)), ..caches(&schedule()) };
     let watch_namespaces = watched.iter().map(ToString::to_string).collect();
     let census = Census {
         client,
         settings: Settings { watch_namespaces, ..settings() },
-        schedules: store(schedules(seen)),
-        stores: Arc::new(stores),
-        failures: Failures::default(),
+        caches: Arc::new(caches),
+        membership,
         written: Written::default(),
     };
     (Arc::new(census), puts)
+}
+
+async fn reconcile(tier: Arc<WebhookTier>, census: Arc<Census>) -> Result<Action, TierStatusError> {
+    census.reconcile(tier).await
 }
 
 fn is_done(action: &Action) -> bool {
@@ -70,7 +74,7 @@ fn is_done(action: &Action) -> bool {
 
 #[test]
 fn a_tier_without_a_mistake_is_ready_and_counts_its_namespaces_and_schedules() {
-    let seen: Vec<_> = schedules(&[("a", "x"), ("a", "y"), ("b", "x")]).into_iter().map(Arc::new).collect();
+    let seen: Vec<_> = schedules(&[("a", "x"), ("a", "y"), ("b", "x")]).iter().map(ObjectRef::from_obj).collect();
     let status = tier_status(&version(1), &[], None, Used::of(&seen), minute(0));
     assert_eq!((status.namespaces, status.schedules, status.observed_generation), (2, 3, Some(1)));
     let condition = json!({
@@ -138,14 +142,14 @@ fn every_reason_of_a_tier_is_in_the_docs() {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_finds_nothing_new_writes_nothing() {
     let (census, puts) = census(&[("a", "x"), ("b", "x")], &[], 200);
-    assert!(is_done(&look(version(1), census.clone()).await.unwrap()));
+    assert!(is_done(&reconcile(version(1), census.clone()).await.unwrap()));
     let mut written: WebhookTier = serde_json::from_value(puts.lock().unwrap().remove(0)).unwrap();
     assert_eq!(written.metadata.resource_version.as_deref(), Some("1"), "only this version may be replaced");
     let status = written.status.as_ref().unwrap();
     assert_eq!((status.namespaces, status.schedules), (2, 2));
     tokio::time::advance(PACE).await;
     written.metadata.resource_version = Some("2".into());
-    assert!(is_done(&look(Arc::new(written), census).await.unwrap()));
+    assert!(is_done(&reconcile(Arc::new(written), census).await.unwrap()));
     assert_eq!(puts.lock().unwrap().len(), 0);
 }
 
@@ -156,7 +160,7 @@ async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end()
     let mut waits = Vec::new();
     // Each look sees a version without the right status: something always changed.
     for changed in 1..=100 {
-        let action = look(version(10 * changed), census.clone()).await.unwrap();
+        let action = reconcile(version(10 * changed), census.clone()).await.unwrap();
         waits.push(!is_done(&action));
         tokio::time::advance(tick).await;
     }
@@ -168,29 +172,29 @@ async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end()
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_not_written_again_while_the_watch_is_late() {
     let (census, puts) = census(&[("a", "x")], &[], 200);
-    look(version(1), census.clone()).await.unwrap();
+    reconcile(version(1), census.clone()).await.unwrap();
     tokio::time::advance(10 * PACE).await;
-    assert_eq!(look(version(1), census.clone()).await.unwrap(), Action::requeue(PACE));
+    assert_eq!(reconcile(version(1), census.clone()).await.unwrap(), Action::requeue(PACE));
     assert_eq!(puts.lock().unwrap().len(), 1);
-    look(version(3), census).await.unwrap();
+    reconcile(version(3), census).await.unwrap();
     assert_eq!(puts.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_is_not() {
     let (conflict, _) = census(&[], &[], 409);
-    assert_eq!(look(version(1), conflict).await.unwrap(), Action::requeue(PACE));
+    assert_eq!(reconcile(version(1), conflict).await.unwrap(), Action::requeue(PACE));
     let (gone, _) = census(&[], &[], 404);
-    assert!(is_done(&look(version(1), gone).await.unwrap()));
+    assert!(is_done(&reconcile(version(1), gone).await.unwrap()));
     let (forbidden, _) = census(&[], &[], 403);
-    let error = look(version(1), forbidden).await.err().unwrap();
+    let error = reconcile(version(1), forbidden).await.err().unwrap();
     assert!(error.to_string().starts_with("status of the WebhookTier premium: "), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
     let written = async |census: &Arc<Census>, puts: &Puts, version: Arc<WebhookTier>| {
-        look(version, census.clone()).await.unwrap();
+        reconcile(version, census.clone()).await.unwrap();
         puts.lock().unwrap().len()
     };
     let (elsewhere, puts) = census(&[("a", "x")], &["other"], 200);

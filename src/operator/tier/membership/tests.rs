@@ -20,7 +20,7 @@ fn namespace(name: &str, tier: Option<&str>) -> NamespaceMetadata {
 
 /// The tiers, and a namespace `in-NAME` of each of `names`; one without a label, which is `unlabelled`; one that nothing is
 /// known of.
-fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Store<WebhookSchedule>) {
+fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Indexed<WebhookSchedule>) {
     let labelled = names.iter().map(|name| namespace(&format!("in-{name}"), Some(name)));
     let namespaces: Vec<_> = labelled.chain([namespace("unlabelled", None)]).collect();
     let of = |namespace: &str| {
@@ -29,7 +29,7 @@ fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Store<Web
         schedule
     };
     let known = namespaces.iter().map(|namespace| of(&namespace.name_any()));
-    let schedules = store(known.chain([of("unknown")]).collect());
+    let schedules = Indexed::of(known.chain([of("unknown")]).collect());
     (Membership { tiers: store(tiers), namespaces: store(namespaces) }, schedules)
 }
 
@@ -37,10 +37,10 @@ fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Store<Web
 fn concerned(
     tier: &WebhookTier,
     change: &Change<WebhookTier>,
-    (of, all): &(Membership, Store<WebhookSchedule>),
+    (of, all): &(Membership, Indexed<WebhookSchedule>),
 ) -> Vec<String> {
     let concerned = of.concerned(tier, change, all);
-    let mut namespaces: Vec<_> = concerned.iter().map(|schedule| schedule.namespace().unwrap()).collect();
+    let mut namespaces: Vec<_> = concerned.iter().map(|schedule| schedule.namespace.clone().unwrap()).collect();
     namespaces.sort();
     namespaces
 }
@@ -57,23 +57,23 @@ fn from<K>(before: K) -> Change<K> {
 
 #[test]
 fn a_namespace_is_in_the_tier_of_its_label_and_without_one_in_the_only_default() {
-    let name = |tier: Result<Arc<WebhookTier>, Refusal>| tier.map(|tier| tier.name_any());
+    let name = |tier: Result<Arc<WebhookTier>, TierError>| tier.map(|tier| tier.name_any());
     let (of, _) = membership(vec![tier_named("free", true), tier_named("premium", false)], &["premium", "gone"]);
     assert_eq!(name(of.tier("in-premium")).as_deref(), Ok("premium"));
     assert_eq!(name(of.tier("unlabelled")).as_deref(), Ok("free"));
-    assert_eq!(name(of.tier("in-gone")), Err(Refusal::TierNotFound("gone".into())));
+    assert_eq!(name(of.tier("in-gone")), Err(TierError::NotFound("gone".into())));
 
     let (of, _) = membership(vec![tier_named("premium", false)], &["premium"]);
-    assert_eq!(name(of.tier("unlabelled")), Err(Refusal::NoDefaultTier));
+    assert_eq!(name(of.tier("unlabelled")), Err(TierError::NoDefault));
 
     let (of, _) = membership(vec![tier_named("free", true), tier_named("basic", true)], &["free"]);
     assert_eq!(name(of.tier("in-free")).as_deref(), Ok("free"));
-    assert_eq!(name(of.tier("unlabelled")), Err(Refusal::SeveralDefaultTiers("basic, free".into())));
+    assert_eq!(name(of.tier("unlabelled")), Err(TierError::SeveralDefaults("basic, free".into())));
 }
 
 #[test]
 fn a_tier_has_the_schedules_of_its_namespaces_and_the_only_default_those_of_the_others() {
-    let count = |(of, all): &(Membership, Store<WebhookSchedule>), tier: &str| of.schedules(tier, all).len();
+    let count = |(of, all): &(Membership, Indexed<WebhookSchedule>), tier: &str| of.schedules(tier, all).len();
     let one = membership(vec![tier_named("free", true), tier_named("premium", false)], &["free", "premium", "gone"]);
     assert_eq!((count(&one, "free"), count(&one, "premium")), (3, 1));
     // Of two, neither is in force for those without a label.

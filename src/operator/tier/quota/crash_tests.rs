@@ -10,12 +10,12 @@ use super::Quotas;
 use super::ledger::Ledger;
 use super::world::World;
 use crate::api::{TRIGGER_ANNOTATION, WebhookSchedule};
-use crate::operator::schedule::observe::Stores;
-use crate::operator::schedule::reconcile::{Context, reconcile_at};
-use crate::operator::settings::Settings;
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::indexed::Indexed;
+use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{self, settings, store};
-use crate::operator::tier::membership::Membership;
+use crate::operator::test_support::objects::{self, Controllers, settings, store};
 
 const START: i64 = 1_800_000_000;
 const QUARTER: i64 = 900;
@@ -128,26 +128,25 @@ impl Operator {
         panic!("it finds no rest");
     }
 
-    fn context(&self, cluster: &Cluster, schedule: &WebhookSchedule, now: i64) -> Context {
+    fn context(&self, cluster: &Cluster, schedule: &WebhookSchedule, now: i64) -> ScheduleReconciler {
         let mut tier = objects::tier();
         tier.spec.default = true;
         tier.spec.min_interval = serde_json::from_value(json!("15m")).unwrap();
         tier.spec.max_deliveries_per_hour = 4;
         let read = |object: Value| serde_json::from_value(object).unwrap();
-        let stores =
-            Stores {
-                membership: Membership { tiers: store(vec![tier]), namespaces: store(Vec::new()) },
-                cron_jobs: store(cluster.world(|world| world.cron_job.clone().into_iter().map(read).collect())),
-                jobs: store(cluster.world(|world| {
+        let caches =
+            Caches {
+                tiers: store(vec![tier]),
+                cron_jobs: Indexed::of(cluster.world(|world| world.cron_job.clone().into_iter().map(read).collect())),
+                jobs: Indexed::of(cluster.world(|world| {
                     world.jobs.iter().cloned().map(|job| serde_json::from_value(job).unwrap()).collect()
                 })),
-                quotas: Arc::clone(&self.quotas),
-                ..objects::stores(schedule, Timestamp::from_second(now).unwrap())
+                ..objects::caches(schedule)
             };
-        let mut settings: Settings = settings();
-        settings.preflight.enabled = false;
-        let ledger = Arc::clone(&self.ledger);
-        Context { settings, ledger, ..objects::context(cluster.client(), stores) }
+        let (quotas, ledger) = (Arc::clone(&self.quotas), Arc::clone(&self.ledger));
+        let now = Timestamp::from_second(now).unwrap();
+        let Controllers { schedules, .. } = Controllers::new(cluster.client(), caches, &settings(), now);
+        ScheduleReconciler { quotas, ledger, ..schedules }
     }
 
     /// It sees that the schedule is gone.

@@ -133,6 +133,13 @@ impl Quotas {
         namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now))
     }
 
+    /// What a schedule takes, by limits that are new.
+    #[cfg(test)]
+    pub(crate) fn recomputed(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
+        self.recompute(schedule, limits, now);
+        self.share(schedule, limits, now)
+    }
+
     /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
     fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
         self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))

@@ -21,7 +21,7 @@ fn schedule(name: &str, expression: &str) -> WebhookSchedule {
 fn share(quotas: &Quotas, name: &str, expression: &str, now: i64) -> Share {
     let schedule = schedule(name, expression);
     quotas.note(&schedule, now);
-    quotas.share(&schedule, LIMITS, now).unwrap()
+    quotas.recomputed(&schedule, LIMITS, now).unwrap()
 }
 
 /// An operator that sees these schedules at its start, after one that had recorded this.
@@ -128,7 +128,7 @@ fn beyond_what_can_be_recorded_the_next_waits_until_one_goes() {
         namespace.note(age(number), &number.to_string(), asked.clone(), tightest, None, NOON);
     }
     let starts = |namespace: &mut Namespace, number| {
-        namespace.share(&age(number), limits, NOON);
+        namespace.recompute(&age(number), limits, NOON);
         namespace.starts(&age(number), true, NOON)
     };
     for number in 0..MOST_PARTS {

@@ -35,7 +35,7 @@ impl Team {
 
     fn share(&self, name: &str, created: i64, expression: &str) -> Share {
         self.note(name, created, expression);
-        self.quotas.share(&schedule(name, created, expression), self.limits, self.now).unwrap()
+        self.quotas.recomputed(&schedule(name, created, expression), self.limits, self.now).unwrap()
     }
 
     fn place(&self, name: &str, created: i64, expression: &str) -> (u32, u32) {
@@ -226,7 +226,7 @@ fn triggers_take_what_the_schedules_leave() {
 #[test]
 fn a_schedule_that_is_not_known_as_it_is_has_no_share_yet() {
     let team = Team::new();
-    let is_known = |expression| team.quotas.share(&schedule("a", 0, expression), team.limits, NOON).is_some();
+    let is_known = |expression| team.quotas.recomputed(&schedule("a", 0, expression), team.limits, NOON).is_some();
     assert!(!is_known(QUARTERLY));
     team.note("a", 0, QUARTERLY);
     assert!(is_known(QUARTERLY) && !is_known(HALF_HOURLY));
@@ -261,7 +261,7 @@ fn namespaces_are_apart() {
     let mut elsewhere = schedule("b", 1, QUARTERLY);
     elsewhere.metadata.namespace = Some("team-b".into());
     team.quotas.note(&elsewhere, NOON);
-    assert_eq!(team.quotas.share(&elsewhere, team.limits, NOON).unwrap().rank, 1);
+    assert_eq!(team.quotas.recomputed(&elsewhere, team.limits, NOON).unwrap().rank, 1);
 }
 
 #[test]

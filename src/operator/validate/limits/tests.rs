@@ -30,7 +30,7 @@ fn judge(spec: serde_json::Value, tier: serde_json::Value, older: &[&str]) -> Re
         quotas.note(&other, NOW);
     }
     quotas.note(&schedule, NOW);
-    let share = quotas.share(&schedule, (&allowed.spec).into(), NOW).unwrap();
+    let share = quotas.recomputed(&schedule, (&allowed.spec).into(), NOW).unwrap();
     let zone = crate::cron::time_zone(&schedule.spec.time_zone).unwrap();
     let refuse = |refusal: Refusal| (refusal.reason(), refusal.to_string());
     limits(&schedule.spec, &zone, &allowed, &share, NOW).map_err(refuse)

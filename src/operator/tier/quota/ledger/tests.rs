@@ -45,7 +45,7 @@ impl Cluster {
 /// When the schedule's first delivery may be.
 fn begins_at(ledger: &Ledger, schedule: &WebhookSchedule) -> Option<i64> {
     let limits = Limits { min_interval: 900, max_schedules: 9, max_per_hour: 40 };
-    ledger.quotas.share(schedule, limits, NOW).unwrap().not_before
+    ledger.quotas.recomputed(schedule, limits, NOW).unwrap().not_before
 }
 
 async fn is_recorded(ledger: &Ledger, schedule: &WebhookSchedule) -> bool {

@@ -89,3 +89,6 @@ fn runs(
     runs.extend(deleted.into_iter().map(|job| Run::of(&context.caches, namespace, job, true)));
     runs
 }
+
+#[cfg(test)]
+mod tests;
