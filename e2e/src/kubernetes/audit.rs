@@ -1,5 +1,6 @@
 //! What the API server's audit log says of one user's requests.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -96,6 +97,15 @@ impl Request {
     pub fn is_lease(&self) -> bool {
         self.resource == "leases"
     }
+}
+
+/// How often each request was made.
+pub fn count(requests: &[Request]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for Request { verb, resource, code, .. } in requests {
+        *counts.entry(format!("{verb} {resource} {code}")).or_default() += 1;
+    }
+    counts
 }
 
 impl fmt::Display for Request {

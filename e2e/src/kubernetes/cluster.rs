@@ -3,11 +3,12 @@
 use std::ops::Deref;
 use std::path::Path;
 
+use hyper::Request;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{ClusterHandle, Network, eventually};
 
@@ -70,6 +71,15 @@ impl Cluster {
         let mut config = config(&self.dir, "admin").await;
         config.auth_info.impersonate = Some(user.into());
         Client::try_from(config).unwrap()
+    }
+
+    /// What the API server has at a path. Tests that wait ask so, since a kubectl process for each question would take the
+    /// machine's time from other tests.
+    ///
+    /// # Errors
+    /// Why the API server gives nothing.
+    pub async fn get(&self, path: &str) -> kube::Result<Value> {
+        self.client.request(Request::get(path).body(Vec::new()).unwrap()).await
     }
 
     /// Makes a namespace and waits until pods can be made in it.

@@ -13,7 +13,7 @@ mod scraper;
 mod sender;
 mod tenant;
 
-pub use audit::Request;
+pub use audit::{Request, count};
 pub use cluster::{Cluster, on, on_cluster};
 pub use crds::{apply_crd, install_crds};
 pub use operator::usual_settings;
@@ -22,4 +22,4 @@ pub use process::{LEADS, OperatorProcess};
 pub use rights::OPERATOR;
 pub use scraper::Scraper;
 pub use sender::{Delivery, Ended};
-pub use tenant::{KEY, Tenant};
+pub use tenant::{KEY, Tenant, schedule_path};

@@ -26,6 +26,11 @@ pub const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Where receivers are.
 pub const INTERNET: &str = "198.51.100.10";
 
+/// The path of a schedule in the API.
+pub fn schedule_path(namespace: &str, name: &str) -> String {
+    format!("/apis/postern.dev/v1alpha1/namespaces/{namespace}/webhookschedules/{name}")
+}
+
 /// A namespace with a tier and an operator of its own.
 pub struct Tenant {
     /// As its admin sees it.

@@ -5,10 +5,9 @@ mod namespaced;
 
 use postern_e2e::{
     Certificates, Cluster, DedicatedCluster, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, eventually, on,
+    schedule_path,
 };
 use serde_json::Value;
-
-use super::{get, schedule_path};
 
 const HOST: &str = "hooks.example.com";
 
@@ -52,7 +51,7 @@ impl Admin {
 
     /// Waits until what the API server has at a path is as wanted.
     pub(crate) async fn sees(&self, what: &str, path: &str, met: impl Fn(&Value) -> bool) -> Value {
-        eventually(what, async || match get(&self.cluster, path).await {
+        eventually(what, async || match self.cluster.get(path).await {
             Ok(value) if met(&value) => Ok(value),
             other => Err(other.map(|value| value.to_string())),
         })

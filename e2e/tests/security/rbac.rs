@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::objects::{NAMESPACE, Objects, chart, kustomize, text};
+use crate::install::objects::{NAMESPACE, Objects, chart, kustomize, text};
 
 const NAMESPACED: [&str; 2] = ["--set", "watchNamespaces={team-a,team-b}"];
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, IMAGE, JOBS, PODS, anew, set};
 use super::people::{ALICE, As, CAROL, DRAINER, DRY, POSTERN, may_do_all_in_the_namespace, refused_by};
-use super::{get, proxies, ways_round};
+use super::{proxies, ways_round};
 
 pub(super) const CHILDREN: &str = "postern-lock-children";
 pub(super) const NAMES: &str = "postern-lock-names";
@@ -62,7 +62,7 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
 /// That is no change: storage version migrations do it, and whoever has the encryption at rest renewed.
 async fn can_be_written_as_it_was(cluster: &Cluster, path: &str) {
     eventually(&format!("{path} to be written as it was"), async || {
-        let as_it_is = get(cluster, path).await.unwrap();
+        let as_it_is = cluster.get(path).await.unwrap();
         match ALICE.replace(cluster, &format!("{path}{DRY}"), &as_it_is).await {
             // A controller was faster: that of CronJobs writes the status every minute.
             Err(refusal) if refusal.contains("the object has been modified") => Err(refusal),

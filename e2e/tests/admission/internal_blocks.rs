@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use postern::egress::registry::{GLOBAL_UNICAST, blocks};
 
-use super::objects::{chart, text};
+use crate::install::objects::{chart, text};
 
 #[test]
 fn the_operator_may_open_no_block_that_the_guard_refuses() {

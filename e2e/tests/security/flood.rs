@@ -5,10 +5,8 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use postern::api::{WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, eventually, install_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, count, eventually, install_crds, on};
 use serde_json::json;
-
-use super::counted;
 
 /// More than the tier allows: these are refused.
 const REFUSED: usize = 300;
@@ -81,13 +79,13 @@ fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_co
 
         let all = cluster.requests_of(OPERATOR, since);
         let writes: Vec<_> = all.into_iter().filter(|it| it.writes() && !it.is_lease()).collect();
-        println!("{} writes: {:#?}", writes.len(), counted(&writes));
+        println!("{} writes: {:#?}", writes.len(), count(&writes));
         let of_refused = |name: &str| name.strip_prefix("s-").is_some_and(|number| number.parse::<usize>().is_ok());
         let status =
             writes.iter().filter(|it| it.resource == "webhookschedules/status" && of_refused(&it.name)).count();
         // What is told has turned twice at most in the time that good news must hold, and each accepted one says so.
-        assert!(status <= 4 * ACCEPTED, "{status} of {:#?}", counted(&writes));
-        assert!(writes.len() <= 10 * ACCEPTED + 10, "{:#?}", counted(&writes));
+        assert!(status <= 4 * ACCEPTED, "{status} of {:#?}", count(&writes));
+        assert!(writes.len() <= 10 * ACCEPTED + 10, "{:#?}", count(&writes));
     });
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
-use postern_e2e::{Scraper, eventually};
+use postern_e2e::{Scraper, eventually, schedule_path};
 use serde_json::json;
 
 use super::canaries::{Canaries, hex};
@@ -15,8 +15,7 @@ use super::haystack::{Found, Haystack, Place};
 use super::receivers::Receivers;
 use super::scenarios::Scenario;
 use super::{look_everywhere, node};
-use crate::alone::installed::Admin;
-use crate::alone::schedule_path;
+use crate::install::installed::Admin;
 
 /// That the receiver got what was planted for it, so that it was in the sender's hands.
 pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {

@@ -4,8 +4,8 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, usual_settings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::make;
 use super::people::{ALICE, CAROL, TEAM};
-use super::{get, make};
 use crate::api::submit::Draft;
 
 /// What stands for the sender here: with the argument `wait` it runs until it is told to end, and without it ends at once.
@@ -47,12 +47,12 @@ pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProces
         ALICE.create(cluster, SCHEDULES, &schedule).await.unwrap();
     }
     eventually("the triggered delivery in the status", async || {
-        let status = get(cluster, &format!("{SCHEDULES}/now")).await.unwrap()["status"].take();
+        let status = cluster.get(&format!("{SCHEDULES}/now")).await.unwrap()["status"].take();
         let recent = status["recentDeliveries"].as_array().cloned().unwrap_or_default();
         if recent.iter().any(|delivery| delivery["id"] == status["lastTrigger"]["id"]) { Ok(()) } else { Err(status) }
     })
     .await;
-    eventually("the other schedule's CronJob", async || get(cluster, &format!("{CRON_JOBS}/postern-report")).await)
+    eventually("the other schedule's CronJob", async || cluster.get(&format!("{CRON_JOBS}/postern-report")).await)
         .await;
     a_label_that_was_taken_away_is_put_back(cluster).await;
     operator
@@ -63,9 +63,9 @@ pub(super) async fn made_by(operator: OperatorProcess, cluster: &Cluster) -> Chi
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
     Children {
-        cron_job: get(cluster, &format!("{CRON_JOBS}/postern-report")).await.unwrap(),
-        service_account: get(cluster, &format!("{ACCOUNTS}/postern-sender")).await.unwrap(),
-        network_policy: get(cluster, &format!("{POLICIES}/postern-sender")).await.unwrap(),
+        cron_job: cluster.get(&format!("{CRON_JOBS}/postern-report")).await.unwrap(),
+        service_account: cluster.get(&format!("{ACCOUNTS}/postern-sender")).await.unwrap(),
+        network_policy: cluster.get(&format!("{POLICIES}/postern-sender")).await.unwrap(),
     }
 }
 
@@ -78,7 +78,7 @@ async fn a_label_that_was_taken_away_is_put_back(cluster: &Cluster) {
     ] {
         CAROL.patch(cluster, &child, &unlabel).await.unwrap();
         eventually(&format!("the label of {child}"), async || {
-            let metadata = get(cluster, &child).await.unwrap()["metadata"].take();
+            let metadata = cluster.get(&child).await.unwrap()["metadata"].take();
             if metadata["labels"]["app.kubernetes.io/managed-by"] == "postern" { Ok(()) } else { Err(metadata) }
         })
         .await;
@@ -132,7 +132,7 @@ impl Children {
 async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
     eventually("a pod of the Job to run", async || {
         let path = format!("{PODS}?labelSelector=batch.kubernetes.io/job-name%3D{job}");
-        let pods = get(cluster, &path).await.unwrap();
+        let pods = cluster.get(&path).await.unwrap();
         let all = pods["items"].as_array().unwrap();
         let runs = all
             .iter()

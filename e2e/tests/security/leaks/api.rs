@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::haystack::{Haystack, Place};
 use super::tenant::NAMESPACE;
-use crate::alone::installed::Admin;
+use crate::install::installed::Admin;
 
 /// Looks at every object of every kind that can be listed, its managed fields included; at the tenant's Secrets without their
 /// data.

@@ -1,8 +1,6 @@
 //! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each operator works in the
 //! test's namespace alone.
 
-mod memory;
-
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -17,7 +15,7 @@ use serde_json::json;
 const STANDS_BY: (u16, &str) = (200, "stands by: another process leads\n");
 
 /// Starts an operator as if it were the pod of this name.
-fn start(cluster: &Cluster, namespace: &str, pod: &str) -> OperatorProcess {
+pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> OperatorProcess {
     let kubeconfig = cluster.dir.join("admin.kubeconfig");
     OperatorProcess::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
 }

@@ -7,6 +7,7 @@ mod confine_fields;
 mod confine_operator;
 mod confine_senders;
 mod going_on;
+mod internal_blocks;
 mod lock;
 mod no_orphans;
 mod people;
@@ -17,6 +18,7 @@ mod schedule_size;
 mod tier_label;
 mod tier_rules;
 mod ways_round;
+mod without_policies;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::Api;
@@ -24,7 +26,6 @@ use kube::api::ListParams;
 use postern_e2e::{Cluster, DedicatedCluster, eventually, install_crds, on};
 use serde_json::{Value, json};
 
-use super::get;
 use crate::install::objects::chart;
 
 #[test]

@@ -22,7 +22,7 @@ use futures::stream::{self, StreamExt as _};
 use postern_e2e::Scraper;
 use serde_json::json;
 
-use crate::alone::installed::{Admin, on_own_cluster};
+use crate::install::installed::{Admin, on_own_cluster};
 use canaries::Canaries;
 use haystack::{Haystack, Place};
 use receivers::{DENIED_HOST, Receivers};

@@ -4,8 +4,8 @@ use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::children::{Children, POLICIES, set};
+use super::make;
 use super::people::{CAROL, DRY, POSTERN, refused_by};
-use super::{get, make};
 
 const POLICY: &str = "postern-confine-egress";
 /// A namespace without one.
@@ -115,7 +115,7 @@ async fn it_opens_what_the_tier_opens(cluster: &Cluster, policy: &Value) {
 
 /// Policies of others are nobody's business, whether there are tiers or not.
 async fn without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster: &Cluster, policy: &Value) {
-    let tier = get(cluster, "/apis/postern.dev/v1alpha1/webhooktiers/minutely").await.unwrap();
+    let tier = cluster.get("/apis/postern.dev/v1alpha1/webhooktiers/minutely").await.unwrap();
     cluster.run(&["kubectl", "delete", "webhooktier", "minutely"], "").unwrap();
     let path = format!("{ELSEWHERE}{DRY}");
     let usual = with(policy, "/spec/ingress", &json!([]));

@@ -2,8 +2,6 @@
 //! than it is installed with, on a cluster of the test's own: so nobody else's requests are among its own. Each step counts
 //! from where it begins.
 
-mod flood;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
@@ -12,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, eventually, install_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, count, eventually, install_crds, on};
 use serde_json::{Value, json};
 
 /// The least seconds between two writes of a tier's status.
@@ -164,15 +162,6 @@ fn is_ready(schedule: &WebhookSchedule) -> bool {
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// How often each request was made.
-fn counted(requests: &[Request]) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for Request { verb, resource, code, .. } in requests {
-        *counts.entry(format!("{verb} {resource} {code}")).or_default() += 1;
-    }
-    counts
-}
-
 async fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for(costed: &Costed) {
     let since = costed.cluster.audited();
     let names = costed.make_many("new", 20).await;
@@ -183,7 +172,7 @@ async fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for(costed:
         let of_it: Vec<_> = of_it.map(ToString::to_string).collect();
         assert!(matches!(of_it.len(), 1..=2), "{name}: {of_it:#?}");
     }
-    assert!(writes.len() <= 2 * names.len(), "{:#?}", counted(&writes));
+    assert!(writes.len() <= 2 * names.len(), "{:#?}", count(&writes));
     costed.assert_tier_was_written_at_its_pace(since);
     costed.assert_use_was_recorded_at_its_pace(since, names.len());
     costed.assert_modest(0, &[]);
@@ -199,7 +188,7 @@ async fn a_managed_key_costs_three_writes_more_and_secrets_are_made_and_deleted_
             .into();
     // Effects can be seen before the log tells of them.
     eventually(&format!("the writes to be {expected:?}"), async || {
-        let writes = counted(&costed.writes(since));
+        let writes = count(&costed.writes(since));
         if writes == expected { Ok(()) } else { Err(writes) }
     })
     .await;
@@ -238,12 +227,12 @@ async fn at_rest_nothing_is_written_or_listed(costed: &Costed) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 
     let idle = costed.cluster.requests_of(OPERATOR, whole);
-    assert!(idle.iter().any(Request::is_lease), "the operator doesn't lead: {:?}", counted(&idle));
+    assert!(idle.iter().any(Request::is_lease), "the operator doesn't lead: {:?}", count(&idle));
     let costly: Vec<_> = idle.into_iter().filter(|it| (it.writes() && !it.is_lease()) || it.verb == "list").collect();
-    assert!(costly.is_empty(), "{:#?}", counted(&costly));
+    assert!(costly.is_empty(), "{:#?}", count(&costly));
     // Two for each schedule, what came late included.
     let writes = costed.writes(since);
-    assert!(writes.len() <= 2 * names.len(), "{:#?}", counted(&writes));
+    assert!(writes.len() <= 2 * names.len(), "{:#?}", count(&writes));
     costed.assert_tier_was_written_at_its_pace(since);
     costed.assert_modest(since, &[]);
 }

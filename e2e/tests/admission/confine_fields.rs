@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::children::{ACCOUNTS, CRON_JOBS, Children, JOBS, POLICIES, anew, set};
 use super::confine_operator::{SECRETS, key};
-use super::get;
 use super::people::{CAROL, DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-operator";
@@ -150,7 +149,7 @@ async fn what_others_wrote_may_stay(cluster: &Cluster, children: &Children) {
     POSTERN.patch(cluster, &format!("{cron_job}{DRY}"), &json!({"spec": {"suspend": true}})).await.unwrap();
     let unlabel = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}});
     CAROL.patch(cluster, &account_path, &unlabel).await.unwrap();
-    let mut repaired = get(cluster, &account_path).await.unwrap();
+    let mut repaired = cluster.get(&account_path).await.unwrap();
     repaired["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("postern");
     POSTERN.replace(cluster, &account_path, &repaired).await.unwrap();
     let back = json!({"metadata": {
@@ -164,7 +163,7 @@ async fn what_others_wrote_may_stay(cluster: &Cluster, children: &Children) {
 
 async fn its_events_are_about_schedules_and_its_lease_goes_on(cluster: &Cluster) {
     let path = "/apis/coordination.k8s.io/v1/namespaces/postern-system/leases/postern-operator";
-    let lease = get(cluster, path).await.unwrap();
+    let lease = cluster.get(path).await.unwrap();
     POSTERN.replace(cluster, &format!("{path}{DRY}"), &lease).await.unwrap();
     let mut event = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}, "eventTime": "2027-01-15T08:00:00.000000Z",

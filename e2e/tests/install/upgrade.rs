@@ -7,7 +7,6 @@ use std::process::Command;
 use postern_e2e::{Cluster, DedicatedCluster, on, repository};
 use serde_json::{Value, json};
 
-use super::get;
 use super::installed::Admin;
 
 const CRDS: [&str; 2] = ["webhookschedules", "webhooktiers"];
@@ -42,7 +41,7 @@ fn an_upgrade_as_documented_works_from_any_earlier_state() {
 
         // The older release has none of the values that came later, and a version as Flux makes them.
         admin.does(&chart.replace("--values values.yaml", "--reuse-values"));
-        let deployment = get(&admin.cluster, "/apis/apps/v1/namespaces/postern-system/deployments/postern-operator");
+        let deployment = admin.cluster.get("/apis/apps/v1/namespaces/postern-system/deployments/postern-operator");
         let deployment = deployment.await.unwrap();
         assert_eq!(deployment["metadata"]["labels"]["helm.sh/chart"], "postern-0.1.0");
         assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/postern:0.1.0");
@@ -97,7 +96,7 @@ async fn fields(cluster: &Cluster) -> [[bool; 2]; 2] {
     let mut all = Vec::new();
     for (crd, new) in CRDS.iter().zip(NEW) {
         let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd}.postern.dev");
-        let mut crd = get(cluster, &path).await.unwrap();
+        let mut crd = cluster.get(&path).await.unwrap();
         all.push([new, "dropped"].map(|field| properties(&mut crd).contains_key(field)));
     }
     all.try_into().unwrap()

@@ -3,7 +3,7 @@
 use postern_e2e::{Cluster, OPERATOR, Request, eventually};
 
 use super::children::SCHEDULES;
-use super::{get, make, policies};
+use super::{make, policies};
 
 const BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 const NEXT: &str =
@@ -52,7 +52,7 @@ async fn schedules_say_which_policy_is_off_and_that_it_is_back(cluster: &Cluster
 async fn is_protected(cluster: &Cluster, status: &str, reason: &str, message: &str) {
     for name in ["report", "now"] {
         eventually(&format!("{name} to say: {message}"), async || {
-            let said = get(cluster, &format!("{SCHEDULES}/{name}")).await.unwrap()["status"]["conditions"].take();
+            let said = cluster.get(&format!("{SCHEDULES}/{name}")).await.unwrap()["status"]["conditions"].take();
             let find = |kind: &str| said.as_array()?.iter().find(|condition| condition["type"] == kind);
             let (Some(protected), Some(ready)) = (find("Protected"), find("Ready")) else {
                 return Err(said);

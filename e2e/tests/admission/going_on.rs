@@ -7,7 +7,6 @@ use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
 use super::children::{CRON_JOBS, Children, JOBS, PODS};
-use super::get;
 use super::people::{As, DRAINER, POSTERN, TEAM};
 
 /// What [`lose_a_pod`] lost is gone at the end.
@@ -21,7 +20,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
 }
 
 async fn is_gone(cluster: &Cluster, path: &str) {
-    eventually(&format!("{path} to be gone"), async || match get(cluster, path).await {
+    eventually(&format!("{path} to be gone"), async || match cluster.get(path).await {
         Err(kube::Error::Api(refusal)) if refusal.code == 404 => Ok(()),
         other => Err(other),
     })
@@ -58,7 +57,7 @@ async fn nodes_can_be_drained(cluster: &Cluster, children: &Children) {
 
 async fn the_cron_job_fires_and_its_sender_ends(cluster: &Cluster) {
     eventually("a Job of the CronJob controller, with its sender ended", async || {
-        let jobs = get(cluster, JOBS).await.unwrap();
+        let jobs = cluster.get(JOBS).await.unwrap();
         let is_scheduled =
             |job: &&Value| !job["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"].is_null();
         let fired = jobs["items"].as_array().unwrap().iter().find(is_scheduled).cloned();

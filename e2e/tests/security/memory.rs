@@ -10,7 +10,7 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, install_crds, on_
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
-use super::start;
+use crate::operator::process::start;
 
 /// The chart's limit, in KiB.
 const LIMIT: u64 = 256 * 1024;

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use postern_e2e::{KEY, OPERATOR, Pod, Receiver, Request, eventually};
+use postern_e2e::{KEY, OPERATOR, Pod, Receiver, Request, eventually, schedule_path};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
 use super::{Admin, on_own_cluster};
-use crate::alone::{get, schedule_path};
 
 /// The path of the CronJob of the schedule `report`.
 const CRON_JOB: &str = "/apis/batch/v1/namespaces/team-a/cronjobs/postern-report";
@@ -108,7 +107,7 @@ fn tenants_keep_apart(admin: &Admin) {
 
 async fn holder(admin: &Admin) -> String {
     let leases = "/apis/coordination.k8s.io/v1/namespaces/postern-system/leases";
-    let lease = get(&admin.cluster, &format!("{leases}/postern-operator")).await.unwrap();
+    let lease = admin.cluster.get(&format!("{leases}/postern-operator")).await.unwrap();
     lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -146,7 +145,7 @@ async fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
 /// The Secrets of the keys that Postern made for the schedule `signed`.
 async fn keys_of_signed(admin: &Admin) -> Vec<Value> {
     let path = "/api/v1/namespaces/team-a/secrets?labelSelector=postern.dev/schedule%3Dsigned";
-    let list = get(&admin.cluster, path).await.unwrap();
+    let list = admin.cluster.get(path).await.unwrap();
     list["items"].as_array().unwrap().iter().map(|secret| secret["metadata"]["name"].clone()).collect()
 }
 
