@@ -39,7 +39,7 @@ pub(crate) struct Converged {
 
 /// Makes schedules that aren't due, and waits until they all are ready.
 pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
-    subject.make_namespace(SCHEDULES).await;
+    subject.cluster.make_namespace(SCHEDULES, json!({})).await;
     let client = &subject.cluster.client;
     let (all, cron_jobs): (Api<WebhookSchedule>, Api<CronJob>) =
         (Api::namespaced(client.clone(), SCHEDULES), Api::namespaced(client.clone(), SCHEDULES));
@@ -81,7 +81,7 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
 
 /// Makes CronJobs like those of the schedules, without owners, and says how long that took.
 pub(crate) async fn bare_cron_jobs(subject: &Subject, count: usize) -> Duration {
-    subject.make_namespace(BARE).await;
+    subject.cluster.make_namespace(BARE, json!({})).await;
     let of_schedules: Api<CronJob> = Api::namespaced(subject.cluster.client.clone(), SCHEDULES);
     let template = of_schedules.get(&names::cron_job("schedule-0000")).await.unwrap();
     let cron_job = |index| {

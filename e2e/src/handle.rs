@@ -19,12 +19,12 @@ pub struct ClusterHandle {
 }
 
 /// The folder of a cluster of this checkout.
-pub fn dir_of(name: &str) -> PathBuf {
+pub(crate) fn dir_of(name: &str) -> PathBuf {
     repository().join("e2e/.work/clusters").join(name)
 }
 
 /// The first process of a cluster, by its record.
-pub fn pid_of(name: &str) -> i32 {
+pub(crate) fn pid_of(name: &str) -> i32 {
     let path = dir_of(name).join("record.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| {
         panic!("{}: {e}; `make test-e2e` starts the cluster that these tests run on", path.display())
@@ -46,6 +46,19 @@ impl ClusterHandle {
     pub fn run(&self, command: &[&str], input: &str) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.output(command, input);
         if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
+    }
+
+    /// Runs a command of words without blanks in them, as [`run`](Self::run) does.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_line(&self, command: &str) -> Result<String, String> {
+        self.run(&command.split_whitespace().collect::<Vec<_>>(), "")
+    }
+
+    /// Runs such a command, which must succeed, and returns what it prints.
+    pub fn must_run(&self, command: &str) -> String {
+        self.run_line(command).unwrap_or_else(|complaint| panic!("{command}: {complaint}"))
     }
 
     /// Runs a command that lists what there is and then looks at each. What it listed may be gone by then: what it says of

@@ -1,9 +1,12 @@
-//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster. Only `crds`, `operator`,
-//! `process`, `rights`, `scraper`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
+//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster.
+//!
+//! `audit`, `cluster`, `packets` and `pod` know nothing of Postern.
 
 mod audit;
 mod cluster;
 mod crds;
+mod dedicated;
+mod installation;
 mod operator;
 mod packets;
 mod pod;
@@ -12,10 +15,12 @@ mod rights;
 mod scraper;
 mod sender;
 mod tenant;
+mod tiers;
 
 pub use audit::{Request, count};
-pub use cluster::{Cluster, on, on_cluster};
+pub use cluster::{Cluster, on_cluster};
 pub use crds::{apply_crd, install_crds};
+pub use dedicated::DedicatedCluster;
 pub use operator::usual_settings;
 pub use pod::Pod;
 pub use process::{LEADS, OperatorProcess};

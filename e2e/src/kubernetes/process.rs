@@ -31,12 +31,14 @@ pub struct OperatorProcess {
 }
 
 impl OperatorProcess {
-    /// Starts one as if it were the pod of this name and namespace. The test is in the node's network, and so is it.
+    /// Starts an operator as if it were the pod of this name and namespace. It works in this namespace alone, as the admin.
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
-        Self::start_as(&cluster.dir.join("admin.kubeconfig"), namespace, pod, &json!({}))
+        let kubeconfig = cluster.dir.join("admin.kubeconfig");
+        Self::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
     }
 
-    /// One with the rights that an installation gives it, once it leads.
+    /// Starts an operator that works in the whole cluster, with the rights that an installation gives it, and waits until it
+    /// leads.
     pub async fn leading(cluster: &Cluster) -> Self {
         let kubeconfig = cluster.operator_kubeconfig().await;
         let operator = Self::start_as(&kubeconfig, "postern-system", "operator", &usual_settings());
@@ -44,7 +46,8 @@ impl OperatorProcess {
         operator
     }
 
-    /// The same as another user than the admin; `change` is merged into its configuration.
+    /// Starts an operator as if it were the pod of this name and namespace, as the user of a kubeconfig and in the network that
+    /// the test is in. `change` is merged into its configuration.
     pub fn start_as(kubeconfig: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);

@@ -23,16 +23,14 @@ mod without_policies;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::Api;
 use kube::api::ListParams;
-use postern_e2e::{Cluster, DedicatedCluster, eventually, install_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, eventually, install_crds};
 use serde_json::{Value, json};
 
 use crate::install::objects::chart;
 
 #[test]
 fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
-    let own = DedicatedCluster::new("admission");
-    own.up_with_node();
-    on(&own.name, |cluster, namespace| async move {
+    DedicatedCluster::with_node("admission").run(|cluster, namespace| async move {
         install_crds(&cluster).await;
         install_policies(&cluster).await;
         tier_rules::all(&cluster, &namespace).await;

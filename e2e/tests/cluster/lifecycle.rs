@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use postern_e2e::{DedicatedCluster, dir_of, pid_of};
+use postern_e2e::DedicatedCluster;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The process of a part, by the machine's numbering.
 fn part(cluster: &DedicatedCluster, name: &str) -> Pid {
-    let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
+    let namespace = namespace_of(cluster.pid()).expect("it runs");
     let part = processes().into_iter().find(|&pid| {
         namespace_of(pid) == Some(namespace)
             && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| name.starts_with(comm.trim()))
@@ -20,7 +20,7 @@ fn part(cluster: &DedicatedCluster, name: &str) -> Pid {
 }
 
 fn cgroups(cluster: &DedicatedCluster) -> Vec<PathBuf> {
-    let prefix = format!("postern-e2e-{}-", cluster.name);
+    let prefix = format!("postern-e2e-{}-", cluster.name());
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let roots = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|f| f[2].starts_with("cgroup"));
     roots
@@ -40,7 +40,7 @@ struct Processes(Vec<File>);
 
 impl Processes {
     fn of(cluster: &DedicatedCluster) -> Self {
-        let namespace = namespace_of(pid_of(&cluster.name)).expect("it runs");
+        let namespace = namespace_of(cluster.pid()).expect("it runs");
         let members = processes().into_iter().filter(|&pid| namespace_of(pid) == Some(namespace));
         let held = Self(members.filter_map(|pid| File::open(format!("/proc/{pid}/stat")).ok()).collect());
         assert!(held.any_lives());
@@ -76,8 +76,8 @@ fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
 
 #[test]
 fn clusters_stay_when_healthy_start_anew_when_broken_and_leave_nothing() {
-    let (one, other) = (DedicatedCluster::new("one"), DedicatedCluster::new("other"));
-    one.up();
+    let (one, other) = (DedicatedCluster::not_started("one"), DedicatedCluster::not_started("other"));
+    one.start_control_plane();
     a_healthy_cluster_is_left_as_it_is(&one);
     clusters_run_side_by_side(&one, &other);
     a_broken_cluster_says_what_broke_it_and_starts_anew(&one);
@@ -85,67 +85,68 @@ fn clusters_stay_when_healthy_start_anew_when_broken_and_leave_nothing() {
 }
 
 fn a_healthy_cluster_is_left_as_it_is(one: &DedicatedCluster) {
-    let first = pid_of(&one.name);
-    let again = one.up();
+    let first = one.pid();
+    let again = one.start_control_plane();
     assert!(again.contains("is up already"), "{again}");
-    assert_eq!(pid_of(&one.name), first);
+    assert_eq!(one.pid(), first);
 }
 
 fn clusters_run_side_by_side(one: &DedicatedCluster, other: &DedicatedCluster) {
-    other.up();
+    other.start_control_plane();
     other.down();
     a_healthy_cluster_is_left_as_it_is(one);
 }
 
 fn a_broken_cluster_says_what_broke_it_and_starts_anew(one: &DedicatedCluster) {
-    let first = pid_of(&one.name);
+    let first = one.pid();
     kill(part(one, "kube-apiserver"));
-    wait_until("the death is noted", || dir_of(&one.name).join("broken").exists());
-    let again = one.up();
+    wait_until("the death is noted", || one.dir().join("broken").exists());
+    let again = one.start_control_plane();
     assert!(
         again.contains("is broken and is started anew: kube-apiserver ended: killed by signal 9 (killed)"),
         "{again}"
     );
     assert!(again.contains("the end of its log:"), "{again}");
-    assert_ne!(pid_of(&one.name), first);
+    assert_ne!(one.pid(), first);
 }
 
 fn down_leaves_nothing_after_its_first_process_was_killed(one: &DedicatedCluster) {
     assert!(!cgroups(one).is_empty());
     let held = Processes::of(one);
-    kill(Pid::from_raw(pid_of(&one.name)).unwrap());
+    kill(Pid::from_raw(one.pid()).unwrap());
     one.down();
     wait_until("its processes are gone", || !held.any_lives());
     assert_eq!(cgroups(one), [""; 0].map(PathBuf::from));
-    assert!(!dir_of(&one.name).exists());
+    assert!(!one.dir().exists());
 }
 
 #[test]
 fn a_part_that_dies_during_the_start_names_itself_and_nothing_is_left_running() {
-    let own = DedicatedCluster::new("dying");
-    let start = own.command(&["up", "--control-plane"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
-    let held = Processes::of(&own);
-    kill(part(&own, "etcd"));
+    let cluster = DedicatedCluster::not_started("dying");
+    let start =
+        cluster.command(&["up", "--control-plane"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("etcd runs", || cluster.dir().join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
+    let held = Processes::of(&cluster);
+    kill(part(&cluster, "etcd"));
     let output = start.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(text.contains("did not start") && text.contains("etcd ended: killed by signal 9 (killed)"), "{text}");
     assert!(!held.any_lives());
-    assert_eq!(cgroups(&own), [""; 0].map(PathBuf::from));
+    assert_eq!(cgroups(&cluster), [""; 0].map(PathBuf::from));
 }
 
 #[test]
 fn down_leaves_nothing_after_a_half_finished_start_and_works_twice() {
-    let own = DedicatedCluster::new("half");
-    let mut start = own.command(&["up", "--control-plane"]).stdout(Stdio::null()).spawn().unwrap();
-    wait_until("etcd runs", || dir_of(&own.name).join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
-    let held = Processes::of(&own);
+    let cluster = DedicatedCluster::not_started("half");
+    let mut start = cluster.command(&["up", "--control-plane"]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("etcd runs", || cluster.dir().join("log/etcd.log").metadata().is_ok_and(|log| log.len() > 0));
+    let held = Processes::of(&cluster);
     start.kill().unwrap();
     start.wait().unwrap();
-    own.down();
+    cluster.down();
     assert!(!held.any_lives());
-    assert_eq!(cgroups(&own), [""; 0].map(PathBuf::from));
-    assert!(!dir_of(&own.name).exists());
-    own.down();
+    assert_eq!(cgroups(&cluster), [""; 0].map(PathBuf::from));
+    assert!(!cluster.dir().exists());
+    cluster.down();
 }

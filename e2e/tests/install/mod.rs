@@ -1,7 +1,7 @@
 //! What installs and upgrades Postern: the chart, the kustomize bases, the CRDs; and how it works as installed.
 
 mod chart;
-pub mod installed;
+mod installed;
 mod kustomize;
 pub mod objects;
 mod older_crds;

@@ -3,17 +3,16 @@
 use std::process::ExitStatus;
 
 use postern::api::Crd;
-use postern_e2e::{DedicatedCluster, LEADS, OperatorProcess, apply_crd, install_crds, on};
+use postern_e2e::{DedicatedCluster, LEADS, OperatorProcess, apply_crd, install_crds};
 use serde_json::json;
 
 #[test]
 fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
-    let own = DedicatedCluster::new("crds");
-    own.up();
-    on(&own.name, |cluster, namespace| async move {
+    DedicatedCluster::control_plane("crds").run(|cluster, namespace| async move {
+        let kubeconfig = cluster.dir.join("admin.kubeconfig");
+        let start = || OperatorProcess::start_as(&kubeconfig, &namespace, "operator", &json!({}));
         let refusal = async |message: &str| {
-            let (ended, log): (ExitStatus, String) =
-                OperatorProcess::start(&cluster, &namespace, "operator").ended().await;
+            let (ended, log): (ExitStatus, String) = start().ended().await;
             assert_eq!(ended.code(), Some(1), "{log}");
             assert!(
                 log.contains(message) && log.contains("kubectl apply --server-side --force-conflicts -f crds/"),
@@ -29,7 +28,7 @@ fn an_operator_that_is_newer_than_its_crds_ends_and_says_what_to_apply() {
         apply_crd(&cluster, &serde_json::from_value(older).unwrap()).await;
         refusal("the CRD webhookschedules.postern.dev is older than this operator: it lacks spec.timeZone").await;
 
-        let operator = OperatorProcess::start(&cluster, &namespace, "operator");
+        let operator = start();
         apply_crd(&cluster, &Crd::WebhookSchedules.definition()).await;
         operator.is(LEADS).await;
     });

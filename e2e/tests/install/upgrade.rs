@@ -4,19 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use postern_e2e::{Cluster, DedicatedCluster, on, repository};
+use postern_e2e::{Cluster, DedicatedCluster, repository};
 use serde_json::{Value, json};
-
-use super::installed::Admin;
 
 const CRDS: [&str; 2] = ["webhookschedules", "webhooktiers"];
 
 #[test]
 fn an_upgrade_as_documented_works_from_any_earlier_state() {
-    let own = DedicatedCluster::new("upgrade");
-    own.up();
-    on(&own.name, |cluster, _| async move {
-        let admin = Admin { cluster };
+    DedicatedCluster::control_plane("upgrade").run(|cluster, _| async move {
         let [crds, chart] = documented();
         let older = tempfile::tempdir().unwrap();
         older_chart(older.path());
@@ -31,17 +26,17 @@ fn an_upgrade_as_documented_works_from_any_earlier_state() {
             format!("kubectl replace --filename {older}/crds"),
             apply.clone(),
         ] {
-            admin.does(&before);
-            assert_eq!(fields(&admin.cluster).await, [[false, true]; 2], "{before}");
-            admin.does(&crds);
-            assert_eq!(fields(&admin.cluster).await, [[true, false]; 2], "{before}");
+            cluster.must_run(&before);
+            assert_eq!(fields(&cluster).await, [[false, true]; 2], "{before}");
+            cluster.must_run(&crds);
+            assert_eq!(fields(&cluster).await, [[true, false]; 2], "{before}");
         }
         // And once more, with nothing to change.
-        admin.does(&crds);
+        cluster.must_run(&crds);
 
         // The older release has none of the values that came later, and a version as Flux makes them.
-        admin.does(&chart.replace("--values values.yaml", "--reuse-values"));
-        let deployment = admin.cluster.get("/apis/apps/v1/namespaces/postern-system/deployments/postern-operator");
+        cluster.must_run(&chart.replace("--values values.yaml", "--reuse-values"));
+        let deployment = cluster.get("/apis/apps/v1/namespaces/postern-system/deployments/postern-operator");
         let deployment = deployment.await.unwrap();
         assert_eq!(deployment["metadata"]["labels"]["helm.sh/chart"], "postern-0.1.0");
         assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/postern:0.1.0");

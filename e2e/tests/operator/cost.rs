@@ -1,17 +1,18 @@
-//! What the operator costs an API server, by the server's own audit log. The operator has its own user and no more rights
-//! than it is installed with, on a cluster of the test's own: so nobody else's requests are among its own. Each step counts
-//! from where it begins.
+//! What the operator costs an API server, by the server's audit log. The operator has a user of its own, and no more rights
+//! than it is installed with. Each step counts from where it begins.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use postern::api::{ROTATE_ANNOTATION, WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, count, eventually, install_crds, on};
-use serde_json::{Value, json};
+use postern_e2e::{
+    Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Request, Tenant, count, eventually, install_crds,
+};
+use serde_json::json;
 
 /// The least seconds between two writes of a tier's status.
 const PACE: i64 = 2;
@@ -21,29 +22,20 @@ const IDLE_SECONDS: u64 = 20;
 /// A cluster with an operator and no schedule.
 struct Costed {
     cluster: Cluster,
-    schedules: Api<WebhookSchedule>,
-    tiers: Api<WebhookTier>,
+    tenant: Tenant,
     _operator: OperatorProcess,
 }
 
 #[test]
 fn schedules_and_keys_cost_few_writes_and_at_rest_nothing() {
-    let own = DedicatedCluster::new("cost");
-    own.up();
-    on(&own.name, |cluster, namespace| async move {
+    DedicatedCluster::control_plane("cost").run(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let tier: WebhookTier = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
-            "spec": {"default": true, "minInterval": "1m", "maxSchedules": 1000, "maxDeliveriesPerHour": 6000},
-        }))
-        .unwrap();
-        let tiers = Api::all(cluster.client.clone());
-        tiers.create(&PostParams::default(), &tier).await.unwrap();
+        cluster.make_tier("default", json!({"default": true, "maxSchedules": 1000})).await;
         let operator = OperatorProcess::leading(&cluster).await;
-        let schedules = Api::namespaced(cluster.client.clone(), &namespace);
-        let costed = Costed { cluster, schedules, tiers, _operator: operator };
+        let tenant = Tenant::without_operator(&cluster, &namespace);
+        let costed = Costed { cluster, tenant, _operator: operator };
         // So that the namespace has its children already.
-        costed.make("first").await;
+        costed.tenant.make_schedule("first", "{}").await;
         costed.all_ready().await;
 
         a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for(&costed).await;
@@ -53,38 +45,20 @@ fn schedules_and_keys_cost_few_writes_and_at_rest_nothing() {
 }
 
 impl Costed {
-    /// Makes a schedule that isn't due for weeks.
-    async fn make(&self, name: &str) {
-        let key = json!({"secretKeyRef": {"name": "hook", "key": "key"}});
-        self.make_signed(name, json!({"keysFrom": [key]})).await;
-    }
-
-    async fn make_signed(&self, name: &str, signing: Value) {
-        let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
-        let schedule: WebhookSchedule = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name},
-            "spec": {
-                "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
-                "signing": signing,
-            },
-        }))
-        .unwrap();
-        self.schedules.create(&PostParams::default(), &schedule).await.unwrap();
-    }
-
     /// Makes as many schedules and one more, waits until the operator is done with them, and returns their names.
     async fn make_many(&self, prefix: &str, count: usize) -> Vec<String> {
         let names: Vec<_> = (0..=count).map(|index| format!("{prefix}-{index}")).collect();
         for name in &names[..count] {
-            self.make(name).await;
+            self.tenant.make_schedule(name, "{}").await;
         }
         self.all_ready().await;
         // What was changed last is told last: an operator that has dealt with it has heard of all before.
-        self.make(&names[count]).await;
+        self.tenant.make_schedule(&names[count], "{}").await;
         self.all_ready().await;
+        let tiers: Api<WebhookTier> = Api::all(self.cluster.client.clone());
         eventually("the tier to count all schedules", async || {
-            let all = self.schedules.list(&ListParams::default()).await.unwrap().items.len();
-            let counted = self.tiers.get("default").await.unwrap().status.unwrap_or_default().schedules;
+            let all = self.tenant.schedules.list(&ListParams::default()).await.unwrap().items.len();
+            let counted = tiers.get("default").await.unwrap().status.unwrap_or_default().schedules;
             if usize::try_from(counted) == Ok(all) { Ok(()) } else { Err((counted, all)) }
         })
         .await;
@@ -93,7 +67,7 @@ impl Costed {
 
     async fn all_ready(&self) {
         eventually("all schedules to be ready", async || {
-            let all = self.schedules.list(&ListParams::default()).await.unwrap().items;
+            let all = self.tenant.schedules.list(&ListParams::default()).await.unwrap().items;
             let waiting: Vec<_> =
                 all.iter().filter(|schedule| !is_ready(schedule)).map(ResourceExt::name_any).collect();
             if waiting.is_empty() { Ok(()) } else { Err(waiting) }
@@ -180,7 +154,7 @@ async fn a_new_schedule_costs_two_writes_and_no_secret_is_ever_asked_for(costed:
 
 async fn a_managed_key_costs_three_writes_more_and_secrets_are_made_and_deleted_and_nothing_else(costed: &Costed) {
     let since = costed.cluster.audited();
-    costed.make_signed("signed", json!({"managed": {}})).await;
+    costed.tenant.make_schedule_with("signed", json!({"signing": {"managed": {}}})).await;
     costed.all_ready().await;
     let expected: BTreeMap<_, _> =
         [("create cronjobs 201", 1), ("create secrets 201", 1), ("update webhookschedules/status 200", 3)]
@@ -193,10 +167,9 @@ async fn a_managed_key_costs_three_writes_more_and_secrets_are_made_and_deleted_
     })
     .await;
 
-    let keys = async || costed.schedules.get("signed").await.unwrap().status.unwrap().signing_keys;
+    let keys = async || costed.tenant.status("signed").await.signing_keys;
     let old = keys().await.remove(0).secret_name.unwrap();
-    let revoke = json!({"metadata": {"annotations": {ROTATE_ANNOTATION: "revoke"}}});
-    costed.schedules.patch("signed", &PatchParams::default(), &Patch::Merge(revoke)).await.unwrap();
+    costed.tenant.annotate("signed", ROTATE_ANNOTATION, "revoke").await;
     eventually("the old key to be gone", async || {
         let keys = keys().await;
         let is_gone = keys.iter().all(|key| key.secret_name.as_ref() != Some(&old));

@@ -104,9 +104,9 @@ fn each_failure_and_the_recovery_is_told_by_an_event_and_failures_of_one_reason_
         }
         tenant.tick_of("report", 1).await;
         tenant.deliveries("report", 3).await;
-        let failures = tenant.told("RequestRejected", 2).await;
+        let failures = tenant.events_reach("RequestRejected", 2).await;
         assert!(matches!(&failures[..], [(note, 2)] if note.contains("ended as FailedPermanently")), "{failures:?}");
-        let recovery = tenant.told("Recovered", 1).await;
+        let recovery = tenant.events_reach("Recovered", 1).await;
         assert!(matches!(&recovery[..], [(note, 1)] if note.ends_with("arrived")), "{recovery:?}");
     });
 }

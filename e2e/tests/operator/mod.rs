@@ -10,7 +10,7 @@ mod keys;
 mod never_ran;
 mod overlaps;
 mod preflight;
-pub mod process;
+mod process;
 mod restarts;
 mod tier_status;
 mod tiers;

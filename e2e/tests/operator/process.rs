@@ -14,12 +14,6 @@ use serde_json::json;
 
 const STANDS_BY: (u16, &str) = (200, "stands by: another process leads\n");
 
-/// Starts an operator as if it were the pod of this name.
-pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> OperatorProcess {
-    let kubeconfig = cluster.dir.join("admin.kubeconfig");
-    OperatorProcess::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
-}
-
 async fn holder(cluster: &Cluster, namespace: &str) -> Option<String> {
     let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), namespace);
     leases.get("postern-operator").await.unwrap().spec.unwrap().holder_identity
@@ -38,10 +32,10 @@ async fn token(cluster: &Cluster, namespace: &str, name: &str) -> String {
 fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let first = start(&cluster, &namespace, "first");
+        let first = OperatorProcess::start(&cluster, &namespace, "first");
         first.is(LEADS).await;
         assert_eq!(holder(&cluster, &namespace).await.as_deref(), Some("first"));
-        let second = start(&cluster, &namespace, "second");
+        let second = OperatorProcess::start(&cluster, &namespace, "second");
         second.is(STANDS_BY).await;
 
         first.end(Signal::KILL).await;
@@ -52,9 +46,9 @@ fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
         assert_eq!(ended.code(), Some(0), "{ended}");
         assert_eq!(holder(&cluster, &namespace).await, None);
 
-        let third = start(&cluster, &namespace, "third");
+        let third = OperatorProcess::start(&cluster, &namespace, "third");
         third.is(LEADS).await;
-        let fourth = start(&cluster, &namespace, "fourth");
+        let fourth = OperatorProcess::start(&cluster, &namespace, "fourth");
         fourth.is(STANDS_BY).await;
         let ended = fourth.end(Signal::TERM).await;
         assert_eq!(ended.code(), Some(0), "{ended}");
@@ -66,7 +60,7 @@ fn one_leads_and_another_takes_over_when_it_is_killed_or_told_to_stop() {
 fn a_leader_that_has_lost_its_lease_ends() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let operator = start(&cluster, &namespace, "operator");
+        let operator = OperatorProcess::start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
         let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), &namespace);
         eventually("the Lease to be another's", async || {
@@ -87,7 +81,7 @@ fn a_leader_that_has_lost_its_lease_ends() {
 fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let operator = start(&cluster, &namespace, "operator");
+        let operator = OperatorProcess::start(&cluster, &namespace, "operator");
         operator.is(LEADS).await;
         let name = format!("reads-metrics-{namespace}");
         let role: ClusterRole = serde_json::from_value(json!({

@@ -1,10 +1,8 @@
-//! What becomes of deliveries where no NetworkPolicy is enforced: on a cluster of its own, which does without its engine for a while.
+//! What becomes of deliveries while the cluster's NetworkPolicy engine enforces nothing.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::ListParams;
 use postern::api::DeliveryOutcome;
-use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_crds, on};
+use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_crds};
 use serde_json::json;
 
 /// Makes it a cluster without a NetworkPolicy engine: every new connection passes.
@@ -41,7 +39,7 @@ async fn isolated(tenant: &Tenant, status: &str) -> String {
 
 /// Waits until a sender of a schedule runs.
 async fn sender_runs(tenant: &Tenant, schedule: &str) {
-    let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+    let pods = tenant.pods();
     let theirs = ListParams::default().labels(&format!("postern.dev/schedule={schedule}"));
     eventually("a sender to run", async || {
         let pods = pods.list(&theirs).await.unwrap().items;
@@ -53,12 +51,10 @@ async fn sender_runs(tenant: &Tenant, schedule: &str) {
 
 #[test]
 fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_until_the_engine_is_back() {
-    let own = DedicatedCluster::new("isolation");
-    own.up_with_images();
-    on(&own.name, |cluster, namespace| async move {
+    DedicatedCluster::with_images("isolation").run(|cluster, namespace| async move {
         install_crds(&cluster).await;
         stop_enforcement(&cluster);
-        cluster.run(&["kubectl", "create", "namespace", "lenient"], "").unwrap();
+        cluster.make_namespace("lenient", json!({})).await;
         let lenient = Tenant::with_settings(cluster.clone(), "lenient".into(), json!({"isolation": "Warn"})).await;
         let strict = Tenant::with_settings(cluster.clone(), namespace, json!({"isolation": "Require"})).await;
 

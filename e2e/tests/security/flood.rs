@@ -1,28 +1,15 @@
 //! What a tenant can have the operator write: by hundreds of schedules that are refused, and a NetworkPolicy that comes and goes.
 
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
-use postern::api::{WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, count, eventually, install_crds, on};
+use postern::api::WebhookSchedule;
+use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Tenant, count, eventually, install_crds};
 use serde_json::json;
 
 /// More than the tier allows: these are refused.
 const REFUSED: usize = 300;
 const ACCEPTED: usize = 3;
-
-fn schedule(name: &str) -> WebhookSchedule {
-    let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
-    serde_json::from_value(json!({
-        "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name},
-        "spec": {
-            "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
-            "signing": {"keysFrom": [from("key")]},
-        },
-    }))
-    .unwrap()
-}
 
 fn says(schedule: &WebhookSchedule, kind: &str, status: &str) -> bool {
     let mut conditions = schedule.status.iter().flat_map(|status| &status.conditions);
@@ -47,23 +34,17 @@ fn wide() -> NetworkPolicy {
 
 #[test]
 fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_cost_a_few_writes() {
-    let own = DedicatedCluster::new("flood");
-    own.up();
-    on(&own.name, |cluster, namespace| async move {
+    DedicatedCluster::control_plane("flood").run(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let tier: WebhookTier = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
-            "spec": {"default": true, "minInterval": "1m", "maxSchedules": ACCEPTED, "maxDeliveriesPerHour": 6000},
-        }))
-        .unwrap();
-        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
+        cluster.make_tier("default", json!({"default": true, "maxSchedules": ACCEPTED})).await;
         let _operator = OperatorProcess::leading(&cluster).await;
-        let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), &namespace);
+        let tenant = Tenant::without_operator(&cluster, &namespace);
+        let schedules = &tenant.schedules;
         for number in 0..ACCEPTED + REFUSED {
-            schedules.create(&PostParams::default(), &schedule(&format!("s-{number}"))).await.unwrap();
+            tenant.make_schedule(&format!("s-{number}"), "{}").await;
         }
-        say(&schedules, ACCEPTED, "Accepted", "True").await;
-        say(&schedules, REFUSED, "Accepted", "False").await;
+        say(schedules, ACCEPTED, "Accepted", "True").await;
+        say(schedules, REFUSED, "Accepted", "False").await;
 
         let since = cluster.audited();
         let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), &namespace);
@@ -73,9 +54,9 @@ fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_co
         }
         another_namespaces_schedule_is_in_force(&cluster).await;
         policies.create(&PostParams::default(), &wide()).await.unwrap();
-        say(&schedules, ACCEPTED, "EgressIsolated", "False").await;
+        say(schedules, ACCEPTED, "EgressIsolated", "False").await;
         policies.delete("wide", &DeleteParams::default()).await.unwrap();
-        say(&schedules, 0, "EgressIsolated", "False").await;
+        say(schedules, 0, "EgressIsolated", "False").await;
 
         let all = cluster.requests_of(OPERATOR, since);
         let writes: Vec<_> = all.into_iter().filter(|it| it.writes() && !it.is_lease()).collect();
@@ -90,10 +71,8 @@ fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_co
 }
 
 async fn another_namespaces_schedule_is_in_force(cluster: &Cluster) {
-    let name = "quiet";
-    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-    Api::all(cluster.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
-    let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), name);
-    schedules.create(&PostParams::default(), &schedule("report")).await.unwrap();
-    say(&schedules, 1, "Ready", "True").await;
+    cluster.make_namespace("quiet", json!({})).await;
+    let tenant = Tenant::without_operator(cluster, "quiet");
+    tenant.make_schedule("report", "{}").await;
+    say(&tenant.schedules, 1, "Ready", "True").await;
 }

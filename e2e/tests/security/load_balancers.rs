@@ -1,12 +1,10 @@
-//! Which addresses of Services the operator takes for the cluster's own: on a cluster of its own, since they concern all namespaces.
+//! Which addresses of Services the operator takes for the cluster's own. They concern all namespaces.
 
-use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use postern::api::{WebhookSchedule, WebhookTier};
-use postern_e2e::{Cluster, DedicatedCluster, OperatorProcess, eventually, install_crds, on};
+use postern_e2e::{DedicatedCluster, OperatorProcess, Tenant, eventually, install_crds};
 use serde_json::{Value, json};
 
 /// What a tenant writes into Services: each claims an address by itself.
@@ -30,10 +28,9 @@ async fn give(services: &Api<Service>, name: &str, address: &str) {
     services.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }
 
-/// The load balancers of which the sender of a schedule is told.
-async fn told(cluster: &Cluster, namespace: &str) -> Value {
-    let cron_jobs: Api<CronJob> = Api::namespaced(cluster.client.clone(), namespace);
-    let cron_job = cron_jobs.get("postern-report").await.unwrap();
+/// The load balancers of which the sender of the schedule `report` is told.
+async fn told(tenant: &Tenant) -> Value {
+    let cron_job = tenant.cron_jobs.get("postern-report").await.unwrap();
     let template = cron_job.spec.job_template.spec.unwrap().template;
     let delivery = &template.metadata.unwrap().annotations.unwrap()["postern.dev/delivery"];
     let delivery: Value = serde_json::from_str(delivery).unwrap();
@@ -43,39 +40,15 @@ async fn told(cluster: &Cluster, namespace: &str) -> Value {
 
 #[test]
 fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster_gives_one_is_refused() {
-    let own = DedicatedCluster::new("load-balancers");
-    own.up();
-    on(&own.name, |cluster, attacker| async move {
+    DedicatedCluster::control_plane("load-balancers").run(|cluster, attacker| async move {
         install_crds(&cluster).await;
-        let tier: WebhookTier = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
-            "spec": {"default": true, "minInterval": "1m", "maxSchedules": 10, "maxDeliveriesPerHour": 60},
-        }))
-        .unwrap();
-        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
-        let victim: Namespace = serde_json::from_value(json!({"metadata": {"name": "victim"}})).unwrap();
-        Api::all(cluster.client.clone()).create(&PostParams::default(), &victim).await.unwrap();
+        cluster.make_tier("default", json!({"default": true})).await;
+        cluster.make_namespace("victim", json!({})).await;
         let _operator = OperatorProcess::leading(&cluster).await;
-        let from = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
-        let schedule: WebhookSchedule = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": "report"},
-            "spec": {
-                "schedule": "@yearly", "target": {"urlFrom": from("url")}, "body": {"inline": "{}"},
-                "signing": {"keysFrom": [from("key")]},
-            },
-        }))
-        .unwrap();
-        let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), "victim");
-        schedules.create(&PostParams::default(), &schedule).await.unwrap();
-        eventually("the schedule to be in force", async || {
-            let status = schedules.get("report").await.unwrap().status.unwrap_or_default();
-            let is_ready = |it: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| {
-                it.type_ == "Ready" && it.status == "True"
-            };
-            status.conditions.iter().find(is_ready).cloned().ok_or(status)
-        })
-        .await;
-        assert_eq!(told(&cluster, "victim").await, Value::Null);
+        let victim = Tenant::without_operator(&cluster, "victim");
+        victim.make_schedule("report", "{}").await;
+        victim.condition("report", "Ready", "True", "Ready").await;
+        assert_eq!(told(&victim).await, Value::Null);
         let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), "victim");
         let before = policies.get("postern-sender").await.unwrap().spec;
 
@@ -97,7 +70,7 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
         give(&services, "status", GIVEN).await;
 
         eventually("what the cluster gave to be refused", async || {
-            let told = told(&cluster, "victim").await;
+            let told = told(&victim).await;
             if told == json!([GIVEN]) { Ok(()) } else { Err(told) }
         })
         .await;

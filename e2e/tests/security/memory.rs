@@ -10,8 +10,6 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, install_crds, on_
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
-use crate::operator::process::start;
-
 /// The chart's limit, in KiB.
 const LIMIT: u64 = 256 * 1024;
 const POLICIES: usize = 8;
@@ -22,7 +20,7 @@ const SCHEDULES: usize = 50;
 fn neither_huge_network_policies_nor_huge_schedules_fill_the_memory() {
     on_cluster(|cluster, namespace| async move {
         install_crds(&cluster).await;
-        let first = start(&cluster, &namespace, "first");
+        let first = OperatorProcess::start(&cluster, &namespace, "first");
         first.is(LEADS).await;
         let small = peak(&first);
         make_policies(&cluster, &namespace).await;
@@ -31,7 +29,7 @@ fn neither_huge_network_policies_nor_huge_schedules_fill_the_memory() {
         let watched = peak(&first);
         first.end(Signal::TERM).await;
 
-        let second = start(&cluster, &namespace, "second");
+        let second = OperatorProcess::start(&cluster, &namespace, "second");
         second.is(LEADS).await;
         let listed = peak(&second);
         eprintln!("peak memory in KiB: {small} without, {watched} by watches, {listed} by listings");

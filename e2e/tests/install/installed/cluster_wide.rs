@@ -2,61 +2,64 @@
 
 use std::net::IpAddr;
 
-use postern_e2e::{KEY, OPERATOR, Pod, Receiver, Request, eventually, schedule_path};
-use serde_json::Value;
+use postern::api::ROTATE_ANNOTATION;
+use postern_e2e::{
+    Cluster, DedicatedCluster, KEY, OPERATOR, Pod, Receiver, Request, Tenant, eventually, schedule_path,
+};
+use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use super::{Admin, on_own_cluster};
+use super::{assert_operator_asked_for_nothing_forbidden, deliver, kubectl_get, receiver, tenant_with_schedule};
 
 /// The path of the CronJob of the schedule `report`.
 const CRON_JOB: &str = "/apis/batch/v1/namespaces/team-a/cronjobs/postern-report";
 
 #[test]
 fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_what_it_says() {
-    on_own_cluster("installed", |admin| async move {
-        admin.installs("");
-        admin.admits("alice", "team-a");
-        admin.admits("bob", "team-b");
-        let receiver = admin.receiver();
-        admin.schedules("alice", "team-a", &receiver);
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Ready --timeout=5m");
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=TargetAllowed --timeout=5m");
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=EgressIsolated --timeout=5m");
-        a_pod_of_another_namespace_was_tried(&admin);
-        nobody_but_the_node_reaches_the_probes(&admin).await;
+    DedicatedCluster::with_images("installed").run(|cluster, _| async move {
+        cluster.install_postern("");
+        cluster.admit("alice", "team-a").await;
+        cluster.admit("bob", "team-b").await;
+        let receiver = receiver(&cluster);
+        let alice = tenant_with_schedule(&cluster, "team-a", "alice", &receiver).await;
+        cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=Ready --timeout=5m");
+        cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=TargetAllowed --timeout=5m");
+        cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
+        cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=EgressIsolated --timeout=5m");
+        a_pod_of_another_namespace_was_tried(&cluster);
+        nobody_but_the_node_reaches_the_probes(&cluster).await;
 
-        tenants_keep_apart(&admin);
-        admin.delivers("alice", "team-a", "first").await;
+        tenants_keep_apart(&cluster);
+        deliver(&alice, "first").await;
         the_last_is_verified(&receiver, 1);
         // The next leader has to follow it up.
-        let old_keys = its_keys_are_replaced(&admin).await;
-        another_leads_when_the_leader_is_killed(&admin).await;
-        admin.delivers("alice", "team-a", "second").await;
+        let old_keys = its_keys_are_replaced(&alice).await;
+        another_leads_when_the_leader_is_killed(&cluster).await;
+        deliver(&alice, "second").await;
         the_last_is_verified(&receiver, 2);
-        a_schedule_cost_two_writes_and_its_check_two(&admin).await;
-        the_replaced_keys_are_deleted(&admin, &old_keys).await;
-        an_upgrade_reaches_the_children(&admin).await;
-        admin.finds_the_operator_innocent();
+        a_schedule_cost_two_writes_and_its_check_two(&cluster).await;
+        the_replaced_keys_are_deleted(&cluster, &old_keys).await;
+        an_upgrade_reaches_the_children(&cluster).await;
+        assert_operator_asked_for_nothing_forbidden(&cluster);
 
-        uninstalled_it_leaves_only_what_it_says(&admin).await;
-        installed_again_it_goes_on(&admin).await;
-        without_the_operator_nothing_holds_a_namespace_back(&admin);
+        uninstalled_it_leaves_only_what_it_says(&cluster).await;
+        installed_again_it_goes_on(&alice).await;
+        without_the_operator_nothing_holds_a_namespace_back(&cluster);
     });
 }
 
 /// It was the operator's, which says where it is.
-fn a_pod_of_another_namespace_was_tried(admin: &Admin) {
-    let canaries = admin.gets("jobs --namespace team-a --selector postern.dev/canary=true").to_string();
-    let pods = admin.gets("pods --namespace postern-system --selector app.kubernetes.io/component=operator");
+fn a_pod_of_another_namespace_was_tried(cluster: &Cluster) {
+    let canaries = kubectl_get(cluster, "jobs --namespace team-a --selector postern.dev/canary=true").to_string();
+    let pods = kubectl_get(cluster, "pods --namespace postern-system --selector app.kubernetes.io/component=operator");
     let ips = pods["items"].as_array().unwrap().iter().map(|pod| pod["status"]["podIP"].as_str().unwrap());
     assert!(ips.into_iter().any(|ip| canaries.contains(&format!("{ip}:8443"))), "{canaries}");
 }
 
 /// The operators stay ready meanwhile, which their node tells by the probes, and nothing restarts them.
-async fn nobody_but_the_node_reaches_the_probes(admin: &Admin) {
-    let stranger = Pod::start(admin.cluster.client.clone(), "default", "stranger").await;
-    let pods = admin.gets("pods --namespace postern-system --selector app.kubernetes.io/component=operator");
+async fn nobody_but_the_node_reaches_the_probes(cluster: &Cluster) {
+    let stranger = Pod::start(cluster.client.clone(), "default", "stranger").await;
+    let pods = kubectl_get(cluster, "pods --namespace postern-system --selector app.kubernetes.io/component=operator");
     for pod in pods["items"].as_array().unwrap() {
         let ip: IpAddr = pod["status"]["podIP"].as_str().unwrap().parse().unwrap();
         stranger.connect((ip, 8443).into()).await.unwrap();
@@ -74,8 +77,8 @@ fn the_last_is_verified(receiver: &Receiver, count: usize) {
     Webhook::new(KEY).unwrap().verify(&last.body, &last.header_map()).unwrap();
 }
 
-fn tenants_keep_apart(admin: &Admin) {
-    let can = |user: &str, what: &str| admin.tries(&format!("kubectl auth can-i --as {user} {what}")).is_ok();
+fn tenants_keep_apart(cluster: &Cluster) {
+    let can = |user: &str, what: &str| cluster.run_line(&format!("kubectl auth can-i --as {user} {what}")).is_ok();
     for (what, alice, bob) in [
         ("get whs --namespace team-a", true, false),
         ("create whs --namespace team-a", true, false),
@@ -100,33 +103,33 @@ fn tenants_keep_apart(admin: &Admin) {
         "kubectl --as alice label namespace team-a --overwrite postern.dev/tier=other",
         "kubectl --as alice delete webhooktier free",
     ] {
-        let refusal = admin.tries(attempt).unwrap_err();
+        let refusal = cluster.run_line(attempt).unwrap_err();
         assert!(refusal.contains("(Forbidden)"), "{attempt}: {refusal}");
     }
 }
 
-async fn holder(admin: &Admin) -> String {
+async fn holder(cluster: &Cluster) -> String {
     let leases = "/apis/coordination.k8s.io/v1/namespaces/postern-system/leases";
-    let lease = admin.cluster.get(&format!("{leases}/postern-operator")).await.unwrap();
+    let lease = cluster.get(&format!("{leases}/postern-operator")).await.unwrap();
     lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn another_leads_when_the_leader_is_killed(admin: &Admin) {
-    let killed = holder(admin).await;
-    admin.does(&format!("kubectl delete pod {killed} --namespace postern-system --grace-period=0 --force"));
+async fn another_leads_when_the_leader_is_killed(cluster: &Cluster) {
+    let killed = holder(cluster).await;
+    cluster.must_run(&format!("kubectl delete pod {killed} --namespace postern-system --grace-period=0 --force"));
     eventually("another leader", async || {
-        let now = holder(admin).await;
+        let now = holder(cluster).await;
         if now != killed && !now.is_empty() { Ok(()) } else { Err(now) }
     })
     .await;
 }
 
-async fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
+async fn a_schedule_cost_two_writes_and_its_check_two(cluster: &Cluster) {
     // Beside the first status there is one for the check, one for each trigger and one for each delivery; one more if the second
     // trigger came within the tier's smallest gap, and had to wait; and one if the schedule was there before the proof that its
     // namespace's network is closed. The log may tell of the last one after its effect is seen.
     eventually("the writes for the schedule", async || {
-        let requests = admin.cluster.requests_of(OPERATOR, 0);
+        let requests = cluster.requests_of(OPERATOR, 0);
         let about_children = |resource: &str| {
             let of_it = requests.iter().filter(|request| request.writes() && request.resource == resource);
             of_it.filter(|request| matches!(&*request.name, "report" | "postern-report")).count()
@@ -136,77 +139,90 @@ async fn a_schedule_cost_two_writes_and_its_check_two(admin: &Admin) {
         if written.0 == 1 && written.1 >= 6 { Ok(()) } else { Err(written) }
     })
     .await;
-    let requests = admin.cluster.requests_of(OPERATOR, 0);
+    let requests = cluster.requests_of(OPERATOR, 0);
     let of_check = |request: &&Request| request.name.starts_with("postern-report-c");
     let checks: Vec<_> = requests.iter().filter(of_check).collect();
     assert!(matches!(checks[..], [made] if made.verb == "create" && made.resource == "jobs"), "{checks:?}");
 }
 
 /// The Secrets of the keys that Postern made for the schedule `signed`.
-async fn keys_of_signed(admin: &Admin) -> Vec<Value> {
+async fn keys_of_signed(cluster: &Cluster) -> Vec<Value> {
     let path = "/api/v1/namespaces/team-a/secrets?labelSelector=postern.dev/schedule%3Dsigned";
-    let list = admin.cluster.get(path).await.unwrap();
+    let list = cluster.get(path).await.unwrap();
     list["items"].as_array().unwrap().iter().map(|secret| secret["metadata"]["name"].clone()).collect()
 }
 
 /// With the operator's own rights, under the policies. Returns the first key.
-async fn its_keys_are_replaced(admin: &Admin) -> Vec<Value> {
-    admin.makes_schedule("alice", "team-a", "signed", &serde_json::json!({"managed": {}}));
-    admin.does("kubectl wait whs/signed --namespace team-a --for=condition=Ready --timeout=5m");
-    let old = keys_of_signed(admin).await;
+async fn its_keys_are_replaced(alice: &Tenant) -> Vec<Value> {
+    let cluster = &alice.cluster;
+    alice.make_schedule_with("signed", json!({"body": null, "signing": {"managed": {}}})).await;
+    cluster.must_run("kubectl wait whs/signed --namespace team-a --for=condition=Ready --timeout=5m");
+    let old = keys_of_signed(cluster).await;
     assert_eq!(old.len(), 1);
     for value in ["now", "revoke"] {
-        admin.does(&format!(
-            "kubectl --as alice --namespace team-a annotate whs signed --overwrite postern.dev/rotate-keys={value}"
-        ));
+        alice.annotate("signed", ROTATE_ANNOTATION, value).await;
         let followed = |signed: &Value| signed["status"]["lastRotation"]["value"] == value;
-        admin.sees("the rotation", &schedule_path("team-a", "signed"), followed).await;
+        cluster.wait_for("the rotation", &schedule_path("team-a", "signed"), followed).await;
     }
     old
 }
 
-async fn the_replaced_keys_are_deleted(admin: &Admin, old: &[Value]) {
-    eventually("the older keys to be gone", async || match keys_of_signed(admin).await {
+async fn the_replaced_keys_are_deleted(cluster: &Cluster, old: &[Value]) {
+    eventually("the older keys to be gone", async || match keys_of_signed(cluster).await {
         left if left.len() == 1 && left != old => Ok(()),
         left => Err(left),
     })
     .await;
 }
 
-async fn an_upgrade_reaches_the_children(admin: &Admin) {
-    admin.does("kubectl apply --server-side --force-conflicts -f crds/");
-    admin.helm("upgrade", "--set sender.resources.limits.memory=48Mi");
+async fn an_upgrade_reaches_the_children(cluster: &Cluster) {
+    cluster.must_run("kubectl apply --server-side --force-conflicts -f crds/");
+    cluster.upgrade_postern("--set sender.resources.limits.memory=48Mi");
     let memory = "/spec/jobTemplate/spec/template/spec/containers/0/resources/limits/memory";
     let raised = |cron_job: &Value| cron_job.pointer(memory) == Some(&Value::from("48Mi"));
-    admin.sees("the limit in the CronJob", CRON_JOB, raised).await;
+    cluster.wait_for("the limit in the CronJob", CRON_JOB, raised).await;
 }
 
-async fn uninstalled_it_leaves_only_what_it_says(admin: &Admin) {
-    admin.does("helm uninstall postern --namespace postern-system --wait --timeout 5m");
-    let cron_job = admin.gets("cronjob postern-report --namespace team-a");
+/// What is left of the operator, in its namespace and for the whole cluster.
+fn left(cluster: &Cluster) -> Vec<String> {
+    let kinds = "all,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets";
+    let in_namespace = cluster.must_run(&format!("kubectl get {kinds} --namespace postern-system --output name"));
+    let kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+    let of_cluster = cluster.must_run(&format!("kubectl get {kinds} --output name"));
+    let is_of_kubernetes = |name: &str| name.ends_with("/default") || name.ends_with("/kube-root-ca.crt");
+    let ours = of_cluster.lines().filter(|name| name.contains("postern"));
+    in_namespace.lines().filter(|name| !is_of_kubernetes(name)).chain(ours).map(String::from).collect()
+}
+
+async fn uninstalled_it_leaves_only_what_it_says(cluster: &Cluster) {
+    cluster.must_run("helm uninstall postern --namespace postern-system --wait --timeout 5m");
+    let cron_job = kubectl_get(cluster, "cronjob postern-report --namespace team-a");
     assert_eq!(cron_job["spec"]["suspend"], true);
-    let senders =
-        admin.gets("serviceaccounts,networkpolicies --namespace team-a -l app.kubernetes.io/managed-by=postern");
-    assert_eq!(senders["items"], serde_json::json!([]));
+    let senders = kubectl_get(
+        cluster,
+        "serviceaccounts,networkpolicies --namespace team-a -l app.kubernetes.io/managed-by=postern",
+    );
+    assert_eq!(senders["items"], json!([]));
     for left in ["whs/report --namespace team-a", "webhooktiers/free", "crd/webhookschedules.postern.dev"] {
-        admin.gets(left);
+        kubectl_get(cluster, left);
     }
-    eventually("the operator to be gone", async || match admin.left() {
+    eventually("the operator to be gone", async || match left(cluster) {
         left if left.is_empty() => Ok(()),
         left => Err(left),
     })
     .await;
 }
 
-async fn installed_again_it_goes_on(admin: &Admin) {
-    admin.installs("");
+async fn installed_again_it_goes_on(alice: &Tenant) {
+    let cluster = &alice.cluster;
+    cluster.install_postern("");
     let resumed = |cron_job: &Value| cron_job["spec"]["suspend"] == false;
-    admin.sees("the CronJob to go on", CRON_JOB, resumed).await;
-    admin.delivers("alice", "team-a", "third").await;
+    cluster.wait_for("the CronJob to go on", CRON_JOB, resumed).await;
+    deliver(alice, "third").await;
 }
 
-fn without_the_operator_nothing_holds_a_namespace_back(admin: &Admin) {
-    admin.does("helm uninstall postern --namespace postern-system --no-hooks --wait --timeout 5m");
-    admin.does("kubectl delete namespace team-a --timeout 5m");
-    admin.does("kubectl delete -f crds/ --timeout 5m");
+fn without_the_operator_nothing_holds_a_namespace_back(cluster: &Cluster) {
+    cluster.must_run("helm uninstall postern --namespace postern-system --no-hooks --wait --timeout 5m");
+    cluster.must_run("kubectl delete namespace team-a --timeout 5m");
+    cluster.must_run("kubectl delete -f crds/ --timeout 5m");
 }

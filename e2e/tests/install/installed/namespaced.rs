@@ -1,27 +1,28 @@
 //! Installed for one namespace: the same there, and nothing elsewhere.
 
-use serde_json::Value;
+use postern_e2e::DedicatedCluster;
+use serde_json::{Value, json};
 
-use super::on_own_cluster;
+use super::{assert_operator_asked_for_nothing_forbidden, deliver, kubectl_get, receiver, tenant_with_schedule};
 
 #[test]
 fn only_the_watched_namespace_is_worked_in_and_cleared_at_the_end() {
-    on_own_cluster("namespaced", |admin| async move {
+    DedicatedCluster::with_images("namespaced").run(|cluster, _| async move {
         for (user, namespace) in [("alice", "team-a"), ("bob", "team-b")] {
-            admin.admits(user, namespace);
+            cluster.admit(user, namespace).await;
         }
-        admin.installs("--set watchNamespaces={team-a}");
-        let receiver = admin.receiver();
-        admin.schedules("bob", "team-b", &receiver);
-        admin.schedules("alice", "team-a", &receiver);
-        admin.delivers("alice", "team-a", "first").await;
-        admin.does("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
-        assert_eq!(admin.gets("whs report --namespace team-b")["status"], Value::Null);
+        cluster.install_postern("--set watchNamespaces={team-a}");
+        let receiver = receiver(&cluster);
+        tenant_with_schedule(&cluster, "team-b", "bob", &receiver).await;
+        let alice = tenant_with_schedule(&cluster, "team-a", "alice", &receiver).await;
+        deliver(&alice, "first").await;
+        cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
+        assert_eq!(kubectl_get(&cluster, "whs report --namespace team-b")["status"], Value::Null);
 
-        admin.does("helm uninstall postern --namespace postern-system --wait --timeout 5m");
-        assert_eq!(admin.gets("cronjob postern-report --namespace team-a")["spec"]["suspend"], true);
+        cluster.must_run("helm uninstall postern --namespace postern-system --wait --timeout 5m");
+        assert_eq!(kubectl_get(&cluster, "cronjob postern-report --namespace team-a")["spec"]["suspend"], true);
         let senders = "serviceaccounts,networkpolicies -A -l app.kubernetes.io/managed-by=postern";
-        assert_eq!(admin.gets(senders)["items"], serde_json::json!([]));
-        admin.finds_the_operator_innocent();
+        assert_eq!(kubectl_get(&cluster, senders)["items"], json!([]));
+        assert_operator_asked_for_nothing_forbidden(&cluster);
     });
 }

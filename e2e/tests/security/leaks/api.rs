@@ -4,17 +4,16 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DynamicObject, ListParams, LogParams};
 use kube::discovery::{Discovery, verbs};
 use kube::{Api, ResourceExt};
-use postern_e2e::{Scraper, eventually};
+use postern_e2e::{Cluster, Scraper, eventually};
 use serde_json::json;
 
 use super::haystack::{Haystack, Place};
-use super::tenant::NAMESPACE;
-use crate::install::installed::Admin;
+use super::play::NAMESPACE;
 
 /// Looks at every object of every kind that can be listed, its managed fields included; at the tenant's Secrets without their
 /// data.
-pub async fn look_at_objects(admin: &Admin, seen: &mut Haystack) {
-    let client = &admin.cluster.client;
+pub async fn look_at_objects(cluster: &Cluster, seen: &mut Haystack) {
+    let client = &cluster.client;
     let discovery = Discovery::new(client.clone()).run().await.unwrap();
     for (resource, capabilities) in discovery.groups().flat_map(kube::discovery::ApiGroup::resources_by_stability) {
         if !capabilities.supports_operation(verbs::LIST) {
@@ -35,7 +34,7 @@ pub async fn look_at_objects(admin: &Admin, seen: &mut Haystack) {
 }
 
 /// Looks at what `kubectl describe` says of everything that Postern makes or is told, and of what becomes of it.
-pub fn look_at_descriptions(admin: &Admin, seen: &mut Haystack) {
+pub fn look_at_descriptions(cluster: &Cluster, seen: &mut Haystack) {
     for kind in [
         "webhookschedules",
         "webhooktiers",
@@ -52,13 +51,13 @@ pub fn look_at_descriptions(admin: &Admin, seen: &mut Haystack) {
         "leases",
     ] {
         let describe = ["kubectl", "describe", kind, "--all-namespaces"];
-        seen.add(Place::Descriptions, kind, admin.cluster.run_on_what_is_left(&describe).unwrap());
+        seen.add(Place::Descriptions, kind, cluster.run_on_what_is_left(&describe).unwrap());
     }
 }
 
 /// Looks at the logs of all pods that are there.
-pub async fn look_at_logs(admin: &Admin, seen: &mut Haystack) {
-    let client = &admin.cluster.client;
+pub async fn look_at_logs(cluster: &Cluster, seen: &mut Haystack) {
+    let client = &cluster.client;
     for pod in Api::<Pod>::all(client.clone()).list(&ListParams::default()).await.unwrap() {
         let (namespace, name) = (pod.namespace().unwrap(), pod.name_any());
         let is_operator = namespace == "postern-system";
@@ -78,9 +77,9 @@ pub async fn look_at_logs(admin: &Admin, seen: &mut Haystack) {
 }
 
 /// Looks at the metrics of each operator, as a scraper does.
-pub async fn look_at_metrics(admin: &Admin, scraper: &Scraper, seen: &mut Haystack) {
-    let token = admin.does("kubectl create token scraper --namespace postern-system");
-    let operators: Api<Pod> = Api::namespaced(admin.cluster.client.clone(), "postern-system");
+pub async fn look_at_metrics(cluster: &Cluster, scraper: &Scraper, seen: &mut Haystack) {
+    let token = cluster.must_run("kubectl create token scraper --namespace postern-system");
+    let operators: Api<Pod> = Api::namespaced(cluster.client.clone(), "postern-system");
     for pod in operators.list(&ListParams::default().labels("app.kubernetes.io/component=operator")).await.unwrap() {
         let name = pod.name_any();
         // One that was begun anew takes a moment, and so does what the API server knows of the scraper's rights.

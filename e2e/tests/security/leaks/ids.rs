@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::canaries::Canaries;
 use super::haystack::{Haystack, Place};
+use super::play::NAMESPACE;
 use super::receivers::Receivers;
-use super::tenant::NAMESPACE;
 
 /// That no receiver was sent one, and that no schedule's status has one.
 pub fn stay_inside(seen: &Haystack, receivers: &Receivers) {

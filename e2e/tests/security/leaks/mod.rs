@@ -11,41 +11,40 @@ mod haystack;
 mod ids;
 mod node;
 mod planted;
+mod play;
 mod receivers;
 mod scenarios;
-mod tenant;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
-use postern_e2e::Scraper;
+use postern_e2e::{Cluster, DedicatedCluster, Scraper, Tenant};
 use serde_json::json;
 
-use crate::install::installed::{Admin, on_own_cluster};
 use canaries::Canaries;
 use haystack::{Haystack, Place};
+use play::{NAMESPACE, Played, USER};
 use receivers::{DENIED_HOST, Receivers};
 use scenarios::Scenario;
-use tenant::{NAMESPACE, Played, Tenant, USER};
 
 /// How many schedules are made, checked and delivered at the same time.
 const AT_ONCE: usize = 8;
 
 #[test]
 fn no_secret_shows_anywhere_however_deliveries_end_and_a_planted_one_is_found_everywhere() {
-    on_own_cluster("leaks", |admin| async move {
+    DedicatedCluster::with_images("leaks").run(|cluster, _| async move {
         let mut canaries = Canaries::default();
-        let receivers = Receivers::start(&admin.cluster, &mut canaries);
+        let receivers = Receivers::start(&cluster, &mut canaries);
         let scenarios = scenarios::all(&mut canaries, &receivers);
-        let scraper = install(&admin, &receivers);
+        let scraper = install(&cluster, &receivers).await;
 
-        let mut seen = play_all(&admin, &scenarios, &receivers, &mut canaries).await;
-        look_everywhere(&admin, &scraper, &mut seen).await;
+        let mut seen = play_all(&cluster, &scenarios, &receivers, &mut canaries).await;
+        look_everywhere(&cluster, &scraper, &mut seen).await;
         eprintln!("{} schedules, {} needles in\n{seen}", scenarios.len(), canaries.count());
         planted::are_where_they_belong(&receivers, &scenarios);
         everything_was_seen(&seen, &scenarios);
-        let audited = admin.cluster.audit_log();
+        let audited = cluster.audit_log();
         assert!(
             audited.iter().all(|line| line["level"] == "Metadata"),
             "Secrets are in the log by the policy, not by a leak"
@@ -54,49 +53,55 @@ fn no_secret_shows_anywhere_however_deliveries_end_and_a_planted_one_is_found_ev
         assert!(found.is_empty(), "{found:#?}");
         ids::stay_inside(&seen, &receivers);
 
-        planted::is_found_everywhere(&admin, &scraper).await;
+        planted::is_found_everywhere(&cluster, &scraper).await;
     });
 }
 
 /// Installs Postern with its finest logs, and lets a tenant in. Returns who may read the metrics.
-fn install(admin: &Admin, receivers: &Receivers) -> Scraper {
+async fn install(cluster: &Cluster, receivers: &Receivers) -> Scraper {
     let scraper = Scraper::generate();
-    admin.does("kubectl create namespace postern-system");
+    cluster.must_run("kubectl create namespace postern-system");
     let tls = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "metrics-tls"}, "type": "kubernetes.io/tls",
         "stringData": {"tls.crt": scraper.certificate, "tls.key": scraper.key},
     });
-    admin.makes("postern-system", &tls);
+    cluster.create("postern-system", &tls);
     let ports: Vec<_> = receivers.ports().iter().map(ToString::to_string).collect();
-    admin.installs(&format!(
+    cluster.install_postern(&format!(
         "--set logLevel=trace,spreadSeconds=0,metrics.tlsSecretName=metrics-tls \
          --set tiers.premium.allowedPorts={{{}}},tiers.premium.deniedHosts={{{DENIED_HOST}}} \
          --set tiers.premium.allowedCIDRs={{198.51.100.0/24}},tiers.premium.maxBodyBytes=4096",
         ports.join(",")
     ));
-    admin.does("kubectl create serviceaccount scraper --namespace postern-system");
-    admin.does(
+    cluster.must_run("kubectl create serviceaccount scraper --namespace postern-system");
+    cluster.must_run(
         "kubectl create clusterrolebinding scraper --clusterrole=postern-metrics-reader \
          --serviceaccount=postern-system:scraper",
     );
-    admin.admits(USER, NAMESPACE);
+    cluster.admit(USER, NAMESPACE).await;
     scraper
 }
 
 /// Plays all scenarios, and looks at pods and processes while they are there.
-async fn play_all(admin: &Admin, scenarios: &[Scenario], receivers: &Receivers, canaries: &mut Canaries) -> Haystack {
-    let tenant = Tenant::new(&admin.cluster).await;
+async fn play_all(
+    cluster: &Cluster,
+    scenarios: &[Scenario],
+    receivers: &Receivers,
+    canaries: &mut Canaries,
+) -> Haystack {
+    let tenant = Tenant::of_user(cluster, NAMESPACE, USER).await;
+    let node = node::root(cluster);
     let (mut seen, mut of_processes) = (Haystack::default(), Haystack::default());
-    let played = stream::iter(scenarios).map(|scenario| tenant.play(scenario)).buffer_unordered(AT_ONCE);
-    let interrupt = tenant::interrupt(&admin.cluster, &receivers.holding, &mut seen);
-    let play = async { tokio::join!(played.collect::<Vec<_>>(), interrupt).0 };
+    let played = stream::iter(scenarios).map(|scenario| play::play(&tenant, &node, scenario)).buffer_unordered(AT_ONCE);
+    let interrupt = play::interrupt(cluster, &receivers.holding, &mut seen);
+    let playing = async { tokio::join!(played.collect::<Vec<_>>(), interrupt).0 };
     let watch = async {
         loop {
-            node::look_at_processes(&node::root(&admin.cluster), &mut of_processes);
+            node::look_at_processes(&node, &mut of_processes);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    let played = tokio::select! { played = play => played, () = watch => unreachable!() };
+    let played = tokio::select! { played = playing => played, () = watch => unreachable!() };
     for Played { seen: of_pods, keys } in played {
         seen.extend(of_pods);
         for (secret, key) in keys {
@@ -109,13 +114,13 @@ async fn play_all(admin: &Admin, scenarios: &[Scenario], receivers: &Receivers, 
 }
 
 /// Looks at all that is there now.
-async fn look_everywhere(admin: &Admin, scraper: &Scraper, seen: &mut Haystack) {
-    api::look_at_objects(admin, seen).await;
-    api::look_at_descriptions(admin, seen);
-    api::look_at_logs(admin, seen).await;
-    api::look_at_metrics(admin, scraper, seen).await;
-    node::look_around(&admin.cluster, seen);
-    node::look_at_processes(&node::root(&admin.cluster), seen);
+async fn look_everywhere(cluster: &Cluster, scraper: &Scraper, seen: &mut Haystack) {
+    api::look_at_objects(cluster, seen).await;
+    api::look_at_descriptions(cluster, seen);
+    api::look_at_logs(cluster, seen).await;
+    api::look_at_metrics(cluster, scraper, seen).await;
+    node::look_around(cluster, seen);
+    node::look_at_processes(&node::root(cluster), seen);
 }
 
 /// That the search was one: of every place, and of every schedule wherever it must have left something.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
-use postern_e2e::{Scraper, eventually, schedule_path};
+use postern_e2e::{Cluster, Scraper, eventually, schedule_path};
 use serde_json::json;
 
 use super::canaries::{Canaries, hex};
@@ -15,7 +15,6 @@ use super::haystack::{Found, Haystack, Place};
 use super::receivers::Receivers;
 use super::scenarios::Scenario;
 use super::{look_everywhere, node};
-use crate::install::installed::Admin;
 
 /// That the receiver got what was planted for it, so that it was in the sender's hands.
 pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {
@@ -29,15 +28,15 @@ pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {
 }
 
 /// Shows a canary at each place in one form or another, looks again, and finds it at all of them.
-pub async fn is_found_everywhere(admin: &Admin, scraper: &Scraper) {
+pub async fn is_found_everywhere(cluster: &Cluster, scraper: &Scraper) {
     let mut canaries = Canaries::default();
     let word = canaries.word("the one that is planted");
     // Nothing that anybody chooses gets into the metrics: what is sought there is what stands there.
     canaries.text("a metric", "postern_leader".into());
-    plant(admin, &word).await;
+    plant(cluster, &word).await;
 
     let mut seen = Haystack::default();
-    look_everywhere(admin, scraper, &mut seen).await;
+    look_everywhere(cluster, scraper, &mut seen).await;
     let found = seen.find(&canaries);
     let places: BTreeSet<_> = found.iter().map(|found| found.place).collect();
     assert_eq!(places, BTreeSet::from(Place::ALL), "{seen}");
@@ -56,9 +55,9 @@ pub async fn is_found_everywhere(admin: &Admin, scraper: &Scraper) {
     }
 }
 
-async fn plant(admin: &Admin, word: &str) {
-    admin.does("kubectl create namespace team-b");
-    admin.does(&format!("kubectl annotate namespace team-b shown={}", hex(word.as_bytes())));
+async fn plant(cluster: &Cluster, word: &str) {
+    cluster.must_run("kubectl create namespace team-b");
+    cluster.must_run(&format!("kubectl annotate namespace team-b shown={}", hex(word.as_bytes())));
     let shown = |kind: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "shown"}});
     let mut config_map = shown("ConfigMap");
     config_map["data"] = json!({"url": format!("https://host/{word}")});
@@ -78,7 +77,7 @@ async fn plant(admin: &Admin, word: &str) {
          "args": ["wait"], "env": [{"name": "SHOWN", "value": word}]},
     ]});
     for object in [config_map, secret, event, pod] {
-        admin.makes("team-b", &object);
+        cluster.create("team-b", &object);
     }
     // The operator and the audit log name a schedule; this one's Secret doesn't exist.
     let mut schedule =
@@ -87,11 +86,11 @@ async fn plant(admin: &Admin, word: &str) {
         "schedule": "@yearly", "signing": {"scheme": "None"},
         "target": {"urlFrom": {"secretKeyRef": {"name": "none", "key": "url"}}},
     });
-    admin.makes("team-b", &schedule);
+    cluster.create("team-b", &schedule);
     let is_told = |schedule: &serde_json::Value| schedule["status"]["conditions"].is_array();
-    admin.sees("the operator's word", &schedule_path("team-b", word), is_told).await;
+    cluster.wait_for("the operator's word", &schedule_path("team-b", word), is_told).await;
 
-    let pods: Api<Pod> = Api::namespaced(admin.cluster.client.clone(), "team-b");
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "team-b");
     let pod = eventually("the pod to complain", async || {
         let pod = pods.get(word).await.unwrap();
         let statuses = pod.status.clone().and_then(|status| status.container_statuses).unwrap_or_default();
@@ -101,7 +100,7 @@ async fn plant(admin: &Admin, word: &str) {
     })
     .await;
     // Nothing in the toolbox writes last words.
-    let folder = node::root(&admin.cluster).join("var/lib/kubelet/pods").join(pod.uid().unwrap());
+    let folder = node::root(cluster).join("var/lib/kubelet/pods").join(pod.uid().unwrap());
     let of_container = fs::read_dir(folder.join("containers/waits")).unwrap().next().unwrap().unwrap();
     fs::write(of_container.path(), word).unwrap();
 }
