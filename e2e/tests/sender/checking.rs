@@ -4,9 +4,7 @@ use postern::delivery::OutcomeClass::{Checked, Delivered, Failed, Refused};
 use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 use serde_json::json;
 
-const DNS: &str = "udp 10.96.0.10:53";
-const PUBLIC: &str = "203.0.113.10";
-const METADATA: &str = "169.254.169.254";
+use super::{DNS, METADATA, PUBLIC};
 
 #[test]
 fn what_would_be_delivered_is_allowed_and_nothing_is_sent() {

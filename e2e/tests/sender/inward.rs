@@ -8,11 +8,8 @@ use std::sync::Arc;
 use postern::delivery::OutcomeClass::{Delivered, FailedPermanently, Refused};
 use postern_e2e::{Certificates, Cluster, Delivery, DnsAnswer, Ended, Network, OK, Receiver, on_cluster};
 
-const DNS: &str = "udp 10.96.0.10:53";
-const PUBLIC: &str = "203.0.113.10";
-/// An internet address where nothing listens.
-const CLOSED: &str = "203.0.113.20";
-const METADATA: &str = "169.254.169.254";
+use super::{CLOSED, DNS, METADATA, PUBLIC};
+
 const NODE: &str = "fd00:77::10";
 const API_SERVER: &str = "10.96.0.1";
 

@@ -5,8 +5,7 @@ use std::io::Read as _;
 use postern::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
 use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 
-const DNS: &str = "udp 10.96.0.10:53";
-const PUBLIC: &str = "203.0.113.10";
+use super::{DNS, PUBLIC};
 
 #[test]
 fn a_delivery_needs_no_more_than_the_restricted_standard_gives() {

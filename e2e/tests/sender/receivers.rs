@@ -7,17 +7,15 @@ use std::time::Duration;
 use postern::delivery::AddressFamily;
 use postern::delivery::OutcomeClass::{self, Delivered, Failed, FailedPermanently};
 use postern::signing::DeliveryId;
-use postern_e2e::{Certificates, Cluster, Delivery, DnsAnswer, Ended, OK, Receiver, Stream, on_cluster};
+use postern_e2e::{Certificates, Cluster, Delivery, DnsAnswer, Ended, KEY, OK, Receiver, Stream, on_cluster};
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-const DNS: &str = "udp 10.96.0.10:53";
+use super::{CLOSED, DNS};
+
 const IPV4: &str = "198.51.100.10";
 const IPV6: &str = "2001:db8::20";
-/// An internet address where nothing listens.
-const CLOSED: &str = "203.0.113.20";
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BODY: &str = r#"{"type":"report.due","timestamp":"{{scheduledTime}}"}"#;
 
 /// A host of a test, with a receiver at one address.

@@ -4,8 +4,7 @@ use postern::delivery::OutcomeClass::{Delivered, Failed};
 use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};
 use serde_json::json;
 
-const DNS: &str = "udp 10.96.0.10:53";
-const PUBLIC: &str = "203.0.113.10";
+use super::{DNS, PUBLIC};
 
 fn is_tried_again_and_nothing_is_sent(answer: DnsAnswer) {
     on_cluster(move |cluster, namespace| async move {
