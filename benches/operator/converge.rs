@@ -45,7 +45,7 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
         (Api::namespaced(client.clone(), SCHEDULES), Api::namespaced(client.clone(), SCHEDULES));
     let mut log = BufReader::new(File::open(subject.cluster.dir.join("log/audit.log")).unwrap());
     std::io::copy(&mut log, &mut std::io::sink()).unwrap();
-    let (cpu, since) = (subject.cpu(), subject.cluster.audited());
+    let (cpu, since) = (subject.cpu(), subject.cluster.audit_log_length());
 
     let began = Timestamp::now();
     make(&all, (0..count).map(|index| schedule(&format!("schedule-{index:04}"), "@yearly"))).await;

@@ -37,7 +37,7 @@ pub(crate) struct Ticks {
 }
 
 pub(crate) async fn measure(subject: &Subject) -> Ticks {
-    let (cpu, since) = (subject.cpu(), subject.cluster.audited());
+    let (cpu, since) = (subject.cpu(), subject.cluster.audit_log_length());
     let deliveries = start_deliveries(subject).await;
     let connections = start_connections(subject).await;
     let (mut delivered, mut connected) = (Vec::new(), Vec::new());

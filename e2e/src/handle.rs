@@ -1,4 +1,4 @@
-//! A cluster as the machine sees it that it runs on: a folder, a process, and commands.
+//! A running cluster as its machine sees it: a folder, a process, and commands.
 
 use std::fs;
 use std::io::Write as _;
@@ -48,7 +48,7 @@ impl ClusterHandle {
         if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
     }
 
-    /// Runs a command of words without blanks in them, as [`run`](Self::run) does.
+    /// Runs a command whose words have no blanks in them, as [`run`](Self::run) does.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -61,17 +61,16 @@ impl ClusterHandle {
         self.run_line(command).unwrap_or_else(|complaint| panic!("{command}: {complaint}"))
     }
 
-    /// Runs a command that lists what there is and then looks at each. What it listed may be gone by then: what it says of
-    /// the rest is returned all the same.
+    /// Runs a command that lists objects and then looks at each. Objects that are gone by then are left out of what is returned.
     ///
     /// # Errors
-    /// What it complains of, when that is anything else.
-    pub fn run_on_what_is_left(&self, command: &[&str]) -> Result<String, String> {
+    /// What it complains of, when that is anything but an object that is gone.
+    pub fn run_without_what_is_gone(&self, command: &[&str]) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.output(command, "");
         let (said, complaints) = (text(stdout), text(stderr));
         let is_gone = |line: &str| line.starts_with("Error from server (NotFound): ");
-        let of_that_alone = !complaints.is_empty() && complaints.lines().all(is_gone);
-        if status.success() || (of_that_alone && !said.is_empty()) { Ok(said) } else { Err(complaints) }
+        let only_gone = !complaints.is_empty() && complaints.lines().all(is_gone);
+        if status.success() || (only_gone && !said.is_empty()) { Ok(said) } else { Err(complaints) }
     }
 
     fn output(&self, command: &[&str], input: &str) -> Output {
@@ -85,13 +84,13 @@ impl ClusterHandle {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Whoever ends without having read it all says itself what is wrong.
+        // A command that ends before it has read its input says what is wrong.
         let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
         process.wait_with_output().unwrap()
     }
 
-    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`. Their commands are about
-    /// this namespace unless they name another.
+    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`, and with this namespace as
+    /// the default.
     pub fn write_kubeconfig(&self, name: &str, credentials: Value, namespace: &str) -> PathBuf {
         // It is JSON, which is YAML too.
         let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();

@@ -1,4 +1,4 @@
-//! A cluster as its admin sees it, who has a client of its API server.
+//! A cluster with a client of its API server, as the cluster's admin.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{ClusterHandle, Network, eventually};
 
-/// A running cluster, with a client of its API server. It is its handle, too: whatever can be done with one can be done with it.
+/// A running cluster, with a client of its API server. It can do all that its handle can.
 #[derive(Clone)]
 pub struct Cluster {
     /// The admin's. It works in the node's network only.
@@ -112,7 +112,7 @@ impl Cluster {
         name
     }
 
-    /// Asks whether a privileged pod would be accepted in a namespace.
+    /// Finds out whether a privileged pod would be accepted in a namespace.
     ///
     /// # Errors
     /// Why it would not.

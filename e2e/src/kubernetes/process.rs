@@ -17,7 +17,7 @@ use super::scraper::{Scraper, ask};
 use super::{Cluster, usual_settings};
 use crate::{eventually, program};
 
-/// What a process answers to whoever asks whether it is ready: that it leads.
+/// What an operator that leads answers when it is asked whether it is ready.
 pub const LEADS: (u16, &str) = (200, "leads\n");
 
 /// A process of the operator. It ends with the test.
@@ -54,7 +54,7 @@ impl OperatorProcess {
         let scraper = Scraper::generate();
         fs::write(path("tls.crt"), &scraper.certificate).unwrap();
         fs::write(path("tls.key"), &scraper.key).unwrap();
-        let (health, metrics) = (own_port(), own_port());
+        let (health, metrics) = (new_port(), new_port());
         let mut settings = json!({
             "sender": {"image": "unused"},
             "nameServers": ["10.96.0.10"],
@@ -81,7 +81,7 @@ impl OperatorProcess {
         Self { child: Mutex::new(child), health, metrics, scraper, folder }
     }
 
-    /// Waits until it says this of its readiness.
+    /// Waits until it gives this answer when it is asked whether it is ready.
     pub async fn is(&self, ready: (u16, &str)) {
         eventually(&format!("{ready:?}"), async || {
             let said = self.readiness().await.map_err(|e| (e.to_string(), self.log()))?;
@@ -123,7 +123,7 @@ impl OperatorProcess {
         (ended, self.log())
     }
 
-    /// Its number, by the machine's numbering.
+    /// Its process id, as the machine numbers processes.
     pub fn pid(&self) -> u32 {
         self.child.lock().unwrap().id()
     }
@@ -141,8 +141,9 @@ impl Drop for OperatorProcess {
     }
 }
 
-/// A port of this process's alone: below those that the system gives to connections, and no cluster's own.
-fn own_port() -> u16 {
+/// A port that no other operator of this test program has. It is below those that the system gives to connections, and nothing in
+/// a cluster listens there.
+fn new_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -1,5 +1,5 @@
-//! The admission policies as the chart makes them. They act on all of a cluster, as does a tier that is the default, so they
-//! have one of their own.
+//! The admission policies as the chart makes them. They act on all of a cluster, as a default tier does, so all that they refuse is
+//! tried on one dedicated cluster.
 
 mod children;
 mod confine_egress;

@@ -11,7 +11,7 @@ const NEXT: &str =
 
 pub(super) async fn all(cluster: &Cluster) {
     is_protected(cluster, "True", "PoliciesInForce", "Postern's admission policies are in force").await;
-    let since = cluster.audited();
+    let since = cluster.audit_log_length();
     schedules_say_which_policy_is_off_and_that_it_is_back(cluster).await;
     // That schedule is at rest but for this. One write for each change that is seen by itself; the two that come back may be
     // seen together. The log may tell of the last one after its effect is seen.

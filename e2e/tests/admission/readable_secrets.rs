@@ -3,6 +3,7 @@
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
 
+use super::children::SCHEDULES;
 use super::make;
 use super::people::{ALICE, Answer, As, DAVE, DRY, POSTERN, TEAM, refused_by};
 use crate::api::submit::Draft;
@@ -17,7 +18,7 @@ fn words(secret: &str) -> String {
 }
 
 fn path(rest: &str) -> String {
-    format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules{rest}")
+    format!("{SCHEDULES}{rest}")
 }
 
 pub(super) async fn all(cluster: &Cluster) {

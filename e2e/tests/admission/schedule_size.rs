@@ -1,10 +1,10 @@
 //! A schedule's metadata is bounded, and becomes less at any time.
 
-use postern_e2e::Cluster;
+use postern_e2e::{Cluster, eventually};
 use serde_json::{Map, Value, json};
 
-use super::children::set;
-use super::people::{ALICE, TEAM, refused_by};
+use super::children::{SCHEDULES, set};
+use super::people::{ALICE, refused_by};
 use crate::api::submit::Draft;
 
 const POLICY: &str = "postern-schedule-size";
@@ -32,13 +32,13 @@ async fn too_many_are_refused(cluster: &Cluster) {
     let many =
         |n: usize| format!("metadata: {n} annotations, labels and finalizers are too many: at most 64. Remove some");
     for (annotations, count) in [(63, 65), (10_000, 10_002)] {
-        let answer = ALICE.create(cluster, &schedules(), &draft(pairs(annotations, ""), 1)).await;
+        let answer = ALICE.create(cluster, SCHEDULES, &draft(pairs(annotations, ""), 1)).await;
         assert_eq!(refused_by(POLICY, answer), many(count));
     }
     // What `kubectl apply` writes doesn't count, neither as one nor by its size.
     let mut applied = pairs(62, "");
     applied.insert("kubectl.kubernetes.io/last-applied-configuration".into(), json!("x".repeat(100_000)));
-    ALICE.create(cluster, &schedules(), &draft(applied, 1)).await.unwrap();
+    ALICE.create(cluster, SCHEDULES, &draft(applied, 1)).await.unwrap();
     let one_more = json!({"metadata": {"annotations": {"one": "more"}}});
     assert_eq!(refused_by(POLICY, ALICE.merge(cluster, &one(), &one_more).await), many(65));
     go(cluster).await;
@@ -47,10 +47,10 @@ async fn too_many_are_refused(cluster: &Cluster) {
 async fn too_large_is_refused(cluster: &Cluster) {
     // Beside these, 15 bytes of the finalizer and one of the name.
     let with = |size: usize| draft([("a".into(), json!("é".repeat(size / 2)))].into_iter().collect(), 0);
-    let answer = ALICE.create(cluster, &schedules(), &with(16_370)).await;
+    let answer = ALICE.create(cluster, SCHEDULES, &with(16_370)).await;
     let large = "metadata: annotations, labels and finalizers of 16386 bytes are too large: at most 16384. Shorten or remove some";
     assert_eq!(refused_by(POLICY, answer), large);
-    ALICE.create(cluster, &schedules(), &with(16_368)).await.unwrap();
+    ALICE.create(cluster, SCHEDULES, &with(16_368)).await.unwrap();
     go(cluster).await;
 }
 
@@ -60,12 +60,12 @@ async fn what_is_there_already_may_become_less(cluster: &Cluster) {
     let kept = cluster.run(&["kubectl", "get", &binding, "-o", "json"], "").unwrap();
     cluster.run(&["kubectl", "delete", &binding], "").unwrap();
     let object = draft(pairs(20_000, ""), 40);
-    postern_e2e::eventually("the policy to be gone", async || ALICE.create(cluster, &schedules(), &object).await).await;
+    eventually("the policy to be gone", async || ALICE.create(cluster, SCHEDULES, &object).await).await;
     let mut binding: Value = serde_json::from_str(&kept).unwrap();
     set(&mut binding, "/metadata", json!({"name": POLICY}));
     cluster.run(&["kubectl", "create", "-f-"], &binding.to_string()).unwrap();
     let more = json!({"metadata": {"annotations": {"one": "more"}}});
-    postern_e2e::eventually("the policy to be there", async || match ALICE.merge(cluster, &one(), &more).await {
+    eventually("the policy to be there", async || match ALICE.merge(cluster, &one(), &more).await {
         Ok(_) => {
             let less = json!({"metadata": {"annotations": {"one": null}}});
             Err(ALICE.merge(cluster, &one(), &less).await)
@@ -84,12 +84,8 @@ async fn what_is_there_already_may_become_less(cluster: &Cluster) {
     go(cluster).await;
 }
 
-fn schedules() -> String {
-    format!("/apis/postern.dev/v1alpha1/namespaces/{TEAM}/webhookschedules")
-}
-
 fn one() -> String {
-    format!("{}/sized", schedules())
+    format!("{SCHEDULES}/sized")
 }
 
 async fn go(cluster: &Cluster) {

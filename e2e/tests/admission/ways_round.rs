@@ -48,7 +48,7 @@ async fn nobody_is_first_by_the_name_of_a_child_to_come(cluster: &Cluster, child
 
     // Where the uninstallation is such a Job.
     let bind = "kubectl create rolebinding alice --namespace postern-system --clusterrole cluster-admin --user alice";
-    cluster.run(&bind.split(' ').collect::<Vec<_>>(), "").unwrap();
+    cluster.must_run(bind);
     job["metadata"] = json!({"name": "postern-uninstall"});
     let path = format!("/apis/batch/v1/namespaces/postern-system/jobs{DRY}");
     eventually("the uninstallation to be let through", async || ALICE.create(cluster, &path, &job).await).await;
@@ -173,7 +173,7 @@ async fn nobody_writes_what_the_operator_says(cluster: &Cluster) {
         "kubectl create clusterrole tier-status --verb patch --resource webhooktiers.postern.dev/status",
         "kubectl create clusterrolebinding tier-status --clusterrole tier-status --user alice --user carol",
     ] {
-        cluster.run(&command.split(' ').collect::<Vec<_>>(), "").unwrap();
+        cluster.must_run(command);
     }
     for (path, change) in [
         (format!("/namespaces/{TEAM}/webhookschedules/report"), json!({"tier": "a"})),

@@ -1,4 +1,4 @@
-//! Schedules of a cluster that has no admission policies.
+//! What schedules say on a cluster that has no admission policies, as the one that most tests share.
 
 use postern_e2e::{Tenant, on_cluster};
 

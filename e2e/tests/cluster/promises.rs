@@ -156,7 +156,7 @@ fn a_privileged_pod_is_refused_in_a_restricted_namespace() {
 #[test]
 fn the_audit_log_tells_who_did_what() {
     on_cluster(|cluster, namespace| async move {
-        let since = cluster.audited();
+        let since = cluster.audit_log_length();
         let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
         let secret = Secret {
             metadata: kube::api::ObjectMeta { name: Some("seen".into()), ..Default::default() },

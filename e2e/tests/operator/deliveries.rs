@@ -2,8 +2,7 @@
 
 use std::io::Read as _;
 
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::Api;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, EvictParams, ListParams, ObjectMeta, PostParams};
 use postern::api::DeliveryOutcome;
 use postern_e2e::{Certificates, KEY, OK, Receiver, Tenant, on_cluster};
@@ -174,7 +173,7 @@ fn a_delivery_whose_pod_is_evicted_is_made_by_another_pod_under_the_same_id_and_
         tenant.make_schedule("report", "{}").await;
         tenant.tick("report").await;
         receiver.await_request();
-        let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let pods = tenant.pods();
         let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0).metadata.name.unwrap();
         pods.evict(&pod, &EvictParams::default()).await.unwrap();
         let delivery = tenant.deliveries("report", 1).await.remove(0);

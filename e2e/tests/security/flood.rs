@@ -46,7 +46,7 @@ fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_co
         say(schedules, ACCEPTED, "Accepted", "True").await;
         say(schedules, REFUSED, "Accepted", "False").await;
 
-        let since = cluster.audited();
+        let since = cluster.audit_log_length();
         let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), &namespace);
         for _ in 0..20 {
             policies.create(&PostParams::default(), &wide()).await.unwrap();

@@ -58,7 +58,7 @@ impl Tenant {
         tenant.make_tier(json!({})).await;
         cluster.set_tier(&namespace, &namespace).await;
         tenant.start_operator();
-        tenant.operator.as_ref().unwrap().knows_the_cluster().await;
+        tenant.operator.as_ref().unwrap().has_filled_its_caches().await;
         tenant
     }
 
@@ -90,12 +90,12 @@ impl Tenant {
         self.operator = Some(Operator::start(&self.cluster, &self.namespace, &self.settings));
     }
 
-    /// Tells the operator to end, and waits until it has.
+    /// Tells the operator to end, and waits until it has ended.
     pub fn stop_operator(&mut self) {
         self.operator.take().unwrap().stop();
     }
 
-    /// Ends the operator wherever it is.
+    /// Ends the operator at once, whatever it is doing.
     pub fn kill_operator(&mut self) {
         self.operator.take().unwrap().kill();
     }

@@ -65,7 +65,7 @@ fn a_tier_bounds_checks_whatever_is_annotated_or_made_again() {
         let tenant = checking(cluster, namespace, 10).await;
         tenant.change_tier(json!({"maxDeliveriesPerHour": 4, "minInterval": "1h"})).await;
         make_inward_secret(&tenant).await;
-        let since = tenant.cluster.audited();
+        let since = tenant.cluster.audit_log_length();
         let made = || {
             let requests = tenant.cluster.requests_of("kubernetes-admin", since);
             let jobs =

@@ -88,7 +88,7 @@ fn a_check_costs_a_job_and_a_status() {
     on_cluster(|cluster, namespace| async move {
         let tenant = checking(cluster, namespace, 10).await;
         make_inward_secret(&tenant).await;
-        let since = tenant.cluster.audited();
+        let since = tenant.cluster.audit_log_length();
         tenant.make_schedule_with("report", json!({"target": inward()})).await;
         tenant.condition("report", "TargetAllowed", "False", "AddressInternal").await;
         let status = "update webhookschedules/status";

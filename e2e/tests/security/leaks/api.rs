@@ -51,7 +51,7 @@ pub fn look_at_descriptions(cluster: &Cluster, seen: &mut Haystack) {
         "leases",
     ] {
         let describe = ["kubectl", "describe", kind, "--all-namespaces"];
-        seen.add(Place::Descriptions, kind, cluster.run_on_what_is_left(&describe).unwrap());
+        seen.add(Place::Descriptions, kind, cluster.run_without_what_is_gone(&describe).unwrap());
     }
 }
 

@@ -1,4 +1,4 @@
-//! The operator's own user, with the rights that the kustomize base gives it and no others.
+//! The operator's ServiceAccount, with the rights that the kustomize base gives it and no others.
 
 use std::path::PathBuf;
 
@@ -11,15 +11,15 @@ use serde_json::json;
 use super::Cluster;
 use crate::eventually;
 
-/// The operator, as the API server knows it.
+/// The operator's user name at the API server.
 pub const OPERATOR: &str = "system:serviceaccount:postern-system:postern-operator";
 
 impl Cluster {
-    /// Makes the operator's ServiceAccount with its rights, and returns a kubeconfig for it. It holds for an hour.
+    /// Makes the operator's ServiceAccount with its rights, and returns a kubeconfig that is valid for an hour.
     pub async fn operator_kubeconfig(&self) -> PathBuf {
         self.run(&["kubectl", "create", "namespace", "postern-system"], "").unwrap();
         self.run(&["kubectl", "apply", "--kustomize", "config/rbac"], "").unwrap();
-        // Roles and bindings of the cluster and of a namespace are learnt of by a watch each, one after the other.
+        // The API server learns of roles and bindings, of the cluster and of namespaces, one after the other.
         for [verb, resource, namespace] in [
             ["list", "webhookschedules.postern.dev", "postern-system"],
             ["update", "leases.coordination.k8s.io/postern-operator", "postern-system"],
