@@ -39,13 +39,13 @@ pub(crate) struct Converged {
 
 /// Makes schedules that aren't due, and waits until they all are ready.
 pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
-    subject.make_namespace(SCHEDULES).await;
+    subject.cluster.make_namespace(SCHEDULES, json!({})).await;
     let client = &subject.cluster.client;
     let (all, cron_jobs): (Api<WebhookSchedule>, Api<CronJob>) =
         (Api::namespaced(client.clone(), SCHEDULES), Api::namespaced(client.clone(), SCHEDULES));
     let mut log = BufReader::new(File::open(subject.cluster.dir.join("log/audit.log")).unwrap());
     std::io::copy(&mut log, &mut std::io::sink()).unwrap();
-    let (cpu, since) = (subject.cpu(), subject.cluster.audited());
+    let (cpu, since) = (subject.cpu(), subject.cluster.audit_log_length());
 
     let began = Timestamp::now();
     make(&all, (0..count).map(|index| schedule(&format!("schedule-{index:04}"), "@yearly"))).await;
@@ -81,7 +81,7 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
 
 /// Makes CronJobs like those of the schedules, without owners, and says how long that took.
 pub(crate) async fn bare_cron_jobs(subject: &Subject, count: usize) -> Duration {
-    subject.make_namespace(BARE).await;
+    subject.cluster.make_namespace(BARE, json!({})).await;
     let of_schedules: Api<CronJob> = Api::namespaced(subject.cluster.client.clone(), SCHEDULES);
     let template = of_schedules.get(&names::cron_job("schedule-0000")).await.unwrap();
     let cron_job = |index| {

@@ -13,14 +13,12 @@ mod subject;
 mod ticks;
 
 use std::env;
-use std::process::exit;
 
 use postern_benches::machine;
-use postern_e2e::{Cluster, ClusterHandle, DedicatedCluster, Network};
+use postern_e2e::{Cluster, DedicatedCluster};
 use report::progress;
 use subject::Subject;
 
-const CLUSTER: &str = "bench";
 const DEFAULT_SCHEDULES: usize = 1_000;
 /// How often schedules and bare CronJobs take turns.
 const TURNS: usize = 2;
@@ -29,17 +27,8 @@ fn main() {
     let mut arguments = env::args().skip(1).filter(|argument| argument != "--bench");
     let schedules = arguments.next().map_or(DEFAULT_SCHEDULES, |schedules| schedules.parse().unwrap());
 
-    // It is taken down when this ends, however it does.
-    let own = DedicatedCluster { name: CLUSTER.into() };
-    for arguments in [&["up"][..], &["image", "e2e/images/postern-sender"]] {
-        assert!(own.command(arguments).status().unwrap().success(), "cluster {arguments:?} failed");
-    }
-    let cluster = ClusterHandle::open(CLUSTER);
-    let node = Network::of_node(cluster.pid);
-    let bench = async move || bench(Cluster::of(cluster).await, schedules).await;
-    let ended = node.spawn(bench).join();
-    drop(own);
-    exit(i32::from(ended.is_err()));
+    progress("starting a cluster");
+    DedicatedCluster::with_images("bench").run(move |cluster, _| bench(cluster, schedules));
 }
 
 async fn bench(cluster: Cluster, count: usize) {

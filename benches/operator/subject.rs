@@ -4,10 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
-use kube::api::PostParams;
-use postern::api::WebhookTier;
 use postern_e2e::{Cluster, LEADS, OperatorProcess, install_crds, usual_settings};
 use rustix::process::Signal;
 use serde_json::json;
@@ -32,15 +28,8 @@ impl Subject {
     /// Installs it with one tier for all, which lets deliveries go to the cluster's internet, and starts it.
     pub(crate) async fn install(cluster: Cluster) -> Self {
         install_crds(&cluster).await;
-        let tier: WebhookTier = serde_json::from_value(json!({
-            "apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier", "metadata": {"name": "default"},
-            "spec": {
-                "default": true, "minInterval": "1m", "maxSchedules": 10_000, "maxDeliveriesPerHour": 600_000,
-                "allowedCIDRs": ["203.0.113.0/24", "198.51.100.0/24"],
-            },
-        }))
-        .unwrap();
-        Api::all(cluster.client.clone()).create(&PostParams::default(), &tier).await.unwrap();
+        let most = json!({"default": true, "maxSchedules": 10_000, "maxDeliveriesPerHour": 600_000});
+        cluster.make_tier("default", most).await;
         let kubeconfig = cluster.operator_kubeconfig().await;
         let mut subject = Self { cluster, kubeconfig, process: None };
         subject.restart().await;
@@ -56,11 +45,6 @@ impl Subject {
         let process = OperatorProcess::start_as(&self.kubeconfig, "postern-system", "operator", &settings);
         process.is(LEADS).await;
         self.process = Some(process);
-    }
-
-    pub(crate) async fn make_namespace(&self, name: &str) {
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-        Api::all(self.cluster.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
     }
 
     /// Its memory once it has nothing to do.

@@ -37,7 +37,7 @@ pub(crate) struct Ticks {
 }
 
 pub(crate) async fn measure(subject: &Subject) -> Ticks {
-    let (cpu, since) = (subject.cpu(), subject.cluster.audited());
+    let (cpu, since) = (subject.cpu(), subject.cluster.audit_log_length());
     let deliveries = start_deliveries(subject).await;
     let connections = start_connections(subject).await;
     let (mut delivered, mut connected) = (Vec::new(), Vec::new());
@@ -71,7 +71,7 @@ async fn start_deliveries(subject: &Subject) -> Arrivals<Duration> {
     let receiver = Receiver::on(listener, Certificates::good(HOST), false, answer);
     cluster.set_dns(HOST, &[DnsAnswer::addresses([ADDRESS])]);
 
-    subject.make_namespace("ticks").await;
+    subject.cluster.make_namespace("ticks", json!({})).await;
     let secret: Secret = serde_json::from_value(json!({
         "metadata": {"name": "hook"},
         "stringData": {"url": format!("https://{HOST}/hook"), "key": KEY, "ca": receiver.certificates.ca_pem},
@@ -89,7 +89,7 @@ async fn start_connections(subject: &Subject) -> Arrivals<Duration> {
     let address = listener.local_addr().unwrap();
     let (arrived, arrivals): (Sender<Duration>, _) = channel();
     thread::spawn(move || while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {});
-    subject.make_namespace("plain").await;
+    subject.cluster.make_namespace("plain", json!({})).await;
     let cron_job = |index| -> CronJob {
         serde_json::from_value(json!({
             "metadata": {"name": format!("plain-{index}")},

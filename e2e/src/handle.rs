@@ -1,4 +1,4 @@
-//! A cluster as the machine sees it that it runs on: a folder, a process, and commands.
+//! A running cluster as its machine sees it: a folder, a process, and commands.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,12 +19,12 @@ pub struct ClusterHandle {
 }
 
 /// The folder of a cluster of this checkout.
-pub fn dir_of(name: &str) -> PathBuf {
+pub(crate) fn dir_of(name: &str) -> PathBuf {
     repository().join("e2e/.work/clusters").join(name)
 }
 
 /// The first process of a cluster, by its record.
-pub fn pid_of(name: &str) -> i32 {
+pub(crate) fn pid_of(name: &str) -> i32 {
     let path = dir_of(name).join("record.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| {
         panic!("{}: {e}; `make test-e2e` starts the cluster that these tests run on", path.display())
@@ -48,17 +48,29 @@ impl ClusterHandle {
         if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
     }
 
-    /// Runs a command that lists what there is and then looks at each. What it listed may be gone by then: what it says of
-    /// the rest is returned all the same.
+    /// Runs a command whose words have no blanks in them, as [`run`](Self::run) does.
     ///
     /// # Errors
-    /// What it complains of, when that is anything else.
-    pub fn run_on_what_is_left(&self, command: &[&str]) -> Result<String, String> {
+    /// As [`run`](Self::run).
+    pub fn run_line(&self, command: &str) -> Result<String, String> {
+        self.run(&command.split_whitespace().collect::<Vec<_>>(), "")
+    }
+
+    /// Runs such a command, which must succeed, and returns what it prints.
+    pub fn must_run(&self, command: &str) -> String {
+        self.run_line(command).unwrap_or_else(|complaint| panic!("{command}: {complaint}"))
+    }
+
+    /// Runs a command that lists objects and then looks at each. Objects that are gone by then are left out of what is returned.
+    ///
+    /// # Errors
+    /// What it complains of, when that is anything but an object that is gone.
+    pub fn run_without_what_is_gone(&self, command: &[&str]) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.output(command, "");
         let (said, complaints) = (text(stdout), text(stderr));
         let is_gone = |line: &str| line.starts_with("Error from server (NotFound): ");
-        let of_that_alone = !complaints.is_empty() && complaints.lines().all(is_gone);
-        if status.success() || (of_that_alone && !said.is_empty()) { Ok(said) } else { Err(complaints) }
+        let only_gone = !complaints.is_empty() && complaints.lines().all(is_gone);
+        if status.success() || (only_gone && !said.is_empty()) { Ok(said) } else { Err(complaints) }
     }
 
     fn output(&self, command: &[&str], input: &str) -> Output {
@@ -72,13 +84,13 @@ impl ClusterHandle {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Whoever ends without having read it all says itself what is wrong.
+        // A command that ends before it has read its input says what is wrong.
         let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
         process.wait_with_output().unwrap()
     }
 
-    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`. Their commands are about
-    /// this namespace unless they name another.
+    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`, and with this namespace as
+    /// the default.
     pub fn write_kubeconfig(&self, name: &str, credentials: Value, namespace: &str) -> PathBuf {
         // It is JSON, which is YAML too.
         let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();

@@ -111,14 +111,14 @@ impl Host {
 async fn serve(listener: TcpListener, name: &'static str) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        // A policy may cut one off before its request comes; the others don't wait for it.
+        // A policy may stop a connection before its request comes; the others don't wait for that one.
         tokio::spawn(answer(stream, name));
     }
 }
 
 async fn answer(mut stream: TcpStream, name: &str) {
     let mut request = [0; 4096];
-    // Whoever goes away early is no concern of this host's.
+    // A client may close the connection before it has the answer.
     if matches!(stream.read(&mut request).await, Ok(n) if n > 0) {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
         let _ = stream.write_all(answer.as_bytes()).await;

@@ -11,7 +11,6 @@
 )]
 #![allow(clippy::must_use_candidate, reason = "tests alone call it")]
 
-mod dedicated;
 mod handle;
 mod internet;
 #[cfg(feature = "kubernetes")]
@@ -20,8 +19,7 @@ mod network;
 mod repository;
 mod wait;
 
-pub use dedicated::DedicatedCluster;
-pub use handle::{ClusterHandle, dir_of, pid_of};
+pub use handle::ClusterHandle;
 pub use internet::{DnsAnswer, Host};
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::*;

@@ -35,7 +35,7 @@ impl Network {
     pub fn listen_at_both(&self, one: &str, other: &str) -> [TcpListener; 2] {
         loop {
             let first = self.listen(one, 0);
-            // What is free at one may be another test's at the other.
+            // A port that is free at one address may be taken at the other.
             if let Ok(second) = self.try_listen(other, first.local_addr().unwrap().port()) {
                 return [first, second];
             }
@@ -49,8 +49,8 @@ impl Network {
 
     /// Runs a future on a thread that is in this network, and so is every socket that the future opens.
     ///
-    /// The thread is new and ends with the future: a namespace is a thread's own, and no other test may find itself
-    /// in it.
+    /// The thread is new and ends with the future: a thread stays in the network that it has entered, and no other test may
+    /// run there.
     pub fn spawn<F>(&self, work: impl FnOnce() -> F + Send + 'static) -> thread::JoinHandle<F::Output>
     where
         F: Future,

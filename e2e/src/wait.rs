@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-/// No measure: it only ends what hangs. Some of what is waited for takes two minutes on a machine without load.
+/// Ends a test that hangs. It says nothing of how long a wait should take: some take two minutes on an idle machine.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Calls `attempt` until it gives a value, and returns that. What takes longer is asked for less often.
+/// Calls `attempt` until it gives a value, and returns that. The longer it takes, the less often it is called.
 ///
 /// # Panics
 /// After five minutes, with the last reason why there was none.

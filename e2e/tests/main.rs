@@ -1,18 +1,14 @@
 //! What is true on a real cluster.
 //!
-//! Every test has a namespace of its own on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set), or clusters
-//! of its own: those are in `alone`.
+//! Most tests have a namespace of their own on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set). A test that
+//! concerns all of a cluster, or breaks it, starts a `DedicatedCluster`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
-mod alone;
+mod admission;
 mod api;
-mod cluster_promises;
+mod cluster;
 mod install;
 mod operator;
-mod operator_process;
-mod sender_checking;
-mod sender_inward;
-mod sender_pod;
-mod sender_receivers;
-mod sender_resolving;
+mod security;
+mod sender;

@@ -1,5 +1,6 @@
 //! What the API server's audit log says of one user's requests.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -27,17 +28,17 @@ pub struct Request {
 }
 
 impl Cluster {
-    /// How long the audit log is, in bytes: where what comes next begins.
-    pub fn audited(&self) -> u64 {
+    /// How long the audit log is now, in bytes: from where on to read what comes next.
+    pub fn audit_log_length(&self) -> u64 {
         fs::metadata(self.audit_path()).unwrap().len()
     }
 
     /// A user's requests since then, each once.
     ///
-    /// The line of a request is written after what it changed, and before its answer ends. So it is there for who got the
-    /// answer; for whoever sees in another way what the request did, it may come a moment later.
+    /// The API server writes the line of a request after the change, and before the answer ends. So whoever got the answer
+    /// finds the line; whoever sees the change in another way may have to wait for it.
     pub fn requests_of(&self, user: &str, since: u64) -> Vec<Request> {
-        // Most of a long log is about others, and isn't worth parsing.
+        // Most lines of a long log are about other users, and it takes seconds to parse them.
         let named = format!("\"username\":\"{user}\"");
         let events = self.audit_events(since, |line| line.contains(&named)).into_iter();
         events.filter(|event| event["user"]["username"] == user).filter_map(|event| Request::of(&event)).collect()
@@ -53,7 +54,7 @@ impl Cluster {
         self.audit_events(since, |_| true)
     }
 
-    /// Those of these lines that are whole.
+    /// The lines that are wanted, without one that isn't written to its end.
     fn audit_events(&self, since: u64, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> {
         let mut file = File::open(self.audit_path()).unwrap();
         file.seek(SeekFrom::Start(since)).unwrap();
@@ -86,16 +87,25 @@ impl Request {
         })
     }
 
-    /// Whether it asks for something to be different from now on.
+    /// Whether it changes anything that the API server stores.
     pub fn writes(&self) -> bool {
         !matches!(self.verb.as_str(), "get" | "list" | "watch")
             && !matches!(self.resource.as_str(), "tokenreviews" | "subjectaccessreviews")
     }
 
-    /// The renewal of a lease, which goes on as long as somebody leads.
+    /// Whether it is about a Lease, which the leader renews all the time.
     pub fn is_lease(&self) -> bool {
         self.resource == "leases"
     }
+}
+
+/// How often each request was made.
+pub fn count(requests: &[Request]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for Request { verb, resource, code, .. } in requests {
+        *counts.entry(format!("{verb} {resource} {code}")).or_default() += 1;
+    }
+    counts
 }
 
 impl fmt::Display for Request {

@@ -1,17 +1,18 @@
-//! A cluster as its admin sees it, who has a client of its API server.
+//! A cluster with a client of its API server, as the cluster's admin.
 
 use std::ops::Deref;
 use std::path::Path;
 
+use hyper::Request;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{ClusterHandle, Network, eventually};
 
-/// A running cluster, with a client of its API server. It is its handle, too: whatever can be done with one can be done with it.
+/// A running cluster, with a client of its API server. It can do all that its handle can.
 #[derive(Clone)]
 pub struct Cluster {
     /// The admin's. It works in the node's network only.
@@ -27,20 +28,21 @@ impl Deref for Cluster {
     }
 }
 
-/// Runs a test on the cluster, in its network and in a namespace of the test's own, whose name it is given.
+/// Runs a test on the cluster that most tests share, in its network and in a namespace for this test, whose name it is given.
 ///
 /// The namespace is deleted when the test succeeds; after a failure it stays for a look.
 pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
-    on(&std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
+    run_on(&std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
 }
 
-/// Runs a test so on the cluster of that name.
-pub fn on<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
+/// Runs a test in this way on the cluster of that name.
+pub(super) fn run_on<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let handle = ClusterHandle::open(name);
     let node = Network::of_node(handle.pid);
     let work = async move || {
-        let cluster = Cluster::of(handle).await;
-        let namespace = cluster.make_namespace().await;
+        let cluster = Cluster::connect(handle).await;
+        let metadata = ObjectMeta { generate_name: Some("e2e-".into()), ..ObjectMeta::default() };
+        let namespace = cluster.create_namespace(metadata).await;
         test(cluster.clone(), namespace.clone()).await;
         Api::<Namespace>::all(cluster.client).delete(&namespace, &DeleteParams::default()).await.unwrap();
     };
@@ -61,7 +63,7 @@ async fn config(dir: &Path, user: &str) -> Config {
 
 impl Cluster {
     /// Connects to a running cluster.
-    pub async fn of(handle: ClusterHandle) -> Self {
+    async fn connect(handle: ClusterHandle) -> Self {
         Self { client: client(&handle.dir, "admin").await, handle }
     }
 
@@ -72,9 +74,36 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// Makes a namespace and waits until pods can be made in it.
-    async fn make_namespace(&self) -> String {
-        let metadata = ObjectMeta { generate_name: Some("e2e-".into()), ..ObjectMeta::default() };
+    /// What the API server has at a path. Tests that wait ask so, since a kubectl process for each question would take the
+    /// machine's time from other tests.
+    ///
+    /// # Errors
+    /// Why the API server gives nothing.
+    pub async fn get(&self, path: &str) -> kube::Result<Value> {
+        self.client.request(Request::get(path).body(Vec::new()).unwrap()).await
+    }
+
+    /// Waits until what the API server has at a path is as wanted, and returns it.
+    pub async fn wait_for(&self, what: &str, path: &str, met: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || match self.get(path).await {
+            Ok(object) if met(&object) => Ok(object),
+            other => Err(other.map(|object| object.to_string())),
+        })
+        .await
+    }
+
+    /// Creates an object or a list of objects with kubectl.
+    pub fn create(&self, namespace: &str, object: &Value) {
+        self.run(&["kubectl", "--namespace", namespace, "create", "-f-"], &object.to_string()).unwrap();
+    }
+
+    /// Makes a namespace with these labels, and waits until pods can be made in it.
+    pub async fn make_namespace(&self, name: &str, labels: Value) {
+        let metadata = json!({"name": name, "labels": labels});
+        self.create_namespace(serde_json::from_value(metadata).unwrap()).await;
+    }
+
+    async fn create_namespace(&self, metadata: ObjectMeta) -> String {
         let namespace = Namespace { metadata, ..Namespace::default() };
         let made = Api::all(self.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
         let name = made.metadata.name.unwrap();
@@ -83,7 +112,7 @@ impl Cluster {
         name
     }
 
-    /// Asks whether a privileged pod would be accepted in a namespace.
+    /// Finds out whether a privileged pod would be accepted in a namespace.
     ///
     /// # Errors
     /// Why it would not.

@@ -41,8 +41,8 @@ pub async fn apply_crd(cluster: &Cluster, definition: &CustomResourceDefinition)
     eventually(&format!("{name} to be served as it is"), served).await;
 }
 
-/// Whether the API server does with a CRD all that it is for. A CRD that is established needn't be served yet: the handler of
-/// requests, discovery and the document learn of it one after the other, each in its own time.
+/// Whether the API server serves a CRD in full. An established CRD needn't be served yet: the handler of requests, discovery and
+/// the document of the API learn of it one after the other.
 async fn is_served(client: &Client, definition: &CustomResourceDefinition) -> Result<(), String> {
     let CustomResourceDefinitionSpec { group, names, versions, .. } = &definition.spec;
     let discovered = get(client, "/apis", DISCOVERY).await?;

@@ -1,25 +1,30 @@
-//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster. Only `crds`, `operator`,
-//! `process`, `rights`, `scraper`, `sender` and `tenant` know Postern; the rest serves the tests of every feature.
+//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster.
+//!
+//! `audit`, `cluster`, `packets` and `pod` know nothing of Postern.
 
 mod audit;
 mod cluster;
 mod crds;
+mod dedicated;
+mod installation;
 mod operator;
+mod operator_account;
 mod packets;
 mod pod;
 mod process;
-mod rights;
 mod scraper;
 mod sender;
 mod tenant;
+mod tiers;
 
-pub use audit::Request;
-pub use cluster::{Cluster, on, on_cluster};
+pub use audit::{Request, count};
+pub use cluster::{Cluster, on_cluster};
 pub use crds::{apply_crd, install_crds};
+pub use dedicated::DedicatedCluster;
 pub use operator::usual_settings;
+pub use operator_account::OPERATOR;
 pub use pod::Pod;
 pub use process::{LEADS, OperatorProcess};
-pub use rights::OPERATOR;
 pub use scraper::Scraper;
 pub use sender::{Delivery, Ended};
-pub use tenant::{KEY, Tenant};
+pub use tenant::{KEY, Tenant, schedule_path};

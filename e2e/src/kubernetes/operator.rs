@@ -46,8 +46,8 @@ impl Operator {
         Self { readiness, stop: Some(stop), kill: Some(kill), thread: Some(thread) }
     }
 
-    /// Waits until it knows the cluster: what is made from then on is new to it.
-    pub async fn knows_the_cluster(&self) {
+    /// Waits until its caches are filled: what is made from then on is new to it.
+    pub async fn has_filled_its_caches(&self) {
         eventually("the operator's caches", async || match self.readiness.step() {
             Step::Leading => Ok(()),
             other => Err(other),
@@ -55,25 +55,25 @@ impl Operator {
         .await;
     }
 
-    /// Tells it to end, and waits until it has.
+    /// Tells it to end, and waits until it has ended.
     pub fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap();
     }
 
-    /// Ends it wherever it is.
+    /// Ends it at once, whatever it is doing.
     pub fn kill(mut self) {
         let _ = self.kill.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap();
     }
 }
 
-/// What an operator has to know of these clusters.
+/// The operator's configuration on these clusters.
 pub fn usual_settings() -> Value {
     json!({
         "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
         "spreadSeconds": 0,
-        // Its own tests switch it on.
+        // The tests of checks switch them on.
         "preflight": {"enabled": false},
         "isolation": "Unchecked",
         "nameServers": ["10.96.0.10"],
@@ -85,7 +85,8 @@ pub fn usual_settings() -> Value {
     })
 }
 
-/// Once for all operators, and without their silence about a panic's words: a test's panic says why it failed.
+/// Has all operators log to stderr. The operator's panic hook hides the message; the tests' own is put back, since a test's panic
+/// says why it failed.
 fn log_to_stderr() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

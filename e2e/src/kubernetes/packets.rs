@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Notes of every TCP and UDP packet that reaches the node's network while this lives (a first SYN is one, delivered or
-/// not): who sent it, and to where.
+/// Notes the source and the destination of every TCP and UDP packet that reaches the node's network while this lives. A first SYN
+/// is such a packet, whether it is delivered or not.
 ///
-/// It looks before Services are translated to pods and before any NetworkPolicy, so it sees what the sender meant.
+/// It looks before Services are translated to pods and before any NetworkPolicy, so it sees where the sender wanted to go.
 pub struct Packets {
     table: String,
 }
 
 impl Packets {
-    /// Begins to note. To be called in the node's network, as tests are; the name is the test's own.
+    /// Begins to note, under a name that no other test uses. Call it in the node's network, where tests run.
     pub fn watch(name: &str) -> Self {
         let table = name.to_owned();
         nft(&format!(
@@ -61,7 +61,7 @@ impl Packets {
 
 impl Drop for Packets {
     fn drop(&mut self) {
-        // What can't be deleted ends with the cluster.
+        // A table that can't be deleted ends with the cluster.
         let _ = Command::new("nft").args(["delete", "table", "inet", &self.table]).status();
     }
 }

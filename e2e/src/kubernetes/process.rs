@@ -17,7 +17,7 @@ use super::scraper::{Scraper, ask};
 use super::{Cluster, usual_settings};
 use crate::{eventually, program};
 
-/// What a process answers to whoever asks whether it is ready: that it leads.
+/// What an operator that leads answers when it is asked whether it is ready.
 pub const LEADS: (u16, &str) = (200, "leads\n");
 
 /// A process of the operator. It ends with the test.
@@ -31,12 +31,14 @@ pub struct OperatorProcess {
 }
 
 impl OperatorProcess {
-    /// Starts one as if it were the pod of this name and namespace. The test is in the node's network, and so is it.
+    /// Starts an operator as if it were the pod of this name and namespace. It works in this namespace alone, as the admin.
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
-        Self::start_as(&cluster.dir.join("admin.kubeconfig"), namespace, pod, &json!({}))
+        let kubeconfig = cluster.dir.join("admin.kubeconfig");
+        Self::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
     }
 
-    /// One with the rights that an installation gives it, once it leads.
+    /// Starts an operator that works in the whole cluster, with the rights that an installation gives it, and waits until it
+    /// leads.
     pub async fn leading(cluster: &Cluster) -> Self {
         let kubeconfig = cluster.operator_kubeconfig().await;
         let operator = Self::start_as(&kubeconfig, "postern-system", "operator", &usual_settings());
@@ -44,14 +46,15 @@ impl OperatorProcess {
         operator
     }
 
-    /// The same as another user than the admin; `change` is merged into its configuration.
+    /// Starts an operator as if it were the pod of this name and namespace, as the user of a kubeconfig and in the network that
+    /// the test is in. `change` is merged into its configuration.
     pub fn start_as(kubeconfig: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
         let scraper = Scraper::generate();
         fs::write(path("tls.crt"), &scraper.certificate).unwrap();
         fs::write(path("tls.key"), &scraper.key).unwrap();
-        let (health, metrics) = (own_port(), own_port());
+        let (health, metrics) = (new_port(), new_port());
         let mut settings = json!({
             "sender": {"image": "unused"},
             "nameServers": ["10.96.0.10"],
@@ -78,7 +81,7 @@ impl OperatorProcess {
         Self { child: Mutex::new(child), health, metrics, scraper, folder }
     }
 
-    /// Waits until it says this of its readiness.
+    /// Waits until it gives this answer when it is asked whether it is ready.
     pub async fn is(&self, ready: (u16, &str)) {
         eventually(&format!("{ready:?}"), async || {
             let said = self.readiness().await.map_err(|e| (e.to_string(), self.log()))?;
@@ -120,7 +123,7 @@ impl OperatorProcess {
         (ended, self.log())
     }
 
-    /// Its number, by the machine's numbering.
+    /// Its process id, as the machine numbers processes.
     pub fn pid(&self) -> u32 {
         self.child.lock().unwrap().id()
     }
@@ -138,8 +141,9 @@ impl Drop for OperatorProcess {
     }
 }
 
-/// A port of this process's alone: below those that the system gives to connections, and no cluster's own.
-fn own_port() -> u16 {
+/// A port that no other operator of this test program has. It is below those that the system gives to connections, and nothing in
+/// a cluster listens there.
+fn new_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 /// The name in the certificate of the metrics.
 const NAME: &str = "metrics.example";
 
-/// Whoever reads the metrics, and the certificate that they are served with.
+/// A reader of the metrics, who knows the certificate that they are served with.
 pub struct Scraper {
     /// In PEM form, as an operator reads it.
     pub certificate: String,

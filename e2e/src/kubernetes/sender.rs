@@ -15,16 +15,16 @@ use super::Cluster;
 use super::packets::Packets;
 use crate::{Certificates, eventually};
 
-/// Stands in every URL; it must never be seen again but by the receiver.
+/// A part of every URL. Only the receiver may ever see it.
 const URL_CANARY: &str = "canary-in-the-url";
 
 /// The user of the image.
 const USER: u32 = 65_532;
 
-/// A delivery to be made.
-#[must_use = "it is made when it is started or run"]
+/// A delivery that is still to be made.
+#[must_use = "a delivery is made by `start` or `run`"]
 pub struct Delivery {
-    /// That of its pod, its Secret and its ConfigMap.
+    /// The name of its pod, its Secret and its ConfigMap.
     name: &'static str,
     /// The URL as people may see it.
     target: String,
@@ -49,7 +49,7 @@ pub struct Running {
 /// A delivery that has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// What it said last.
+    /// Its termination message.
     pub outcome: Outcome,
     /// Where the pod sent packets, delivered or not; see [`Packets`].
     pub sent: BTreeSet<String>,
@@ -100,7 +100,7 @@ impl Delivery {
         self
     }
 
-    /// The same, judged and not sent.
+    /// The same, checked and not sent.
     pub fn checked(mut self) -> Self {
         self.args.push("--check");
         self

@@ -1,8 +1,9 @@
-//! What installs Postern: the chart, the kustomize bases, and that both give the same. `installed` has how it works then.
+//! What installs and upgrades Postern: the chart, the kustomize bases, the CRDs; and how it works as installed.
 
 mod chart;
-mod internal_blocks;
+mod installed;
 mod kustomize;
 pub mod objects;
+mod older_crds;
 mod older_values;
-mod rbac;
+mod upgrade;

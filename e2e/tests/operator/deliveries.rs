@@ -2,8 +2,7 @@
 
 use std::io::Read as _;
 
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::Api;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, EvictParams, ListParams, ObjectMeta, PostParams};
 use postern::api::DeliveryOutcome;
 use postern_e2e::{Certificates, KEY, OK, Receiver, Tenant, on_cluster};
@@ -104,9 +103,9 @@ fn each_failure_and_the_recovery_is_told_by_an_event_and_failures_of_one_reason_
         }
         tenant.tick_of("report", 1).await;
         tenant.deliveries("report", 3).await;
-        let failures = tenant.told("RequestRejected", 2).await;
+        let failures = tenant.events_reach("RequestRejected", 2).await;
         assert!(matches!(&failures[..], [(note, 2)] if note.contains("ended as FailedPermanently")), "{failures:?}");
-        let recovery = tenant.told("Recovered", 1).await;
+        let recovery = tenant.events_reach("Recovered", 1).await;
         assert!(matches!(&recovery[..], [(note, 1)] if note.ends_with("arrived")), "{recovery:?}");
     });
 }
@@ -174,7 +173,7 @@ fn a_delivery_whose_pod_is_evicted_is_made_by_another_pod_under_the_same_id_and_
         tenant.make_schedule("report", "{}").await;
         tenant.tick("report").await;
         receiver.await_request();
-        let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+        let pods = tenant.pods();
         let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0).metadata.name.unwrap();
         pods.evict(&pod, &EvictParams::default()).await.unwrap();
         let delivery = tenant.deliveries("report", 1).await.remove(0);

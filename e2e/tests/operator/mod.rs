@@ -1,6 +1,8 @@
-//! What the operator does on a real cluster. Each test has an operator of its own, which works in the test's namespace alone.
+//! What the operator does on a real cluster. In most tests it works in the test's namespace alone; `cost`, `tier_status` and
+//! `without_enforcement` have a cluster of their own.
 
 mod children;
+mod cost;
 mod deliveries;
 mod fields;
 mod isolation;
@@ -8,7 +10,9 @@ mod keys;
 mod never_ran;
 mod overlaps;
 mod preflight;
-mod protection;
+mod process;
 mod restarts;
+mod tier_status;
 mod tiers;
 mod triggers;
+mod without_enforcement;

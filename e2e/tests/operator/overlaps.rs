@@ -3,10 +3,9 @@
 use std::io::Read as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, Resource as _, ResourceExt};
+use kube::{Resource as _, ResourceExt};
 use postern::api::DeliveryOutcome;
 use postern::operator::names;
 use postern_e2e::{Tenant, eventually, on_cluster};
@@ -35,7 +34,7 @@ async fn begin(tenant: &Tenant, policy: &str) {
     tenant.cron_jobs.patch_status(&cron_job, &PatchParams::default(), &status).await.unwrap();
 
     receiver.await_request();
-    let pods: Api<Pod> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
+    let pods = tenant.pods();
     let running = ListParams::default().fields("status.phase=Running");
     eventually("the sender to be known to run", async || {
         let running = pods.list(&running).await.unwrap().items.len();

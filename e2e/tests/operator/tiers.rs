@@ -222,7 +222,7 @@ fn a_namespace_follows_its_label_at_once() {
         tenant.make_schedule_with("report", json!({"schedule": "*/15 * * * *"})).await;
         tenant.condition("report", "Ready", "True", "Ready").await;
         let strict = format!("{namespace}-strict");
-        tenant.make_tier_named(&strict, json!({"minInterval": "1h"})).await;
+        tenant.cluster.make_tier(&strict, json!({"minInterval": "1h"})).await;
         tenant.set_tier(&strict).await;
         let message = tenant.condition("report", "Accepted", "False", "IntervalTooShort").await;
         assert!(message.contains(&format!("tier {strict} allows 3600 s; the closest allowed: 0 * * * *")), "{message}");

@@ -1,0 +1,84 @@
+//! What tenants write doesn't fill the operator's memory.
+
+use std::fs;
+
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::Api;
+use kube::api::PostParams;
+use postern::api::WebhookSchedule;
+use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, install_crds, on_cluster};
+use rustix::process::Signal;
+use serde_json::{Map, Value, json};
+
+/// The chart's limit, in KiB.
+const LIMIT: u64 = 256 * 1024;
+const POLICIES: usize = 8;
+const SCHEDULES: usize = 50;
+
+/// Eight policies of 2 MB are as much as etcd takes of each, and 36,000 annotations are as many as Kubernetes does.
+#[test]
+fn neither_huge_network_policies_nor_huge_schedules_fill_the_memory() {
+    on_cluster(|cluster, namespace| async move {
+        install_crds(&cluster).await;
+        let first = OperatorProcess::start(&cluster, &namespace, "first");
+        first.is(LEADS).await;
+        let small = peak(&first);
+        make_policies(&cluster, &namespace).await;
+        make_schedules(&cluster, &namespace).await;
+        every_schedule_has_a_status(&cluster, &namespace).await;
+        let watched = peak(&first);
+        first.end(Signal::TERM).await;
+
+        let second = OperatorProcess::start(&cluster, &namespace, "second");
+        second.is(LEADS).await;
+        let listed = peak(&second);
+        eprintln!("peak memory in KiB: {small} without, {watched} by watches, {listed} by listings");
+        assert!(watched < LIMIT && listed < LIMIT, "{watched} and {listed} KiB");
+    });
+}
+
+/// The most memory that a process had so far, in KiB.
+fn peak(operator: &OperatorProcess) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", operator.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn make_policies(cluster: &Cluster, namespace: &str) {
+    let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), namespace);
+    let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": vec![json!({}); 700_000]});
+    let mut policy: NetworkPolicy = serde_json::from_value(json!({"spec": spec})).unwrap();
+    for number in 0..POLICIES {
+        policy.metadata.name = Some(format!("huge-{number}"));
+        policies.create(&PostParams::default(), &policy).await.unwrap();
+    }
+}
+
+async fn make_schedules(cluster: &Cluster, namespace: &str) {
+    let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), namespace);
+    let annotations: Map<String, Value> = (0..36_000).map(|n| (format!("a{n}"), json!(""))).collect();
+    let schedule = |number: usize| {
+        serde_json::from_value(json!({
+            "metadata": {"name": format!("huge-{number}"), "annotations": annotations},
+            "spec": {
+                "schedule": "@yearly",
+                "target": {"urlFrom": {"secretKeyRef": {"name": "hook", "key": "url"}}},
+                "signing": {"scheme": "None"},
+            },
+        }))
+    };
+    for number in 0..SCHEDULES {
+        schedules.create(&PostParams::default(), &schedule(number).unwrap()).await.unwrap();
+    }
+}
+
+async fn every_schedule_has_a_status(cluster: &Cluster, namespace: &str) {
+    let schedules: Api<WebhookSchedule> = Api::namespaced(cluster.client.clone(), namespace);
+    for number in 0..SCHEDULES {
+        eventually("the operator to look at a schedule", async || {
+            let status = schedules.get(&format!("huge-{number}")).await.unwrap().status;
+            if status.is_some_and(|status| status.observed_generation.is_some()) { Ok(()) } else { Err("not yet") }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,16 @@
+//! The sender's image as it is shipped, in pods such as the operator makes. Every packet that a sender sends is noted.
+
+mod checking;
+mod inward;
+mod pod;
+mod receivers;
+mod resolving;
+
+/// The cluster's name server.
+const DNS: &str = "udp 10.96.0.10:53";
+/// An internet address.
+const PUBLIC: &str = "203.0.113.10";
+/// An internet address where nothing listens.
+const CLOSED: &str = "203.0.113.20";
+/// Where clouds keep credentials.
+const METADATA: &str = "169.254.169.254";
