@@ -4,15 +4,15 @@
 //! that are under way are remembered, in memory alone: of what ends while no operator looks, nothing is known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
 use crate::api::WebhookSchedule;
 use crate::operator::deliveries::outcome::is_over;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::schedule::observe::is_controlled_by;
 
 /// So many Jobs of one schedule are remembered; whoever may make Jobs could make any number.
@@ -32,7 +32,7 @@ impl Running {
         cron_job: Option<&str>,
         there: &[Arc<Job>],
     ) -> Vec<Arc<Job>> {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         let mut gone = all.remove(schedule).unwrap_or_default();
         // A CronJob before this one had the others.
         gone.retain(|job| is_controlled_by(&**job, cron_job) && there.iter().all(|other| other.uid() != job.uid()));
@@ -46,14 +46,14 @@ impl Running {
 
     /// Forgets Jobs of which it is told how they ended.
     pub(crate) fn told(&self, schedule: &ObjectRef<WebhookSchedule>, ended: &[Arc<Job>]) {
-        if let Some(jobs) = lock(&self.0).get_mut(schedule) {
+        if let Some(jobs) = self.0.lock().get_mut(schedule) {
             jobs.retain(|job| ended.iter().all(|other| other.uid() != job.uid()));
         }
     }
 
     /// Forgets the Jobs of a namespace's schedules that are no more.
     pub(crate) fn sweep(&self, namespace: &str, exists: impl Fn(&ObjectRef<WebhookSchedule>) -> bool) {
-        lock(&self.0).retain(|schedule, jobs| {
+        self.0.lock().retain(|schedule, jobs| {
             schedule.namespace.as_deref() != Some(namespace) || (!jobs.is_empty() && exists(schedule))
         });
     }

@@ -10,6 +10,5 @@ pub(crate) mod digest;
 pub(crate) mod fair;
 pub(crate) mod leader_election;
 pub(crate) mod lease;
-pub(crate) mod lock;
 pub(crate) mod status;
 pub(crate) mod text;

@@ -1,13 +1,12 @@
 //! How many schedules wait to be reconciled: the controller itself doesn't say.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::lock::lock;
 
 /// A schedule that is wanted twice before its turn waits once, as in the controller.
 #[derive(Debug, Default)]
@@ -22,13 +21,13 @@ impl Queue {
     }
 
     pub(super) fn wanted(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.insert(schedule.clone());
         self.show(&waiting);
     }
 
     pub(super) fn begun(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.remove(schedule);
         self.show(&waiting);
     }

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, HeaderValue};
@@ -14,6 +13,7 @@ use kube::api::{DeleteParams, ListParams, Request};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, Resource, ResourceExt};
+use parking_lot::Mutex;
 use ring::rand::SystemRandom;
 use tokio::time::{Instant, timeout};
 
@@ -23,7 +23,6 @@ use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::deliveries::outcome::is_over;
 use crate::operator::kubernetes::apply::{ApplyError, by_postern};
 use crate::operator::kubernetes::consistency::Written;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::kubernetes::status::replace_status;
 use crate::operator::names;
 use crate::operator::schedule::events::{key_made, key_not_made, publish};
@@ -44,18 +43,18 @@ pub(crate) struct Unmade(Mutex<HashMap<ObjectRef<WebhookSchedule>, (i64, String)
 
 impl Unmade {
     fn note(&self, schedule: &WebhookSchedule, until: i64, why: String) {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         all.insert(ObjectRef::from_obj(schedule), (until, why));
     }
 
     fn why(&self, schedule: &WebhookSchedule, now: i64) -> Option<String> {
-        let all = lock(&self.0);
+        let all = self.0.lock();
         all.get(&ObjectRef::from_obj(schedule)).filter(|(until, _)| now < *until).map(|(_, why)| why.clone())
     }
 
     /// It was made, or the schedule is no more.
     pub(crate) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        lock(&self.0).remove(schedule);
+        self.0.lock().remove(schedule);
     }
 }
 

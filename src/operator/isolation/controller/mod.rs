@@ -1,7 +1,7 @@
 //! The edge of isolation: makes the canaries that are due, notes what they came to, and lets the schedules know.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
+use parking_lot::Mutex;
 
 use super::known::Noted;
 use super::verdict::{Look, Stage, Subject, Verdict, look, not_run};
@@ -18,7 +19,6 @@ use crate::operator::cache::caches::{NamespaceMetadata, Queues};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::backoff::Failures;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::SENDER_CHILDREN;
 use crate::operator::preflight::bucket::{Allowance, Buckets, Turn};
@@ -84,7 +84,7 @@ impl Prover {
                 let look = self.look(&name, &policy, &subject, now);
                 self.stores.isolation.note(&name, look.verdict, now);
                 if let Some((job, verdict)) = look.ended {
-                    lock(&self.counted).insert(name, (job, verdict.reason));
+                    self.counted.lock().insert(name, (job, verdict.reason));
                 }
             }
         }
@@ -93,7 +93,7 @@ impl Prover {
     /// Counts what a canary came to, unless that is done.
     fn count(&self, namespace: &str, job: String, verdict: &Verdict) {
         let now = (job, verdict.reason);
-        let before = lock(&self.counted).insert(namespace.into(), now.clone());
+        let before = self.counted.lock().insert(namespace.into(), now.clone());
         if before != Some(now) {
             self.metrics.canary_ended(verdict.status, verdict.reason);
         }
@@ -115,7 +115,7 @@ impl Prover {
     /// Forgets a namespace without senders.
     pub(crate) fn forget(&self, namespace: &str) {
         self.stores.isolation.forget(namespace);
-        lock(&self.counted).remove(namespace);
+        self.counted.lock().remove(namespace);
         self.buckets.release(namespace, CANARY);
         self.failures.forget(namespace);
         self.rest(&canary_of(namespace));
