@@ -4,14 +4,14 @@
 //! are kept until status says how they ended, in memory alone: of what ends while no operator looks, nothing is known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::ResourceExt;
+use parking_lot::Mutex;
 
 use super::indexed::Indexed;
 use crate::operator::kubernetes::job::is_over;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::kubernetes::owner::controller_of;
 
 /// So many Jobs of one CronJob are kept; whoever may make Jobs could make any number.
@@ -29,7 +29,7 @@ impl DeletedJobs {
         if cron_job.is_none_or(|cron_job| cron_job.uid().as_ref() != Some(&owner.uid)) {
             return;
         }
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         let jobs = all.entry(owner.uid.clone()).or_default();
         if jobs.len() < MOST {
             jobs.push(Arc::new(job.clone()));
@@ -38,12 +38,12 @@ impl DeletedJobs {
 
     /// The Jobs of a CronJob that were deleted and of which status doesn't say yet how they ended.
     pub(crate) fn of(&self, cron_job: &str) -> Vec<Arc<Job>> {
-        lock(&self.0).get(cron_job).cloned().unwrap_or_default()
+        self.0.lock().get(cron_job).cloned().unwrap_or_default()
     }
 
     /// Forgets Jobs of which status says how they ended.
     pub(crate) fn mark_reported(&self, reported: &[Arc<Job>]) {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         for owner in reported.iter().filter_map(|job| controller_of(&**job)) {
             let Some(jobs) = all.get_mut(&owner.uid) else { continue };
             jobs.retain(|job| reported.iter().all(|other| other.uid() != job.uid()));
@@ -55,7 +55,7 @@ impl DeletedJobs {
 
     /// Forgets the Jobs of a CronJob that is no more.
     pub(crate) fn forget(&self, cron_job: &str) {
-        lock(&self.0).remove(cron_job);
+        self.0.lock().remove(cron_job);
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(names(&deleted.of("1")), ["c"]);
         assert_eq!(names(&deleted.of("2")), [""; 0], "another CronJob's");
         deleted.mark_reported(&deleted.of("1"));
-        assert!(lock(&deleted.0).is_empty(), "nothing of it stays");
+        assert!(deleted.0.lock().is_empty(), "nothing of it stays");
     }
 
     #[test]
@@ -101,7 +101,7 @@ mod tests {
         let deleted = DeletedJobs::default();
         deleted.note(&job("a", "2", &json!({})), &cron_jobs());
         deleted.note(&job("a", "1", &json!({})), &Indexed::of(Vec::new()));
-        assert!(lock(&deleted.0).is_empty());
+        assert!(deleted.0.lock().is_empty());
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::kubernetes::owner::controller_of;
 
 /// What a watch keeps of a kind, with its indexes. Clones are the same cache.
@@ -39,7 +39,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
 
     /// Brings the indexes to where the cache is: an object was `before` in it, and is `after`.
     pub(super) fn update(&self, before: Option<&K>, after: Option<&K>) {
-        let mut index = lock(&self.index);
+        let mut index = self.index.lock();
         if let Some(before) = before {
             index.remove(before);
         }
@@ -62,26 +62,26 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
 
     /// The objects of a namespace, by name.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        let names = lock(&self.index).by_namespace.get(namespace).cloned().unwrap_or_default();
+        let names = self.index.lock().by_namespace.get(namespace).cloned().unwrap_or_default();
         names.iter().filter_map(|name| self.get(namespace, name)).collect()
     }
 
     /// The references of the objects of a namespace, by name.
     pub(crate) fn refs_in_namespace(&self, namespace: &str) -> Vec<ObjectRef<K>> {
-        let index = lock(&self.index);
+        let index = self.index.lock();
         let names = index.by_namespace.get(namespace).into_iter().flatten();
         names.map(|name| ObjectRef::new(name).within(namespace)).collect()
     }
 
     /// The objects of a namespace whose controller has this UID, by name.
     pub(crate) fn controlled_by(&self, namespace: &str, uid: &str) -> Vec<Arc<K>> {
-        let names = lock(&self.index).by_owner.get(&(namespace.into(), uid.into())).cloned().unwrap_or_default();
+        let names = self.index.lock().by_owner.get(&(namespace.into(), uid.into())).cloned().unwrap_or_default();
         names.iter().filter_map(|name| self.get(namespace, name)).collect()
     }
 
     /// The namespaces that have any.
     pub(crate) fn namespaces(&self) -> Vec<String> {
-        lock(&self.index).by_namespace.keys().cloned().collect()
+        self.index.lock().by_namespace.keys().cloned().collect()
     }
 
     /// All objects, in no order.
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(names(&cache.controlled_by("a", "x")), [""; 0]);
         assert_eq!(names(&cache.controlled_by("a", "y")), ["a/1"]);
         cache.update(Some(&job("a", "1", "y")), None);
-        let index = lock(&cache.index);
+        let index = cache.index.lock();
         assert!(index.by_owner.is_empty() && index.by_namespace.is_empty());
     }
 }

@@ -2,10 +2,10 @@
 //! what isn't there.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::operator::kubernetes::lock::lock;
+use parking_lot::Mutex;
 
 /// When to look again whether a namespace has been listed.
 pub(crate) const UNLISTED: Duration = Duration::from_secs(10);
@@ -17,16 +17,16 @@ pub(crate) struct Unlisted(Arc<Mutex<HashSet<(String, String)>>>);
 impl Unlisted {
     /// Notes that a kind could not be listed in a namespace.
     pub(crate) fn add(&self, namespace: &str, kind: &str) {
-        lock(&self.0).insert((namespace.into(), kind.into()));
+        self.0.lock().insert((namespace.into(), kind.into()));
     }
 
     /// Notes that a kind was listed in a namespace.
     pub(crate) fn remove(&self, namespace: &str, kind: &str) {
-        lock(&self.0).remove(&(namespace.into(), kind.into()));
+        self.0.lock().remove(&(namespace.into(), kind.into()));
     }
 
     /// Whether any kind has not been listed in a namespace.
     pub(crate) fn has(&self, namespace: &str) -> bool {
-        lock(&self.0).iter().any(|(unlisted, _)| unlisted == namespace)
+        self.0.lock().iter().any(|(unlisted, _)| unlisted == namespace)
     }
 }

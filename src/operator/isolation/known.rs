@@ -1,11 +1,11 @@
 //! What is known of each namespace. All of it can be forgotten: it is worked out from what the caches hold.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 use super::told::Told;
 use super::verdict::Verdict;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::settings::Isolation;
 
 /// What is told of the namespaces.
@@ -24,12 +24,12 @@ pub(crate) struct Noted {
 impl Known {
     /// What is told of a namespace.
     pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> Verdict {
-        lock(&self.0).get(namespace).map_or_else(|| Verdict::unknown(mode), |told| told.verdict().clone())
+        self.0.lock().get(namespace).map_or_else(|| Verdict::unknown(mode), |told| told.verdict().clone())
     }
 
     /// Notes what was found at `now`, in Unix seconds.
     pub(crate) fn note(&self, namespace: &str, found: Verdict, now: i64) -> Noted {
-        let mut known = lock(&self.0);
+        let mut known = self.0.lock();
         let Some(told) = known.get_mut(namespace) else {
             known.insert(namespace.into(), Told::first(found, now));
             return Noted { is_news: true, until: None };
@@ -39,23 +39,23 @@ impl Known {
 
     /// From when on a canary may be made in a namespace, in Unix seconds.
     pub(crate) fn next_canary(&self, namespace: &str) -> i64 {
-        lock(&self.0).get(namespace).map_or(i64::MIN, Told::next_canary)
+        self.0.lock().get(namespace).map_or(i64::MIN, Told::next_canary)
     }
 
     /// Notes that a canary was made.
     pub(crate) fn canary_made(&self, namespace: &str, now: i64) {
-        if let Some(told) = lock(&self.0).get_mut(namespace) {
+        if let Some(told) = self.0.lock().get_mut(namespace) {
             told.canary_made(now);
         }
     }
 
     /// Forgets a namespace without senders.
     pub(crate) fn forget(&self, namespace: &str) {
-        lock(&self.0).remove(namespace);
+        self.0.lock().remove(namespace);
     }
 
     /// Of how many namespaces this status is told.
     pub(crate) fn count(&self, status: &str) -> usize {
-        lock(&self.0).values().filter(|told| told.verdict().status == status).count()
+        self.0.lock().values().filter(|told| told.verdict().status == status).count()
     }
 }

@@ -1,12 +1,10 @@
 //! How long to wait before what failed is tried again: twice as long each time, for each object by itself.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
-
-use super::lock::lock;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -18,7 +16,7 @@ pub(crate) struct Failures(Mutex<HashMap<String, u32>>);
 impl Failures {
     /// Counts a failure, and says how long to wait: a quarter shorter or longer by chance.
     pub(crate) fn wait(&self, name: &str) -> Duration {
-        let mut failures = lock(&self.0);
+        let mut failures = self.0.lock();
         let count = failures.entry(name.into()).or_default();
         let wait = SHORTEST.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST);
         *count += 1;
@@ -27,7 +25,7 @@ impl Failures {
 
     /// It has not failed this time, or is no more.
     pub(crate) fn forget(&self, name: &str) {
-        lock(&self.0).remove(name);
+        self.0.lock().remove(name);
     }
 }
 

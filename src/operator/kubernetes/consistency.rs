@@ -4,13 +4,12 @@
 //! more what is there already; the API server would refuse that, but it would have been asked.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
-use super::lock::lock;
 use crate::api::WebhookSchedule;
 
 /// The versions of schedules that were replaced, one reconcile's in order, and the schedules whose CronJobs were made.
@@ -26,13 +25,13 @@ impl Written {
         if let Some(version) =
             replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version())
         {
-            lock(&self.replaced).entry(ObjectRef::from_obj(replaced)).or_default().push(version);
+            self.replaced.lock().entry(ObjectRef::from_obj(replaced)).or_default().push(version);
         }
     }
 
     /// Whether a version from the cache was replaced. The next one has a reconcile coming.
     pub(crate) fn is_replaced(&self, cached: &WebhookSchedule) -> bool {
-        let mut replaced = lock(&self.replaced);
+        let mut replaced = self.replaced.lock();
         let schedule = ObjectRef::from_obj(cached);
         let is_among =
             |versions: &Vec<String>| cached.resource_version().is_some_and(|cached| versions.contains(&cached));
@@ -45,19 +44,19 @@ impl Written {
 
     /// Forgets a schedule that is no more.
     pub(crate) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        lock(&self.replaced).remove(schedule);
-        lock(&self.made).remove(schedule);
+        self.replaced.lock().remove(schedule);
+        self.made.lock().remove(schedule);
     }
 
     /// Notes that a schedule's CronJob was made.
     pub(crate) fn note_made(&self, schedule: &WebhookSchedule) {
-        lock(&self.made).insert(ObjectRef::from_obj(schedule));
+        self.made.lock().insert(ObjectRef::from_obj(schedule));
     }
 
     /// Whether the cache lacks a CronJob only since the watch is late. It is waited for once: what is still not there at the
     /// next look is not there.
     pub(crate) fn is_late(&self, schedule: &WebhookSchedule, cached: Option<&CronJob>) -> bool {
-        lock(&self.made).remove(&ObjectRef::from_obj(schedule)) && cached.is_none()
+        self.made.lock().remove(&ObjectRef::from_obj(schedule)) && cached.is_none()
     }
 }
 

@@ -14,7 +14,6 @@ pub(crate) mod job;
 pub(crate) mod leader_election;
 pub(crate) mod lease;
 pub(crate) mod limiter;
-pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod status;
 pub(crate) mod text;

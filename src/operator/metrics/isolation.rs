@@ -1,14 +1,13 @@
 //! In how many namespaces senders are proved to be kept from the cluster's inside: counted when somebody asks.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
-
-use crate::operator::kubernetes::lock::lock;
 
 const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
 
@@ -21,7 +20,7 @@ pub(super) struct Isolated(Mutex<Option<Count>>);
 
 impl Isolated {
     pub(super) fn count_by(&self, count: impl Fn(&str) -> usize + Send + Sync + 'static) {
-        *lock(&self.0) = Some(Arc::new(count));
+        *self.0.lock() = Some(Arc::new(count));
     }
 }
 
@@ -33,7 +32,7 @@ impl fmt::Debug for Isolated {
 
 impl Collector for Isolated {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let count_of = lock(&self.0).clone();
+        let count_of = self.0.lock().clone();
         let (name, help) = ("isolated_namespaces", "Namespaces with senders, by the status of EgressIsolated");
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for status in STATUSES {

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::lock::lock;
 
 /// When the active key of each schedule was made, in Unix seconds.
 #[derive(Debug, Default)]
@@ -19,7 +18,7 @@ pub(super) struct Keys(Mutex<HashMap<ObjectRef<WebhookSchedule>, i64>>);
 
 impl Keys {
     pub(super) fn sign(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
-        let mut keys = lock(&self.0);
+        let mut keys = self.0.lock();
         match since {
             Some(since) => keys.insert(schedule.clone(), since),
             None => keys.remove(schedule),
@@ -29,7 +28,7 @@ impl Keys {
 
 impl Collector for Keys {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let oldest = lock(&self.0).values().min().copied();
+        let oldest = self.0.lock().values().min().copied();
         let age = oldest.map_or(0, |since| (Timestamp::now().as_second() - since).max(0));
         let (name, help) = ("key_age_seconds", "Age of the oldest key that Postern made and that signs, or 0");
         let gauge = ConstGauge::new(age);

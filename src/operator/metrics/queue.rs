@@ -1,14 +1,13 @@
 //! How many schedules wait to be reconciled: counted when somebody asks.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
-
-use crate::operator::kubernetes::lock::lock;
 
 /// Counts what waits.
 type Count = Arc<dyn Fn() -> usize + Send + Sync>;
@@ -19,7 +18,7 @@ pub(super) struct Queue(Mutex<Option<Count>>);
 
 impl Queue {
     pub(super) fn count_by(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
-        *lock(&self.0) = Some(Arc::new(count));
+        *self.0.lock() = Some(Arc::new(count));
     }
 }
 
@@ -31,7 +30,7 @@ impl fmt::Debug for Queue {
 
 impl Collector for Queue {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let count = lock(&self.0).clone();
+        let count = self.0.lock().clone();
         let depth = count.map_or(0, |count| count());
         let gauge = ConstGauge::new(i64::try_from(depth).unwrap_or(i64::MAX));
         let (name, help) = ("queue_depth", "Schedules that wait to be reconciled");

@@ -1,14 +1,13 @@
 //! Why a check that is due has no Job: the controller of preflight notes it, and the controller of schedules says it in status.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
 use super::state::{Check, Look, Stage};
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::lock::lock;
 
 /// What keeps a check from being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,23 +31,23 @@ impl CheckObstacles {
     /// Notes what keeps a check from being made. Returns whether that is new.
     pub(super) fn note(&self, schedule: &ObjectRef<WebhookSchedule>, check: &Check, obstacle: Obstacle) -> bool {
         let new = (check.job.clone(), obstacle);
-        lock(&self.0).insert(schedule.clone(), new.clone()) != Some(new)
+        self.0.lock().insert(schedule.clone(), new.clone()) != Some(new)
     }
 
     /// Whether the Job of this check could not be made.
     pub(super) fn is_not_made(&self, schedule: &ObjectRef<WebhookSchedule>, check: &Check) -> bool {
-        lock(&self.0).get(schedule) == Some(&(check.job.clone(), Obstacle::JobNotMade))
+        self.0.lock().get(schedule) == Some(&(check.job.clone(), Obstacle::JobNotMade))
     }
 
     /// Nothing keeps a check from being made, or none is due.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        lock(&self.0).remove(schedule);
+        self.0.lock().remove(schedule);
     }
 
     /// Adds to how checks stand what keeps the one that is due from being made.
     pub(crate) fn apply(&self, look: &mut Look, schedule: &WebhookSchedule, now: Timestamp) {
         let Stage::Due(due) = &look.stage else { return };
-        let known = lock(&self.0).get(&ObjectRef::from_obj(schedule)).cloned();
+        let known = self.0.lock().get(&ObjectRef::from_obj(schedule)).cloned();
         let Some((_, obstacle)) = known.filter(|(job, _)| *job == due.job) else { return };
         match obstacle {
             Obstacle::Waits { at, is_repeat } => {

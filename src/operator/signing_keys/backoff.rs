@@ -1,12 +1,11 @@
 //! Why a schedule has no new key, and when the next try is. The controller of schedules reads it for the status.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::lock::lock;
 
 /// No signing key could be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,21 +28,21 @@ const PAUSE: i64 = 30;
 impl RotationBackoff {
     /// Notes that a try failed at `now`, in Unix seconds.
     pub(super) fn note(&self, schedule: &ObjectRef<WebhookSchedule>, error: KeyNotMade, now: i64) {
-        lock(&self.0).insert(schedule.clone(), (now + PAUSE, error));
+        self.0.lock().insert(schedule.clone(), (now + PAUSE, error));
     }
 
     /// Why the last try failed, whether it is time for another or not.
     pub(crate) fn last_error(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<KeyNotMade> {
-        lock(&self.0).get(schedule).map(|(_, error)| error.clone())
+        self.0.lock().get(schedule).map(|(_, error)| error.clone())
     }
 
     /// When the next try may be, in Unix seconds, if that is later than `now`.
     pub(super) fn next_try(&self, schedule: &ObjectRef<WebhookSchedule>, now: i64) -> Option<i64> {
-        lock(&self.0).get(schedule).map(|(next, _)| *next).filter(|next| now < *next)
+        self.0.lock().get(schedule).map(|(next, _)| *next).filter(|next| now < *next)
     }
 
     /// The key was made, or the schedule is no more.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        lock(&self.0).remove(schedule);
+        self.0.lock().remove(schedule);
     }
 }

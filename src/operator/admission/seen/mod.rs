@@ -1,14 +1,14 @@
 //! What watches tell of the policies and their bindings, and what follows from both.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::status::Protection;
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::watches::optional::Unreadable;
-use crate::operator::kubernetes::lock::lock;
 
 /// All that there are of a kind.
 type Listing<K> = Result<Vec<Arc<K>>, Unreadable>;
@@ -38,7 +38,7 @@ struct Teller<F> {
 
 impl<F: Fn(&Protection)> Teller<F> {
     fn note(&self, note: impl FnOnce(&mut Seen)) {
-        let mut seen = lock(&self.seen);
+        let mut seen = self.seen.lock();
         note(&mut seen);
         let Some(new) = seen.protection() else { return };
         if self.told.send_replace(Some(new.clone())).as_ref() != Some(&new) {

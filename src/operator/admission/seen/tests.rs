@@ -25,8 +25,8 @@ impl Operator {
         let (code, count) = (Arc::clone(&answer), Arc::clone(&answered));
         let mut listed: HashMap<String, bool> = HashMap::new();
         let client = fake_api::client(move |request| {
-            *lock(&count) += 1;
-            let code = *lock(&code);
+            *count.lock() += 1;
+            let code = *code.lock();
             let listed = listed.entry(request.path).or_default();
             *listed = code == 200 && !*listed;
             match (code, *listed) {
@@ -37,21 +37,21 @@ impl Operator {
         let told = Arc::<Mutex<Vec<Protection>>>::default();
         let noted = Arc::clone(&told);
         let mut watches = Watches::new(client, Vec::new(), Metrics::new());
-        let protected = Protected::watch(&mut watches, move |protection| lock(&noted).push(protection.clone()));
+        let protected = Protected::watch(&mut watches, move |protection| noted.lock().push(protection.clone()));
         Self { answer, answered, protected, told, _watches: watches }
     }
 
     /// From now on the API server answers so; waits until it has for a while.
     async fn is_answered_with(&self, code: u16) {
-        *lock(&self.answer) = code;
-        let until = *lock(&self.answered) + 20;
-        while *lock(&self.answered) < until {
+        *self.answer.lock() = code;
+        let until = *self.answered.lock() + 20;
+        while *self.answered.lock() < until {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
     fn told(&self) -> Vec<Protection> {
-        lock(&self.told).clone()
+        self.told.lock().clone()
     }
 }
 
@@ -86,9 +86,9 @@ async fn nothing_is_claimed_as_long_as_the_api_server_fails() {
 async fn a_refusal_of_a_moment_is_not_told() {
     let operator = Operator::answered_with(200);
     operator.protected.ready().await;
-    *lock(&operator.answer) = 403;
-    let before = *lock(&operator.answered);
-    while *lock(&operator.answered) == before {
+    *operator.answer.lock() = 403;
+    let before = *operator.answered.lock();
+    while *operator.answered.lock() == before {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     operator.is_answered_with(200).await;

@@ -9,14 +9,14 @@ mod seen;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::watches::Watches;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
 use adopted::{Adopted, Look};
 use seen::Seen;
@@ -40,7 +40,7 @@ impl LoadBalancers {
         let shared = Arc::<Shared>::default();
         let from = Arc::clone(&shared);
         watches.follow(move |event| {
-            let mut seen = lock(&from.seen);
+            let mut seen = from.seen.lock();
             let is_news = if let Ok(event) = event {
                 seen.note(event)
             } else {
@@ -87,7 +87,7 @@ async fn keep(
     let mut was_full = false;
     loop {
         let seen = {
-            let seen = lock(&shared.seen);
+            let seen = shared.seen.lock();
             metrics.services_with_external_ips(seen.with_external_ips());
             seen.addresses()
         };

@@ -1,7 +1,7 @@
 //! The edge of isolation: makes the canaries that are due, notes what they came to, and lets the schedules know.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
+use parking_lot::Mutex;
 
 use super::known::{Known, Noted};
 use super::verdict::{Look, Stage, Subject, Verdict, look, not_run};
@@ -22,7 +23,6 @@ use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
 use crate::operator::kubernetes::limiter::slots::Slots;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SENDER_CHILDREN};
 use crate::operator::settings::Settings;
@@ -83,7 +83,7 @@ impl Prover {
                 let look = self.look(&name, &policy, &subject, now);
                 self.verdicts.note(&name, look.verdict, now);
                 if let Some((job, verdict)) = look.ended {
-                    lock(&self.counted).insert(name, (job, verdict.reason));
+                    self.counted.lock().insert(name, (job, verdict.reason));
                 }
             }
         }
@@ -92,7 +92,7 @@ impl Prover {
     /// Counts what a canary came to, unless that is done.
     fn count(&self, namespace: &str, job: String, verdict: &Verdict) {
         let now = (job, verdict.reason);
-        let before = lock(&self.counted).insert(namespace.into(), now.clone());
+        let before = self.counted.lock().insert(namespace.into(), now.clone());
         if before != Some(now) {
             self.metrics.canary_ended(verdict.status, verdict.reason);
         }
@@ -116,7 +116,7 @@ impl Prover {
     /// Forgets a namespace without senders.
     fn forget_namespace(&self, namespace: &str) {
         self.verdicts.forget(namespace);
-        lock(&self.counted).remove(namespace);
+        self.counted.lock().remove(namespace);
         self.buckets.release(namespace, CANARY);
         self.rest(&canary_of(namespace));
     }

@@ -7,16 +7,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use futures::Stream;
 use futures::stream::poll_fn;
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
 use super::RoundRobin;
-use crate::operator::kubernetes::lock::lock;
 
 /// Names of objects that are to be looked at. Clones are the same queue.
 pub(crate) struct WorkQueue<K> {
@@ -44,7 +44,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
     /// Wants an object looked at. What is wanted twice before its turn is looked at once; what is wanted while it is looked at,
     /// once more.
     pub(crate) fn add(&self, object: &ObjectRef<K>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let name = name_of(object);
         match state.handed_out.get_mut(&name) {
             Some(again) => *again = true,
@@ -55,13 +55,13 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
 
     /// How many names wait for their turn.
     pub(crate) fn len(&self) -> usize {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         state.waiting.len() + state.handed_out.values().filter(|again| **again).count()
     }
 
     /// Begins a look, if it was handed out. If it wasn't, it waits for its turn from now on.
     pub(crate) fn begin(&self, object: &ObjectRef<K>) -> Option<Turn<K>> {
-        if lock(&self.state).handed_out.contains_key(&name_of(object)) {
+        if self.state.lock().handed_out.contains_key(&name_of(object)) {
             return Some(Turn { queue: self.clone(), object: object.clone() });
         }
         self.add(object);
@@ -70,7 +70,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
 
     /// Notes that a look that was handed out is over, or that there is nothing to look at.
     pub(crate) fn done(&self, object: &ObjectRef<K>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let name = name_of(object);
         if state.handed_out.remove(&name) == Some(true) {
             state.waiting.push(&name.0, &name.1);
@@ -82,7 +82,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
     pub(crate) fn hand_out(&self, most: usize) -> impl Stream<Item = ObjectRef<K>> + Send + use<K> {
         let queue = Arc::clone(&self.state);
         poll_fn(move |task| {
-            let mut state = lock(&queue);
+            let mut state = queue.lock();
             let next = if state.handed_out.len() < most { state.waiting.pop(|_| true) } else { None };
             let Some((namespace, name)) = next else {
                 state.taker = Some(task.waker().clone());

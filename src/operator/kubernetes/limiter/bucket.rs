@@ -5,9 +5,8 @@
 //! with full buckets.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
-use crate::operator::kubernetes::lock::lock;
+use parking_lot::Mutex;
 
 /// The smallest size of a bucket, and the fewest tokens that it gets in an hour.
 const FEWEST: u32 = 4;
@@ -77,7 +76,7 @@ impl Buckets {
         allowance: Allowance,
         now: i64,
     ) -> Turn {
-        let mut buckets = lock(&self.0);
+        let mut buckets = self.0.lock();
         if !buckets.contains_key(namespace) {
             buckets.retain(|_, bucket| bucket.full_at > now || !bucket.reserved.is_empty());
         }
@@ -98,14 +97,14 @@ impl Buckets {
 
     /// Takes the token that is reserved for a schedule.
     pub(crate) fn take(&self, namespace: &str, schedule: &str) {
-        if let Some(bucket) = lock(&self.0).get_mut(namespace) {
+        if let Some(bucket) = self.0.lock().get_mut(namespace) {
             bucket.reserved.remove(schedule);
         }
     }
 
     /// Gives the token that is reserved for a schedule back, if there is one: no check is wanted any more.
     pub(crate) fn release(&self, namespace: &str, schedule: &str) {
-        if let Some(bucket) = lock(&self.0).get_mut(namespace)
+        if let Some(bucket) = self.0.lock().get_mut(namespace)
             && let Some(reserved) = bucket.reserved.remove(schedule)
         {
             bucket.full_at -= reserved.interval;
@@ -190,9 +189,9 @@ mod tests {
             buckets.take(&namespace.to_string(), "a");
         }
         buckets.reserve("waits", "a", false, allowance, 0);
-        assert_eq!(lock(&buckets.0).len(), 101);
+        assert_eq!(buckets.0.lock().len(), 101);
         buckets.reserve("new", "a", false, allowance, 15 * MINUTE);
-        let mut kept: Vec<_> = lock(&buckets.0).keys().cloned().collect();
+        let mut kept: Vec<_> = buckets.0.lock().keys().cloned().collect();
         kept.sort();
         assert_eq!(kept, ["new", "waits"]);
     }

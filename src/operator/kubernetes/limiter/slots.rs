@@ -6,13 +6,12 @@
 //! finds the checks that are under way by their Jobs, and each schedule asks for its turn again.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 
 use crate::operator::kubernetes::fair::RoundRobin;
-use crate::operator::kubernetes::lock::lock;
 
 /// A namespace has at most one in so many of all checks, and as many are kept for namespaces that have none; at least one.
 const SHARE: usize = 5;
@@ -38,7 +37,7 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
 
     /// Whether it is a schedule's turn. If not, it waits for it.
     pub(crate) fn take(&self, schedule: &ObjectRef<K>) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.taken.contains_key(schedule) {
             return true;
         }
@@ -53,25 +52,25 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
 
     /// Notes that a schedule's check is under way, whether it was its turn or not.
     pub(crate) fn hold(&self, schedule: &ObjectRef<K>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone(), false);
     }
 
     /// Notes that the Job of a schedule's check was made.
     pub(crate) fn note_made(&self, schedule: &ObjectRef<K>) {
-        lock(&self.state).taken.insert(schedule.clone(), true);
+        self.state.lock().taken.insert(schedule.clone(), true);
     }
 
     /// Whether a Job that no cache shows was made a moment ago. It is waited for once: what is still not there at the next look
     /// is not there.
     pub(crate) fn is_late(&self, schedule: &ObjectRef<K>) -> bool {
-        lock(&self.state).taken.get_mut(schedule).is_some_and(std::mem::take)
+        self.state.lock().taken.get_mut(schedule).is_some_and(std::mem::take)
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
     pub(crate) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.stop_waiting(schedule);
         state.taken.remove(schedule)?;
         let next = state.next()?;

@@ -4,7 +4,7 @@
 //! their schedules change; a look that finds nothing new writes nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -12,6 +12,7 @@ use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::egress_rules::problem_of;
@@ -20,7 +21,6 @@ use crate::api::{WebhookSchedule, WebhookTier, WebhookTierStatus};
 use crate::operator::cache::caches::Caches;
 use crate::operator::kubernetes::condition::Fact;
 use crate::operator::kubernetes::controller::Reconcile;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::kubernetes::text::named;
 use crate::operator::settings::Settings;
 
@@ -79,7 +79,7 @@ impl Reconcile for Census {
 
     /// Forgets a tier that is no more.
     fn forget(&self, tier: &ObjectRef<WebhookTier>) {
-        lock(&self.written.0).remove(&tier.name);
+        self.written.0.lock().remove(&tier.name);
     }
 }
 
@@ -153,12 +153,12 @@ impl Written {
     /// Notes what was written over a version. What the API server found to be no change, no watch will tell of.
     fn note(&self, replaced: &WebhookTier, by: &WebhookTier) {
         let version = replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version());
-        lock(&self.0).insert(replaced.name_any(), (version, Instant::now()));
+        self.0.lock().insert(replaced.name_any(), (version, Instant::now()));
     }
 
     /// How long to wait before a tier is looked at: while the last write is too fresh, or the cache doesn't show it yet.
     fn wait(&self, cached: &WebhookTier) -> Option<Duration> {
-        let last = lock(&self.0);
+        let last = self.0.lock();
         let (version, at) = last.get(&cached.name_any())?;
         if version.is_some() && *version == cached.resource_version() {
             return Some(PACE);
@@ -167,7 +167,7 @@ impl Written {
     }
 
     fn has(&self, tier: &str) -> bool {
-        lock(&self.0).contains_key(tier)
+        self.0.lock().contains_key(tier)
     }
 }
 

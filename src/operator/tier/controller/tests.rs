@@ -41,7 +41,7 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         assert_eq!(request.method, "PUT");
         assert_eq!(request.path, "/apis/postern.dev/v1alpha1/webhooktiers/premium/status");
         let mut after = request.body.clone();
-        noted.lock().unwrap().push(request.body);
+        noted.lock().push(request.body);
         let version: u32 = after["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
         after["metadata"]["resourceVersion"] = json!((version + 1).to_string());
         (code, after)
@@ -143,14 +143,14 @@ fn every_reason_of_a_tier_is_in_the_docs() {
 async fn a_look_that_finds_nothing_new_writes_nothing() {
     let (census, puts) = census(&[("a", "x"), ("b", "x")], &[], 200);
     assert!(is_done(&reconcile(version(1), census.clone()).await.unwrap()));
-    let mut written: WebhookTier = serde_json::from_value(puts.lock().unwrap().remove(0)).unwrap();
+    let mut written: WebhookTier = serde_json::from_value(puts.lock().remove(0)).unwrap();
     assert_eq!(written.metadata.resource_version.as_deref(), Some("1"), "only this version may be replaced");
     let status = written.status.as_ref().unwrap();
     assert_eq!((status.namespaces, status.schedules), (2, 2));
     tokio::time::advance(PACE).await;
     written.metadata.resource_version = Some("2".into());
     assert!(is_done(&reconcile(Arc::new(written), census).await.unwrap()));
-    assert_eq!(puts.lock().unwrap().len(), 0);
+    assert_eq!(puts.lock().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +165,7 @@ async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end()
         tokio::time::advance(tick).await;
     }
     assert!(!waits[0], "the first change at rest is written at once");
-    assert_eq!(puts.lock().unwrap().len(), 5, "ten seconds of changes without end");
+    assert_eq!(puts.lock().len(), 5, "ten seconds of changes without end");
     assert!(waits[99], "what was not written is looked at again");
 }
 
@@ -175,9 +175,9 @@ async fn what_was_written_is_not_written_again_while_the_watch_is_late() {
     reconcile(version(1), census.clone()).await.unwrap();
     tokio::time::advance(10 * PACE).await;
     assert_eq!(reconcile(version(1), census.clone()).await.unwrap(), Action::requeue(PACE));
-    assert_eq!(puts.lock().unwrap().len(), 1);
+    assert_eq!(puts.lock().len(), 1);
     reconcile(version(3), census).await.unwrap();
-    assert_eq!(puts.lock().unwrap().len(), 2);
+    assert_eq!(puts.lock().len(), 2);
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_i
 async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
     let written = async |census: &Arc<Census>, puts: &Puts, version: Arc<WebhookTier>| {
         reconcile(version, census.clone()).await.unwrap();
-        puts.lock().unwrap().len()
+        puts.lock().len()
     };
     let (elsewhere, puts) = census(&[("a", "x")], &["other"], 200);
     assert_eq!(written(&elsewhere, &puts, version(1)).await, 0, "its namespace has no label");

@@ -12,19 +12,18 @@ mod namespace;
 pub(crate) mod usage;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
 use crate::operator::kubernetes::digest::number_of;
-use crate::operator::kubernetes::lock::lock;
 use namespace::{Before, Namespace};
 use usage::Usage;
 
@@ -80,14 +79,14 @@ pub(crate) struct Quotas {
 impl Quotas {
     /// Takes what was recorded of a namespace, before any of its schedules is seen.
     fn restore(&self, namespace: &str, usage: Usage) {
-        lock(&self.namespaces).insert(namespace.into(), Namespace::of(usage));
+        self.namespaces.lock().insert(namespace.into(), Namespace::of(usage));
     }
 
     /// From now on, a schedule that is seen for the first time has just been made; and those that were recorded and not seen
     /// are no more, but in the namespaces that could not be listed.
     pub(crate) fn listed(&self, is_unlisted: impl Fn(&str) -> bool, now: i64) {
         self.is_listed.store(true, Ordering::Relaxed);
-        for (name, namespace) in lock(&self.namespaces).iter_mut().filter(|(name, _)| !is_unlisted(name)) {
+        for (name, namespace) in self.namespaces.lock().iter_mut().filter(|(name, _)| !is_unlisted(name)) {
             if namespace.seen_all(now) {
                 self.leave(name);
             }
@@ -128,7 +127,7 @@ impl Quotas {
     /// What a schedule takes, by the limits of the last [`Self::recompute`]; `None` when it was not noted as it is here.
     pub(crate) fn share(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
         let (age, asked) = (Age::of(schedule), Asked::by(schedule));
-        let namespaces = lock(&self.namespaces);
+        let namespaces = self.namespaces.lock();
         let namespace = namespaces.get(&schedule.namespace().unwrap_or_default())?;
         namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now))
     }
@@ -162,22 +161,22 @@ impl Quotas {
 
     /// What is to be recorded of a namespace now.
     fn usage(&self, namespace: &str, now: i64) -> Usage {
-        lock(&self.namespaces).get(namespace).map(|namespace| namespace.usage(now)).unwrap_or_default()
+        self.namespaces.lock().get(namespace).map(|namespace| namespace.usage(now)).unwrap_or_default()
     }
 
     /// Forgets a namespace of which there is nothing to remember.
     fn forget_if_idle(&self, namespace: &str, now: i64) {
-        lock(&self.namespaces).retain(|name, known| name != namespace || !known.is_idle(now));
+        self.namespaces.lock().retain(|name, known| name != namespace || !known.is_idle(now));
     }
 
     /// Something of this namespace has to be recorded, and no reconcile will do it.
     fn leave(&self, namespace: &str) {
-        lock(&self.left).insert(namespace.into());
+        self.left.lock().insert(namespace.into());
         self.has_left.notify_one();
     }
 
     fn with<T>(&self, schedule: &WebhookSchedule, act: impl FnOnce(&mut Namespace) -> T) -> T {
-        act(lock(&self.namespaces).entry(schedule.namespace().unwrap_or_default()).or_default())
+        act(self.namespaces.lock().entry(schedule.namespace().unwrap_or_default()).or_default())
     }
 }
 

@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use super::Ledger;
 use super::book::{Book, Place};
 use crate::operator::kubernetes::backoff::Failures;
-use crate::operator::kubernetes::lock::lock;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
 use crate::operator::tier::quota::usage::Usage;
 
@@ -66,6 +65,6 @@ impl Ledger {
             self.quotas.leave(namespace);
         }
         let book = Book::read(Place::of(record), usage);
-        lock(&self.books).insert(namespace.into(), Arc::new(tokio::sync::Mutex::new(book)));
+        self.books.lock().insert(namespace.into(), Arc::new(tokio::sync::Mutex::new(book)));
     }
 }

@@ -9,19 +9,19 @@ mod load;
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt as _};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::usage::MOST_PARTS;
 use super::{Before, Quotas};
 use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::backoff::Failures;
-use crate::operator::kubernetes::lock::lock;
 use book::Book;
 
 /// The least time between two writes for one namespace.
@@ -133,7 +133,7 @@ impl Ledger {
                 () = sleep(wait) => {}
             }
             let now = Timestamp::now().as_second();
-            open.append(&mut lock(&self.quotas.left));
+            open.append(&mut self.quotas.left.lock());
             open.extend(self.ended(now));
             for namespace in std::mem::take(&mut open) {
                 if let Err(error) = self.tidy_one(&namespace, now).await {
@@ -171,13 +171,13 @@ impl Ledger {
     }
 
     fn book(&self, namespace: &str) -> Arc<tokio::sync::Mutex<Book>> {
-        Arc::clone(lock(&self.books).entry(namespace.into()).or_default())
+        Arc::clone(self.books.lock().entry(namespace.into()).or_default())
     }
 
     /// Forgets the books in which nothing stands and that nobody has open.
     fn close_books(&self) {
-        lock(&self.books)
-            .retain(|_, book| Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank()));
+        let mut books = self.books.lock();
+        books.retain(|_, book| Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank()));
     }
 
     /// The namespaces whose records no longer matter.
@@ -196,7 +196,7 @@ impl Ledger {
 
     /// When records no longer matter. Those that are being written are told of when they were.
     fn ends(&self) -> Vec<(String, i64)> {
-        let books = lock(&self.books);
+        let books = self.books.lock();
         let end = |(namespace, book): (&String, &Arc<tokio::sync::Mutex<Book>>)| {
             Some((namespace.clone(), book.try_lock().ok()?.end()?))
         };

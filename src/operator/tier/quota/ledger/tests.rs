@@ -131,7 +131,7 @@ async fn only_the_records_of_namespaces_that_are_worked_in_are_taken() {
     for (worked_in, taken) in [(vec![], 1), (vec!["team-a".to_owned()], 1), (vec!["team-b".to_owned()], 0)] {
         let ledger = cluster.ledger();
         ledger.try_to_load(&worked_in, NOW).await.unwrap();
-        assert_eq!(lock(&ledger.books).len(), taken, "{worked_in:?}");
+        assert_eq!(ledger.books.lock().len(), taken, "{worked_in:?}");
     }
 }
 
@@ -143,7 +143,7 @@ async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_
     ledger.quotas.remove(&schedule, NOW);
     tokio::select! {
         never = ledger.tidy() => match never {},
-        () = async { while !lock(&ledger.books).is_empty() { sleep(PACE).await } } => {}
+        () = async { while !ledger.books.lock().is_empty() { sleep(PACE).await } } => {}
     }
     let writes = cluster.world(|world| world.writes.clone());
     assert_eq!(writes, ["POST configmaps", "DELETE configmaps"], "it delivered nothing, so nothing is remembered");
