@@ -8,7 +8,7 @@ use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::operator::manager;
-use crate::operator::server::watchdog::Watchdog;
+use crate::operator::server::watchdog;
 use crate::operator::settings::{Here, Settings};
 use crate::sender;
 
@@ -42,13 +42,11 @@ pub fn run(args: &Args) -> ExitCode {
 fn start(args: &Args) -> Result<(), String> {
     let here = Here { pod_ips: args.pod_ips.clone(), node_ips: args.node_ips.clone() };
     let settings = Settings { here, ..settings(&args.config)? };
-    let watchdog = Watchdog::start().map_err(|e| format!("the watchdog can't be started: {e}"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    runtime.block_on(async {
+    let process = async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
         let config = Config::infer().await.map_err(no_way)?;
-        let client = client(config).map_err(no_way)?;
+        let connect = move || client(config.clone());
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -56,11 +54,9 @@ fn start(args: &Args) -> Result<(), String> {
             }
             tracing::info!("told to stop");
         };
-        tokio::select! {
-            never = watchdog.beat() => match never {},
-            ended = manager::run(client, settings, stop) => ended.map_err(|e| e.to_string()),
-        }
-    })
+        manager::run(connect, settings, stop).await.map_err(|e| e.to_string())
+    };
+    watchdog::block_on(process).map_err(|e| format!("the process can't have its threads: {e}"))?
 }
 
 /// Reads the configuration.

@@ -1,15 +1,16 @@
-//! Ends a process whose runtime hangs, so that the kubelet starts it anew.
+//! Runs the process's runtimes, and ends the process when one hangs, so that the kubelet starts it anew.
 //!
 //! This takes the place of a liveness probe. A probe asks over a listener, and whoever can keep that listener busy can
-//! have a healthy process restarted. The watchdog asks nobody: a task adds one to a counter each second, and a thread
-//! beside the runtime looks whether it does.
+//! have a healthy process restarted. The watchdog asks nobody: on each runtime a task adds one to a counter each second, and
+//! a thread beside the runtime looks whether it does.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use std::{process, thread};
+use std::{io, process, thread};
 
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 /// Between two beats, and between two looks at them.
@@ -21,48 +22,79 @@ const EXIT_CODE: i32 = 70;
 /// The log must not keep a process that is to end: whatever hangs may hold standard error.
 const TIME_TO_LOG: Duration = Duration::from_secs(1);
 
-/// Shows that the runtime works. A thread watches it from the start.
-pub(crate) struct Watchdog(Arc<AtomicU64>);
+/// Runs this on the calling thread, on a runtime that is made for it and watched until it has ended.
+///
+/// # Errors
+/// When the system gives no thread or no runtime.
+pub(crate) fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
+    let thread = thread::current().name().unwrap_or_default().to_owned();
+    watched(work, INTERVAL, move || end(&thread))
+}
 
-impl Watchdog {
-    /// Starts the thread. Call it before the runtime runs.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let beats = Arc::new(AtomicU64::new(0));
-        let watched = Arc::clone(&beats);
-        thread::Builder::new().name("watchdog".into()).spawn(move || {
-            until_silent(&watched, INTERVAL);
-            end();
-        })?;
-        Ok(Self(beats))
-    }
+/// Runs this like [`block_on`], on a new thread of this name, and waits for what it comes to. What the work needs of a
+/// runtime it makes itself, and whoever waits no longer has to end it.
+///
+/// # Errors
+/// When the system gives no thread or no runtime.
+pub(crate) async fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl AsyncFnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (done, is_done) = oneshot::channel();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        // Perhaps nobody waits any more.
+        let _ = done.send(block_on(work()));
+    })?;
+    is_done.await.map_err(io::Error::other)?
+}
 
-    /// Beats for as long as the runtime runs it.
-    pub(crate) async fn beat(self) -> Infallible {
-        loop {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            sleep(INTERVAL).await;
+fn watched<F: Future>(work: F, interval: Duration, hangs: impl FnOnce() + Send + 'static) -> io::Result<F::Output> {
+    let beats = Arc::new(AtomicU64::new(0));
+    let looked_at = Arc::downgrade(&beats);
+    thread::Builder::new().name("watchdog".into()).spawn(move || {
+        if falls_silent(&looked_at, interval) {
+            hangs();
         }
+    })?;
+    // It ends before its beats do, so that it is noticed when it can't.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(async {
+        tokio::select! {
+            never = beat(&beats, interval) => match never {},
+            done = work => done,
+        }
+    }))
+}
+
+/// Beats for as long as the runtime runs it.
+async fn beat(beats: &AtomicU64, interval: Duration) -> Infallible {
+    loop {
+        beats.fetch_add(1, Ordering::Relaxed);
+        sleep(interval).await;
     }
 }
 
-/// Returns when no beat came for [`LOOKS`] looks. It counts looks and no time: while the whole process is stopped (a
-/// frozen cgroup, a paused machine), nobody looks either.
-fn until_silent(beats: &AtomicU64, interval: Duration) {
+/// Looks until no beat came for [`LOOKS`] looks, or until there is nothing to look at any more; says whether it was the former.
+/// It counts looks and no time: while the whole process is stopped (a frozen cgroup, a paused machine), nobody looks either.
+fn falls_silent(beats: &Weak<AtomicU64>, interval: Duration) -> bool {
     let (mut last, mut missed) = (None, 0);
     while missed < LOOKS {
         thread::sleep(interval);
+        let Some(beats) = beats.upgrade() else { return false };
         let now = Some(beats.load(Ordering::Relaxed));
         missed = if now == last { missed + 1 } else { 0 };
         last = now;
     }
+    true
 }
 
-fn end() -> ! {
-    let log = thread::Builder::new().spawn(|| {
-        tracing::error!("the runtime has hung for {LOOKS} seconds; the process ends, to begin anew. Please report it");
+fn end(hanging: &str) -> ! {
+    let hanging = hanging.to_owned();
+    let log = thread::Builder::new().spawn(move || {
+        tracing::error!(
+            thread = hanging,
+            "a thread has hung for {LOOKS} seconds; the process ends, to begin anew. Please report it"
+        );
     });
     if let Ok(log) = log {
         let until = std::time::Instant::now() + TIME_TO_LOG;
@@ -75,47 +107,49 @@ fn end() -> ! {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 
     use super::*;
 
     /// Short enough for a test; what counts is how many there are.
     const LOOK: Duration = Duration::from_millis(10);
-
-    /// A watch of these beats, and what tells that it has ended.
-    fn watch(beats: &Arc<AtomicU64>) -> mpsc::Receiver<()> {
-        let (ended, is_ended) = mpsc::channel();
-        let watched = Arc::clone(beats);
-        thread::spawn(move || {
-            until_silent(&watched, LOOK);
-            ended.send(()).unwrap();
-        });
-        is_ended
-    }
+    /// For what is to happen at once.
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_runtime_that_hangs_is_noticed() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let beats = Arc::new(AtomicU64::new(0));
-        let is_ended = watch(&beats);
-        runtime.block_on(async {
-            tokio::spawn(Watchdog(Arc::clone(&beats)).beat());
-            tokio::task::yield_now().await;
-            assert_eq!(beats.load(Ordering::Relaxed), 1);
-            // The only thread of the runtime waits here, as it would for a lock that nobody gives back.
-            is_ended.recv_timeout(Duration::from_mins(1)).unwrap();
-        });
+        let (noticed, is_noticed) = mpsc::channel();
+        // The only thread of the runtime waits here, as it would for a lock that nobody gives back.
+        let work = async { is_noticed.recv_timeout(PATIENCE) };
+        assert_eq!(watched(work, LOOK, move || noticed.send(()).unwrap()).unwrap(), Ok(()));
     }
 
     #[test]
     fn a_runtime_that_works_is_left_alone() {
-        let beats = Arc::new(AtomicU64::new(0));
-        let is_ended = watch(&beats);
+        let (noticed, is_noticed) = mpsc::channel();
         // For longer than the silence that would end it.
-        for _ in 0..2 * LOOKS {
-            beats.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(LOOK);
-            assert_eq!(is_ended.try_recv(), Err(mpsc::TryRecvError::Empty));
-        }
+        let work = async {
+            sleep(2 * LOOKS * LOOK).await;
+            is_noticed.try_recv()
+        };
+        assert_eq!(watched(work, LOOK, move || noticed.send(()).unwrap()).unwrap(), Err(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn a_runtime_that_has_ended_is_no_longer_watched() {
+        let (noticed, is_noticed) = mpsc::channel::<()>();
+        watched(async {}, LOOK, move || noticed.send(()).unwrap()).unwrap();
+        assert_eq!(is_noticed.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn work_on_a_thread_of_its_own_may_block_it() {
+        let (unblock, is_unblocked) = mpsc::channel();
+        let work = on_thread("work", async move || {
+            is_unblocked.recv_timeout(PATIENCE).map(|()| thread::current().name().map(str::to_owned))
+        });
+        let other = async { unblock.send(()).unwrap() };
+        let (worked, ()) = tokio::join!(work, other);
+        assert_eq!(worked.unwrap(), Ok(Some("work".into())));
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 pub(crate) mod attack;
 #[cfg(test)]
+pub(crate) mod crds;
+#[cfg(test)]
 pub(crate) mod fake_api;
 #[cfg(test)]
 pub(crate) mod objects;

@@ -2,22 +2,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::operator::test_support::crds::document;
 use crate::operator::test_support::fake_api;
-
-/// What an API server that has exactly these CRDs serves.
-fn document() -> Value {
-    let schemas: serde_json::Map<String, Value> = Crd::ALL
-        .into_iter()
-        .map(|crd| {
-            let definition = crd.definition();
-            let kind = definition.spec.names.kind;
-            let mut schema = json!(definition.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema);
-            schema["x-kubernetes-group-version-kind"] = json!([{"group": GROUP, "version": VERSION, "kind": kind}]);
-            (format!("dev.postern.v1alpha1.{kind}"), schema)
-        })
-        .collect();
-    json!({"components": {"schemas": schemas}})
-}
 
 /// The document without what the pointer points at.
 fn without(pointer: &str) -> Value {

@@ -12,6 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::lease::{Observed, claimed, is_held_by, released, renewed};
@@ -39,8 +40,11 @@ pub(crate) struct Leader<'a> {
     /// The Lease as it was last written.
     lease: Lease,
     /// When that write was begun.
-    since: Instant,
+    since: watch::Sender<Instant>,
 }
+
+/// The lead, for threads that don't renew the Lease themselves.
+pub(crate) struct Leadership(watch::Receiver<Instant>);
 
 /// Why the Lease is no longer held.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +78,7 @@ impl Candidate {
         loop {
             let since = Instant::now();
             match self.claim(&mut observed, since).await {
-                Ok(Some(lease)) => return Leader { candidate: self, lease, since },
+                Ok(Some(lease)) => return Leader { candidate: self, lease, since: watch::Sender::new(since) },
                 Ok(None) => problem = None,
                 Err(error) => {
                     let error = error.to_string();
@@ -140,11 +144,17 @@ impl Candidate {
 }
 
 impl Leader<'_> {
+    /// The lead, for another thread.
+    pub(crate) fn leadership(&self) -> Leadership {
+        Leadership(self.since.subscribe())
+    }
+
     /// Renews for as long as it can, and ends when this one must no longer lead.
     pub(crate) async fn keep(&mut self) -> LeaseLost {
         loop {
-            sleep_until(self.since + RENEW_EVERY).await;
-            match timeout_at(self.since + LEAD_FOR, self.renew()).await {
+            let since = *self.since.borrow();
+            sleep_until(since + RENEW_EVERY).await;
+            match timeout_at(since + LEAD_FOR, self.renew()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return lost,
                 Err(_) => return LeaseLost::NotRenewed,
@@ -161,7 +171,8 @@ impl Leader<'_> {
             lease.spec = lease.spec.as_ref().map(|spec| renewed(spec, wall_clock()));
             match api.replace(name, &PostParams::default(), &lease).await {
                 Ok(lease) => {
-                    (self.lease, self.since) = (lease, since);
+                    self.lease = lease;
+                    self.since.send_replace(since);
                     return Ok(());
                 }
                 Err(error) if is(&error, 404) => return Err(LeaseLost::Taken),
@@ -173,6 +184,17 @@ impl Leader<'_> {
                 },
                 Err(error) => failed(&error).await,
             }
+        }
+    }
+}
+
+impl Leadership {
+    /// Waits until the leader is no more or has not renewed in time: its thread may hang, and can't say so then.
+    pub(crate) async fn lost(mut self) -> LeaseLost {
+        loop {
+            let since = *self.0.borrow_and_update();
+            // A renewal counts however late it is seen: it is looked for first, and then at the time.
+            let Ok(Ok(())) = timeout_at(since + LEAD_FOR, self.0.changed()).await else { return LeaseLost::NotRenewed };
         }
     }
 }

@@ -1,5 +1,7 @@
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt as _;
 use serde_json::{Value, json};
 
 use super::*;
@@ -175,4 +177,35 @@ async fn gives_back_only_what_is_its_own() {
     first.elected().await;
     second.release().await;
     assert_eq!(server.holder(), json!("first"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_thread_leads_as_long_as_the_lease_is_renewed_and_no_longer() {
+    let server = Server::default();
+    let candidate = server.candidate("me");
+    let mut leader = candidate.elected().await;
+    let (works, mut is_blocked) = (leader.leadership().lost(), pin!(leader.leadership().lost()));
+    assert!(is_blocked.as_mut().now_or_never().is_none());
+    tokio::select! {
+        lost = leader.keep() => panic!("{lost}"),
+        lost = works => panic!("{lost}"),
+        () = sleep(Duration::from_hours(1)) => {}
+    }
+    assert!(is_blocked.as_mut().now_or_never().is_none(), "whoever looks late must not look at what was");
+    // As if the thread that renews hung.
+    let begun = Instant::now();
+    leader.leadership().lost().await;
+    assert!(begun.elapsed() <= LEAD_FOR, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_thread_leads_no_longer_than_the_leader() {
+    let server = Server::default();
+    let candidate = server.candidate("me");
+    let leader = candidate.elected().await;
+    let leadership = leader.leadership();
+    drop(leader);
+    let begun = Instant::now();
+    leadership.lost().await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }

@@ -1,4 +1,8 @@
 //! The operator as a process, in one screen: what it serves, when it leads, and how it ends.
+//!
+//! The controllers have a thread of their own: a reconcile may compute for long, and all that runs on its thread waits for it.
+//! Probes, metrics and the Lease don't. Each thread has its own client, since a client works only as long as the thread does
+//! that made it.
 
 use std::net::SocketAddr;
 
@@ -14,7 +18,7 @@ use crate::operator::metrics::Metrics;
 use crate::operator::server::certificate::CertificateError;
 use crate::operator::server::metrics::Scrape;
 use crate::operator::server::readiness::Readiness;
-use crate::operator::server::{health, http};
+use crate::operator::server::{health, http, watchdog};
 use crate::operator::settings::Settings;
 
 /// Why the operator ended although nobody told it to.
@@ -30,6 +34,12 @@ pub enum ProcessError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is no client.
+    #[error("no way to the API server: {0}")]
+    Client(#[from] kube::Error),
+    /// There is no thread.
+    #[error("the controllers can't have a thread of their own: {0}")]
+    Thread(#[source] std::io::Error),
     /// There is no certificate for the metrics.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -44,15 +54,19 @@ pub enum ProcessError {
     ControllersEnded,
 }
 
-/// Runs until `stop` is done; finishes then what is under way, and gives the lease back.
+/// Runs until `stop` is done; finishes then what is under way, and gives the lease back. `connect` makes a client of the
+/// runtime that it is called on.
+///
+/// When it ends with an error a reconcile may still compute, so the process has to end then.
 ///
 /// # Errors
 /// When a port, a certificate or a CRD is not as it should be, and when the lease is lost.
 pub async fn run(
-    client: Client,
+    connect: impl Fn() -> Result<Client, kube::Error> + Send + 'static,
     settings: Settings,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ProcessError> {
+    let client = connect()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let probes = listen("health.address", settings.health.address)?;
     let scrapes = listen("metrics.address", settings.metrics.address)?;
@@ -60,7 +74,7 @@ pub async fn run(
     tokio::select! {
         never = health::serve(probes, readiness.clone()) => match never {},
         never = scrape.serve(scrapes) => match never {},
-        ended = work(client, settings, metrics, readiness, stop.boxed().shared()) => ended,
+        ended = work(client, connect, settings, metrics, readiness, stop.boxed().shared()) => ended,
     }
 }
 
@@ -71,6 +85,7 @@ fn listen(field: &'static str, address: SocketAddr) -> Result<TcpListener, Proce
 /// Waits for the lease, leads, and gives it back.
 async fn work(
     client: Client,
+    connect: impl Fn() -> Result<Client, kube::Error> + Send + 'static,
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
@@ -88,14 +103,25 @@ async fn work(
             tracing::info!("this operator leads");
             metrics.leads(true);
             readiness.elected();
+            let (leadership, told) = (leader.leadership(), stop.clone());
+            let controllers = watchdog::on_thread("controllers", async move || {
+                let client = connect()?;
+                tokio::select! {
+                    // What is to be done next is not begun when the lease is lost at the same time.
+                    biased;
+                    lost = leadership.lost() => Err(lost.into()),
+                    () = controllers::run(client, settings, metrics, readiness, told) => Ok(()),
+                }
+            });
             tokio::select! {
-                // What is to be done next is not begun when the lease is lost at the same time.
                 biased;
                 lost = leader.keep() => return Err(lost.into()),
-                () = controllers::run(client, settings, metrics, readiness, stop.clone()) => {}
+                // They are done when they have been told to stop, and only then.
+                ended = controllers => ended
+                    .map_err(ProcessError::Thread)
+                    .flatten()
+                    .and_then(|()| stop.now_or_never().ok_or(ProcessError::ControllersEnded)),
             }
-            // It is done when it has been told to stop, and only then.
-            stop.now_or_never().ok_or(ProcessError::ControllersEnded)
         }
         () = stop.clone() => Ok(()),
     };
@@ -103,3 +129,6 @@ async fn work(
     candidate.release().await;
     ended
 }
+
+#[cfg(test)]
+mod tests;
