@@ -34,14 +34,10 @@ pub struct WebhookScheduleStatus {
     /// The delivery that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_delivery: Option<DeliveryStatus>,
-    /// Deliveries that ended, the latest first; spec.history says how many are kept.
+    /// Deliveries that ended, the latest first; spec.history says how many are kept once their Jobs are gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "atomic"))]
     pub recent_deliveries: Vec<DeliveryStatus>,
-    /// Ids of deliveries that were told and are in recentDeliveries no longer, for as long as their Jobs are kept.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 68)), extend("x-kubernetes-list-type" = "atomic"))]
-    pub dropped_deliveries: Vec<String>,
     /// Every delivery that was due up to here has begun or is known not to have; only later ones can still be missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]

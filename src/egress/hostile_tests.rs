@@ -45,7 +45,7 @@ fn refuses_internal_names_in_every_spelling() {
 
 #[test]
 fn no_internal_domain_is_left_out_of_the_hostile_names() {
-    for (domain, _) in super::host::INTERNAL_DOMAINS {
+    for (domain, _) in super::name::INTERNAL_DOMAINS {
         assert!(urls::INTERNAL_DOMAINS.contains(domain), "{domain}");
     }
 }

@@ -8,6 +8,7 @@ mod address;
 mod exchange;
 mod host;
 mod look_up;
+mod name;
 mod reason;
 pub mod registry;
 mod resolve;

@@ -64,7 +64,6 @@ fn fullest() -> WebhookScheduleStatus {
         next_delivery_time: Some(at("2026-01-01T02:37:00Z")),
         last_delivery: Some(delivery.clone()),
         recent_deliveries: vec![delivery; 40],
-        dropped_deliveries: vec![format!("msg_{}", "f".repeat(64)); 32],
         accounted_until: Some(at("2026-01-01T00:00:00Z")),
         last_trigger: Some(TriggerStatus {
             value: "v".repeat(128),

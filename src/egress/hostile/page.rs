@@ -8,7 +8,8 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::super::host::{Host, INTERNAL_DOMAINS};
+use super::super::host::Host;
+use super::super::name::INTERNAL_DOMAINS;
 use super::super::registry::{self, Block, REGISTRY_DATE};
 use super::super::{Reason, Rules, Target, judge, judge_all};
 use super::exceptions::{ALLOWED, TIERS};

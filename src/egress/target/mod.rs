@@ -6,7 +6,8 @@ use url::{Position, Url};
 use zeroize::Zeroizing;
 
 use super::address::judge;
-use super::host::{Host, judge_host};
+use super::host::Host;
+use super::name::judge_host;
 use super::reason::{Reason, Refusal};
 use super::rules::Rules;
 use crate::values;

@@ -8,13 +8,14 @@ use futures::future::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use parking_lot::Mutex;
 
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::cleanup::controller::Cleanup;
 use crate::operator::isolation::controller::Prover;
 use crate::operator::isolation::known::Known;
-use crate::operator::kubernetes::consistency::Written;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::run_controller;
 use crate::operator::kubernetes::leader_election::own_namespace;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
@@ -23,12 +24,12 @@ use crate::operator::metrics::Metrics;
 use crate::operator::names::MANAGER;
 use crate::operator::preflight::controller::Preflight;
 use crate::operator::preflight::turns::CheckObstacles;
-use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::server::readiness::Readiness;
 use crate::operator::settings::Settings;
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::signing_keys::controller::SigningKeys;
-use crate::operator::tier::controller::{self as tier, Census};
+use crate::operator::tier::controller::Census;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
 use crate::operator::tier::quota::ledger::Ledger;
@@ -58,7 +59,7 @@ pub async fn run(
     let caches = Arc::new(caches);
     let membership = Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() };
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
-    let written = Arc::<Written>::default();
+    let consistency = Arc::<ConsistencyStore>::default();
     // What one controller finds, the controller of schedules reads.
     let (verdicts, obstacles) = (Arc::<Known>::default(), Arc::<CheckObstacles>::default());
     let key_backoff = Arc::<RotationBackoff>::default();
@@ -69,7 +70,8 @@ pub async fn run(
         settings: settings.clone(),
         caches: Arc::clone(&caches),
         membership: membership.clone(),
-        written: tier::Written::default(),
+        consistency: Arc::clone(&consistency),
+        last_written: Mutex::default(),
     });
     let isolation = Arc::new(Prover::new(
         client.clone(),
@@ -89,6 +91,7 @@ pub async fn run(
         quotas: Arc::clone(&quotas),
         obstacles: Arc::clone(&obstacles),
         queues: queues.clone(),
+        consistency: Arc::clone(&consistency),
         slots: Slots::new(settings.preflight.concurrency),
         buckets: Buckets::default(),
         settings: settings.clone(),
@@ -97,7 +100,7 @@ pub async fn run(
     let signing_keys = Arc::new(SigningKeys {
         client: client.clone(),
         caches: Arc::clone(&caches),
-        written: Arc::clone(&written),
+        consistency: Arc::clone(&consistency),
         backoff: Arc::clone(&key_backoff),
         queues: queues.clone(),
         recorder: recorder.clone(),
@@ -113,7 +116,7 @@ pub async fn run(
         caches,
         membership,
         deleted_jobs,
-        written,
+        consistency,
         quotas,
         ledger: Arc::clone(&ledger),
         verdicts,

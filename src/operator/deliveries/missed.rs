@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::outcome::Why;
+use super::reasons::{DEADLINE_MISSED, PREVIOUS_STILL_RUNNING, Why};
 use crate::cron::Expression;
 
 /// How many ended Jobs of each kind a CronJob keeps. The operator catches up with what ended while it was away by reading them.
@@ -17,15 +17,6 @@ pub const KEPT_JOBS: u8 = 3;
 pub(crate) const MARGIN: i64 = 10;
 /// What was missed longer ago is not told: a schedule of a minute would have much to tell of an operator that was away.
 const TOLD_FOR: i64 = 86_400;
-
-pub(crate) const DEADLINE_MISSED: Why = (
-    "DeadlineMissed",
-    "no Job was made for it within startingDeadlineSeconds: a quota on Jobs, or the cluster's control plane was away",
-);
-pub(crate) const PREVIOUS_STILL_RUNNING: Why = (
-    "PreviousStillRunning",
-    "the delivery before it was still being tried, and concurrencyPolicy is Forbid: give each less time, or use Allow",
-);
 
 /// What is known of a schedule's due times. Times are Unix seconds.
 pub(crate) struct DueTimes<'a> {

@@ -3,6 +3,7 @@
 pub(crate) mod history;
 pub(crate) mod missed;
 pub(crate) mod outcome;
+pub(crate) mod reasons;
 pub(crate) mod run;
 pub(crate) mod spacing;
 pub(crate) mod terms;

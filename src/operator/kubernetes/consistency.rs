@@ -1,68 +1,95 @@
-//! What was written and is not in the caches yet: statuses, and CronJobs that were made.
+//! Whether a cache is behind what this operator wrote.
 //!
 //! A watch tells of a write some time after it. A reconcile in between would judge by what was there before, and write once
 //! more what is there already; the API server would refuse that, but it would have been asked.
 
-use std::collections::{HashMap, HashSet};
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::CronJob;
-use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
-use crate::api::WebhookSchedule;
+/// How long a watch may take to tell of an object that was made. What it doesn't show then is not there.
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 
-/// The versions of schedules that were replaced, one reconcile's in order, and the schedules whose CronJobs were made.
+/// A cache doesn't show yet what this operator wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StaleCache;
+
+/// What was written and is not in the caches yet, by the object that it was written for and by its kind.
 #[derive(Default)]
-pub(crate) struct Written {
-    replaced: Mutex<HashMap<ObjectRef<WebhookSchedule>, Vec<String>>>,
-    made: Mutex<HashSet<ObjectRef<WebhookSchedule>>>,
+pub(crate) struct ConsistencyStore(Mutex<HashMap<Owner, HashMap<TypeId, Write>>>);
+
+/// The namespace and name of what something was written for.
+type Owner = (String, String);
+
+struct Write {
+    /// The versions that were replaced, in order; `None` is an object that wasn't there.
+    replaced: Vec<Option<String>>,
+    at: Instant,
 }
 
-impl Written {
-    /// Notes what was written over a version. What the API server found to be no change, no watch will tell of.
-    pub(crate) fn note(&self, replaced: &WebhookSchedule, by: &WebhookSchedule) {
-        if let Some(version) =
-            replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version())
-        {
-            self.replaced.lock().entry(ObjectRef::from_obj(replaced)).or_default().push(version);
+impl ConsistencyStore {
+    /// Notes what was written for an object, and what it replaced; `None` when it was made. What the API server found to be no
+    /// change, no watch will tell of.
+    pub(crate) fn wrote_at<K>(&self, owner: &impl ResourceExt, replaced: Option<&K>, written: &K)
+    where
+        K: Resource<DynamicType = ()> + 'static,
+    {
+        let version = replaced.and_then(ResourceExt::resource_version);
+        if version.is_some() && version == written.resource_version() {
+            return;
         }
+        let mut all = self.0.lock();
+        let of_owner = all.entry(key(owner)).or_default();
+        let write =
+            of_owner.entry(TypeId::of::<K>()).or_insert_with(|| Write { replaced: Vec::new(), at: Instant::now() });
+        write.replaced.push(version);
+        write.at = Instant::now();
     }
 
-    /// Whether a version from the cache was replaced. The next one has a reconcile coming.
-    pub(crate) fn is_replaced(&self, cached: &WebhookSchedule) -> bool {
-        let mut replaced = self.replaced.lock();
-        let schedule = ObjectRef::from_obj(cached);
-        let is_among =
-            |versions: &Vec<String>| cached.resource_version().is_some_and(|cached| versions.contains(&cached));
-        let is_replaced = replaced.get(&schedule).is_some_and(is_among);
-        if !is_replaced {
-            replaced.remove(&schedule);
+    /// Whether the cache shows what was written last for an object. What it shows is `cached`.
+    ///
+    /// # Errors
+    /// When it doesn't. A version that was replaced has another event coming; an object that was made is waited for no longer
+    /// than [`LATE`].
+    pub(crate) fn ensure_ready<K>(&self, owner: &impl ResourceExt, cached: Option<&K>) -> Result<(), StaleCache>
+    where
+        K: Resource<DynamicType = ()> + 'static,
+    {
+        let mut all = self.0.lock();
+        let (owner, kind) = (key(owner), TypeId::of::<K>());
+        let Some(of_owner) = all.get_mut(&owner) else { return Ok(()) };
+        let Some(write) = of_owner.get(&kind) else { return Ok(()) };
+        let version = cached.and_then(ResourceExt::resource_version);
+        if write.replaced.contains(&version) && (cached.is_some() || write.at.elapsed() < LATE) {
+            return Err(StaleCache);
         }
-        is_replaced
+        of_owner.remove(&kind);
+        if of_owner.is_empty() {
+            all.remove(&owner);
+        }
+        Ok(())
     }
 
-    /// Forgets a schedule that is no more.
-    pub(crate) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.replaced.lock().remove(schedule);
-        self.made.lock().remove(schedule);
+    /// Forgets what was written for an object that is no more.
+    pub(crate) fn clear(&self, namespace: &str, name: &str) {
+        self.0.lock().remove(&(namespace.to_owned(), name.to_owned()));
     }
+}
 
-    /// Notes that a schedule's CronJob was made.
-    pub(crate) fn note_made(&self, schedule: &WebhookSchedule) {
-        self.made.lock().insert(ObjectRef::from_obj(schedule));
-    }
-
-    /// Whether the cache lacks a CronJob only since the watch is late. It is waited for once: what is still not there at the
-    /// next look is not there.
-    pub(crate) fn is_late(&self, schedule: &WebhookSchedule, cached: Option<&CronJob>) -> bool {
-        self.made.lock().remove(&ObjectRef::from_obj(schedule)) && cached.is_none()
-    }
+fn key(owner: &impl ResourceExt) -> Owner {
+    (owner.namespace().unwrap_or_default(), owner.name_any())
 }
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::batch::v1::CronJob;
+
     use super::*;
+    use crate::api::WebhookSchedule;
     use crate::operator::test_support::objects::schedule;
 
     fn version(version: &str) -> WebhookSchedule {
@@ -71,52 +98,61 @@ mod tests {
         schedule
     }
 
-    #[test]
-    fn a_version_is_replaced_from_the_write_until_another_is_seen() {
-        let written = Written::default();
-        assert!(!written.is_replaced(&version("1")), "nothing was written");
-        written.note(&version("1"), &version("2"));
-        assert!(written.is_replaced(&version("1")));
-        assert!(written.is_replaced(&version("1")), "however often it is looked at");
-        assert!(!written.is_replaced(&version("3")), "somebody else wrote too");
-        assert!(!written.is_replaced(&version("1")), "it is forgotten");
+    fn is_stale(store: &ConsistencyStore, cached: &str) -> bool {
+        store.ensure_ready(&schedule(), Some(&version(cached))).is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_is_stale_from_the_write_until_another_is_seen() {
+        let store = ConsistencyStore::default();
+        assert!(!is_stale(&store, "1"), "nothing was written");
+        store.wrote_at(&schedule(), Some(&version("1")), &version("2"));
+        tokio::time::advance(10 * LATE).await;
+        assert!(is_stale(&store, "1"));
+        assert!(is_stale(&store, "1"), "however often it is looked at");
+        assert!(!is_stale(&store, "3"), "somebody else wrote too");
+        assert!(!is_stale(&store, "1"), "it is forgotten");
     }
 
     #[test]
     fn of_several_writes_in_a_row_only_the_last_is_news() {
-        let written = Written::default();
-        written.note(&version("1"), &version("2"));
-        written.note(&version("2"), &version("3"));
-        for replaced in ["1", "2"] {
-            assert!(written.is_replaced(&version(replaced)));
-        }
-        assert!(!written.is_replaced(&version("3")));
+        let store = ConsistencyStore::default();
+        store.wrote_at(&schedule(), Some(&version("1")), &version("2"));
+        store.wrote_at(&schedule(), Some(&version("2")), &version("3"));
+        assert!(is_stale(&store, "1") && is_stale(&store, "2"));
+        assert!(!is_stale(&store, "3"));
     }
 
     #[test]
-    fn a_write_that_changed_nothing_replaces_nothing() {
-        let written = Written::default();
-        written.note(&version("1"), &version("1"));
-        assert!(!written.is_replaced(&version("1")));
+    fn a_write_that_changed_nothing_makes_nothing_stale() {
+        let store = ConsistencyStore::default();
+        store.wrote_at(&schedule(), Some(&version("1")), &version("1"));
+        assert!(!is_stale(&store, "1"));
     }
 
     #[test]
-    fn a_schedule_that_is_no_more_is_forgotten() {
-        let written = Written::default();
-        written.note(&version("1"), &version("2"));
-        written.forget(&ObjectRef::from_obj(&schedule()));
-        assert!(!written.is_replaced(&version("1")));
+    fn an_object_that_is_no_more_is_forgotten() {
+        let store = ConsistencyStore::default();
+        store.wrote_at(&schedule(), Some(&version("1")), &version("2"));
+        store.clear("team-a", "nightly-report");
+        assert!(!is_stale(&store, "1"));
+        assert!(store.0.lock().is_empty());
     }
 
-    #[test]
-    fn a_cron_job_that_was_made_is_waited_for_once() {
-        let written = Written::default();
-        assert!(!written.is_late(&schedule(), None), "it was never made");
-        written.note_made(&schedule());
-        assert!(written.is_late(&schedule(), None));
-        assert!(!written.is_late(&schedule(), None), "it is gone");
-        written.note_made(&schedule());
-        assert!(!written.is_late(&schedule(), Some(&CronJob::default())), "it is there");
-        assert!(!written.is_late(&schedule(), None), "it was there, and is gone");
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_was_made_is_waited_for_a_while_and_another_kind_is_not() {
+        let (store, cron_job) = (ConsistencyStore::default(), CronJob::default());
+        let ready = |cached| store.ensure_ready::<CronJob>(&schedule(), cached);
+        assert_eq!(ready(None), Ok(()), "it was never made");
+        store.wrote_at(&schedule(), None, &cron_job);
+        assert!(!is_stale(&store, "1"), "the schedule itself");
+        assert_eq!((ready(None), ready(None)), (Err(StaleCache), Err(StaleCache)));
+        tokio::time::advance(LATE).await;
+        assert_eq!(ready(None), Ok(()), "it is gone");
+        store.wrote_at(&schedule(), None, &cron_job);
+        let mut seen = cron_job.clone();
+        seen.metadata.resource_version = Some("1".into());
+        assert_eq!(ready(Some(&seen)), Ok(()), "it is there");
+        assert_eq!(ready(None), Ok(()), "it was there, and is gone");
     }
 }

@@ -3,7 +3,7 @@
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::consistency::Written;
+use super::consistency::ConsistencyStore;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 
 /// Writes a status, and returns the schedule with it; `None` when the schedule was changed or deleted since it was read.
@@ -14,14 +14,14 @@ pub(crate) async fn replace_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
-    written: &Written,
+    consistency: &ConsistencyStore,
 ) -> Result<Option<WebhookSchedule>, kube::Error> {
     let api: Api<WebhookSchedule> = Api::namespaced(client.clone(), &schedule.namespace().unwrap_or_default());
     let mut whole = schedule.clone();
     whole.status = Some(new.clone());
     match api.replace_status(&schedule.name_any(), &PostParams::default(), &whole).await {
         Ok(by) => {
-            written.note(schedule, &by);
+            consistency.wrote_at(schedule, Some(schedule), &by);
             Ok(Some(by))
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
@@ -48,7 +48,7 @@ pub(crate) async fn write_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
-    written: &Written,
+    consistency: &ConsistencyStore,
 ) -> Result<Saved, kube::Error> {
     let old = schedule.status.as_ref();
     // How far the deliveries are accounted for is worth no write of its own.
@@ -60,7 +60,7 @@ pub(crate) async fn write_status(
     if same {
         return Ok(Saved::Same);
     }
-    Ok(match replace_status(schedule, new, client, written).await? {
+    Ok(match replace_status(schedule, new, client, consistency).await? {
         Some(_) => Saved::New,
         None => Saved::Not,
     })

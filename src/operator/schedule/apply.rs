@@ -7,7 +7,6 @@ use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt as _;
 
 use super::assess::Assessment;
-use super::controller::ScheduleReconciler;
 use super::error::ReconcileError;
 use super::observe::ObservedState;
 use super::status::pause;
@@ -17,7 +16,7 @@ use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
-use crate::operator::settings::Settings;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::tier::quota::ledger::{Noted, RecordError, Recorded, Start};
 use crate::operator::validate::{Refusal, Valid};
 
@@ -56,7 +55,7 @@ pub(super) async fn apply(
         Err(error @ RecordError::TooMany) => return suspend(schedule, observed, &to).await.and(Err(error.into())),
         Err(error) => return Err(error.into()),
     };
-    let written = write(valid, (assessment, trigger), observed, &to, &context.settings).await;
+    let written = write(context, schedule, valid, (assessment, trigger), observed).await;
     if written.as_ref().is_err_and(|error| !may_be_made(error)) {
         context.ledger.take_back(schedule, noted);
     }
@@ -94,12 +93,13 @@ async fn record_start(
 }
 
 async fn write(
+    ScheduleReconciler { client, settings, consistency, .. }: &ScheduleReconciler,
+    schedule: &WebhookSchedule,
     valid: &Valid,
     (assessment, trigger): (&Assessment, Option<&Trigger>),
     observed: &ObservedState,
-    to: &Applier,
-    settings: &Settings,
 ) -> Result<(), ReconcileError> {
+    let to = Applier { client: client.clone() };
     // The policy stands before the first pod does.
     let NamespaceChildren { service_account, network_policy } =
         namespace_children(&valid.namespace, &valid.delivery.egress, settings);
@@ -107,6 +107,9 @@ async fn write(
     to.namespace_children(account, (network_policy, observed.network_policy.clone())).await?;
     let built = cron_job(valid, pause(valid, assessment).is_some(), settings)?;
     let cron_job = to.cron_job(built, observed.cron_job.clone()).await?;
+    if observed.cron_job.is_none() {
+        consistency.wrote_at(schedule, None, &cron_job);
+    }
     if let Some(trigger) = trigger {
         to.start(&triggered_job(valid, trigger, &cron_job, settings)?).await?;
     }

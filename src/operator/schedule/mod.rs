@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod assess;
+pub(crate) mod context;
 pub(crate) mod controller;
 pub(crate) mod error;
 pub(crate) mod events;

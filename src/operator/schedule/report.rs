@@ -1,16 +1,12 @@
 //! What follows once the status says what became of deliveries and checks: metrics, Events, and the end of what was given up.
 
-use kube::ResourceExt as _;
-
 use super::assess::Assessment;
-use super::controller::ScheduleReconciler;
 use super::error::ReconcileError;
 use super::events::events;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
-use crate::operator::deliveries::history::Record;
-use crate::operator::deliveries::spacing::Made;
 use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::events::publish;
+use crate::operator::schedule::context::ScheduleReconciler;
 
 /// Tells what is new, and deletes the Jobs that were given up: not before the status says how they ended.
 pub(super) async fn report(
@@ -32,19 +28,4 @@ pub(super) async fn report(
         to.delete_unchanged(&**job).await?;
     }
     Ok(())
-}
-
-impl ScheduleReconciler {
-    /// Takes the limits of the schedule's tier as they are now.
-    pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
-        if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
-            self.quotas.recompute(schedule, (&tier.spec).into(), now);
-        }
-    }
-
-    /// Notes when an accepted schedule delivered last, and whether it waits for room.
-    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &Record) {
-        let waits_for_room = history.trigger_waits == Some(Made::At(None));
-        self.quotas.delivered(schedule, history.last, waits_for_room);
-    }
 }

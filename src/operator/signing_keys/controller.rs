@@ -24,7 +24,7 @@ use crate::operator::cache::caches::Caches;
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::kubernetes::apply::ApplyError;
-use crate::operator::kubernetes::consistency::Written;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::events::publish;
 use crate::operator::kubernetes::owner::is_controlled_by;
@@ -36,7 +36,7 @@ use crate::operator::names;
 pub(crate) struct SigningKeys {
     pub(crate) client: Client,
     pub(crate) caches: Arc<Caches>,
-    pub(crate) written: Arc<Written>,
+    pub(crate) consistency: Arc<ConsistencyStore>,
     pub(crate) backoff: Arc<RotationBackoff>,
     pub(crate) queues: WorkQueues,
     pub(crate) recorder: Recorder,
@@ -74,7 +74,7 @@ impl SigningKeys {
     pub(crate) async fn reconcile_at(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Action, KeysError> {
         let (name, namespace) = (ObjectRef::from_obj(schedule), schedule.namespace().unwrap_or_default());
         // The watch is about to tell of what this operator wrote last.
-        if self.written.is_replaced(schedule)
+        if self.consistency.ensure_ready(schedule, Some(schedule)).is_err()
             || self.caches.is_ending(&namespace)
             || schedule.metadata.deletion_timestamp.is_some()
         {
@@ -184,7 +184,7 @@ impl SigningKeys {
         schedule: &WebhookSchedule,
         status: &WebhookScheduleStatus,
     ) -> Result<Option<WebhookSchedule>, KeysError> {
-        replace_status(schedule, status, &self.client, &self.written).await.map_err(KeysError::Status)
+        replace_status(schedule, status, &self.client, &self.consistency).await.map_err(KeysError::Status)
     }
 
     /// The schedule's CronJob, as the cache shows it.

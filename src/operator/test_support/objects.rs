@@ -26,14 +26,14 @@ use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::history::Record;
 use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::Verdict;
-use crate::operator::kubernetes::consistency::Written;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
 use crate::operator::kubernetes::limiter::slots::Slots;
 use crate::operator::metrics::Metrics;
 use crate::operator::preflight::controller::Preflight;
 use crate::operator::preflight::turns::CheckObstacles;
 use crate::operator::schedule::assess::assess;
-use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::observe::ObservedState;
 use crate::operator::settings::{Isolation, Settings};
 use crate::operator::signing_keys::backoff::RotationBackoff;
@@ -105,13 +105,14 @@ impl Controllers {
         }
         let membership = membership(&caches);
         let recorder = Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None });
-        let (metrics, queues, written) = (Metrics::new(), WorkQueues::default(), Arc::<Written>::default());
+        let (metrics, queues, consistency) =
+            (Metrics::new(), WorkQueues::default(), Arc::<ConsistencyStore>::default());
         let (obstacles, key_backoff) = (Arc::<CheckObstacles>::default(), Arc::<RotationBackoff>::default());
         Self {
             signing_keys: SigningKeys {
                 client: client.clone(),
                 caches: Arc::clone(&caches),
-                written: Arc::clone(&written),
+                consistency: Arc::clone(&consistency),
                 backoff: Arc::clone(&key_backoff),
                 queues: queues.clone(),
                 recorder: recorder.clone(),
@@ -125,6 +126,7 @@ impl Controllers {
                 quotas: Arc::clone(&quotas),
                 obstacles: Arc::clone(&obstacles),
                 queues,
+                consistency: Arc::clone(&consistency),
                 slots: Slots::new(1),
                 buckets: Buckets::default(),
             },
@@ -135,7 +137,7 @@ impl Controllers {
                 caches,
                 membership,
                 deleted_jobs: Arc::default(),
-                written,
+                consistency,
                 ledger: Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&quotas))),
                 quotas,
                 verdicts: Arc::default(),

@@ -32,8 +32,6 @@ pub(crate) struct Record {
     pub(crate) recent: Vec<DeliveryStatus>,
     /// Those that are recorded for the first time, the earliest first, whether they are kept or not.
     pub(crate) new: Vec<DeliveryStatus>,
-    /// Ids of deliveries that aren't kept and whose Jobs still are.
-    pub(crate) dropped: Vec<String>,
     /// Up to when nothing can have been missed; `None` while nothing is due at all.
     pub(crate) accounted_until: Option<Time>,
     /// When to look again, if nothing happens before.
@@ -127,8 +125,9 @@ pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now
         Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 
+    // Without the CronJob, nothing is known of its Jobs.
     let has_job = |id: &String| cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
-    let (recent, new, dropped) = remember(&old, seen, has_job, schedule.spec.history);
+    let (recent, new) = merge(&old, seen, has_job, schedule.spec.history);
     // What the receiver says of another spec says nothing of this one.
     let asks_to_stop = |last: &DeliveryStatus| {
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
@@ -145,7 +144,6 @@ pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now
         trigger_waits,
         recent,
         new,
-        dropped,
         given_up,
         gone,
         missed: missed.into_iter().map(|(time, _)| time).collect(),
@@ -191,48 +189,43 @@ fn due_times<'a>(
     }
 }
 
-/// The latest deliveries, the latest first, of each kind as many as the tenant wants; those that are new; and the ids of
-/// those that are not kept, for as long as their Jobs would tell of them again.
-fn remember(
+/// The latest deliveries, the latest first, and those that are new. Of each kind as many are kept as the tenant wants; and each
+/// whose Job is still there, which would tell of it again.
+fn merge(
     old: &WebhookScheduleStatus,
     seen: Vec<DeliveryStatus>,
     has_job: impl Fn(&String) -> bool,
     history: History,
-) -> (Vec<DeliveryStatus>, Vec<DeliveryStatus>, Vec<String>) {
+) -> (Vec<DeliveryStatus>, Vec<DeliveryStatus>) {
     let mut all = old.recent_deliveries.clone();
     let mut new: Vec<DeliveryStatus> = Vec::new();
     for delivery in seen {
-        let known = all.iter_mut().find(|known| known.id == delivery.id);
-        let dropped = old.dropped_deliveries.iter().any(|id| Some(id) == delivery.id.as_ref());
-        match known {
+        match all.iter_mut().find(|known| known.id == delivery.id) {
             // A sender's word counts for more than what the operator made of its silence.
             Some(known) if !is_said(known) && is_said(&delivery) => *known = delivery.clone(),
-            None if !dropped => all.push(delivery.clone()),
-            _ => continue,
+            None => all.push(delivery.clone()),
+            Some(_) => continue,
         }
         new.push(delivery);
     }
     new.sort_by(|a, b| a.scheduled_time.cmp(&b.scheduled_time));
     all.sort_by(|a, b| b.scheduled_time.cmp(&a.scheduled_time));
     let (mut successful, mut failed) = (0, 0);
-    let (kept, trimmed): (Vec<_>, Vec<_>) = all.into_iter().partition(|delivery| {
+    all.retain(|delivery| {
         let (count, most) = if delivery.outcome == DeliveryOutcome::Delivered {
             (&mut successful, (history.successful as usize).max(1))
         } else {
             (&mut failed, (history.failed as usize).max(UNHEALTHY_AFTER))
         };
         *count += 1;
-        *count <= most
+        *count <= most || delivery.id.as_ref().is_some_and(&has_job)
     });
-    let mut dropped: Vec<_> =
-        old.dropped_deliveries.iter().cloned().chain(trimmed.into_iter().filter_map(|delivery| delivery.id)).collect();
-    dropped.retain(has_job);
-    dropped.truncate(MOST_DROPPED);
-    (kept, new, dropped)
+    all.truncate(MOST_RECENT);
+    (all, new)
 }
 
-/// As many as the CRD admits; the CronJob controller keeps six Jobs, and those that run.
-const MOST_DROPPED: usize = 32;
+/// As many as the CRD admits.
+const MOST_RECENT: usize = 40;
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,6 @@ impl Life {
         let record = history(&self.schedule, found, Some(&valid), minute(now));
         let status = self.status();
         status.recent_deliveries.clone_from(&record.recent);
-        status.dropped_deliveries.clone_from(&record.dropped);
         status.accounted_until.clone_from(&record.accounted_until);
         status.last_trigger.clone_from(&record.last_trigger);
         status.paused_generation = record.paused_generation;
@@ -89,18 +88,21 @@ fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants_and_what_healthy_ne
         record.recent.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect::<Vec<_>>()
     };
     let first = life.see(11, seen());
-    assert_eq!(times(&first), [10, 9, 8, 7, 4, 3].map(minute));
-    assert_eq!((first.new.len(), first.dropped.len()), (11, 5), "what isn't kept is told all the same");
-    life.schedule.spec.history = History { successful: 20, failed: 20 };
-    let again = life.see(11, seen());
-    assert_eq!((again.new.len(), again.recent.len()), (0, 6), "what was told isn't told again when more may be kept");
-    assert_eq!(life.see(11, seen()[..3].iter().map(copy).collect()).dropped.len(), 3, "of Jobs that are kept");
+    assert_eq!((first.new.len(), first.recent.len()), (11, 11), "as long as their Jobs are there");
+    assert_eq!(life.see(11, seen()).new.len(), 0);
+    assert_eq!(times(&life.see(11, seen().split_off(10))), [10, 9, 8, 7, 4, 3].map(minute), "without them");
     life.schedule.spec.history = History { successful: 0, failed: 0 };
     assert_eq!(times(&life.see(11, Vec::new())), [10, 9, 8, 4].map(minute));
 }
 
-fn copy(run: &Run) -> Run {
-    Run { job: run.job.clone(), is_gone: run.is_gone, pods: run.pods.clone() }
+#[test]
+fn however_many_jobs_there_are_no_more_is_kept_than_the_schema_admits_and_nothing_is_told_again() {
+    let mut life = Life::new(json!({}));
+    let runs = || (0..60).map(|due| ended(due, Delivered, Reason::Delivered)).collect();
+    let first = life.see(60, runs());
+    assert_eq!((first.new.len(), first.recent.len()), (60, MOST_RECENT));
+    let again = life.see(60, runs());
+    assert_eq!(again.recent, first.recent, "the status stays as it is, so nothing is told");
 }
 
 #[test]
@@ -165,17 +167,19 @@ fn a_time_that_a_run_got_in_the_way_of_is_missed_for_it() {
 fn while_the_cron_job_is_not_there_nothing_is_claimed_and_nothing_forgotten() {
     let mut life = Life::new(json!({}));
     life.see(0, Vec::new());
-    life.status().dropped_deliveries = vec!["msg_1".into()];
+    let delivered = (0..3).map(|due| ended(due - 3, Delivered, Reason::Delivered)).collect();
+    life.schedule.spec.history.successful = 1;
+    life.see(0, delivered);
     let without = ObservedState { cron_job: None, ..found(Vec::new()) };
     let record = life.see_found(9, &without);
-    assert_eq!((record.new.len(), record.dropped.len()), (0, 1));
+    assert_eq!((record.new.len(), record.recent.len()), (0, 3));
     assert_eq!(record.accounted_until, Some(Time(minute(0))));
     let mut made_again = cron_job(json!({}));
     made_again.metadata.creation_timestamp = Some(Time(minute(9)));
     let record = life.see_found(11, &ObservedState { cron_job: Some(Arc::new(made_again)), ..found(Vec::new()) });
     assert_eq!(
-        (record.missed, record.dropped.len()),
-        (vec![minute(10).as_second()], 0),
+        (record.missed, record.recent.iter().filter(|delivery| delivery.outcome == DeliveryOutcome::Delivered).count()),
+        (vec![minute(10).as_second()], 1),
         "the Jobs of the first are gone"
     );
 }

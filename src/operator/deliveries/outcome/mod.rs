@@ -7,6 +7,10 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::missed::MARGIN;
+use super::reasons::{
+    ENDED_SILENTLY, EVICTED, IMAGE_NOT_PULLED, JOB_DELETED, OUT_OF_MEMORY, POD_DEADLINE_EXCEEDED, POD_NOT_CREATED,
+    POD_NOT_STARTED, PODS_LOST, UNSCHEDULABLE, Why,
+};
 use super::run::Run;
 use crate::api::{DeliveryOutcome, DeliveryStatus, TRIGGER_ANNOTATION, WebhookSchedule};
 use crate::delivery::{Outcome, OutcomeClass, Reason, scheduled_time_of_job};
@@ -125,28 +129,6 @@ pub(crate) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standin
 pub(crate) fn is_said(delivery: &DeliveryStatus) -> bool {
     Reason::from_name(&delivery.reason) != Reason::Unrecognised
 }
-
-/// A reason that the operator found by itself, and what to do.
-pub(crate) type Why = (&'static str, &'static str);
-
-const PODS_LOST: Why =
-    ("PodLost", "its pods were lost before the sender could say how it ended: see whether nodes fail");
-const JOB_DELETED: Why =
-    ("JobDeleted", "its Job was deleted before it was over, by hand or since concurrencyPolicy is Replace");
-const POD_NOT_CREATED: Why = (
-    "PodNotCreated",
-    "no pod could be made for it: see the namespace's ResourceQuotas and LimitRanges, and kubectl describe job",
-);
-const UNSCHEDULABLE: Why = ("Unschedulable", "no node could take its pod in time: ask your admin");
-const IMAGE_NOT_PULLED: Why =
-    ("ImagePullBackOff", "the node could not pull the sender's image in time: ask your admin");
-const POD_NOT_STARTED: Why =
-    ("PodNotStarted", "its pod did not start in time: see kubectl describe pod, or ask your admin");
-pub(crate) const POD_DEADLINE_EXCEEDED: Why =
-    ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it");
-const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
-const OUT_OF_MEMORY: Why = ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");
-const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
 
 fn sender(pod: &Pod) -> Option<&ContainerStatus> {
     let statuses = pod.status.as_ref()?.container_statuses.iter().flatten();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::delivery::OutcomeClass::{Delivered, Interrupted, Refused};
 use crate::delivery::Reason;
-use crate::operator::deliveries::missed::{DEADLINE_MISSED, PREVIOUS_STILL_RUNNING};
+use crate::operator::deliveries::reasons::{DEADLINE_MISSED, PREVIOUS_STILL_RUNNING};
 use crate::operator::test_support::objects::{ended, minute, over, run, said, schedule, terminated};
 
 const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";

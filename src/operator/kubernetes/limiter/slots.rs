@@ -5,7 +5,7 @@
 //! that have none under way, which also come first when one is done. All of it can be forgotten: an operator that begins
 //! finds the checks that are under way by their Jobs, and each schedule asks for its turn again.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
@@ -23,27 +23,27 @@ pub(crate) struct Slots<K: Resource<DynamicType = ()>> {
 
 struct State<K: Resource<DynamicType = ()>> {
     most: usize,
-    /// The schedules whose turn it is, and whether a Job was made that no cache has shown yet.
-    taken: HashMap<ObjectRef<K>, bool>,
+    /// The schedules whose turn it is.
+    taken: HashSet<ObjectRef<K>>,
     waiting: RoundRobin,
 }
 
 impl<K: Resource<DynamicType = ()>> Slots<K> {
     /// For so many checks at a time.
     pub(crate) fn new(most: u16) -> Self {
-        let (taken, waiting) = (HashMap::new(), RoundRobin::default());
+        let (taken, waiting) = (HashSet::new(), RoundRobin::default());
         Self { state: Mutex::new(State { most: most.into(), taken, waiting }) }
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
     pub(crate) fn take(&self, schedule: &ObjectRef<K>) -> bool {
         let mut state = self.state.lock();
-        if state.taken.contains_key(schedule) {
+        if state.taken.contains(schedule) {
             return true;
         }
         if state.has_room(namespace_of(schedule)) {
             state.stop_waiting(schedule);
-            state.taken.insert(schedule.clone(), false);
+            state.taken.insert(schedule.clone());
             return true;
         }
         state.wait(schedule);
@@ -54,27 +54,18 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
     pub(crate) fn hold(&self, schedule: &ObjectRef<K>) {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
-        state.taken.insert(schedule.clone(), false);
-    }
-
-    /// Notes that the Job of a schedule's check was made.
-    pub(crate) fn note_made(&self, schedule: &ObjectRef<K>) {
-        self.state.lock().taken.insert(schedule.clone(), true);
-    }
-
-    /// Whether a Job that no cache shows was made a moment ago. It is waited for once: what is still not there at the next look
-    /// is not there.
-    pub(crate) fn is_late(&self, schedule: &ObjectRef<K>) -> bool {
-        self.state.lock().taken.get_mut(schedule).is_some_and(std::mem::take)
+        state.taken.insert(schedule.clone());
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
     pub(crate) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
-        state.taken.remove(schedule)?;
+        if !state.taken.remove(schedule) {
+            return None;
+        }
         let next = state.next()?;
-        state.taken.insert(next.clone(), false);
+        state.taken.insert(next.clone());
         Some(next)
     }
 }
@@ -88,7 +79,7 @@ impl<K: Resource<DynamicType = ()>> State<K> {
     }
 
     fn own(&self, namespace: &str) -> usize {
-        self.taken.keys().filter(|taken| namespace_of(taken) == namespace).count()
+        self.taken.iter().filter(|taken| namespace_of(taken) == namespace).count()
     }
 
     fn wait(&mut self, schedule: &ObjectRef<K>) {
@@ -204,18 +195,5 @@ mod tests {
         assert!(!slots.take(&c));
         assert_eq!(slots.free(&a), None);
         assert_eq!(slots.free(&b), Some(c));
-    }
-
-    #[test]
-    fn a_job_that_was_made_is_waited_for_once() {
-        let slots = Slots::new(1);
-        let a = schedule("team", "a");
-        assert!(slots.take(&a) && !slots.is_late(&a), "it was never made");
-        slots.note_made(&a);
-        assert!(slots.is_late(&a));
-        assert!(!slots.is_late(&a), "it is gone");
-        slots.note_made(&a);
-        slots.hold(&a);
-        assert!(!slots.is_late(&a), "it was there, and is gone");
     }
 }

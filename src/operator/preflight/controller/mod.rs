@@ -19,6 +19,7 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::consistency::{ConsistencyStore, LATE};
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
@@ -30,9 +31,6 @@ use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
 use crate::operator::validate::{Valid, validate};
 
-/// How long a watch may take to tell of a Job that was made, before it is looked for again.
-const LATE: Duration = Duration::from_secs(1);
-
 /// What every reconcile of checks shares.
 pub(crate) struct Preflight {
     pub(crate) client: Client,
@@ -42,6 +40,7 @@ pub(crate) struct Preflight {
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) obstacles: Arc<CheckObstacles>,
     pub(crate) queues: WorkQueues,
+    pub(crate) consistency: Arc<ConsistencyStore>,
     pub(crate) slots: Slots<WebhookSchedule>,
     pub(crate) buckets: Buckets,
 }
@@ -109,10 +108,10 @@ impl Preflight {
         let Look { stage, until, obsolete, .. } = look(schedule, &self.checks(schedule), recent, checked_first, now);
         let mut next = until;
         match (&stage, &valid) {
-            (Stage::Due(_), Some(_)) if self.slots.is_late(&name) => return Ok(Action::requeue(LATE)),
+            (Stage::Due(due), Some(_)) if self.is_late(schedule, due) => return Ok(Action::requeue(LATE)),
             // Once status says so, another check is due, or none.
             (Stage::Due(due), Some(_)) if self.obstacles.is_not_made(&name, due) => return Ok(Action::await_change()),
-            (Stage::Due(due), Some(valid)) => next = self.begin(valid, due, &name, now).await?,
+            (Stage::Due(due), Some(valid)) => next = self.begin(schedule, valid, due, now).await?,
             (Stage::UnderWay, _) => {
                 self.slots.hold(&name);
                 self.obstacles.forget(&name);
@@ -152,11 +151,12 @@ impl Preflight {
     /// Makes the Job of a check, if its namespace may make one more and it is the schedule's turn. Returns when to look again.
     async fn begin(
         &self,
+        schedule: &WebhookSchedule,
         valid: &Valid,
         due: &Check,
-        name: &ObjectRef<WebhookSchedule>,
         now: Timestamp,
     ) -> Result<Option<i64>, PreflightError> {
+        let name = &ObjectRef::from_obj(schedule);
         let allowance = Allowance::of_tier(valid.max_deliveries_per_hour);
         let is_repeat = due.repeated_within.is_some();
         let turn = self.buckets.reserve(&valid.namespace, &valid.name, is_repeat, allowance, now.as_millisecond());
@@ -175,7 +175,7 @@ impl Preflight {
         let job = check_job(valid, &due.job, due.value.as_deref(), &self.settings)?;
         self.buckets.take(&valid.namespace, &valid.name);
         match (Applier { client: self.client.clone() }).start(&job).await {
-            Ok(()) => self.slots.note_made(name),
+            Ok(()) => self.consistency.wrote_at(schedule, None, &job),
             Err(error) => {
                 tracing::warn!(%error, schedule = %name, "the Job of a check could not be made");
                 self.needs_none(name);
@@ -183,6 +183,12 @@ impl Preflight {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the Job of a check was made a moment ago and no cache shows it yet.
+    fn is_late(&self, schedule: &WebhookSchedule, due: &Check) -> bool {
+        let job = self.caches.jobs.get(&schedule.namespace().unwrap_or_default(), &due.job);
+        self.consistency.ensure_ready(schedule, job.as_deref()).is_err()
     }
 
     /// Has the status say what keeps a check from being made.

@@ -218,7 +218,7 @@ async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace
             world.schedule.metadata.uid = Some(format!("uid-{number}"));
         });
         let known = ObjectRef::from_obj(&objects::schedule());
-        operator.controllers.schedules.written.forget(&known);
+        operator.controllers.schedules.consistency.clear("team-a", "nightly-report");
         operator.work(minute(0) + SignedDuration::from_secs(number)).await;
         // Its Job was over at once.
         operator.slots().free(&known);

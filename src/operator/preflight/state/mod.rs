@@ -13,9 +13,8 @@ use kube::ResourceExt;
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
-use crate::operator::deliveries::outcome::{
-    Due, POD_DEADLINE_EXCEEDED, Standing, Why, generation_of, is_said, standing, without_outcome,
-};
+use crate::operator::deliveries::outcome::{Due, Standing, generation_of, is_said, standing, without_outcome};
+use crate::operator::deliveries::reasons::{POD_DEADLINE_EXCEEDED, Why};
 use crate::operator::deliveries::run::Run;
 use crate::operator::deliveries::trigger::shown;
 use crate::operator::kubernetes::digest::number_of;

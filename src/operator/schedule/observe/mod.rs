@@ -9,7 +9,6 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::controller::ScheduleReconciler;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::admission::status::Protection;
 use crate::operator::cache::own_addresses::OwnAddresses;
@@ -18,6 +17,7 @@ use crate::operator::isolation::verdict::Verdict;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 use crate::operator::preflight::state::is_check;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::tier::membership::TierError;
 use crate::operator::tier::quota::Share;

@@ -8,7 +8,6 @@ use kube::runtime::controller::Action;
 
 use super::apply::{Applied, apply, suspend};
 use super::assess::{Assessment, assess};
-use super::controller::ScheduleReconciler;
 use super::error::ReconcileError;
 use super::observe::{ObservedState, observe};
 use super::report::report;
@@ -16,16 +15,16 @@ use super::status::{Progress, status};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::Applier;
+use crate::operator::kubernetes::consistency::LATE;
 use crate::operator::kubernetes::status::{Saved, write_status};
 use crate::operator::names;
 use crate::operator::preflight::patience::patience;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::settings::Settings;
 use crate::operator::validate::{Refusal, Valid, keys, validate};
 
 /// The wait for a time that has come already.
 const SOON: Duration = Duration::from_secs(1);
-/// How long a watch may take to tell of a CronJob that was made, before it is looked for again.
-const LATE: Duration = Duration::from_secs(1);
 
 /// Brings the cluster to where the schedule wants it, and says so in its status.
 pub(crate) async fn reconcile_at(
@@ -43,7 +42,7 @@ pub(crate) async fn reconcile_at(
     if schedule.metadata.deletion_timestamp.is_some() {
         return suspend(schedule, &observed, &to).await.map(|_| Action::await_change());
     }
-    if context.written.is_late(schedule, observed.cron_job.as_deref()) {
+    if context.consistency.ensure_ready(schedule, observed.cron_job.as_deref()).is_err() {
         return Ok(Action::requeue(LATE));
     }
     let accepted = judge(schedule, &observed, &context.settings, now);
@@ -58,9 +57,6 @@ pub(crate) async fn reconcile_at(
     if let Ok(Applied::Later(wait)) = applied {
         return Ok(Action::requeue(wait));
     }
-    if observed.cron_job.is_none() && matches!(applied, Ok(Applied::InPlace)) {
-        context.written.note_made(schedule);
-    }
     let progress = match (&accepted, &applied) {
         (Err(refusal), _) => Progress::Refused(refusal),
         (Ok(valid), Ok(Applied::InPlace)) => Progress::Applied(valid),
@@ -71,7 +67,7 @@ pub(crate) async fn reconcile_at(
 
     let new = status(schedule, &progress, &assessment, now);
     let saved =
-        write_status(schedule, &new, &context.client, &context.written).await.map_err(ReconcileError::Status)?;
+        write_status(schedule, &new, &context.client, &context.consistency).await.map_err(ReconcileError::Status)?;
     if saved == Saved::Not {
         // It was changed or deleted since: what it is now has another reconcile coming.
         return applied.map(|_| Action::await_change());
@@ -85,7 +81,7 @@ pub(crate) async fn reconcile_at(
 /// yet, or it is being deleted, which leaves the rest to the garbage collector.
 fn wait_instead(schedule: &WebhookSchedule, context: &ScheduleReconciler) -> Option<Action> {
     let namespace = schedule.namespace().unwrap_or_default();
-    if context.written.is_replaced(schedule) || context.caches.is_ending(&namespace) {
+    if context.consistency.ensure_ready(schedule, Some(schedule)).is_err() || context.caches.is_ending(&namespace) {
         return Some(Action::await_change());
     }
     context.caches.unlisted.has(&namespace).then(|| Action::requeue(UNLISTED))

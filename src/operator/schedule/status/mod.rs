@@ -79,7 +79,6 @@ pub(crate) fn status(
         },
         last_delivery: history.recent.first().cloned(),
         recent_deliveries: history.recent.clone(),
-        dropped_deliveries: history.dropped.clone(),
         accounted_until: history.accounted_until.clone(),
         last_trigger: if made { history.last_trigger.clone() } else { old.last_trigger },
         checked: check.checked.clone(),

@@ -15,7 +15,8 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use super::metrics::PATH;
+/// Where metrics are read; a caller needs the verb `get` on this non-resource URL.
+pub(super) const PATH: &str = "/metrics";
 
 /// A ServiceAccount's has one or two thousand.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;

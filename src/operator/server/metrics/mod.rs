@@ -10,14 +10,12 @@ use kube::Client;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::authorization::{Access, Token, Verdict};
+use super::authorization::{Access, PATH, Token, Verdict};
 use super::certificate::{Certificate, CertificateError};
 use super::http::{self, Answer, plain};
 use crate::operator::metrics::Metrics;
 use crate::operator::settings::MetricsSettings;
 
-/// Where they are read; a caller needs the verb `get` on this non-resource URL.
-pub(crate) const PATH: &str = "/metrics";
 /// As `OpenMetrics` 1.0 has it.
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

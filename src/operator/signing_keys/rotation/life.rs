@@ -9,8 +9,8 @@ use super::world::World;
 use crate::api::{REVOKE, ROTATE_ANNOTATION};
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::indexed::Indexed;
-use crate::operator::kubernetes::consistency::Written;
-use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::signing_keys::controller::SigningKeys;
@@ -20,7 +20,7 @@ use crate::operator::test_support::objects::{self, Controllers, minute, settings
 /// What an operator remembers from one reconcile to the next.
 #[derive(Default)]
 pub(super) struct Memory {
-    written: Arc<Written>,
+    consistency: Arc<ConsistencyStore>,
     backoff: Arc<RotationBackoff>,
 }
 
@@ -50,13 +50,13 @@ impl Life {
             let before = self.world(|world| world.writes);
             let schedules = ScheduleReconciler {
                 key_backoff: memory.backoff.clone(),
-                written: memory.written.clone(),
+                consistency: memory.consistency.clone(),
                 ..self.controllers().schedules
             };
             let _ = Box::pin(reconcile_at(&self.world(|world| world.schedule()), &schedules, self.now)).await;
             let signing_keys = SigningKeys {
                 backoff: memory.backoff.clone(),
-                written: memory.written.clone(),
+                consistency: memory.consistency.clone(),
                 ..self.controllers().signing_keys
             };
             let schedule = self.world(|world| world.schedule());

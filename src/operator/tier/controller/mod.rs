@@ -20,6 +20,7 @@ use super::membership::Membership;
 use crate::api::{WebhookSchedule, WebhookTier, WebhookTierStatus};
 use crate::operator::cache::caches::Caches;
 use crate::operator::kubernetes::condition::Fact;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::text::named;
 use crate::operator::settings::Settings;
@@ -35,7 +36,9 @@ pub(crate) struct Census {
     pub(crate) settings: Settings,
     pub(crate) caches: Arc<Caches>,
     pub(crate) membership: Membership,
-    pub(crate) written: Written,
+    pub(crate) consistency: Arc<ConsistencyStore>,
+    /// When each tier's status was written last.
+    pub(crate) last_written: Mutex<HashMap<String, Instant>>,
 }
 
 /// A tier's status can't be written.
@@ -54,8 +57,12 @@ impl Reconcile for Census {
     /// Says in a tier's status what is new.
     async fn reconcile(&self, tier: Arc<WebhookTier>) -> Result<Action, TierStatusError> {
         let name = tier.name_any();
-        if let Some(wait) = self.written.wait(&tier) {
-            return Ok(Action::requeue(wait));
+        if self.consistency.ensure_ready(&*tier, Some(&*tier)).is_err() {
+            return Ok(Action::requeue(PACE));
+        }
+        let since = self.last_written.lock().get(&name).map(Instant::elapsed);
+        if let Some(rest) = since.and_then(|since| PACE.checked_sub(since)).filter(|rest| !rest.is_zero()) {
+            return Ok(Action::requeue(rest));
         }
         if !self.is_ours(&tier) {
             return Ok(Action::await_change());
@@ -67,7 +74,10 @@ impl Reconcile for Census {
             let whole = WebhookTier { status: Some(new), ..(*tier).clone() };
             let api: Api<WebhookTier> = Api::all(self.client.clone());
             match api.replace_status(&name, &PostParams::default(), &whole).await {
-                Ok(by) => self.written.note(&tier, &by),
+                Ok(by) => {
+                    self.consistency.wrote_at(&*tier, Some(&*tier), &by);
+                    self.last_written.lock().insert(name, Instant::now());
+                }
                 // Another version is there that the watch is about to tell of, and it may be no reason for a look.
                 Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Action::requeue(PACE)),
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
@@ -79,7 +89,8 @@ impl Reconcile for Census {
 
     /// Forgets a tier that is no more.
     fn forget(&self, tier: &ObjectRef<WebhookTier>) {
-        self.written.0.lock().remove(&tier.name);
+        self.last_written.lock().remove(&tier.name);
+        self.consistency.clear("", &tier.name);
     }
 }
 
@@ -89,7 +100,7 @@ impl Census {
     fn is_ours(&self, tier: &WebhookTier) -> bool {
         let (name, watched) = (tier.name_any(), &self.settings.watch_namespaces);
         watched.is_empty()
-            || self.written.has(&name)
+            || self.last_written.lock().contains_key(&name)
             || watched.iter().any(|namespace| self.membership.names(namespace, &name, tier.spec.default))
     }
 }
@@ -142,32 +153,6 @@ fn tier_status(
         conditions: vec![ready.condition(old, tier.metadata.generation, now)],
         namespaces: used.namespaces,
         schedules: used.schedules,
-    }
-}
-
-/// When each tier's status was written last, and over which version of the tier.
-#[derive(Default)]
-pub(crate) struct Written(Mutex<HashMap<String, (Option<String>, Instant)>>);
-
-impl Written {
-    /// Notes what was written over a version. What the API server found to be no change, no watch will tell of.
-    fn note(&self, replaced: &WebhookTier, by: &WebhookTier) {
-        let version = replaced.resource_version().filter(|_| replaced.resource_version() != by.resource_version());
-        self.0.lock().insert(replaced.name_any(), (version, Instant::now()));
-    }
-
-    /// How long to wait before a tier is looked at: while the last write is too fresh, or the cache doesn't show it yet.
-    fn wait(&self, cached: &WebhookTier) -> Option<Duration> {
-        let last = self.0.lock();
-        let (version, at) = last.get(&cached.name_any())?;
-        if version.is_some() && *version == cached.resource_version() {
-            return Some(PACE);
-        }
-        PACE.checked_sub(at.elapsed()).filter(|rest| !rest.is_zero())
-    }
-
-    fn has(&self, tier: &str) -> bool {
-        self.0.lock().contains_key(tier)
     }
 }
 

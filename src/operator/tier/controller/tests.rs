@@ -59,7 +59,8 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         settings: Settings { watch_namespaces, ..settings() },
         caches: Arc::new(caches),
         membership,
-        written: Written::default(),
+        consistency: Arc::default(),
+        last_written: Mutex::default(),
     };
     (Arc::new(census), puts)
 }

@@ -12,7 +12,7 @@ use super::world::World;
 use crate::api::{TRIGGER_ANNOTATION, WebhookSchedule};
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::indexed::Indexed;
-use crate::operator::schedule::controller::ScheduleReconciler;
+use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
 use crate::operator::test_support::objects::{self, Controllers, settings, store};

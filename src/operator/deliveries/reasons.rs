@@ -1,0 +1,32 @@
+//! The reasons that the operator finds by itself, where no sender said one.
+
+/// A reason that the operator found by itself, and what to do.
+pub(crate) type Why = (&'static str, &'static str);
+
+pub(super) const PODS_LOST: Why =
+    ("PodLost", "its pods were lost before the sender could say how it ended: see whether nodes fail");
+pub(super) const JOB_DELETED: Why =
+    ("JobDeleted", "its Job was deleted before it was over, by hand or since concurrencyPolicy is Replace");
+pub(super) const POD_NOT_CREATED: Why = (
+    "PodNotCreated",
+    "no pod could be made for it: see the namespace's ResourceQuotas and LimitRanges, and kubectl describe job",
+);
+pub(super) const UNSCHEDULABLE: Why = ("Unschedulable", "no node could take its pod in time: ask your admin");
+pub(super) const IMAGE_NOT_PULLED: Why =
+    ("ImagePullBackOff", "the node could not pull the sender's image in time: ask your admin");
+pub(super) const POD_NOT_STARTED: Why =
+    ("PodNotStarted", "its pod did not start in time: see kubectl describe pod, or ask your admin");
+pub(crate) const POD_DEADLINE_EXCEEDED: Why =
+    ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it");
+pub(super) const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
+pub(super) const OUT_OF_MEMORY: Why =
+    ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");
+pub(super) const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
+pub(super) const DEADLINE_MISSED: Why = (
+    "DeadlineMissed",
+    "no Job was made for it within startingDeadlineSeconds: a quota on Jobs, or the cluster's control plane was away",
+);
+pub(super) const PREVIOUS_STILL_RUNNING: Why = (
+    "PreviousStillRunning",
+    "the delivery before it was still being tried, and concurrencyPolicy is Forbid: give each less time, or use Allow",
+);

@@ -1,0 +1,56 @@
+//! What every reconcile of schedules shares.
+
+use std::sync::Arc;
+
+use kube::runtime::events::Recorder;
+use kube::{Client, ResourceExt as _};
+
+use crate::api::WebhookSchedule;
+use crate::operator::admission::seen::Protected;
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::deleted_jobs::DeletedJobs;
+use crate::operator::deliveries::history::Record;
+use crate::operator::deliveries::spacing::Made;
+use crate::operator::isolation::known::Known;
+use crate::operator::kubernetes::consistency::ConsistencyStore;
+use crate::operator::metrics::Metrics;
+use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::settings::Settings;
+use crate::operator::signing_keys::backoff::RotationBackoff;
+use crate::operator::tier::membership::Membership;
+use crate::operator::tier::quota::Quotas;
+use crate::operator::tier::quota::ledger::Ledger;
+
+/// The reconciler of schedules: clients, caches, and what the other controllers found.
+pub(crate) struct ScheduleReconciler {
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
+    pub(crate) recorder: Recorder,
+    pub(crate) metrics: Metrics,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) membership: Membership,
+    pub(crate) deleted_jobs: Arc<DeletedJobs>,
+    pub(crate) consistency: Arc<ConsistencyStore>,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) ledger: Arc<Ledger>,
+    // What the other controllers found.
+    pub(crate) verdicts: Arc<Known>,
+    pub(crate) protected: Arc<Protected>,
+    pub(crate) obstacles: Arc<CheckObstacles>,
+    pub(crate) key_backoff: Arc<RotationBackoff>,
+}
+
+impl ScheduleReconciler {
+    /// Takes the limits of the schedule's tier as they are now.
+    pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
+        if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
+            self.quotas.recompute(schedule, (&tier.spec).into(), now);
+        }
+    }
+
+    /// Notes when an accepted schedule delivered last, and whether it waits for room.
+    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &Record) {
+        let waits_for_room = history.trigger_waits == Some(Made::At(None));
+        self.quotas.delivered(schedule, history.last, waits_for_room);
+    }
+}
