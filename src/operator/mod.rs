@@ -1,14 +1,12 @@
 //! The operator: a `WebhookSchedule` becomes a CronJob, and what its pods say becomes status.
 //!
-//! The pipeline is `observe → validate → build → apply → status`: read it in `schedule::reconcile`. [`validate`] turns what
-//! was written, with the tier that it falls under, into a type that can't be wrong, and [`build`] turns that into objects:
-//! neither asks an API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and
+//! The pipeline is `observe → validate → assess → apply → status → report`: read it in `schedule::reconcile`. [`validate`]
+//! turns what was written, with the tier that it falls under, into a type that can't be wrong, and [`build`] turns that into
+//! objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and
 //! nothing here ever reads a Secret.
 //!
-//! Each controller has a room: `schedule`, `signing_keys`, `preflight`, `isolation`, `tier` and `cleanup`. `deliveries` says
-//! what became of deliveries, and `admission` whether our policies are in force. `cache` holds what watches show,
-//! `kubernetes` what any operator needs, `server` the probes and the metrics' listener. `controllers` starts the
-//! controllers; [`manager`] is what runs in a pod: the controllers in whichever process leads, and the servers in each.
+//! Each of the six controllers has a room: `schedule`, `signing_keys`, `preflight`, `isolation`, `tier` and `cleanup`.
+//! `docs/architecture.md` says what the other rooms are for and who may import whom.
 
 pub(crate) mod admission;
 pub mod build;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::operator::manager;
 use crate::operator::server::watchdog;
-use crate::operator::settings::{Here, Settings};
+use crate::operator::settings::{OperatorAddresses, Settings};
 use crate::sender;
 
 /// Turn the cluster's `WebhookSchedules` into deliveries, until told to end
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn start(args: &Args) -> Result<(), String> {
-    let here = Here { pod_ips: args.pod_ips.clone(), node_ips: args.node_ips.clone() };
+    let here = OperatorAddresses { pod_ips: args.pod_ips.clone(), node_ips: args.node_ips.clone() };
     let settings = Settings { here, ..settings(&args.config)? };
     let process = async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;

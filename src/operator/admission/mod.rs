@@ -1,4 +1,4 @@
 //! Whether the admission policies that protect schedules are in force.
 
-pub(crate) mod seen;
 pub(crate) mod status;
+pub(crate) mod watch;

@@ -8,7 +8,7 @@ use super::pod::check_pod;
 use crate::api::CHECK_ANNOTATION;
 use crate::operator::names;
 use crate::operator::settings::Settings;
-use crate::operator::validate::Valid;
+use crate::operator::validate::ValidatedSchedule;
 
 /// Seconds for which a check that has ended is kept: time for the operator to read what it came to, and for people to see.
 const KEPT_SECONDS: i32 = 120;
@@ -17,7 +17,12 @@ const KEPT_SECONDS: i32 = 120;
 ///
 /// # Errors
 /// When the delivery can't be written as JSON; no delivery is known to be so.
-pub fn check_job(valid: &Valid, name: &str, value: Option<&str>, settings: &Settings) -> serde_json::Result<Job> {
+pub fn check_job(
+    valid: &ValidatedSchedule,
+    name: &str,
+    value: Option<&str>,
+    settings: &Settings,
+) -> serde_json::Result<Job> {
     let mut annotations = of_generation(valid);
     annotations.insert(CHECK_ANNOTATION.into(), value.unwrap_or_default().into());
     let spec = JobSpec { ttl_seconds_after_finished: Some(KEPT_SECONDS), ..job_of(check_pod(valid, settings)?) };

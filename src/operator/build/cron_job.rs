@@ -17,7 +17,7 @@ use crate::operator::deliveries::missed::KEPT_JOBS;
 use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::names;
 use crate::operator::settings::Settings;
-use crate::operator::validate::Valid;
+use crate::operator::validate::ValidatedSchedule;
 
 /// How often a Job makes a new pod when one was lost with its node.
 const LOST_PODS: i32 = 3;
@@ -26,7 +26,7 @@ const LOST_PODS: i32 = 3;
 ///
 /// # Errors
 /// When the delivery can't be written as JSON; no delivery is known to be so.
-pub fn cron_job(valid: &Valid, suspend: bool, settings: &Settings) -> serde_json::Result<CronJob> {
+pub fn cron_job(valid: &ValidatedSchedule, suspend: bool, settings: &Settings) -> serde_json::Result<CronJob> {
     let labels = names::labels(&valid.name);
     let job = job_spec(valid, &valid.delivery, settings)?;
     let template_metadata =
@@ -59,7 +59,7 @@ pub fn cron_job(valid: &Valid, suspend: bool, settings: &Settings) -> serde_json
 /// # Errors
 /// When the delivery can't be written as JSON; no delivery is known to be so.
 pub fn triggered_job(
-    valid: &Valid,
+    valid: &ValidatedSchedule,
     trigger: &Trigger,
     cron_job: &CronJob,
     settings: &Settings,
@@ -91,11 +91,11 @@ pub fn triggered_job(
 }
 
 /// So that what a delivery comes to is known to be about the spec that it was made by.
-pub(super) fn of_generation(valid: &Valid) -> BTreeMap<String, String> {
+pub(super) fn of_generation(valid: &ValidatedSchedule) -> BTreeMap<String, String> {
     BTreeMap::from([(names::GENERATION_ANNOTATION.into(), valid.generation.to_string())])
 }
 
-fn job_spec(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
+fn job_spec(valid: &ValidatedSchedule, delivery: &Delivery, settings: &Settings) -> serde_json::Result<JobSpec> {
     Ok(job_of(pod(valid, delivery, settings)?))
 }
 

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::delivery::{Delivery, FileRef, KeyRef, Origin, Probes};
 use crate::operator::names;
 use crate::operator::settings::Settings;
-use crate::operator::validate::Valid;
+use crate::operator::validate::ValidatedSchedule;
 
 /// The sender's folder, and the name of the volume.
 const FOLDER: &str = "postern";
@@ -29,12 +29,16 @@ const CANARY_SECONDS: i64 = 60;
 const GRACE_SECONDS: i64 = 5;
 
 /// The template of a delivery's pod.
-pub(super) fn pod(valid: &Valid, delivery: &Delivery, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+pub(super) fn pod(
+    valid: &ValidatedSchedule,
+    delivery: &Delivery,
+    settings: &Settings,
+) -> serde_json::Result<PodTemplateSpec> {
     Ok(template(Task::of(valid, delivery)?, settings))
 }
 
 /// The template of a check's pod: a delivery's, of which nothing is sent.
-pub(super) fn check_pod(valid: &Valid, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
+pub(super) fn check_pod(valid: &ValidatedSchedule, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
     let delivery = Task::of(valid, &valid.delivery)?;
     Ok(template(Task { argument: Some("--check"), seconds: CHECK_SECONDS, ..delivery }, settings))
 }
@@ -68,7 +72,7 @@ struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    fn of(valid: &'a Valid, delivery: &Delivery) -> serde_json::Result<Self> {
+    fn of(valid: &'a ValidatedSchedule, delivery: &Delivery) -> serde_json::Result<Self> {
         Ok(Self {
             argument: None,
             labels: names::labels(&valid.name),

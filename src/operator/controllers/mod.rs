@@ -12,24 +12,24 @@ use parking_lot::Mutex;
 
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::work_queues::WorkQueues;
-use crate::operator::cleanup::controller::Cleanup;
-use crate::operator::isolation::controller::Prover;
-use crate::operator::isolation::known::Known;
+use crate::operator::cleanup::controller::CleanupReconciler;
+use crate::operator::isolation::controller::IsolationReconciler;
+use crate::operator::isolation::verdicts::IsolationVerdicts;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::run_controller;
 use crate::operator::kubernetes::leader_election::own_namespace;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
-use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::MANAGER;
-use crate::operator::preflight::controller::Preflight;
-use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::preflight::controller::PreflightReconciler;
+use crate::operator::preflight::obstacles::CheckObstacles;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::server::readiness::Readiness;
 use crate::operator::settings::Settings;
 use crate::operator::signing_keys::backoff::RotationBackoff;
-use crate::operator::signing_keys::controller::SigningKeys;
-use crate::operator::tier::controller::Census;
+use crate::operator::signing_keys::controller::SigningKeyReconciler;
+use crate::operator::tier::controller::TierReconciler;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
 use crate::operator::tier::quota::ledger::Ledger;
@@ -61,11 +61,11 @@ pub async fn run(
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let consistency = Arc::<ConsistencyStore>::default();
     // What one controller finds, the controller of schedules reads.
-    let (verdicts, obstacles) = (Arc::<Known>::default(), Arc::<CheckObstacles>::default());
+    let (verdicts, obstacles) = (Arc::<IsolationVerdicts>::default(), Arc::<CheckObstacles>::default());
     let key_backoff = Arc::<RotationBackoff>::default();
 
-    let cleanup = Arc::new(Cleanup { client: client.clone(), caches: Arc::clone(&caches) });
-    let tiers = Arc::new(Census {
+    let cleanup = Arc::new(CleanupReconciler { client: client.clone(), caches: Arc::clone(&caches) });
+    let tiers = Arc::new(TierReconciler {
         client: client.clone(),
         settings: settings.clone(),
         caches: Arc::clone(&caches),
@@ -73,7 +73,7 @@ pub async fn run(
         consistency: Arc::clone(&consistency),
         last_written: Mutex::default(),
     });
-    let isolation = Arc::new(Prover::new(
+    let isolation = Arc::new(IsolationReconciler::new(
         client.clone(),
         settings.clone(),
         Arc::clone(&caches),
@@ -84,7 +84,7 @@ pub async fn run(
     isolation.learn();
     let counted = Arc::clone(&verdicts);
     metrics.isolated_namespaces(move |status| counted.count(status));
-    let preflight = Arc::new(Preflight {
+    let preflight = Arc::new(PreflightReconciler {
         client: client.clone(),
         caches: Arc::clone(&caches),
         membership: membership.clone(),
@@ -92,12 +92,12 @@ pub async fn run(
         obstacles: Arc::clone(&obstacles),
         queues: queues.clone(),
         consistency: Arc::clone(&consistency),
-        slots: Slots::new(settings.preflight.concurrency),
+        limiter: FairLimiter::new(settings.preflight.concurrency),
         buckets: Buckets::default(),
         settings: settings.clone(),
     });
     preflight.learn();
-    let signing_keys = Arc::new(SigningKeys {
+    let signing_keys = Arc::new(SigningKeyReconciler {
         client: client.clone(),
         caches: Arc::clone(&caches),
         consistency: Arc::clone(&consistency),

@@ -12,7 +12,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::{Resource, ResourceExt};
 
 use crate::api::{WebhookSchedule, WebhookTier};
-use crate::operator::admission::seen::Protected;
+use crate::operator::admission::watch::AdmissionWatch;
 use crate::operator::cache::api_server::{self, ApiServerStores};
 use crate::operator::cache::caches::{Caches, NamespaceMetadata};
 use crate::operator::cache::deleted_jobs::DeletedJobs;
@@ -32,7 +32,7 @@ use crate::operator::tier::quota::Quotas;
 /// What the watches keep up to date.
 pub(super) struct Watched {
     pub(super) caches: Caches,
-    pub(super) protected: Arc<Protected>,
+    pub(super) protected: Arc<AdmissionWatch>,
     pub(super) deleted_jobs: Arc<DeletedJobs>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn start(watches: &mut Watches, queues: &WorkQueues, quotas: &Arc<Quo
     let (all, q) = (schedules.clone(), queues.clone());
     let load_balancers = LoadBalancers::watch(watches, metrics.clone(), move || add_all(&q, &all));
     let (all, q, counted) = (schedules.clone(), queues.clone(), metrics.clone());
-    let protected = Protected::watch(watches, move |protection| {
+    let protected = AdmissionWatch::watch(watches, move |protection| {
         counted.protected(protection.in_force());
         add_all(&q, &all);
     });

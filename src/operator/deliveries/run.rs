@@ -12,7 +12,7 @@ use crate::operator::cache::caches::Caches;
 pub(crate) struct Run {
     pub(crate) job: Arc<Job>,
     /// It was deleted before it was over.
-    pub(crate) is_gone: bool,
+    pub(crate) is_deleted: bool,
     pub(crate) pods: Vec<Arc<Pod>>,
 }
 
@@ -24,8 +24,8 @@ impl Run {
     }
 
     /// What a Job has come to.
-    pub(crate) fn of(caches: &Caches, namespace: &str, job: Arc<Job>, is_gone: bool) -> Self {
+    pub(crate) fn of(caches: &Caches, namespace: &str, job: Arc<Job>, is_deleted: bool) -> Self {
         let pods = caches.pods.controlled_by(namespace, &job.uid().unwrap_or_default());
-        Self { job, is_gone, pods }
+        Self { job, is_deleted, pods }
     }
 }

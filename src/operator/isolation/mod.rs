@@ -1,8 +1,8 @@
 //! Canaries: whether senders of a namespace are proved to be kept from the inside of the cluster.
 
 pub(crate) mod controller;
-pub(crate) mod known;
 pub(crate) mod policy_reach;
 pub(crate) mod probes;
 pub(crate) mod told;
 pub mod verdict;
+pub(crate) mod verdicts;

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-use super::policy_reach::Own;
+use super::policy_reach::EgressPolicy;
 use crate::delivery::{MAX_PROBES, Place, Probe, Probes};
 use crate::operator::cache::api_server::ApiServer;
-use crate::operator::settings::{Here, Settings};
+use crate::operator::settings::{OperatorAddresses, Settings};
 
 const HTTPS: u16 = 443;
 const KUBELET: u16 = 10_250;
@@ -19,7 +19,12 @@ const CLOUD_METADATA: [&str; 2] = ["169.254.169.254:80", "[fd00:ec2::254]:80"];
 
 /// What must be out of a sender's reach, less what the tier lets it reach, and what must not be.
 /// `here` is where this operator is.
-pub(super) fn probes(own: &Own<'_>, api_server: &ApiServer, settings: &Settings, here: &Here) -> Probes {
+pub(super) fn probes(
+    own: &EgressPolicy<'_>,
+    api_server: &ApiServer,
+    settings: &Settings,
+    here: &OperatorAddresses,
+) -> Probes {
     let mut closed = Vec::new();
     let mut add = |place, ip: IpAddr, port: u16| {
         let address = SocketAddr::new(ip, port);
@@ -76,7 +81,8 @@ mod tests {
 
     /// What a canary tries in a namespace whose tier allows these blocks.
     fn tried(allowed: &[&str]) -> Vec<String> {
-        let here = Here { pod_ips: vec![[10, 244, 0, 7].into()], node_ips: vec![[192, 168, 77, 10].into()] };
+        let here =
+            OperatorAddresses { pod_ips: vec![[10, 244, 0, 7].into()], node_ips: vec![[192, 168, 77, 10].into()] };
         let settings = settings();
         let api_server = ApiServer {
             service: vec!["10.96.0.1:443".parse().unwrap()],
@@ -85,7 +91,7 @@ mod tests {
         let allowed_cidrs = allowed.iter().map(|net| net.parse().unwrap()).collect();
         let rules = Rules { denied_cidrs: settings.cluster_cidrs.clone(), allowed_cidrs, ..Rules::default() };
         let policy = namespace_children("team-a", &rules, &settings).network_policy.spec.unwrap();
-        let probes = probes(&Own::of(&policy), &api_server, &settings, &here);
+        let probes = probes(&EgressPolicy::of(&policy), &api_server, &settings, &here);
         assert_eq!(probes.open, ["10.96.0.10:53".parse().unwrap()]);
         probes.closed.iter().map(|probe| format!("{} {:?}", probe.address, probe.place)).collect()
     }

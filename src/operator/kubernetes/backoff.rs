@@ -11,9 +11,9 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// How often each object has failed in a row.
 #[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<String, u32>>);
+pub(crate) struct Backoff(Mutex<HashMap<String, u32>>);
 
-impl Failures {
+impl Backoff {
     /// Counts a failure, and says how long to wait: a quarter shorter or longer by chance.
     pub(crate) fn wait(&self, name: &str) -> Duration {
         let mut failures = self.0.lock();
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn doubles_the_wait_of_what_fails_again_and_starts_anew_after_a_success() {
-        let failures = Failures::default();
+        let failures = Backoff::default();
         let within = |wait: Duration, seconds: u64| {
             let seconds = Duration::from_secs(seconds);
             assert!(wait >= seconds.mul_f64(0.75) && wait <= seconds.mul_f64(1.25), "{wait:?}");

@@ -10,14 +10,14 @@ use super::text::cut;
 const LONGEST_MESSAGE: usize = 4_096;
 
 /// A condition before it is compared with the one that stands.
-pub(crate) struct Fact {
+pub(crate) struct ConditionUpdate {
     pub(crate) kind: &'static str,
     pub(crate) status: &'static str,
     pub(crate) reason: String,
     pub(crate) message: String,
 }
 
-impl Fact {
+impl ConditionUpdate {
     pub(crate) fn new(
         kind: &'static str,
         status: &'static str,

@@ -63,8 +63,11 @@ impl ConsistencyStore {
         let (owner, kind) = (key(owner), TypeId::of::<K>());
         let Some(of_owner) = all.get_mut(&owner) else { return Ok(()) };
         let Some(write) = of_owner.get(&kind) else { return Ok(()) };
-        let version = cached.and_then(ResourceExt::resource_version);
-        if write.replaced.contains(&version) && (cached.is_some() || write.at.elapsed() < LATE) {
+        let is_stale = match cached {
+            Some(cached) => cached.resource_version().is_some_and(|version| write.replaced.contains(&Some(version))),
+            None => write.replaced.contains(&None) && write.at.elapsed() < LATE,
+        };
+        if is_stale {
             return Err(StaleCache);
         }
         of_owner.remove(&kind);

@@ -9,7 +9,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::backoff::Failures;
+use super::backoff::Backoff;
 use super::fair::WorkQueue;
 
 /// What a controller does.
@@ -31,7 +31,7 @@ pub(crate) trait Reconcile: Send + Sync + 'static {
 struct Running<R: Reconcile> {
     reconciler: Arc<R>,
     queue: WorkQueue<R::Kind>,
-    failures: Failures,
+    failures: Backoff,
 }
 
 /// Reconciles what is queued until `stop` is done, at most so many at a time, and finishes what is under way.
@@ -45,7 +45,7 @@ pub(crate) async fn run_controller<R: Reconcile>(
     at_a_time: u16,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let running = Arc::new(Running { reconciler, queue: queue.clone(), failures: Failures::default() });
+    let running = Arc::new(Running { reconciler, queue: queue.clone(), failures: Backoff::default() });
     let context = Arc::clone(&running);
     Controller::for_stream(stream::pending(), objects)
         .with_config(Config::default().concurrency(at_a_time))
@@ -53,13 +53,18 @@ pub(crate) async fn run_controller<R: Reconcile>(
         .reconcile_on(queue.hand_out(at_a_time.into()))
         .run(in_turn, on_error, context)
         .for_each(move |result| {
-            // It was deleted before its turn came.
-            if let Err(controller::Error::ObjectNotFound(gone)) = result {
-                let object = ObjectRef::new(&gone.name);
-                let object = if let Some(namespace) = &gone.namespace { object.within(namespace) } else { object };
-                running.queue.done(&object);
-                running.failures.forget(&name_of(&object));
-                running.reconciler.forget(&object);
+            match result {
+                Ok((object, _)) => tracing::debug!(controller = R::NAME, %object, "reconciled"),
+                // It was deleted before its turn came.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    let object = ObjectRef::new(&gone.name);
+                    let object = if let Some(namespace) = &gone.namespace { object.within(namespace) } else { object };
+                    running.queue.done(&object);
+                    running.failures.forget(&name_of(&object));
+                    running.reconciler.forget(&object);
+                }
+                // It was logged, and is tried again.
+                Err(_) => {}
             }
             std::future::ready(())
         })

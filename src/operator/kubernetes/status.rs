@@ -31,25 +31,25 @@ pub(crate) async fn replace_status(
 
 /// What came of writing a status.
 #[derive(PartialEq, Eq)]
-pub(crate) enum Saved {
+pub(crate) enum StatusUpdate {
     /// It says something new.
-    New,
+    Changed,
     /// It says that already.
-    Same,
+    Unchanged,
     /// The schedule isn't what it was.
-    Not,
+    Conflict,
 }
 
 /// Writes a status, if it says something new.
 ///
 /// # Errors
 /// When the API server refuses or doesn't answer.
-pub(crate) async fn write_status(
+pub(crate) async fn update_status(
     schedule: &WebhookSchedule,
     new: &WebhookScheduleStatus,
     client: &Client,
     consistency: &ConsistencyStore,
-) -> Result<Saved, kube::Error> {
+) -> Result<StatusUpdate, kube::Error> {
     let old = schedule.status.as_ref();
     // How far the deliveries are accounted for is worth no write of its own.
     let same = old.is_some_and(|old| {
@@ -58,10 +58,10 @@ pub(crate) async fn write_status(
             && *old == WebhookScheduleStatus { accounted_until, ..new.clone() }
     });
     if same {
-        return Ok(Saved::Same);
+        return Ok(StatusUpdate::Unchanged);
     }
     Ok(match replace_status(schedule, new, client, consistency).await? {
-        Some(_) => Saved::New,
-        None => Saved::Not,
+        Some(_) => StatusUpdate::Changed,
+        None => StatusUpdate::Conflict,
     })
 }

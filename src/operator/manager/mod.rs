@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::operator::controllers;
 use crate::operator::kubernetes::crd_check::{self, CrdError};
-use crate::operator::kubernetes::leader_election::{Candidate, LeaseLost};
+use crate::operator::kubernetes::leader_election::{LeaderElector, LeaseLost};
 use crate::operator::metrics::Metrics;
 use crate::operator::server::certificate::CertificateError;
 use crate::operator::server::metrics::Scrape;
@@ -91,11 +91,11 @@ async fn work(
     readiness: Readiness,
     stop: Shared<BoxFuture<'static, ()>>,
 ) -> Result<(), ProcessError> {
-    let candidate = Candidate::new(client.clone(), &settings.lease);
+    let elector = LeaderElector::new(client.clone(), &settings.lease);
     let elected = async {
         crd_check::check(&client).await?;
         readiness.connected();
-        Ok::<_, CrdError>(candidate.elected().await)
+        Ok::<_, CrdError>(elector.acquire().await)
     };
     let ended = tokio::select! {
         leader = elected => {
@@ -115,7 +115,7 @@ async fn work(
             });
             tokio::select! {
                 biased;
-                lost = leader.keep() => return Err(lost.into()),
+                lost = leader.renew() => return Err(lost.into()),
                 // They are done when they have been told to stop, and only then.
                 ended = controllers => ended
                     .map_err(ProcessError::Thread)
@@ -126,7 +126,7 @@ async fn work(
         () = stop.clone() => Ok(()),
     };
     // Even by a process that only stood by: it may have taken the lease without having heard so yet.
-    candidate.release().await;
+    elector.release().await;
     ended
 }
 

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::*;
-use crate::operator::isolation::known::Known;
-use crate::operator::isolation::verdict::Verdict;
+use crate::operator::isolation::verdict::IsolationStatus;
+use crate::operator::isolation::verdicts::IsolationVerdicts;
 use crate::operator::kubernetes::fair::WorkQueue;
 
 fn delivery(change: &Value) -> DeliveryStatus {
@@ -150,11 +150,11 @@ fn the_age_of_the_oldest_key_that_signs_is_told_as_long_as_one_does() {
 
 #[test]
 fn namespaces_are_counted_by_what_is_known_of_their_network_and_not_named() {
-    let (metrics, known) = (Metrics::new(), Arc::<Known>::default());
+    let (metrics, known) = (Metrics::new(), Arc::<IsolationVerdicts>::default());
     let counted = Arc::clone(&known);
     metrics.isolated_namespaces(move |status| counted.count(status));
     for (namespace, status) in [("team-a", "True"), ("team-b", "True"), ("team-c", "False")] {
-        known.note(namespace, Verdict { status, reason: "X", message: String::new() }, 0);
+        known.note(namespace, IsolationStatus { status, reason: "X", message: String::new() }, 0);
     }
     known.forget("team-b");
     let counted = [("True", 1), ("False", 1), ("Unknown", 0)];

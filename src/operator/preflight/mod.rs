@@ -1,7 +1,7 @@
 //! Checks: a delivery is judged by a sender before it is due, and again after the spec changes.
 
 pub(crate) mod controller;
+pub(crate) mod obstacles;
 pub(crate) mod patience;
 pub(crate) mod repeats;
 pub mod state;
-pub(crate) mod turns;

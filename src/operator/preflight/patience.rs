@@ -5,7 +5,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::state::{Look, Stage};
+use super::state::{CheckState, Phase};
 use crate::api::WebhookSchedule;
 
 /// How long the first check of a spec may take to begin, in seconds, before `Ready` turns True without it.
@@ -13,7 +13,7 @@ const BEGINS_WITHIN: i64 = 120;
 
 /// Until when `Ready` is Unknown if no check begins, in Unix seconds; `None` when it doesn't wait. A check that is under way is
 /// waited for, since none goes on for ever.
-pub(crate) fn patience(schedule: &WebhookSchedule, look: &Look, now: Timestamp) -> Option<i64> {
+pub(crate) fn patience(schedule: &WebhookSchedule, look: &CheckState, now: Timestamp) -> Option<i64> {
     let conditions = schedule.status.iter().flat_map(|status| &status.conditions);
     let of_this_spec = conditions.filter(|condition| condition.observed_generation == schedule.metadata.generation);
     let old = of_this_spec.into_iter().find(|condition| condition.type_ == "Ready");
@@ -26,9 +26,9 @@ pub(crate) fn patience(schedule: &WebhookSchedule, look: &Look, now: Timestamp) 
     let until = since + BEGINS_WITHIN;
     match look.stage {
         _ if !look.is_first => None,
-        Stage::Nothing => None,
-        Stage::UnderWay => Some(i64::MAX),
-        Stage::Waits(at) if at > until => None,
-        Stage::Due(_) | Stage::Waits(_) => Some(until).filter(|until| now < *until),
+        Phase::Nothing => None,
+        Phase::UnderWay => Some(i64::MAX),
+        Phase::Waits(at) if at > until => None,
+        Phase::Due(_) | Phase::Waits(_) => Some(until).filter(|until| now < *until),
     }
 }

@@ -18,7 +18,7 @@ use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::tier::quota::ledger::{Noted, RecordError, Recorded, Start};
-use crate::operator::validate::{Refusal, Valid};
+use crate::operator::validate::{Refusal, ValidatedSchedule};
 
 /// What came of applying.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum Applied {
 pub(super) async fn apply(
     context: &ScheduleReconciler,
     schedule: &WebhookSchedule,
-    accepted: &Result<Valid, Refusal>,
+    accepted: &Result<ValidatedSchedule, Refusal>,
     assessment: &Assessment,
     observed: &ObservedState,
     now: i64,
@@ -81,7 +81,7 @@ fn to_trigger<'a>(
 async fn record_start(
     context: &ScheduleReconciler,
     schedule: &WebhookSchedule,
-    (valid, assessment): (&Valid, &Assessment),
+    (valid, assessment): (&ValidatedSchedule, &Assessment),
     trigger: Option<&Trigger>,
     now: i64,
 ) -> Result<Recorded, RecordError> {
@@ -95,7 +95,7 @@ async fn record_start(
 async fn write(
     ScheduleReconciler { client, settings, consistency, .. }: &ScheduleReconciler,
     schedule: &WebhookSchedule,
-    valid: &Valid,
+    valid: &ValidatedSchedule,
     (assessment, trigger): (&Assessment, Option<&Trigger>),
     observed: &ObservedState,
 ) -> Result<(), ReconcileError> {

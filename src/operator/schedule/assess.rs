@@ -4,25 +4,25 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::observe::ObservedState;
 use crate::api::WebhookSchedule;
-use crate::operator::admission::status::Protection;
-use crate::operator::deliveries::history::{Deliveries, Record, record};
-use crate::operator::isolation::verdict::Verdict;
-use crate::operator::preflight::state::{Look, look};
+use crate::operator::admission::status::AdmissionStatus;
+use crate::operator::deliveries::history::{Deliveries, DeliveryHistory, delivery_history};
+use crate::operator::isolation::verdict::IsolationStatus;
+use crate::operator::preflight::state::{CheckState, check_state};
 use crate::operator::signing_keys::backoff::KeyNotMade;
-use crate::operator::validate::Valid;
+use crate::operator::validate::ValidatedSchedule;
 
 /// What is concluded of one schedule.
 pub(crate) struct Assessment {
     /// What became of its deliveries.
-    pub(crate) history: Record,
+    pub(crate) history: DeliveryHistory,
     /// How its checks stand.
-    pub(crate) check: Look,
+    pub(crate) check: CheckState,
     /// Whether its senders are kept from the inside.
-    pub(crate) isolation: Verdict,
+    pub(crate) isolation: IsolationStatus,
     /// Whether nothing is sent until that is proved.
     pub(crate) waits_for_proof: bool,
     /// Whether our admission policies are in force.
-    pub(crate) protection: Protection,
+    pub(crate) protection: AdmissionStatus,
     /// Why the last signing key that was due could not be made.
     pub(crate) key_error: Option<KeyNotMade>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Assessment {
 pub(crate) fn assess(
     schedule: &WebhookSchedule,
     observed: &ObservedState,
-    valid: Option<&Valid>,
+    valid: Option<&ValidatedSchedule>,
     now: Timestamp,
 ) -> Assessment {
     let waits_for_proof = valid.is_some_and(|valid| valid.isolation_required) && !observed.isolation.is_proof();
@@ -42,10 +42,10 @@ pub(crate) fn assess(
         min_gap: observed.share.tightest.map(|tightest| tightest.min_gap_seconds),
         are_held: waits_for_proof,
     };
-    let history = record(&deliveries, valid.map(|valid| valid.terms(&observed.share)).as_ref(), now);
+    let history = delivery_history(&deliveries, valid.map(|valid| valid.terms(&observed.share)).as_ref(), now);
     let checked_first = valid.is_some_and(|valid| valid.checked_first);
     Assessment {
-        check: look(schedule, &observed.checks, &history.recent, checked_first, now),
+        check: check_state(schedule, &observed.checks, &history.recent, checked_first, now),
         history,
         isolation: observed.isolation.clone(),
         waits_for_proof,

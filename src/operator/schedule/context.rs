@@ -6,15 +6,15 @@ use kube::runtime::events::Recorder;
 use kube::{Client, ResourceExt as _};
 
 use crate::api::WebhookSchedule;
-use crate::operator::admission::seen::Protected;
+use crate::operator::admission::watch::AdmissionWatch;
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::deleted_jobs::DeletedJobs;
-use crate::operator::deliveries::history::Record;
-use crate::operator::deliveries::spacing::Made;
-use crate::operator::isolation::known::Known;
+use crate::operator::deliveries::history::DeliveryHistory;
+use crate::operator::deliveries::spacing::TriggerDecision;
+use crate::operator::isolation::verdicts::IsolationVerdicts;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::metrics::Metrics;
-use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::preflight::obstacles::CheckObstacles;
 use crate::operator::settings::Settings;
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::tier::membership::Membership;
@@ -34,8 +34,8 @@ pub(crate) struct ScheduleReconciler {
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) ledger: Arc<Ledger>,
     // What the other controllers found.
-    pub(crate) verdicts: Arc<Known>,
-    pub(crate) protected: Arc<Protected>,
+    pub(crate) verdicts: Arc<IsolationVerdicts>,
+    pub(crate) protected: Arc<AdmissionWatch>,
     pub(crate) obstacles: Arc<CheckObstacles>,
     pub(crate) key_backoff: Arc<RotationBackoff>,
 }
@@ -49,8 +49,8 @@ impl ScheduleReconciler {
     }
 
     /// Notes when an accepted schedule delivered last, and whether it waits for room.
-    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &Record) {
-        let waits_for_room = history.trigger_waits == Some(Made::At(None));
+    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &DeliveryHistory) {
+        let waits_for_room = history.trigger_waits == Some(TriggerDecision::At(None));
         self.quotas.delivered(schedule, history.last, waits_for_room);
     }
 }

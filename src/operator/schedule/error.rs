@@ -11,10 +11,10 @@ pub(crate) enum ReconcileError {
     Apply(#[from] ApplyError),
     /// What the schedule takes of its tier can't be recorded.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    DeliveryHistory(#[from] RecordError),
     /// What the caches show is not what is there.
     #[error("what became of a delivery is not known for sure yet; it is looked at again")]
-    Doubtful,
+    StaleCache,
     /// A delivery can't be written as JSON.
     #[error("the delivery can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
@@ -28,9 +28,9 @@ impl ReconcileError {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
-            Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::Doubtful => "Outdated",
+            Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::StaleCache => "Outdated",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
-            Self::Record(_) => "UsageNotRecorded",
+            Self::DeliveryHistory(_) => "UsageNotRecorded",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
         }
@@ -40,8 +40,8 @@ impl ReconcileError {
     pub(crate) fn is_for_users(&self) -> bool {
         match self {
             Self::Apply(ApplyError::NameTaken { .. } | ApplyError::Ending { .. } | ApplyError::Api { .. })
-            | Self::Record(_) => true,
-            Self::Apply(ApplyError::Outdated { .. }) | Self::Doubtful | Self::Build(_) | Self::Status(_) => false,
+            | Self::DeliveryHistory(_) => true,
+            Self::Apply(ApplyError::Outdated { .. }) | Self::StaleCache | Self::Build(_) | Self::Status(_) => false,
         }
     }
 }

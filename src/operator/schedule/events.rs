@@ -4,11 +4,11 @@
 use kube::runtime::events::{Event, EventType};
 
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule, WebhookScheduleStatus};
-use crate::operator::deliveries::history::Record;
+use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::kubernetes::events::event;
 
 /// What is to be told once `new` stands in the status.
-pub(crate) fn events(schedule: &WebhookSchedule, history: &Record, new: &WebhookScheduleStatus) -> Vec<Event> {
+pub(crate) fn events(schedule: &WebhookSchedule, history: &DeliveryHistory, new: &WebhookScheduleStatus) -> Vec<Event> {
     let old = schedule.status.clone().unwrap_or_default();
     let mut before = old.last_delivery.as_ref();
     // An operator that was away for long finds much at once, and each Event is a request.

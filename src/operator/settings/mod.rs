@@ -51,7 +51,7 @@ pub struct Settings {
     pub isolation: Isolation,
     /// Where this operator itself is.
     #[serde(skip)]
-    pub here: Here,
+    pub here: OperatorAddresses,
     /// Where the kubelet asks how the operator is.
     #[serde(default)]
     pub health: HealthSettings,
@@ -163,7 +163,7 @@ pub enum Isolation {
 
 /// The addresses of the operator's pod and of its node: a pod of another namespace and a kubelet, for canaries to try.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Here {
+pub struct OperatorAddresses {
     /// Those of the pod.
     pub pod_ips: Vec<IpAddr>,
     /// Those of its node.

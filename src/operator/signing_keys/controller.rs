@@ -33,7 +33,7 @@ use crate::operator::metrics::Metrics;
 use crate::operator::names;
 
 /// What every reconcile of keys shares.
-pub(crate) struct SigningKeys {
+pub(crate) struct SigningKeyReconciler {
     pub(crate) client: Client,
     pub(crate) caches: Arc<Caches>,
     pub(crate) consistency: Arc<ConsistencyStore>,
@@ -54,7 +54,7 @@ pub(crate) enum KeysError {
     Status(#[source] kube::Error),
 }
 
-impl Reconcile for SigningKeys {
+impl Reconcile for SigningKeyReconciler {
     type Kind = WebhookSchedule;
     type Error = KeysError;
     const NAME: &'static str = "signing-keys";
@@ -69,7 +69,7 @@ impl Reconcile for SigningKeys {
     }
 }
 
-impl SigningKeys {
+impl SigningKeyReconciler {
     /// Does what is due about a schedule's keys at a time.
     pub(crate) async fn reconcile_at(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Action, KeysError> {
         let (name, namespace) = (ObjectRef::from_obj(schedule), schedule.namespace().unwrap_or_default());

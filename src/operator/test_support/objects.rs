@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::delivery::{self, Outcome, OutcomeClass, Reason};
-use crate::operator::admission::seen::Protected;
-use crate::operator::admission::status::Protection;
+use crate::operator::admission::status::AdmissionStatus;
+use crate::operator::admission::watch::AdmissionWatch;
 use crate::operator::cache::api_server::ApiServerStores;
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::indexed::Indexed;
@@ -23,25 +23,25 @@ use crate::operator::cache::load_balancers::LoadBalancers;
 use crate::operator::cache::own_addresses::OwnAddresses;
 use crate::operator::cache::unlisted::Unlisted;
 use crate::operator::cache::work_queues::WorkQueues;
-use crate::operator::deliveries::history::Record;
+use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::deliveries::run::Run;
-use crate::operator::isolation::verdict::Verdict;
+use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
-use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
-use crate::operator::preflight::controller::Preflight;
-use crate::operator::preflight::turns::CheckObstacles;
+use crate::operator::preflight::controller::PreflightReconciler;
+use crate::operator::preflight::obstacles::CheckObstacles;
 use crate::operator::schedule::assess::assess;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::observe::ObservedState;
 use crate::operator::settings::{Isolation, Settings};
 use crate::operator::signing_keys::backoff::RotationBackoff;
-use crate::operator::signing_keys::controller::SigningKeys;
+use crate::operator::signing_keys::controller::SigningKeyReconciler;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::ledger::Ledger;
-use crate::operator::tier::quota::{Quotas, Share};
-use crate::operator::validate::{Refusal, Valid, validate};
+use crate::operator::tier::quota::{QuotaUsage, Quotas};
+use crate::operator::validate::{Refusal, ValidatedSchedule, validate};
 
 fn read<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
     serde_saphyr::from_str(yaml).unwrap()
@@ -93,8 +93,8 @@ pub(crate) fn caches(schedule: &WebhookSchedule) -> Caches {
 /// The controllers of an operator that has just started, whose watches show this, with one check at a time.
 pub(crate) struct Controllers {
     pub(crate) schedules: ScheduleReconciler,
-    pub(crate) signing_keys: SigningKeys,
-    pub(crate) preflight: Preflight,
+    pub(crate) signing_keys: SigningKeyReconciler,
+    pub(crate) preflight: PreflightReconciler,
 }
 
 impl Controllers {
@@ -109,7 +109,7 @@ impl Controllers {
             (Metrics::new(), WorkQueues::default(), Arc::<ConsistencyStore>::default());
         let (obstacles, key_backoff) = (Arc::<CheckObstacles>::default(), Arc::<RotationBackoff>::default());
         Self {
-            signing_keys: SigningKeys {
+            signing_keys: SigningKeyReconciler {
                 client: client.clone(),
                 caches: Arc::clone(&caches),
                 consistency: Arc::clone(&consistency),
@@ -118,7 +118,7 @@ impl Controllers {
                 recorder: recorder.clone(),
                 metrics: metrics.clone(),
             },
-            preflight: Preflight {
+            preflight: PreflightReconciler {
                 client: client.clone(),
                 settings: settings.clone(),
                 caches: Arc::clone(&caches),
@@ -127,7 +127,7 @@ impl Controllers {
                 obstacles: Arc::clone(&obstacles),
                 queues,
                 consistency: Arc::clone(&consistency),
-                slots: Slots::new(1),
+                limiter: FairLimiter::new(1),
                 buckets: Buckets::default(),
             },
             schedules: ScheduleReconciler {
@@ -141,7 +141,7 @@ impl Controllers {
                 ledger: Arc::new(Ledger::new(client.clone(), "postern-system", Arc::clone(&quotas))),
                 quotas,
                 verdicts: Arc::default(),
-                protected: Arc::new(Protected::unknown()),
+                protected: Arc::new(AdmissionWatch::unknown()),
                 obstacles,
                 key_backoff,
                 client,
@@ -160,7 +160,7 @@ const STARTED: u64 = 1_800_000_001;
 
 /// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the change where they call it")]
-pub(crate) fn valid_with(change: Value) -> Result<Valid, Refusal> {
+pub(crate) fn valid_with(change: Value) -> Result<ValidatedSchedule, Refusal> {
     let mut schedule: Value = read(include_str!("data/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));
     let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
@@ -168,7 +168,7 @@ pub(crate) fn valid_with(change: Value) -> Result<Valid, Refusal> {
 }
 
 /// What a schedule takes that is alone in its namespace.
-pub(crate) fn share_of(schedule: &WebhookSchedule) -> Share {
+pub(crate) fn share_of(schedule: &WebhookSchedule) -> QuotaUsage {
     let (quotas, now) = (Quotas::default(), minute(0).as_second());
     quotas.note(schedule, now);
     quotas.recomputed(schedule, (&tier().spec).into(), now).unwrap()
@@ -197,7 +197,7 @@ pub(crate) fn minute(minute: i64) -> Timestamp {
 /// All that exists for a schedule which has made these runs.
 pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
     let cron_job = Some(Arc::new(cron_job(json!({}))));
-    let share = Share { room_at: Some(0), ..Share::default() };
+    let share = QuotaUsage { room_at: Some(0), ..QuotaUsage::default() };
     ObservedState {
         tier: Ok(Arc::new(tier())),
         share,
@@ -205,8 +205,8 @@ pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
         service_account: None,
         network_policy: None,
         own_addresses: OwnAddresses::default(),
-        isolation: Verdict::unknown(Isolation::Warn),
-        protection: Protection::Unreadable,
+        isolation: IsolationStatus::unknown(Isolation::Warn),
+        protection: AdmissionStatus::Unreadable,
         key_error: None,
         runs,
         checks: Vec::new(),
@@ -217,9 +217,9 @@ pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
 pub(crate) fn history(
     schedule: &WebhookSchedule,
     found: &ObservedState,
-    valid: Option<&Valid>,
+    valid: Option<&ValidatedSchedule>,
     now: Timestamp,
-) -> Record {
+) -> DeliveryHistory {
     assess(schedule, found, valid, now).history
 }
 
@@ -244,7 +244,7 @@ pub(crate) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
     };
     Run {
         job: Arc::new(serde_json::from_value(job).unwrap()),
-        is_gone: false,
+        is_deleted: false,
         pods: pods.into_iter().enumerate().map(pod).collect(),
     }
 }

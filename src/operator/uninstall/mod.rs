@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::job::over_at;
-use crate::operator::kubernetes::leader_election::{Candidate, LeaseLost};
+use crate::operator::kubernetes::leader_election::{LeaderElector, LeaseLost};
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER, SCHEDULE_LABEL, namespace_of_usage};
 use crate::operator::settings::Settings;
 use finish::{Next, next, running_pods};
@@ -79,21 +79,21 @@ impl UninstallError {
 /// When the API server can't be asked, or refuses something in a namespace that exists; what could be done is done then, and
 /// can be done again.
 pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) -> Result<(), UninstallError> {
-    let candidate = Candidate::new(client.clone(), &settings.lease);
+    let elector = LeaderElector::new(client.clone(), &settings.lease);
     println!("{}", coverage(&settings.watch_namespaces));
     println!("scaling Deployment {deployment} to 0, so that no operator puts right what is done here");
-    end_operators(&client, candidate.namespace(), deployment).await?;
+    end_operators(&client, elector.namespace(), deployment).await?;
     println!("waiting until the last operator has given its Lease back");
-    let mut leader = candidate.elected().await;
+    let mut leader = elector.acquire().await;
     let done = tokio::select! {
-        lost = leader.keep() => return Err(lost.into()),
+        lost = leader.renew() => return Err(lost.into()),
         done = clear(&client, &settings.watch_namespaces) => done,
     };
     let done = match done {
-        Ok(()) => delete_records(&client, candidate.namespace()).await,
+        Ok(()) => delete_records(&client, elector.namespace()).await,
         failed => failed,
     };
-    candidate.release().await;
+    elector.release().await;
     done?;
     println!(
         "done: nothing fires any more; schedules, tiers, CRDs and suspended CronJobs are left (kubectl get whs,cronjobs -A)"

@@ -1,6 +1,6 @@
 //! From what was written to what can't be wrong.
 //!
-//! Later steps see a [`Valid`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
+//! Later steps see a [`ValidatedSchedule`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
 //! so each refusal is a condition's reason and message.
 
 pub(crate) mod delivery;
@@ -29,7 +29,7 @@ use crate::operator::names::LEFT_OUT_ANNOTATION;
 use crate::operator::settings::{Isolation, Settings};
 use crate::operator::tier::egress_rules;
 use crate::operator::tier::membership::TierError;
-use crate::operator::tier::quota::Share;
+use crate::operator::tier::quota::QuotaUsage;
 
 const HOUR: u64 = 3_600;
 const YEAR: u64 = 8_760 * HOUR;
@@ -37,7 +37,7 @@ const YEAR: u64 = 8_760 * HOUR;
 /// A schedule of which every part means something.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is another question, and none depends on another")]
-pub struct Valid {
+pub struct ValidatedSchedule {
     /// The schedule's name.
     pub name: String,
     /// Its namespace.
@@ -76,9 +76,9 @@ pub struct Valid {
     pub mounts: Vec<FileRef>,
 }
 
-impl Valid {
+impl ValidatedSchedule {
     /// What its deliveries are held against, with what it takes of its namespace's quotas.
-    pub(crate) fn terms(&self, share: &Share) -> Terms<'_> {
+    pub(crate) fn terms(&self, share: &QuotaUsage) -> Terms<'_> {
         Terms {
             expression: &self.expression,
             zone: &self.zone,
@@ -161,11 +161,11 @@ impl Refusal {
 pub fn validate(
     schedule: &WebhookSchedule,
     tier: &WebhookTier,
-    share: &Share,
+    share: &QuotaUsage,
     own: &OwnAddresses,
     settings: &Settings,
     now: i64,
-) -> Result<Valid, Refusal> {
+) -> Result<ValidatedSchedule, Refusal> {
     // Without `..`: a new field must be thought of here.
     let WebhookScheduleSpec {
         schedule: expression,
@@ -224,7 +224,7 @@ pub fn validate(
             "spec.body.inline: it doesn't fit into the pod once it is escaped: use configMapKeyRef or secretKeyRef";
         return Err(Refusal::SpecInvalid(problem.into()));
     }
-    Ok(Valid {
+    Ok(ValidatedSchedule {
         name,
         namespace,
         generation: schedule.metadata.generation.unwrap_or_default(),

@@ -15,13 +15,13 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 
-use crate::operator::kubernetes::condition::Fact;
+use crate::operator::kubernetes::condition::ConditionUpdate;
 
 /// The condition that says whether the policies are in force.
 pub(crate) const PROTECTED: &str = "Protected";
 
 /// Policies by which one promise is kept.
-struct Promise {
+struct Guarantee {
     policies: &'static [&'static str],
     /// What holds when one of them is off.
     otherwise: &'static str,
@@ -29,25 +29,25 @@ struct Promise {
 
 /// What tenants are promised. `postern-tier-rules` is not among it: the operator judges again what that one refuses. Nor is
 /// `postern-schedule-size`: the operator keeps nothing of what that one refuses.
-const PROMISES: [Promise; 4] = [
-    Promise {
+const GUARANTEES: [Guarantee; 4] = [
+    Guarantee {
         policies: &["postern-readable-secrets"],
         otherwise: "whoever may create WebhookSchedules can have any Secret of this namespace sent anywhere",
     },
-    Promise {
+    Guarantee {
         policies: &["postern-lock-children", "postern-lock-names", "postern-lock-status", "postern-no-orphans"],
         otherwise: "what Postern makes can be changed, imitated, entered or left behind",
     },
-    Promise {
+    Guarantee {
         policies: &["postern-confine-operator", "postern-confine-senders", "postern-confine-egress"],
         otherwise: "the operator's account is not confined",
     },
-    Promise { policies: &["postern-tier-label"], otherwise: "whoever may edit this Namespace chooses its tier" },
+    Guarantee { policies: &["postern-tier-label"], otherwise: "whoever may edit this Namespace chooses its tier" },
 ];
 
 /// Why a policy is not in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Off {
+pub(crate) enum Disabled {
     Missing,
     FailsOpen,
     Narrowed,
@@ -56,7 +56,7 @@ pub(crate) enum Off {
     BoundInPart,
 }
 
-impl fmt::Display for Off {
+impl fmt::Display for Disabled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
@@ -71,19 +71,19 @@ impl fmt::Display for Off {
 
 /// What is known of the policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Protection {
+pub(crate) enum AdmissionStatus {
     /// Each policy, and why it is off.
-    Known(Vec<(&'static str, Option<Off>)>),
+    Known(Vec<(&'static str, Option<Disabled>)>),
     /// They can't be read.
     Unreadable,
 }
 
-impl Protection {
+impl AdmissionStatus {
     pub(crate) fn of(
         policies: &[Arc<ValidatingAdmissionPolicy>],
         bindings: &[Arc<ValidatingAdmissionPolicyBinding>],
     ) -> Self {
-        let names = PROMISES.iter().flat_map(|promise| promise.policies);
+        let names = GUARANTEES.iter().flat_map(|promise| promise.policies);
         Self::Known(names.map(|name| (*name, off(name, policies, bindings))).collect())
     }
 
@@ -94,16 +94,21 @@ impl Protection {
     }
 
     /// The condition of every schedule.
-    pub(crate) fn fact(&self) -> Fact {
+    pub(crate) fn fact(&self) -> ConditionUpdate {
         let Self::Known(known) = self else {
-            return Fact::new(PROTECTED, "Unknown", "PoliciesUnreadable", UNREADABLE);
+            return ConditionUpdate::new(PROTECTED, "Unknown", "PoliciesUnreadable", UNREADABLE);
         };
-        let broken: Vec<_> = PROMISES.iter().filter_map(|promise| promise.broken(known)).collect();
+        let broken: Vec<_> = GUARANTEES.iter().filter_map(|promise| promise.broken(known)).collect();
         if broken.is_empty() {
-            return Fact::new(PROTECTED, "True", "PoliciesInForce", "Postern's admission policies are in force");
+            return ConditionUpdate::new(
+                PROTECTED,
+                "True",
+                "PoliciesInForce",
+                "Postern's admission policies are in force",
+            );
         }
         let message = format!("not in force: {}. {NEXT}", broken.join("; "));
-        Fact::new(PROTECTED, "False", "PoliciesOff", message)
+        ConditionUpdate::new(PROTECTED, "False", "PoliciesOff", message)
     }
 }
 
@@ -113,9 +118,9 @@ const UNREADABLE: &str = "the operator can't list ValidatingAdmissionPolicies an
 const NEXT: &str =
     "Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them";
 
-impl Promise {
+impl Guarantee {
     /// Which of its policies are off, and what follows.
-    fn broken(&self, known: &[(&'static str, Option<Off>)]) -> Option<String> {
+    fn broken(&self, known: &[(&'static str, Option<Disabled>)]) -> Option<String> {
         let of_it = known.iter().filter(|(name, _)| self.policies.contains(name));
         let off: Vec<_> = of_it.filter_map(|(name, off)| off.map(|off| format!("{name} ({off})"))).collect();
         (!off.is_empty()).then(|| format!("{}, so that {}", off.join(", "), self.otherwise))
@@ -126,34 +131,34 @@ fn off(
     name: &str,
     policies: &[Arc<ValidatingAdmissionPolicy>],
     bindings: &[Arc<ValidatingAdmissionPolicyBinding>],
-) -> Option<Off> {
+) -> Option<Disabled> {
     let policy = policies.iter().find(|policy| policy.name_any() == name);
-    let Some(policy) = policy.and_then(|policy| policy.spec.as_ref()) else { return Some(Off::Missing) };
+    let Some(policy) = policy.and_then(|policy| policy.spec.as_ref()) else { return Some(Disabled::Missing) };
     // When it isn't said, it is Fail.
     if policy.failure_policy.as_ref().is_some_and(|on_failure| on_failure != "Fail") {
-        return Some(Off::FailsOpen);
+        return Some(Disabled::FailsOpen);
     }
     if policy.match_constraints.as_ref().is_some_and(leaves_out) {
-        return Some(Off::Narrowed);
+        return Some(Disabled::Narrowed);
     }
     let bindings: Vec<_> =
         bindings.iter().map(|binding| &binding.spec).filter(|spec| spec.policy_name == name).collect();
     if bindings.is_empty() {
-        return Some(Off::NotBound);
+        return Some(Disabled::NotBound);
     }
     let denies = |binding: &&&ValidatingAdmissionPolicyBindingSpec| {
         binding.validation_actions.iter().any(|action| action == "Deny")
     };
     let denying: Vec<_> = bindings.iter().filter(denies).collect();
     if denying.is_empty() {
-        return Some(Off::NotDenying);
+        return Some(Disabled::NotDenying);
     }
     let in_part = |rules: &MatchResources| leaves_out(rules) || !is_empty(rules.resource_rules.as_ref());
     let is_in_part = denying.iter().all(|binding| {
         binding.match_resources.as_ref().is_some_and(in_part)
             || policy.param_kind.is_some() && !binding.param_ref.as_ref().is_some_and(names_all_parameters)
     });
-    is_in_part.then_some(Off::BoundInPart)
+    is_in_part.then_some(Disabled::BoundInPart)
 }
 
 /// Whether each parameter is asked, and a request refused when there is none.

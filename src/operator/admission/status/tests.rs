@@ -49,8 +49,8 @@ impl Cluster {
         cluster
     }
 
-    fn fact(&self) -> Fact {
-        Protection::of(&read(&self.policies), &read(&self.bindings)).fact()
+    fn fact(&self) -> ConditionUpdate {
+        AdmissionStatus::of(&read(&self.policies), &read(&self.bindings)).fact()
     }
 }
 
@@ -161,14 +161,14 @@ fn what_fails_closed_by_default_and_what_is_not_postern_s_changes_nothing() {
 
 #[test]
 fn what_cant_be_read_is_not_known() {
-    let fact = Protection::Unreadable.fact();
+    let fact = AdmissionStatus::Unreadable.fact();
     assert_eq!((fact.kind, fact.status, &*fact.reason), ("Protected", "Unknown", "PoliciesUnreadable"));
     assert_eq!(
         fact.message,
         "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say whether Postern's are in \
          force: ask an admin of the cluster to give it that right"
     );
-    assert_eq!(Protection::Unreadable.in_force().count(), 0);
+    assert_eq!(AdmissionStatus::Unreadable.in_force().count(), 0);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn what_is_pruned_is_not_asked_for() {
     let cluster = Cluster::installed();
     let [policy] = policies;
     let policies = [vec![Arc::new(policy)], read(&cluster.policies[1..])].concat();
-    assert_eq!(Protection::of(&policies, &read(&cluster.bindings)).fact().status, "True");
+    assert_eq!(AdmissionStatus::of(&policies, &read(&cluster.bindings)).fact().status, "True");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn the_policies_are_those_of_the_chart_but_for_those_that_the_operator_can_do_wi
     let names = files.filter_map(name);
     let mut shipped: Vec<_> =
         names.filter(|name| !matches!(name.as_str(), "postern-tier-rules" | "postern-schedule-size")).collect();
-    let mut known: Vec<_> = PROMISES.iter().flat_map(|promise| promise.policies).copied().collect();
+    let mut known: Vec<_> = GUARANTEES.iter().flat_map(|promise| promise.policies).copied().collect();
     known.sort_unstable();
     shipped.sort_unstable();
     assert_eq!(known, shipped);
@@ -205,7 +205,7 @@ fn the_policies_are_those_of_the_chart_but_for_those_that_the_operator_can_do_wi
 #[test]
 fn each_reason_is_in_the_docs() {
     let page = include_str!("../../../../docs/reasons.md");
-    for protection in [Protection::Known(Vec::new()), Protection::of(&[], &[]), Protection::Unreadable] {
+    for protection in [AdmissionStatus::Known(Vec::new()), AdmissionStatus::of(&[], &[]), AdmissionStatus::Unreadable] {
         let reason = protection.fact().reason;
         assert!(page.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
     }

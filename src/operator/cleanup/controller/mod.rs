@@ -20,12 +20,12 @@ use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
 
 /// What every look at a namespace shares.
-pub(crate) struct Cleanup {
+pub(crate) struct CleanupReconciler {
     pub(crate) client: Client,
     pub(crate) caches: Arc<Caches>,
 }
 
-impl Reconcile for Cleanup {
+impl Reconcile for CleanupReconciler {
     type Kind = NamespaceMetadata;
     type Error = ApplyError;
     const NAME: &'static str = "cleanup";

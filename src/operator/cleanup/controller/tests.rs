@@ -71,7 +71,7 @@ async fn swept(
     if unlisted {
         caches.unlisted.add("team-a", "Pod");
     }
-    let cleanup = Cleanup { client, caches: Arc::new(caches) };
+    let cleanup = CleanupReconciler { client, caches: Arc::new(caches) };
     let namespace: Value = json!({"metadata": {"name": "team-a"}});
     cleanup.reconcile(Arc::new(serde_json::from_value(namespace).unwrap())).await.unwrap();
     let asked = asked.lock().unwrap();

@@ -11,9 +11,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::missed::{Account, DueTimes, may_be_removed};
-use super::outcome::{Due, Standing, due, is_said, standing, without_outcome};
+use super::outcome::{DeliveryState, ScheduledRun, delivery_state, is_said, scheduled_run, without_outcome};
 use super::run::Run;
-use super::spacing::{Made, Plan, last_scheduled, plan};
+use super::spacing::{Plan, TriggerDecision, last_scheduled, plan};
 use super::terms::Terms;
 use super::trigger::Trigger;
 use crate::api::{
@@ -27,7 +27,7 @@ use crate::signing::DeliveryId;
 pub(crate) const UNHEALTHY_AFTER: usize = 3;
 
 /// What became of the deliveries, and what follows from it.
-pub(crate) struct Record {
+pub(crate) struct DeliveryHistory {
     /// The latest deliveries, the latest first.
     pub(crate) recent: Vec<DeliveryStatus>,
     /// Those that are recorded for the first time, the earliest first, whether they are kept or not.
@@ -45,7 +45,7 @@ pub(crate) struct Record {
     /// The delivery that is to be made at once.
     pub(crate) trigger: Option<Trigger>,
     /// When the one that is asked for is made, if it is not at once.
-    pub(crate) trigger_waits: Option<Made>,
+    pub(crate) trigger_waits: Option<TriggerDecision>,
     /// The last one that was asked for, this one included.
     pub(crate) last_trigger: Option<TriggerStatus>,
     /// Jobs that may no longer begin.
@@ -69,7 +69,11 @@ pub(crate) struct Deliveries<'a> {
 }
 
 /// What became of a schedule's deliveries by `now`. Without `terms`, it isn't accepted.
-pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now: Timestamp) -> Record {
+pub(crate) fn delivery_history(
+    deliveries: &Deliveries<'_>,
+    terms: Option<&Terms<'_>>,
+    now: Timestamp,
+) -> DeliveryHistory {
     let Deliveries { schedule, runs: found, cron_job, min_gap, are_held } = *deliveries;
     let old = schedule.status.clone().unwrap_or_default();
     let generation = schedule.metadata.generation;
@@ -78,22 +82,23 @@ pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now
     let gap = min_gap.and_then(|gap| i64::try_from(gap).ok());
     let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
     let uid = schedule.uid().unwrap_or_default();
-    let runs: Vec<(&Run, Due)> = found.iter().filter_map(|run| Some((run, due(&run.job, schedule)?))).collect();
+    let runs: Vec<(&Run, ScheduledRun)> =
+        found.iter().filter_map(|run| Some((run, scheduled_run(&run.job, schedule)?))).collect();
     let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();
 
     let (mut seen, mut given_up, mut looks) = (Vec::new(), Vec::new(), Vec::new());
-    let none_of_its = found.iter().filter(|run| run.is_gone && due(&run.job, schedule).is_none());
+    let none_of_its = found.iter().filter(|run| run.is_deleted && scheduled_run(&run.job, schedule).is_none());
     let mut gone: Vec<_> = none_of_its.map(|run| run.job.clone()).collect();
     for (run, due) in &runs {
-        match standing(run, due, deadline, now_seconds) {
-            Standing::Underway(until) => looks.extend(until),
-            Standing::Ended(delivery) => {
+        match delivery_state(run, due, deadline, now_seconds) {
+            DeliveryState::Running(until) => looks.extend(until),
+            DeliveryState::Finished(delivery) => {
                 // It may have ended, and been removed since, while no watch told of it.
-                let is_known = !run.is_gone || !run.pods.is_empty() || !may_be_removed(due.time, &kept);
+                let is_known = !run.is_deleted || !run.pods.is_empty() || !may_be_removed(due.time, &kept);
                 seen.extend(is_known.then_some(delivery));
-                gone.extend(run.is_gone.then(|| run.job.clone()));
+                gone.extend(run.is_deleted.then(|| run.job.clone()));
             }
-            Standing::GivenUp(delivery) => {
+            DeliveryState::Abandoned(delivery) => {
                 seen.push(delivery);
                 given_up.push(run.job.clone());
             }
@@ -121,7 +126,7 @@ pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now
     let Account { missed, accounted_until, open_until } =
         account.unwrap_or(Account { missed: Vec::new(), accounted_until: now_seconds, open_until: None });
     seen.extend(missed.iter().filter_map(|(time, why)| {
-        let due = Due { id: id_of(&uid, *time)?, time: *time, generation: None };
+        let due = ScheduledRun { id: id_of(&uid, *time)?, time: *time, generation: None };
         Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 
@@ -133,9 +138,9 @@ pub(crate) fn record(deliveries: &Deliveries<'_>, terms: Option<&Terms<'_>>, now
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
     };
     let asked_to_stop = recent.first().is_some_and(asks_to_stop);
-    Record {
+    DeliveryHistory {
         accounted_until: due_at_all.and_then(|_| Timestamp::from_second(accounted_until).ok()).map(Time),
-        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(Made::look)).min(),
+        open_until: looks.into_iter().chain(open_until).chain(trigger_waits.and_then(TriggerDecision::look)).min(),
         held_until,
         last,
         paused_generation: if asked_to_stop { generation } else { was_paused },
@@ -156,7 +161,7 @@ fn id_of(uid: &str, time: i64) -> Option<DeliveryId> {
 }
 
 /// When a run that is over was due, and whether it succeeded.
-fn over((run, due): &(&Run, Due)) -> Option<(i64, bool)> {
+fn over((run, due): &(&Run, ScheduledRun)) -> Option<(i64, bool)> {
     over_at(&run.job)?;
     Some((due.time, run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some())))
 }
@@ -164,7 +169,7 @@ fn over((run, due): &(&Run, Due)) -> Option<(i64, bool)> {
 fn due_times<'a>(
     terms: &Terms<'a>,
     schedule: &WebhookSchedule,
-    runs: &[(&Run, Due)],
+    runs: &[(&Run, ScheduledRun)],
     kept: Vec<(i64, bool)>,
     cron_job: &CronJob,
     accounted_until: i64,

@@ -31,11 +31,11 @@ impl Life {
         self.schedule.status.as_mut().unwrap()
     }
 
-    fn see(&mut self, now: i64, runs: Vec<Run>) -> Record {
+    fn see(&mut self, now: i64, runs: Vec<Run>) -> DeliveryHistory {
         self.see_found(now, &found(runs))
     }
 
-    fn see_found(&mut self, now: i64, found: &ObservedState) -> Record {
+    fn see_found(&mut self, now: i64, found: &ObservedState) -> DeliveryHistory {
         let mut spec = json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45, "concurrencyPolicy": "Forbid"});
         spec.as_object_mut().unwrap().extend(self.spec.as_object().unwrap().clone());
         let mut valid = valid_with(spec).unwrap();
@@ -84,7 +84,7 @@ fn keeps_as_many_deliveries_of_each_kind_as_the_tenant_wants_and_what_healthy_ne
         seen.extend(runs(5, 11, Failed, Reason::ReceiverError));
         seen
     };
-    let times = |record: &Record| {
+    let times = |record: &DeliveryHistory| {
         record.recent.iter().map(|delivery| delivery.scheduled_time.clone().unwrap().0).collect::<Vec<_>>()
     };
     let first = life.see(11, seen());
@@ -196,7 +196,7 @@ fn a_time_that_the_controller_began_is_not_missed_though_its_job_is_not_seen() {
 
 #[test]
 fn a_job_that_is_gone_may_have_been_removed_when_as_many_later_ones_are_kept() {
-    let gone = || Run { is_gone: true, ..run(0, json!({}), Vec::new()) };
+    let gone = || Run { is_deleted: true, ..run(0, json!({}), Vec::new()) };
     let later = |most| (1..most).map(|due| run(due, failed_at(due), vec![said(Failed, Reason::ReceiverError)]));
     for (most, told) in [(3, 1), (4, 0)] {
         let mut life = Life::new(json!({}));
@@ -214,7 +214,7 @@ fn failed_at(due: i64) -> Value {
 fn a_gone_job_that_was_no_delivery_is_forgotten() {
     let mut by_hand = run(0, json!({}), Vec::new());
     Arc::make_mut(&mut by_hand.job).metadata.name = Some("by-hand".into());
-    let record = Life::new(json!({})).see(1, vec![Run { is_gone: true, ..by_hand }]);
+    let record = Life::new(json!({})).see(1, vec![Run { is_deleted: true, ..by_hand }]);
     assert_eq!((record.new.len(), record.gone.len()), (0, 1));
 }
 
@@ -249,7 +249,7 @@ fn a_trigger_that_comes_too_early_is_made_later_and_only_the_last_value_of_many(
         ask(&mut life, &value.to_string());
         let early = life.see(0, Vec::new());
         assert!(early.trigger.is_none());
-        assert_eq!(early.trigger_waits, Some(Made::At(Some(minute(1).as_second()))));
+        assert_eq!(early.trigger_waits, Some(TriggerDecision::At(Some(minute(1).as_second()))));
         assert_eq!(early.open_until, Some(minute(1).as_second()));
     }
     assert_eq!(life.see(1, Vec::new()).trigger.unwrap().value, "100");
@@ -318,5 +318,5 @@ fn a_trigger_that_no_cache_shows_yet_counts() {
     life.schedule.metadata.annotations = Some([(TRIGGER_ANNOTATION.into(), "again".into())].into());
     let mut found = found(Vec::new());
     found.share.last_triggered = Some(minute(0).as_second());
-    assert_eq!(life.see_found(0, &found).trigger_waits, Some(Made::At(Some(minute(1).as_second()))));
+    assert_eq!(life.see_found(0, &found).trigger_waits, Some(TriggerDecision::At(Some(minute(1).as_second()))));
 }

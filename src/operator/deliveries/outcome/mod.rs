@@ -22,18 +22,18 @@ use crate::signing::DeliveryId;
 
 /// How a run stands.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum DeliveryState {
     /// It is not known yet how it ends; if nothing happens before, it is at this time.
-    Underway(Option<i64>),
+    Running(Option<i64>),
     /// It has ended, and so.
-    Ended(DeliveryStatus),
+    Finished(DeliveryStatus),
     /// No sender is at it in time, and none may begin any more.
-    GivenUp(DeliveryStatus),
+    Abandoned(DeliveryStatus),
 }
 
 /// Which delivery a Job makes. Times are Unix seconds.
 #[derive(Debug, Clone)]
-pub(crate) struct Due {
+pub(crate) struct ScheduledRun {
     pub(crate) id: DeliveryId,
     pub(crate) time: i64,
     /// The generation of the schedule that the Job was made by.
@@ -49,13 +49,13 @@ const PODS_WITHIN: i64 = 60;
 
 /// Which delivery a Job makes, by its name or by what was asked for; `None` when it is none of the schedule's: anyone who
 /// may make Jobs can make one by hand, with any name and annotations, but not with another time of creation.
-pub(crate) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
+pub(crate) fn scheduled_run(job: &Job, schedule: &WebhookSchedule) -> Option<ScheduledRun> {
     let made = made_at(job)?;
     let generation = generation_of(job);
     let due = if job.annotations().contains_key(TRIGGER_ANNOTATION) {
         let time: Timestamp = job.annotations().get(TRIGGERED_AT_ANNOTATION)?.parse().ok()?;
         let id = DeliveryId::try_from(job.annotations().get(DELIVERY_ID_ANNOTATION)?.clone()).ok()?;
-        Due { id, time: time.as_second(), generation }
+        ScheduledRun { id, time: time.as_second(), generation }
     } else {
         let name = job.name_any();
         let time = scheduled_time_of_job(&name).ok()?;
@@ -64,7 +64,7 @@ pub(crate) fn due(job: &Job, schedule: &WebhookSchedule) -> Option<Due> {
         if name != names::job(&names::cron_job(&schedule.name_any()), time) {
             return None;
         }
-        Due { id, time, generation }
+        ScheduledRun { id, time, generation }
     };
     (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
 }
@@ -75,54 +75,56 @@ pub(crate) fn generation_of(job: &Job) -> Option<i64> {
 }
 
 /// How a run stands. `deadline` is how late a sender may begin, in seconds.
-pub(crate) fn standing(run: &Run, due: &Due, deadline: i64, now: i64) -> Standing {
+pub(crate) fn delivery_state(run: &Run, due: &ScheduledRun, deadline: i64, now: i64) -> DeliveryState {
     let mut pods: Vec<&Pod> = run.pods.iter().map(|pod| &**pod).collect();
     pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
-    let over = is_over(&run.job) || run.is_gone;
+    let over = is_over(&run.job) || run.is_deleted;
     let all_ended = pods.iter().all(|pod| has_ended(pod));
     // A pod that was lost with its node is followed by another, so what it said is not final before the Job is over.
     let said = pods.iter().rev().filter_map(|pod| Some((outcome(pod)?, is_disrupted(pod))));
     for (outcome, disrupted) in said {
         if (over && all_ended) || !(disrupted && outcome.outcome == OutcomeClass::Interrupted) {
-            return Standing::Ended(of_outcome(&outcome, due, &run.job, now));
+            return DeliveryState::Finished(of_outcome(&outcome, due, &run.job, now));
         }
     }
     if over {
         let looked_for = over_at(&run.job).map(|over| over + PODS_WITHIN).filter(|until| now < *until);
         return match pods.last() {
             // What the pod says comes by another watch than what its Job does.
-            Some(_) if !all_ended => Standing::Underway(None),
-            Some(pod) => Standing::Ended(ended_silently(pod, due)),
-            None if run.is_gone => Standing::Ended(without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due)),
-            None if looked_for.is_some() => Standing::Underway(looked_for),
-            None => Standing::Ended(without_outcome(DeliveryOutcome::Failed, PODS_LOST, due)),
+            Some(_) if !all_ended => DeliveryState::Running(None),
+            Some(pod) => DeliveryState::Finished(ended_silently(pod, due)),
+            None if run.is_deleted => {
+                DeliveryState::Finished(without_outcome(DeliveryOutcome::Interrupted, JOB_DELETED, due))
+            }
+            None if looked_for.is_some() => DeliveryState::Running(looked_for),
+            None => DeliveryState::Finished(without_outcome(DeliveryOutcome::Failed, PODS_LOST, due)),
         };
     }
     let counts = run.job.status.as_ref().map(|status| (status.active.unwrap_or(0), status.ready.unwrap_or(0)));
     let (active, ready) = counts.unwrap_or_default();
     if ready > 0 || pods.last().is_some_and(|pod| has_begun(pod) && !has_ended(pod)) {
-        return Standing::Underway(None);
+        return DeliveryState::Running(None);
     }
     // One that was made late has some time all the same, and so has the job controller after a pod's end.
     let since = [made_at(&run.job), pods.last().and_then(|pod| ended_at(pod))].into_iter().flatten();
     let until = since.fold(due.time + deadline, i64::max) + MARGIN;
     if now <= until {
-        return Standing::Underway(Some(until));
+        return DeliveryState::Running(Some(until));
     }
     if let Some(pod) = pods.iter().rev().find(|pod| has_begun(pod)) {
         // It was lost, and none has taken its place.
         let word = outcome(pod).map(|outcome| of_outcome(&outcome, due, &run.job, now));
-        return Standing::GivenUp(word.unwrap_or_else(|| ended_silently(pod, due)));
+        return DeliveryState::Abandoned(word.unwrap_or_else(|| ended_silently(pod, due)));
     }
     let why = match pods.last() {
         // There is one, and it hasn't been seen yet.
-        None if active > 0 => return Standing::Underway(Some(now + MARGIN)),
+        None if active > 0 => return DeliveryState::Running(Some(now + MARGIN)),
         None => POD_NOT_CREATED,
         Some(pod) if !is_scheduled(pod) => UNSCHEDULABLE,
         Some(pod) if waits_for_image(pod) => IMAGE_NOT_PULLED,
         Some(_) => POD_NOT_STARTED,
     };
-    Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, why, due))
+    DeliveryState::Abandoned(without_outcome(DeliveryOutcome::NotRun, why, due))
 }
 
 /// Whether a sender said so, and not the operator, who may have seen too little.
@@ -185,7 +187,7 @@ fn waits_for_image(pod: &Pod) -> bool {
 }
 
 /// Id and times are held against the Job, which the pod can't change.
-fn of_outcome(outcome: &Outcome, due: &Due, job: &Job, now: i64) -> DeliveryStatus {
+fn of_outcome(outcome: &Outcome, due: &ScheduledRun, job: &Job, now: i64) -> DeliveryStatus {
     let started = i64::try_from(outcome.started_at.unix()).unwrap_or_default();
     let possible = made_at(job).unwrap_or(now) - TOLERANCE..=now + TOLERANCE;
     DeliveryStatus {
@@ -216,7 +218,7 @@ fn time(seconds: i64) -> Option<Time> {
 }
 
 /// A pod that was ended by the kernel, the kubelet or an eviction before it could say how.
-fn ended_silently(pod: &Pod, due: &Due) -> DeliveryStatus {
+fn ended_silently(pod: &Pod, due: &ScheduledRun) -> DeliveryStatus {
     let by_pod = pod.status.as_ref().and_then(|status| status.reason.as_deref());
     let terminated = state(pod).and_then(|state| state.terminated.as_ref());
     let by_container = terminated.and_then(|terminated| terminated.reason.as_deref());
@@ -235,7 +237,7 @@ fn ended_silently(pod: &Pod, due: &Due) -> DeliveryStatus {
 }
 
 /// A delivery of which no sender said anything.
-pub(crate) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: &Due) -> DeliveryStatus {
+pub(crate) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: &ScheduledRun) -> DeliveryStatus {
     DeliveryStatus {
         id: Some(due.id.to_string()),
         scheduled_time: time(due.time),

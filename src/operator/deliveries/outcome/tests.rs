@@ -12,25 +12,25 @@ const UID: &str = "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11";
 /// Senders have until the end of the fifth minute.
 const DEADLINE: i64 = 300 - MARGIN;
 
-fn standing_at(run: &Run, now: i64) -> Standing {
-    standing(run, &due(&run.job, &schedule()).unwrap(), DEADLINE, minute(now).as_second())
+fn standing_at(run: &Run, now: i64) -> DeliveryState {
+    delivery_state(run, &scheduled_run(&run.job, &schedule()).unwrap(), DEADLINE, minute(now).as_second())
 }
 
 fn ended_as(run: &Run) -> (DeliveryOutcome, String) {
     match standing_at(run, 1) {
-        Standing::Ended(delivery) => (delivery.outcome, delivery.reason),
+        DeliveryState::Finished(delivery) => (delivery.outcome, delivery.reason),
         other => panic!("{other:?}"),
     }
 }
 
 fn is_underway(run: &Run, now: i64) -> bool {
-    matches!(standing_at(run, now), Standing::Underway(_))
+    matches!(standing_at(run, now), DeliveryState::Running(_))
 }
 
 fn never_began(run: &Run) -> String {
     assert!(is_underway(run, 5), "it may still begin");
     match standing_at(run, 6) {
-        Standing::GivenUp(delivery) => {
+        DeliveryState::Abandoned(delivery) => {
             assert_eq!(delivery.outcome, DeliveryOutcome::NotRun);
             delivery.reason
         }
@@ -47,7 +47,7 @@ fn waiting(reason: &str) -> Value {
 
 #[test]
 fn takes_the_senders_word_and_the_jobs_time_and_id() {
-    let Standing::Ended(delivery) = standing_at(&ended(3, Delivered, Reason::Delivered), 4) else { panic!() };
+    let DeliveryState::Finished(delivery) = standing_at(&ended(3, Delivered, Reason::Delivered), 4) else { panic!() };
     assert_eq!((delivery.outcome, &*delivery.reason), (DeliveryOutcome::Delivered, "Delivered"));
     assert_eq!(delivery.scheduled_time, Some(Time(minute(3))));
     let id = DeliveryId::of_schedule(UID, 1_800_000_180);
@@ -57,7 +57,7 @@ fn takes_the_senders_word_and_the_jobs_time_and_id() {
 #[test]
 fn what_a_sender_says_of_its_start_is_held_against_its_job() {
     let started = |run: &Run| match standing_at(run, 9) {
-        Standing::Ended(delivery) => delivery.started_at.map(|time| time.0.as_second()),
+        DeliveryState::Finished(delivery) => delivery.started_at.map(|time| time.0.as_second()),
         other => panic!("{other:?}"),
     };
     assert_eq!(started(&ended(0, Delivered, Reason::Delivered)), Some(1_800_000_001));
@@ -76,7 +76,7 @@ fn a_triggered_delivery_has_the_id_and_the_time_that_stand_on_its_job() {
     let at = minute(2).to_string();
     let annotations =
         [(TRIGGER_ANNOTATION, "now"), (TRIGGERED_AT_ANNOTATION, at.as_str()), (DELIVERY_ID_ANNOTATION, "msg_1")];
-    let due = due(&annotated(3, &annotations).job, &schedule()).unwrap();
+    let due = scheduled_run(&annotated(3, &annotations).job, &schedule()).unwrap();
     assert_eq!((due.id.as_str(), due.time), ("msg_1", minute(2).as_second()));
 }
 
@@ -84,12 +84,12 @@ fn a_triggered_delivery_has_the_id_and_the_time_that_stand_on_its_job() {
 fn a_job_that_claims_an_impossible_time_or_another_name_is_no_delivery() {
     for at in ["9999-12-30T21:59:59Z", "-009999-01-02T01:59:59Z", "2027-01-15T08:05:00Z", "soon"] {
         let claims = [(TRIGGER_ANNOTATION, "now"), (TRIGGERED_AT_ANNOTATION, at), (DELIVERY_ID_ANNOTATION, "msg_1")];
-        assert!(due(&annotated(0, &claims).job, &schedule()).is_none(), "{at}");
+        assert!(scheduled_run(&annotated(0, &claims).job, &schedule()).is_none(), "{at}");
     }
     for name in ["postern-nightly-report-1", "postern-nightly-report-30000002", "postern-other-30000000", "manual"] {
         let mut run = ended(0, Delivered, Reason::Delivered);
         std::sync::Arc::make_mut(&mut run.job).metadata.name = Some(name.into());
-        assert!(due(&run.job, &schedule()).is_none(), "{name}");
+        assert!(scheduled_run(&run.job, &schedule()).is_none(), "{name}");
     }
 }
 
@@ -111,7 +111,7 @@ fn a_pod_without_a_word_tells_by_how_it_ended() {
     let no_image = ended_as(&run(0, over(), vec![unpulled]));
     assert_eq!(no_image, (DeliveryOutcome::NotRun, "ImagePullBackOff".into()));
     let unstartable = terminated(json!({"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}));
-    let Standing::Ended(delivery) = standing_at(&run(0, over(), vec![unstartable]), 1) else { panic!() };
+    let DeliveryState::Finished(delivery) = standing_at(&run(0, over(), vec![unstartable]), 1) else { panic!() };
     let told = (delivery.outcome, &*delivery.reason, delivery.started_at);
     assert_eq!(told, (DeliveryOutcome::NotRun, "PodNotStarted", None));
     assert_eq!(ended_as(&run(0, over(), Vec::new())).1, "PodLost");
@@ -155,7 +155,7 @@ fn a_lost_pod_whose_successor_does_not_begin_in_time_has_the_last_word() {
     let given_up = |run: &Run| {
         assert!(is_underway(run, 5), "another may still begin");
         match standing_at(run, 6) {
-            Standing::GivenUp(delivery) => (delivery.outcome, delivery.reason),
+            DeliveryState::Abandoned(delivery) => (delivery.outcome, delivery.reason),
             other => panic!("{other:?}"),
         }
     };
@@ -174,7 +174,7 @@ fn a_lost_pod_whose_successor_does_not_begin_in_time_has_the_last_word() {
 
 #[test]
 fn a_job_that_is_gone_has_ended_when_its_last_pod_has() {
-    let gone = |pods| Run { is_gone: true, ..run(0, json!({}), pods) };
+    let gone = |pods| Run { is_deleted: true, ..run(0, json!({}), pods) };
     let mut running = waiting("");
     running["phase"] = "Running".into();
     assert!(is_underway(&gone(vec![running]), 1));
@@ -192,7 +192,9 @@ fn what_the_caches_do_not_show_yet_is_waited_for() {
     assert!(is_underway(&run(0, json!({"active": 1, "ready": 1}), vec![waiting("")]), 9), "its start not seen");
     let done = json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": minute(1)}]});
     assert!(is_underway(&run(0, done.clone(), Vec::new()), 1), "its pods not seen");
-    assert!(matches!(standing_at(&run(0, done, Vec::new()), 2), Standing::Ended(lost) if lost.reason == "PodLost"));
+    assert!(
+        matches!(standing_at(&run(0, done, Vec::new()), 2), DeliveryState::Finished(lost) if lost.reason == "PodLost")
+    );
 }
 
 #[test]

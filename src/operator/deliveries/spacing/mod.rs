@@ -9,7 +9,7 @@ use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::outcome::Due;
+use super::outcome::ScheduledRun;
 use super::run::Run;
 use super::terms::Terms;
 use super::trigger::Trigger;
@@ -25,7 +25,7 @@ const MOST_PROMPT: i64 = 300;
 const HOUR: i64 = 3_600;
 
 /// What is known of a schedule's deliveries. Times are Unix seconds.
-pub(crate) struct Pace<'a> {
+pub(crate) struct Spacing<'a> {
     pub(crate) expression: &'a Expression,
     pub(crate) zone: &'a TimeZone,
     /// How late the controller begins a delivery, in seconds.
@@ -42,12 +42,12 @@ pub(crate) struct Pace<'a> {
     pub(crate) held_until: Option<i64>,
     /// Seconds after its due time at which a regular one begins.
     pub(crate) spread: i64,
-    pub(crate) child: Child,
+    pub(crate) child: CronJobState,
 }
 
 /// What the CronJob does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Child {
+pub(crate) enum CronJobState {
     /// It runs by this expression. What was due since then it may still begin.
     Runs(i64),
     /// It is suspended, or has another expression. What was due since then it would make up for.
@@ -58,7 +58,7 @@ pub(crate) enum Child {
 
 /// When a delivery that was asked for is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Made {
+pub(crate) enum TriggerDecision {
     Now,
     /// At this time, or once there is room. Until then, it is held against what comes by itself.
     At(Option<i64>),
@@ -66,7 +66,7 @@ pub(crate) enum Made {
     After(i64),
 }
 
-impl Made {
+impl TriggerDecision {
     /// The time that it waits for.
     pub(crate) fn at(self) -> Option<i64> {
         if let Self::At(at) = self { at } else { None }
@@ -78,12 +78,12 @@ impl Made {
     }
 }
 
-impl<'a> Pace<'a> {
+impl<'a> Spacing<'a> {
     pub(crate) fn of(
         terms: &Terms<'a>,
         schedule: &WebhookSchedule,
         cron_job: Option<&CronJob>,
-        runs: &[(&Run, Due)],
+        runs: &[(&Run, ScheduledRun)],
         now: i64,
     ) -> Self {
         // Caches may not show yet what was triggered a moment ago.
@@ -98,7 +98,7 @@ impl<'a> Pace<'a> {
             not_before: terms.not_before,
             held_until: schedule.status.as_ref().and_then(held_until),
             spread: terms.spread,
-            child: child(terms, schedule, cron_job, runs, now),
+            child: cron_job_state(terms, schedule, cron_job, runs, now),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Pace<'a> {
         let next = self.next(now)?;
         let may_start = match (self.child, self.late(now)) {
             // However late the controller is, it keeps the gaps between due times; only a trigger can get in between.
-            (Child::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
+            (CronJobState::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
             (_, None) => next >= self.earliest(),
             (_, Some(late)) if now - late <= self.prompt() => late >= self.earliest(),
             // This one was held until then, and so is not another.
@@ -122,18 +122,18 @@ impl<'a> Pace<'a> {
     }
 
     /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
-    pub(crate) fn triggered(&self, room_at: Option<i64>, now: i64) -> Made {
-        let Some(room_at) = room_at else { return Made::At(None) };
+    pub(crate) fn triggered(&self, room_at: Option<i64>, now: i64) -> TriggerDecision {
+        let Some(room_at) = room_at else { return TriggerDecision::At(None) };
         // The last regular one began its spread later, and this one begins at once.
         let at = now.max(self.earliest() + self.spread).max(room_at);
-        if let Child::Runs(_) = self.child
+        if let CronJobState::Runs(_) = self.child
             && let Some(coming) = self.late(now).filter(|late| *late > now - PROMPT).or_else(|| self.next(now))
             && coming <= now + PROMPT
             && self.is_too_close(at, coming)
         {
-            return Made::After(coming + PROMPT);
+            return TriggerDecision::After(coming + PROMPT);
         }
-        if at <= now { Made::Now } else { Made::At(Some(at)) }
+        if at <= now { TriggerDecision::Now } else { TriggerDecision::At(Some(at)) }
     }
 
     /// Whether a delivery at `at` would be too close to the next that the CronJob starts by itself.
@@ -160,7 +160,7 @@ impl<'a> Pace<'a> {
 
     /// The last time that was due, has not begun, and still may: the controller knows nothing of what was triggered.
     fn late(&self, now: i64) -> Option<i64> {
-        let (Child::Runs(since) | Child::Stands(since)) = self.child else { return None };
+        let (CronJobState::Runs(since) | CronJobState::Stands(since)) = self.child else { return None };
         let from = since.max(now - self.deadline);
         self.due_after(from).take_while(|time| *time <= now).last()
     }
@@ -175,7 +175,7 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// What is to come of a schedule, by the pace that it may have.
+/// What is to come of a schedule, by the spacing that it may have.
 #[derive(Default)]
 pub(crate) struct Plan {
     /// Its last delivery.
@@ -185,7 +185,7 @@ pub(crate) struct Plan {
     /// The delivery that is to be made at once.
     pub(crate) trigger: Option<Trigger>,
     /// When the one that is asked for is made, if it is not at once.
-    pub(crate) trigger_waits: Option<Made>,
+    pub(crate) trigger_waits: Option<TriggerDecision>,
 }
 
 /// Plans a schedule's next deliveries.
@@ -193,40 +193,40 @@ pub(crate) fn plan(
     terms: &Terms<'_>,
     schedule: &WebhookSchedule,
     cron_job: Option<&CronJob>,
-    runs: &[(&Run, Due)],
+    runs: &[(&Run, ScheduledRun)],
     now: Timestamp,
 ) -> Plan {
     let seconds = now.as_second();
-    let pace = Pace::of(terms, schedule, cron_job, runs, seconds);
-    let last = pace.last;
+    let spacing = Spacing::of(terms, schedule, cron_job, runs, seconds);
+    let last = spacing.last;
     let Some(asked) = Trigger::of(schedule, now) else {
-        return Plan { last, held_until: pace.held_until(seconds), ..Plan::default() };
+        return Plan { last, held_until: spacing.held_until(seconds), ..Plan::default() };
     };
     // Its Job is there, and the status could not be written.
     if runs.iter().any(|(_, due)| due.id == asked.id) {
-        return Plan { last, held_until: pace.held_until(seconds), trigger: Some(asked), trigger_waits: None };
+        return Plan { last, held_until: spacing.held_until(seconds), trigger: Some(asked), trigger_waits: None };
     }
-    match pace.triggered(terms.room_at, seconds) {
-        Made::Now => {
-            let then = Pace { last: Some(seconds), last_triggered: Some(seconds), ..pace };
+    match spacing.triggered(terms.room_at, seconds) {
+        TriggerDecision::Now => {
+            let then = Spacing { last: Some(seconds), last_triggered: Some(seconds), ..spacing };
             Plan { last, held_until: then.held_until(seconds), trigger: Some(asked), trigger_waits: None }
         }
         waits => {
-            let in_the_way = |at: &i64| pace.is_in_the_way(*at, seconds);
-            let held_until = pace.held_until(seconds).or_else(|| waits.at().filter(in_the_way));
+            let in_the_way = |at: &i64| spacing.is_in_the_way(*at, seconds);
+            let held_until = spacing.held_until(seconds).or_else(|| waits.at().filter(in_the_way));
             Plan { last, held_until, trigger: None, trigger_waits: Some(waits) }
         }
     }
 }
 
-fn child(
+fn cron_job_state(
     terms: &Terms<'_>,
     schedule: &WebhookSchedule,
     cron_job: Option<&CronJob>,
-    runs: &[(&Run, Due)],
+    runs: &[(&Run, ScheduledRun)],
     now: i64,
-) -> Child {
-    let Some(cron_job) = cron_job else { return Child::Missing };
+) -> CronJobState {
+    let Some(cron_job) = cron_job else { return CronJobState::Missing };
     let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
     // Its Job may be seen before its status is.
     let begun = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).map(|(_, due)| due.time);
@@ -235,7 +235,7 @@ fn child(
     let same = spec.schedule == terms.expression.resolved() && spec.time_zone.as_deref() == Some(terms.zone_name);
     // One that is held and runs was resumed by somebody else.
     let is_held = schedule.status.as_ref().and_then(held_until).is_some_and(|until| until > now);
-    if same && spec.suspend != Some(true) && !is_held { Child::Runs(since) } else { Child::Stands(since) }
+    if same && spec.suspend != Some(true) && !is_held { CronJobState::Runs(since) } else { CronJobState::Stands(since) }
 }
 
 fn held_until(status: &WebhookScheduleStatus) -> Option<i64> {
@@ -248,7 +248,7 @@ pub(crate) fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
 }
 
 /// The last delivery, by all that tells of one.
-fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, Due)]) -> Option<i64> {
+fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, ScheduledRun)]) -> Option<i64> {
     let seen = runs.iter().map(|(run, due)| match made_at(&run.job) {
         Some(made) if made > due.time + PROMPT => made,
         _ => due.time,
@@ -260,7 +260,7 @@ fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, D
     seen.chain(recorded.map(|time| time.0.as_second())).chain(cron_job.and_then(last_scheduled)).max()
 }
 
-fn last_triggered(schedule: &WebhookSchedule, runs: &[(&Run, Due)]) -> Option<i64> {
+fn last_triggered(schedule: &WebhookSchedule, runs: &[(&Run, ScheduledRun)]) -> Option<i64> {
     let told = schedule.status.as_ref().and_then(|status| status.last_trigger.as_ref());
     let told = told.map(|trigger| trigger.time.0.as_second());
     let seen = runs.iter().filter(|(run, _)| Trigger::made(&run.job)).map(|(_, due)| due.time);

@@ -11,8 +11,8 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use parking_lot::Mutex;
 
-use super::known::{Known, Noted};
-use super::verdict::{Look, Stage, Subject, Verdict, look, not_run};
+use super::verdict::{CanaryState, IsolationStatus, Phase, ProofInput, canary_state, not_run};
+use super::verdicts::{IsolationVerdicts, Noted};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::canary_job;
 use crate::operator::cache::caches::{Caches, NamespaceMetadata};
@@ -22,7 +22,7 @@ use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
-use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SENDER_CHILDREN};
 use crate::operator::settings::Settings;
@@ -37,12 +37,12 @@ const AN_HOUR: u32 = 12;
 const CANARY: &str = "canary";
 
 /// What every proof shares.
-pub(crate) struct Prover {
+pub(crate) struct IsolationReconciler {
     client: Client,
     settings: Settings,
     caches: Arc<Caches>,
-    verdicts: Arc<Known>,
-    slots: Slots<NetworkPolicy>,
+    verdicts: Arc<IsolationVerdicts>,
+    limiter: FairLimiter<NetworkPolicy>,
     buckets: Buckets,
     queues: WorkQueues,
     metrics: Metrics,
@@ -61,17 +61,17 @@ pub(crate) enum ProveError {
     Build(#[from] serde_json::Error),
 }
 
-impl Prover {
+impl IsolationReconciler {
     pub(crate) fn new(
         client: Client,
         settings: Settings,
         caches: Arc<Caches>,
-        verdicts: Arc<Known>,
+        verdicts: Arc<IsolationVerdicts>,
         queues: WorkQueues,
         metrics: Metrics,
     ) -> Self {
-        let (slots, buckets, counted) = (Slots::new(AT_A_TIME), Buckets::default(), Mutex::default());
-        Self { client, settings, caches, verdicts, slots, buckets, queues, metrics, counted }
+        let (limiter, buckets, counted) = (FairLimiter::new(AT_A_TIME), Buckets::default(), Mutex::default());
+        Self { client, settings, caches, verdicts, limiter, buckets, queues, metrics, counted }
     }
 
     /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
@@ -79,8 +79,8 @@ impl Prover {
         let now = Timestamp::now().as_second();
         for namespace in self.caches.namespaces.state() {
             let name = namespace.name_any();
-            if let Some((policy, subject)) = self.subject(&name) {
-                let look = self.look(&name, &policy, &subject, now);
+            if let Some((policy, input)) = self.input(&name) {
+                let look = self.canary_state(&name, &policy, &input, now);
                 self.verdicts.note(&name, look.verdict, now);
                 if let Some((job, verdict)) = look.ended {
                     self.counted.lock().insert(name, (job, verdict.reason));
@@ -90,7 +90,7 @@ impl Prover {
     }
 
     /// Counts what a canary came to, unless that is done.
-    fn count(&self, namespace: &str, job: String, verdict: &Verdict) {
+    fn count(&self, namespace: &str, job: String, verdict: &IsolationStatus) {
         let now = (job, verdict.reason);
         let before = self.counted.lock().insert(namespace.into(), now.clone());
         if before != Some(now) {
@@ -99,18 +99,18 @@ impl Prover {
     }
 
     /// The senders' policy of a namespace, if it has one, and what is to be proved of it.
-    fn subject(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, Subject)> {
+    fn input(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, ProofInput)> {
         let policy = self.caches.senders_policy(namespace)?;
         let others = self.caches.other_policies(namespace);
-        let subject = Subject::of(policy.spec.as_ref()?, &others, &self.caches.api_server.now(), &self.settings);
-        Some((policy, subject))
+        let input = ProofInput::of(policy.spec.as_ref()?, &others, &self.caches.api_server.now(), &self.settings);
+        Some((policy, input))
     }
 
-    fn look(&self, namespace: &str, policy: &NetworkPolicy, subject: &Subject, now: i64) -> Look {
+    fn canary_state(&self, namespace: &str, policy: &NetworkPolicy, input: &ProofInput, now: i64) -> CanaryState {
         let uid = policy.uid().unwrap_or_default();
         let mut canaries = Run::all_of(&self.caches, namespace, &uid);
         canaries.retain(|run| run.job.labels().contains_key(CANARY_LABEL));
-        look(namespace, &uid, subject, canaries, self.settings.isolation, now)
+        canary_state(namespace, &uid, input, canaries, self.settings.isolation, now)
     }
 
     /// Forgets a namespace without senders.
@@ -131,7 +131,7 @@ impl Prover {
 
     /// Nothing is tried in a namespace for now; the next one may have its turn.
     fn rest(&self, canary: &ObjectRef<NetworkPolicy>) {
-        if let Some(next) = self.slots.free(canary) {
+        if let Some(next) = self.limiter.release(canary) {
             self.queues.isolation.add(&ObjectRef::new(next.namespace.as_deref().unwrap_or_default()));
         }
     }
@@ -139,16 +139,16 @@ impl Prover {
     /// Makes a canary that is due, when it is its turn, and lets others have theirs.
     async fn act(
         &self,
-        stage: Stage,
+        stage: Phase,
         canary: &ObjectRef<NetworkPolicy>,
         policy: &NetworkPolicy,
-        subject: &Subject,
+        input: &ProofInput,
         now: i64,
     ) -> Result<(), ProveError> {
         match stage {
-            Stage::Due(due) if self.slots.take(canary) => {
+            Phase::Due(due) if self.limiter.try_acquire(canary) => {
                 let to = Applier { client: self.client.clone() };
-                let job = canary_job((due.job, due.hash), &subject.probes, policy, &self.settings)?;
+                let job = canary_job((due.job, due.hash), &input.probes, policy, &self.settings)?;
                 if let Err(error) = to.start(&job).await {
                     self.rest(canary);
                     return Err(error.into());
@@ -158,9 +158,9 @@ impl Prover {
                 self.buckets.take(namespace, CANARY);
             }
             // Whoever is done tells when it is its turn.
-            Stage::Due(_) => {}
-            Stage::UnderWay => self.slots.hold(canary),
-            Stage::Holds => self.rest(canary),
+            Phase::Due(_) => {}
+            Phase::UnderWay => self.limiter.adopt(canary),
+            Phase::Holds => self.rest(canary),
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ fn canary_of(namespace: &str) -> ObjectRef<NetworkPolicy> {
     ObjectRef::new(SENDER_CHILDREN).within(namespace)
 }
 
-impl Reconcile for Prover {
+impl Reconcile for IsolationReconciler {
     type Kind = NamespaceMetadata;
     type Error = ProveError;
     const NAME: &'static str = "isolation";
@@ -197,22 +197,23 @@ impl Reconcile for Prover {
             return Ok(Action::requeue(UNLISTED));
         }
         let canary = canary_of(&name);
-        let (false, Some((policy, subject))) = (self.caches.is_ending(&name), self.subject(&name)) else {
+        let (false, Some((policy, input))) = (self.caches.is_ending(&name), self.input(&name)) else {
             self.forget_namespace(&name);
             return Ok(Action::await_change());
         };
         let now = Timestamp::now().as_second();
-        let Look { mut verdict, mut stage, until, obsolete, ended } = self.look(&name, &policy, &subject, now);
+        let CanaryState { mut verdict, mut stage, until, obsolete, ended } =
+            self.canary_state(&name, &policy, &input, now);
         if let Some((job, verdict)) = ended {
             self.count(&name, job, &verdict);
         }
-        let is_due = matches!(stage, Stage::Due(_));
+        let is_due = matches!(stage, Phase::Due(_));
         let next_canary = if is_due { self.verdicts.next_canary(&name).max(self.turn(&name, now)) } else { i64::MIN };
         let waits = is_due && now < next_canary;
         if waits {
-            stage = Stage::Holds;
+            stage = Phase::Holds;
         }
-        let acted = self.act(stage, &canary, &policy, &subject, now).await;
+        let acted = self.act(stage, &canary, &policy, &input, now).await;
         if acted.is_err() && verdict.status != "False" {
             verdict = not_run();
         }

@@ -28,11 +28,11 @@ async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'stat
     policy.metadata.uid = Some("uid".into());
     let caches = Arc::new(Caches { network_policies: Indexed::of(vec![policy]), ..caches(&schedule()) });
     let settings = Settings { isolation, ..settings() };
-    let verdicts = Arc::<Known>::default();
+    let verdicts = Arc::<IsolationVerdicts>::default();
     let (queues, known) = (WorkQueues::default(), Arc::clone(&verdicts));
-    let prover = Prover::new(client, settings, caches, known, queues, Metrics::new());
+    let reconciler = IsolationReconciler::new(client, settings, caches, known, queues, Metrics::new());
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
-    let ended = prover.reconcile(Arc::new(namespace)).await.is_ok();
+    let ended = reconciler.reconcile(Arc::new(namespace)).await.is_ok();
     let asked = asked.lock().unwrap().clone();
     (asked, ended, verdicts.verdict("team-a", isolation).reason)
 }
@@ -60,12 +60,13 @@ async fn however_often_the_first_schedule_of_a_namespace_comes_and_goes_it_has_a
     let mut policy = namespace_children("team-a", &Rules::default(), &settings()).network_policy;
     policy.metadata.uid = Some("uid".into());
     let caches = Arc::new(Caches { network_policies: Indexed::of(vec![policy]), ..caches(&schedule()) });
-    let prover = Prover::new(client, settings(), caches, Arc::default(), WorkQueues::default(), Metrics::new());
+    let reconciler =
+        IsolationReconciler::new(client, settings(), caches, Arc::default(), WorkQueues::default(), Metrics::new());
     let namespace: Arc<NamespaceMetadata> =
         Arc::new(serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap());
     for _ in 0..50 {
-        prover.reconcile(Arc::clone(&namespace)).await.unwrap();
-        prover.forget(&ObjectRef::from_obj(&*namespace));
+        reconciler.reconcile(Arc::clone(&namespace)).await.unwrap();
+        reconciler.forget(&ObjectRef::from_obj(&*namespace));
     }
     assert_eq!(*made.lock().unwrap(), 12);
 }
@@ -79,10 +80,11 @@ async fn none_is_made_where_the_admin_wants_none() {
 async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_says_something_else() {
     let client = fake_api::client(|request| (200, request.body));
     let (metrics, caches) = (Metrics::new(), Arc::new(caches(&schedule())));
-    let prover = Prover::new(client, settings(), caches, Arc::default(), WorkQueues::default(), metrics.clone());
-    let closed = Verdict { status: "True", reason: "Proved", message: String::new() };
+    let reconciler =
+        IsolationReconciler::new(client, settings(), caches, Arc::default(), WorkQueues::default(), metrics.clone());
+    let closed = IsolationStatus { status: "True", reason: "Proved", message: String::new() };
     for (job, verdict) in [("a", &not_run()), ("a", &not_run()), ("a", &closed), ("a", &closed), ("b", &closed)] {
-        prover.count("team-a", job.into(), verdict);
+        reconciler.count("team-a", job.into(), verdict);
     }
     let counted = metrics.series("postern_canaries_total");
     let of_two = r#"postern_canaries_total{result="True",reason="Proved"} 2"#;
@@ -101,9 +103,10 @@ async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
     let caches = Caches { network_policies, schedules: Indexed::of(schedules), ..caches(&schedule()) };
     let queues = WorkQueues::default();
     let settings = Settings { isolation: Isolation::Unchecked, ..settings() };
-    let prover = Prover::new(client, settings, Arc::new(caches), Arc::default(), queues.clone(), Metrics::new());
+    let reconciler =
+        IsolationReconciler::new(client, settings, Arc::new(caches), Arc::default(), queues.clone(), Metrics::new());
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
-    prover.reconcile(Arc::new(namespace)).await.unwrap();
+    reconciler.reconcile(Arc::new(namespace)).await.unwrap();
     let mut woken = Box::pin(queues.schedules.hand_out(1_000));
     std::iter::from_fn(|| Some(woken.next().now_or_never()??.name)).collect()
 }

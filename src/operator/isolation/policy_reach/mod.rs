@@ -9,13 +9,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::operator::cache::prune::foreign_policy::{is_dns, may_let_out};
 
 /// What the senders' own policy opens and closes, by address.
-pub(super) struct Own<'a> {
+pub(super) struct EgressPolicy<'a> {
     rules: &'a [NetworkPolicyEgressRule],
     /// Blocks that it opens, and what is taken out of each: the world's, and those that the tier allows.
     blocks: Vec<(IpNet, Vec<IpNet>)>,
 }
 
-impl<'a> Own<'a> {
+impl<'a> EgressPolicy<'a> {
     pub(super) fn of(spec: &'a NetworkPolicySpec) -> Self {
         let rules = spec.egress.as_deref().unwrap_or_default();
         let of_deliveries = rules.iter().filter(|rule| !is_dns(rule.ports.as_deref().unwrap_or_default()));

@@ -16,7 +16,7 @@ fn own(allowed: &[&str]) -> NetworkPolicySpec {
 /// Whether a policy that selects so, and opens this, widens what senders may reach.
 fn widens_with(allowed: &[&str], selector: &Value, egress: &Value) -> bool {
     let other = json!({"spec": {"podSelector": selector, "policyTypes": ["Egress"], "egress": egress}});
-    Own::of(&own(allowed)).is_widened_by(&serde_json::from_value(other).unwrap())
+    EgressPolicy::of(&own(allowed)).is_widened_by(&serde_json::from_value(other).unwrap())
 }
 
 fn widens(egress: &Value) -> bool {
@@ -83,15 +83,15 @@ fn a_policy_of_other_pods_or_of_what_comes_in_does_not_widen() {
     assert!(requires("app", "NotIn", &["web"]));
     assert!(requires("job-name", "Exists", &[]));
     let ingress = json!({"spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}], "egress": [{}]}});
-    assert!(!Own::of(&own(&[])).is_widened_by(&serde_json::from_value(ingress).unwrap()));
+    assert!(!EgressPolicy::of(&own(&[])).is_widened_by(&serde_json::from_value(ingress).unwrap()));
     let untold = json!({"spec": {"podSelector": {}, "egress": [{}]}});
-    assert!(Own::of(&own(&[])).is_widened_by(&serde_json::from_value(untold).unwrap()));
+    assert!(EgressPolicy::of(&own(&[])).is_widened_by(&serde_json::from_value(untold).unwrap()));
 }
 
 #[test]
 fn the_own_policy_opens_the_world_on_its_ports_and_what_the_tier_allows() {
     let (usual, wide) = (own(&[]), own(&["10.1.0.0/16"]));
-    let opens = |spec: &NetworkPolicySpec, to: &str| Own::of(spec).opens(to.parse().unwrap());
+    let opens = |spec: &NetworkPolicySpec, to: &str| EgressPolicy::of(spec).opens(to.parse().unwrap());
     assert!(opens(&usual, "203.0.112.1:443") && !opens(&usual, "203.0.112.1:80"));
     assert!(!opens(&usual, "10.1.0.1:443") && opens(&wide, "10.1.0.1:443") && !opens(&wide, "10.244.0.1:443"));
     assert!(opens(&usual, "10.96.0.10:53") && !opens(&usual, "10.96.0.10:9153"));

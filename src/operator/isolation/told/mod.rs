@@ -4,7 +4,7 @@
 //! written into every accepted schedule of the namespace. So the while doubles with each turn to the worse, and what is told
 //! changes at most twice in it.
 
-use super::verdict::Verdict;
+use super::verdict::IsolationStatus;
 
 /// How long good news must have held after the first turn to the worse, in seconds, and after many.
 const SHORTEST: i64 = 30;
@@ -15,7 +15,7 @@ const CALM: i64 = 3_600;
 /// What is told of a namespace, and since when something else, that is not worse, is found.
 #[derive(Debug)]
 pub(super) struct Told {
-    verdict: Verdict,
+    verdict: IsolationStatus,
     changed: i64,
     /// How long anything that is not worse must have held, in seconds.
     wait: i64,
@@ -33,17 +33,17 @@ struct Found {
 
 impl Told {
     /// The first that is known is told at once.
-    pub(super) fn first(verdict: Verdict, now: i64) -> Self {
+    pub(super) fn first(verdict: IsolationStatus, now: i64) -> Self {
         Self { verdict, changed: now, wait: 0, found: None, canary: None }
     }
 
     /// What is told.
-    pub(super) fn verdict(&self) -> &Verdict {
+    pub(super) fn verdict(&self) -> &IsolationStatus {
         &self.verdict
     }
 
     /// Notes what is found now, and says whether something else is told than before.
-    pub(super) fn note(&mut self, found: Verdict, now: i64) -> bool {
+    pub(super) fn note(&mut self, found: IsolationStatus, now: i64) -> bool {
         if found == self.verdict {
             // What isn't worse than that hasn't held.
             self.found = None;
@@ -87,7 +87,7 @@ impl Told {
 }
 
 /// The higher, the worse.
-fn rank(verdict: &Verdict) -> u8 {
+fn rank(verdict: &IsolationStatus) -> u8 {
     match verdict.status {
         "True" => 0,
         "Unknown" => 1,

@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn proved() -> Verdict {
-    Verdict::new("True", "Proved", "")
+fn proved() -> IsolationStatus {
+    IsolationStatus::new("True", "Proved", "")
 }
 
-fn unknown() -> Verdict {
-    Verdict::new("Unknown", "Checking", "")
+fn unknown() -> IsolationStatus {
+    IsolationStatus::new("Unknown", "Checking", "")
 }
 
-fn widened(by: &str) -> Verdict {
-    Verdict::new("False", "ForeignPolicy", by)
+fn widened(by: &str) -> IsolationStatus {
+    IsolationStatus::new("False", "ForeignPolicy", by)
 }
 
 /// How often something else was told, of what was found at these seconds.
-fn changes(told: &mut Told, found: impl IntoIterator<Item = (i64, Verdict)>) -> usize {
+fn changes(told: &mut Told, found: impl IntoIterator<Item = (i64, IsolationStatus)>) -> usize {
     found.into_iter().filter(|(at, verdict)| told.note(verdict.clone(), *at)).count()
 }
 
@@ -67,7 +67,7 @@ fn whatever_tenants_do_what_is_told_changes_a_few_times_an_hour() {
     let patient = |at: i64| if at % 70 < 35 { widened("a") } else { proved() };
     // Twelve while the wait grows, and two in each ten minutes.
     let most = 36;
-    for find in [second as fn(i64) -> Verdict, slow, names, patient] {
+    for find in [second as fn(i64) -> IsolationStatus, slow, names, patient] {
         let mut told = Told::first(proved(), 0);
         let in_two_hours = changes(&mut told, (1..7_200).map(|at| (at, find(at))));
         assert!(in_two_hours <= most, "{in_two_hours}");

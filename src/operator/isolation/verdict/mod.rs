@@ -11,7 +11,7 @@ use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
 use kube::ResourceExt;
 use serde_json::json;
 
-use super::policy_reach::Own;
+use super::policy_reach::EgressPolicy;
 use super::probes;
 use crate::delivery::{Findings, Place, Probes};
 use crate::operator::cache::api_server::ApiServer;
@@ -21,7 +21,7 @@ use crate::operator::kubernetes::digest::number_of;
 use crate::operator::kubernetes::job::{is_over, made_at, over_at};
 use crate::operator::kubernetes::text::named;
 use crate::operator::names;
-use crate::operator::settings::{Here, Isolation, Settings};
+use crate::operator::settings::{Isolation, OperatorAddresses, Settings};
 
 /// How long what a canary found holds, in seconds, and by how much more it may in a namespace: so not all come at once.
 const HOLDS: i64 = 3_600;
@@ -36,7 +36,7 @@ const SAID_WITHIN: i64 = 10;
 /// Whether senders are kept from the inside: a condition's status, reason and message. It changes only when something has, and
 /// its length is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct IsolationStatus {
     /// `True`, `False` or `Unknown`.
     pub status: &'static str,
     /// The reason, in CamelCase.
@@ -45,7 +45,7 @@ pub struct Verdict {
     pub message: String,
 }
 
-impl Verdict {
+impl IsolationStatus {
     pub(super) fn new(status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self { status, reason, message: message.into() }
     }
@@ -70,7 +70,7 @@ impl Verdict {
 }
 
 /// What a proof is about: when any of it changes, another one is due.
-pub(crate) struct Subject {
+pub(crate) struct ProofInput {
     /// What a canary tries.
     pub(crate) probes: Probes,
     /// The hash of all of it.
@@ -79,7 +79,7 @@ pub(crate) struct Subject {
     widened_by: Vec<String>,
 }
 
-impl Subject {
+impl ProofInput {
     /// `policy` is the senders' own, `others` are the namespace's other ones.
     pub(crate) fn of(
         policy: &NetworkPolicySpec,
@@ -87,12 +87,12 @@ impl Subject {
         api_server: &ApiServer,
         settings: &Settings,
     ) -> Self {
-        let own = Own::of(policy);
+        let own = EgressPolicy::of(policy);
         let widening = others.iter().filter(|other| own.is_widened_by(other));
         let mut wider: Vec<_> = widening.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
         wider.sort();
         // Where this operator is says nothing of the policies.
-        let elsewhere = probes::probes(&own, api_server, settings, &Here::default());
+        let elsewhere = probes::probes(&own, api_server, settings, &OperatorAddresses::default());
         let about = json!([policy, wider, elsewhere, settings.sender.image]);
         Self {
             probes: probes::probes(&own, api_server, settings, &settings.here),
@@ -108,7 +108,7 @@ impl Subject {
 
 /// What is to be done about a namespace's canary.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum Phase {
     /// What is known holds, until a time.
     Holds,
     /// One is to be made.
@@ -127,48 +127,48 @@ pub struct Canary {
 }
 
 /// How a namespace's proof stands.
-pub(crate) struct Look {
-    pub(crate) verdict: Verdict,
-    pub(crate) stage: Stage,
+pub(crate) struct CanaryState {
+    pub(crate) verdict: IsolationStatus,
+    pub(crate) stage: Phase,
     /// When to look again, if nothing happens before.
     pub(crate) until: Option<i64>,
     /// Jobs that are of no use any more.
     pub(crate) obsolete: Vec<Arc<Job>>,
     /// The name of the Job of the last canary that ended or didn't in time, and what it alone came to.
-    pub(crate) ended: Option<(String, Verdict)>,
+    pub(crate) ended: Option<(String, IsolationStatus)>,
 }
 
 /// Looks at the canaries of a namespace, those of the policy with this UID.
-pub(crate) fn look(
+pub(crate) fn canary_state(
     namespace: &str,
     policy_uid: &str,
-    subject: &Subject,
+    input: &ProofInput,
     mut runs: Vec<Run>,
     mode: Isolation,
     now: i64,
-) -> Look {
+) -> CanaryState {
     runs.sort_by_key(|run| std::cmp::Reverse((made_at(&run.job), run.job.name_any())));
     let latest = runs.first().map(|run| run.job.uid().unwrap_or_default()).unwrap_or_default();
-    let (of_it, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| subject.is_of(&run.job));
+    let (of_it, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| input.is_of(&run.job));
     let (ended, under_way): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|run| has_ended(run, now));
-    let (verdict, stage) = (Verdict::unknown(mode), Stage::Holds);
-    let mut look = Look { verdict, stage, until: None, obsolete: vec![], ended: None };
+    let (verdict, stage) = (IsolationStatus::unknown(mode), Phase::Holds);
+    let mut look = CanaryState { verdict, stage, until: None, obsolete: vec![], ended: None };
     if mode == Isolation::Unchecked {
         look.obsolete = jobs(others.iter().chain(&ended).chain(&under_way));
-        return widened_or(look, subject);
+        return widened_or(look, input);
     }
     look.obsolete = jobs(others.iter().chain(ended.iter().skip(1)));
 
-    let last = ended.first().map(|run| (over_at(&run.job).unwrap_or(now), judge(subject, findings(run).as_ref())));
+    let last = ended.first().map(|run| (over_at(&run.job).unwrap_or(now), judge(input, findings(run).as_ref())));
     if let Some((_, verdict)) = &last {
         look.verdict = verdict.clone();
         look.ended = ended.first().map(|run| (run.job.name_any(), verdict.clone()));
     }
     let name = || {
-        let of = format!("postern.dev/canary\n{policy_uid}\n{}\n{latest}", subject.hash);
-        Canary { job: names::canary_job(number_of(&of)), hash: subject.hash.clone() }
+        let of = format!("postern.dev/canary\n{policy_uid}\n{}\n{latest}", input.hash);
+        Canary { job: names::canary_job(number_of(&of)), hash: input.hash.clone() }
     };
-    let holds = |verdict: &Verdict| {
+    let holds = |verdict: &IsolationStatus| {
         let spread = number_of(&format!("postern.dev/canary\n{namespace}")) % SPREAD;
         if verdict.is_proof() { HOLDS + i64::try_from(spread).unwrap_or_default() } else { TRIED_AGAIN }
     };
@@ -176,7 +176,7 @@ pub(crate) fn look(
         (Some(run), _) => {
             let until = made_at(&run.job).unwrap_or(now) + ENDS_WITHIN;
             if now < until {
-                look.stage = Stage::UnderWay;
+                look.stage = Phase::UnderWay;
                 look.until = Some(until.min(over_at(&run.job).map_or(until, |over| over + SAID_WITHIN)));
             } else {
                 look.verdict = not_run();
@@ -184,14 +184,14 @@ pub(crate) fn look(
             }
         }
         (None, Some((over, verdict))) if now < over + holds(verdict) => look.until = Some(over + holds(verdict)),
-        (None, _) => look.stage = Stage::Due(name()),
+        (None, _) => look.stage = Phase::Due(name()),
     }
-    widened_or(look, subject)
+    widened_or(look, input)
 }
 
 /// What can be seen without a canary wins.
-fn widened_or(look: Look, subject: &Subject) -> Look {
-    if subject.widened_by.is_empty() { look } else { Look { verdict: widened(&subject.widened_by), ..look } }
+fn widened_or(look: CanaryState, input: &ProofInput) -> CanaryState {
+    if input.widened_by.is_empty() { look } else { CanaryState { verdict: widened(&input.widened_by), ..look } }
 }
 
 fn jobs<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Arc<Job>> {
@@ -207,7 +207,7 @@ fn findings(run: &Run) -> Option<Findings> {
     run.pods.iter().filter_map(|pod| message(pod)).find_map(|message| Findings::parse(message.as_bytes()).ok())
 }
 
-fn judge(subject: &Subject, found: Option<&Findings>) -> Verdict {
+fn judge(input: &ProofInput, found: Option<&Findings>) -> IsolationStatus {
     let Some(found) = found else { return not_run() };
     if found.reached_count > 0 {
         let named: Vec<_> =
@@ -219,17 +219,17 @@ fn judge(subject: &Subject, found: Option<&Findings>) -> Verdict {
              NetworkPolicy engine runs on every node",
             named.join(", ")
         );
-        return Verdict::new("False", "InternalReachable", message);
+        return IsolationStatus::new("False", "InternalReachable", message);
     }
     if !found.open {
         let message = "a pod like a sender's reached nothing at all, not even a name server, which proves nothing: ask your admin \
                        to compare nameServers and nameServerPods with the cluster's DNS";
-        return Verdict::new("Unknown", "NameServersUnreachable", message);
+        return IsolationStatus::new("Unknown", "NameServersUnreachable", message);
     }
-    if !subject.probes.closed.iter().any(|probe| probe.place == Place::ApiServer) {
+    if !input.probes.closed.iter().any(|probe| probe.place == Place::ApiServer) {
         let message =
             "nothing that is known to listen is closed to senders, since the tier lets them reach the API server";
-        return Verdict::new("Unknown", "NothingToProveItBy", message);
+        return IsolationStatus::new("Unknown", "NothingToProveItBy", message);
     }
     let late = match found.enforced_after_ms {
         Some(_) => ". It could for a moment after its start: the engine is late with new pods",
@@ -238,25 +238,25 @@ fn judge(subject: &Subject, found: Option<&Findings>) -> Verdict {
     let message = format!(
         "a pod like a sender's reached a name server and none of {} addresses inside the cluster, the API server's among \
          them{late}",
-        subject.probes.closed.len()
+        input.probes.closed.len()
     );
-    Verdict::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
+    IsolationStatus::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
 }
 
 /// Of a canary that could not run, or be heard.
-pub(crate) fn not_run() -> Verdict {
+pub(crate) fn not_run() -> IsolationStatus {
     let message = "the pod that tries what must be closed could not run or say what it found: see kubectl get jobs -l \
                    postern.dev/canary=true, and the namespace's ResourceQuotas";
-    Verdict::new("Unknown", "CanaryNotRun", message)
+    IsolationStatus::new("Unknown", "CanaryNotRun", message)
 }
 
-fn widened(by: &[String]) -> Verdict {
+fn widened(by: &[String]) -> IsolationStatus {
     let message = format!(
         "NetworkPolicy {} lets senders reach what the policy postern-sender closes, and policies add up: leave senders out of \
          its podSelector (postern.dev/role NotIn [sender]), or the inside out of what it opens",
         named(by)
     );
-    Verdict::new("False", "ForeignPolicy", message)
+    IsolationStatus::new("False", "ForeignPolicy", message)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::delivery::Probe;
 use crate::egress::Rules;
 use crate::operator::build::{canary_job, namespace_children};
-use crate::operator::settings::Here;
+use crate::operator::settings::OperatorAddresses;
 use crate::operator::test_support::objects::{minute, over, run, settings, terminated};
 
 const UID: &str = "0a8f0e25-2f5c-4f2d-9a53-a6c0f5a5a0f1";
@@ -27,11 +27,11 @@ fn foreign(name: &str, egress: &Value) -> Arc<NetworkPolicy> {
     Arc::new(serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap())
 }
 
-fn subject_with(others: &[Arc<NetworkPolicy>]) -> Subject {
-    Subject::of(&policy().spec.unwrap(), others, &api_server(), &settings())
+fn subject_with(others: &[Arc<NetworkPolicy>]) -> ProofInput {
+    ProofInput::of(&policy().spec.unwrap(), others, &api_server(), &settings())
 }
 
-fn subject() -> Subject {
+fn input() -> ProofInput {
     subject_with(&[])
 }
 
@@ -45,12 +45,12 @@ fn closed() -> Findings {
 }
 
 /// A canary that was made in this minute, about this, with this status and pods of these statuses.
-fn canary(subject: &Subject, made: i64, status: Value, pods: Vec<Value>) -> Run {
+fn canary(input: &ProofInput, made: i64, status: Value, pods: Vec<Value>) -> Run {
     let mut run = run(made, status, pods);
     let job = Arc::make_mut(&mut run.job);
     job.metadata.name = Some(format!("postern-canary-{made}"));
     job.metadata.uid = Some(format!("uid-{made}"));
-    job.annotations_mut().insert(names::CANARY_ANNOTATION.into(), subject.hash.clone());
+    job.annotations_mut().insert(names::CANARY_ANNOTATION.into(), input.hash.clone());
     run
 }
 
@@ -59,52 +59,52 @@ fn over_in(at: i64) -> Value {
     json!({"completionTime": minute(at), "conditions": [{"type": "Complete", "status": "True"}]})
 }
 
-fn ended(subject: &Subject, made: i64, findings: &Findings) -> Run {
-    canary(subject, made, over_in(made), vec![found(findings)])
+fn ended(input: &ProofInput, made: i64, findings: &Findings) -> Run {
+    canary(input, made, over_in(made), vec![found(findings)])
 }
 
-fn look_at(subject: &Subject, runs: Vec<Run>, at: i64) -> Look {
-    look("team-a", UID, subject, runs, Isolation::Warn, minute(at).as_second())
+fn look_at(input: &ProofInput, runs: Vec<Run>, at: i64) -> CanaryState {
+    canary_state("team-a", UID, input, runs, Isolation::Warn, minute(at).as_second())
 }
 
 /// Status and reason, as a condition has them.
-fn said(look: &Look) -> String {
+fn said(look: &CanaryState) -> String {
     format!("{} {}", look.verdict.status, look.verdict.reason)
 }
 
-fn is_due(look: &Look) -> bool {
-    matches!(look.stage, Stage::Due(_))
+fn is_due(look: &CanaryState) -> bool {
+    matches!(look.stage, Phase::Due(_))
 }
 
 #[test]
 fn the_first_canary_is_due_at_once_and_nothing_is_known_before_it_ends() {
-    let subject = subject();
-    let first = look_at(&subject, Vec::new(), 0);
+    let input = input();
+    let first = look_at(&input, Vec::new(), 0);
     assert!(is_due(&first));
     assert_eq!(said(&first), "Unknown Checking");
-    let under_way = look_at(&subject, vec![canary(&subject, 0, json!({}), vec![])], 1);
-    assert_eq!((said(&under_way).as_str(), under_way.stage), ("Unknown Checking", Stage::UnderWay));
+    let under_way = look_at(&input, vec![canary(&input, 0, json!({}), vec![])], 1);
+    assert_eq!((said(&under_way).as_str(), under_way.stage), ("Unknown Checking", Phase::UnderWay));
 }
 
 #[test]
 fn what_is_closed_while_a_name_server_answers_and_the_api_server_listens_is_proof() {
-    let subject = subject();
-    let look = look_at(&subject, vec![ended(&subject, 0, &closed())], 1);
-    assert_eq!((said(&look).as_str(), look.stage), ("True Proved", Stage::Holds));
+    let input = input();
+    let look = look_at(&input, vec![ended(&input, 0, &closed())], 1);
+    assert_eq!((said(&look).as_str(), look.stage), ("True Proved", Phase::Holds));
     assert_eq!(
         look.verdict.message,
         "a pod like a sender's reached a name server and none of 12 addresses inside the cluster, the API server's among them"
     );
     let late = Findings { enforced_after_ms: Some(1_200), ..closed() };
-    assert_eq!(said(&look_at(&subject, vec![ended(&subject, 0, &late)], 1)), "True ProvedLate");
+    assert_eq!(said(&look_at(&input, vec![ended(&input, 0, &late)], 1)), "True ProvedLate");
 }
 
 #[test]
 fn what_was_reached_is_named() {
-    let subject = subject();
+    let input = input();
     let reached = [(Place::ApiServer, "10.96.0.1:443"), (Place::OtherPod, "10.244.0.7:8443")];
     let reached = reached.map(|(place, address)| Probe { place, address: address.parse().unwrap() }).to_vec();
-    let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, reached, None))], 1);
+    let look = look_at(&input, vec![ended(&input, 0, &Findings::new(true, reached, None))], 1);
     assert_eq!(said(&look), "False InternalReachable");
     assert!(is_due(&look), "it is tried again");
     assert_eq!(
@@ -113,27 +113,27 @@ fn what_was_reached_is_named() {
          10.244.0.7:8443 (a pod of another namespace). Ask your admin whether a NetworkPolicy engine runs on every node"
     );
     let many = vec![Probe { place: Place::Kubelet, address: "10.0.0.1:10250".parse().unwrap() }; 10];
-    let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, many, None))], 1);
+    let look = look_at(&input, vec![ended(&input, 0, &Findings::new(true, many, None))], 1);
     assert!(look.verdict.message.contains(" and 2 more. Ask"), "{}", look.verdict.message);
     let longest = "[fd00:1111:2222:3333:4444:5555:6666:7777]:65535".parse().unwrap();
     let many = vec![Probe { place: Place::OtherPod, address: longest }; 1_000];
-    let look = look_at(&subject, vec![ended(&subject, 0, &Findings::new(true, many, None))], 1);
+    let look = look_at(&input, vec![ended(&input, 0, &Findings::new(true, many, None))], 1);
     assert!(look.verdict.message.len() <= 1_000, "an Event has room for it: {}", look.verdict.message);
 }
 
 #[test]
 fn silence_alone_proves_nothing() {
-    let subject = subject();
+    let input = input();
     let nowhere = Findings::new(false, Vec::new(), None);
-    assert_eq!(said(&look_at(&subject, vec![ended(&subject, 0, &nowhere)], 1)), "Unknown NameServersUnreachable");
+    assert_eq!(said(&look_at(&input, vec![ended(&input, 0, &nowhere)], 1)), "Unknown NameServersUnreachable");
 
-    let unlisted = Subject::of(&policy().spec.unwrap(), &[], &ApiServer::default(), &settings());
+    let unlisted = ProofInput::of(&policy().spec.unwrap(), &[], &ApiServer::default(), &settings());
     let look = look_at(&unlisted, vec![ended(&unlisted, 0, &closed())], 1);
     assert_eq!(said(&look), "Unknown NothingToProveItBy");
 
     // Its pod is gone, or said something else.
     for pods in [vec![], vec![terminated(json!({"exitCode": 1}))], vec![terminated(json!({"message": "{}"}))]] {
-        let look = look_at(&subject, vec![canary(&subject, 0, over_in(0), pods)], 1);
+        let look = look_at(&input, vec![canary(&input, 0, over_in(0), pods)], 1);
         assert_eq!(said(&look), "Unknown CanaryNotRun");
         assert!(is_due(&look), "it is tried again");
     }
@@ -141,45 +141,45 @@ fn silence_alone_proves_nothing() {
 
 #[test]
 fn a_canary_that_does_not_end_is_told_and_no_other_waits_for_it() {
-    let subject = subject();
-    let stuck = look_at(&subject, vec![canary(&subject, 0, json!({}), vec![])], 3);
-    assert_eq!((said(&stuck).as_str(), stuck.stage), ("Unknown CanaryNotRun", Stage::Holds));
+    let input = input();
+    let stuck = look_at(&input, vec![canary(&input, 0, json!({}), vec![])], 3);
+    assert_eq!((said(&stuck).as_str(), stuck.stage), ("Unknown CanaryNotRun", Phase::Holds));
     // An hour later as well: what was known then may be true no more.
-    let runs = vec![ended(&subject, -90, &closed()), canary(&subject, 0, json!({}), vec![])];
-    assert_eq!(said(&look_at(&subject, runs, 3)), "Unknown CanaryNotRun");
+    let runs = vec![ended(&input, -90, &closed()), canary(&input, 0, json!({}), vec![])];
+    assert_eq!(said(&look_at(&input, runs, 3)), "Unknown CanaryNotRun");
 }
 
 #[test]
 fn a_proof_is_renewed_after_an_hour_and_holds_until_the_next_one_has_ended() {
-    let subject = subject();
-    let fresh = look_at(&subject, vec![ended(&subject, 0, &closed())], 1);
+    let input = input();
+    let fresh = look_at(&input, vec![ended(&input, 0, &closed())], 1);
     let until = fresh.until.unwrap() - minute(0).as_second();
     assert!((3_600..4_200).contains(&until), "{until}");
-    let old = look_at(&subject, vec![ended(&subject, 0, &closed())], 70);
+    let old = look_at(&input, vec![ended(&input, 0, &closed())], 70);
     assert!(is_due(&old));
     assert_eq!(said(&old), "True Proved");
-    let runs = vec![ended(&subject, 0, &closed()), canary(&subject, 70, json!({}), vec![])];
-    let renewing = look_at(&subject, runs, 71);
-    assert_eq!((said(&renewing).as_str(), renewing.stage), ("True Proved", Stage::UnderWay));
-    let renewed = look_at(&subject, vec![ended(&subject, 0, &closed()), ended(&subject, 70, &closed())], 71);
+    let runs = vec![ended(&input, 0, &closed()), canary(&input, 70, json!({}), vec![])];
+    let renewing = look_at(&input, runs, 71);
+    assert_eq!((said(&renewing).as_str(), renewing.stage), ("True Proved", Phase::UnderWay));
+    let renewed = look_at(&input, vec![ended(&input, 0, &closed()), ended(&input, 70, &closed())], 71);
     let obsolete: Vec<_> = renewed.obsolete.iter().map(|job| job.name_any()).collect();
     assert_eq!(obsolete, ["postern-canary-0"]);
 }
 
 #[test]
 fn a_change_of_what_is_proved_calls_for_another_proof_and_where_the_operator_is_does_not() {
-    let before = subject();
+    let before = input();
     let runs = || vec![ended(&before, 0, &closed())];
     let narrow = json!([{"to": [{"ipBlock": {"cidr": "203.0.112.0/24"}}]}]);
     assert!(!is_due(&look_at(&subject_with(&[foreign("narrow", &narrow)]), runs(), 1)));
-    let here = Here { pod_ips: vec![[10, 244, 0, 9].into()], node_ips: vec![] };
+    let here = OperatorAddresses { pod_ips: vec![[10, 244, 0, 9].into()], node_ips: vec![] };
     let moved = Settings { here, ..settings() };
-    let moved = Subject::of(&policy().spec.unwrap(), &[], &api_server(), &moved);
+    let moved = ProofInput::of(&policy().spec.unwrap(), &[], &api_server(), &moved);
     assert!(!is_due(&look_at(&moved, runs(), 1)));
 
     let other_tier = Rules { allowed_ports: vec![8443], ..Rules::default() };
     let other_tier = namespace_children("team-a", &other_tier, &settings()).network_policy.spec.unwrap();
-    let other_tier = Subject::of(&other_tier, &[], &api_server(), &settings());
+    let other_tier = ProofInput::of(&other_tier, &[], &api_server(), &settings());
     let look = look_at(&other_tier, runs(), 1);
     assert!(is_due(&look));
     assert_eq!(said(&look), "Unknown Checking", "what was proved was something else");
@@ -189,9 +189,9 @@ fn a_change_of_what_is_proved_calls_for_another_proof_and_where_the_operator_is_
 #[test]
 fn a_policy_of_another_that_opens_the_inside_is_named_whatever_canaries_found() {
     let inward = json!([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]);
-    let subject = subject_with(&[foreign("wide", &inward), foreign("all", &json!([{}]))]);
-    for runs in [vec![], vec![ended(&subject, 0, &closed())]] {
-        let look = look_at(&subject, runs, 1);
+    let input = subject_with(&[foreign("wide", &inward), foreign("all", &json!([{}]))]);
+    for runs in [vec![], vec![ended(&input, 0, &closed())]] {
+        let look = look_at(&input, runs, 1);
         assert_eq!(said(&look), "False ForeignPolicy");
         assert!(
             look.verdict.message.starts_with("NetworkPolicy all, wide lets senders reach"),
@@ -203,25 +203,26 @@ fn a_policy_of_another_that_opens_the_inside_is_named_whatever_canaries_found() 
 
 #[test]
 fn without_canaries_nothing_runs_and_what_can_be_seen_is_told() {
-    let plain = subject();
-    let unchecked = |subject: &Subject, runs| look("team-a", UID, subject, runs, Isolation::Unchecked, 0);
+    let plain = input();
+    let unchecked = |input: &ProofInput, runs| canary_state("team-a", UID, input, runs, Isolation::Unchecked, 0);
     let look = unchecked(&plain, vec![ended(&plain, 0, &closed())]);
-    assert_eq!((said(&look).as_str(), look.stage, look.obsolete.len()), ("Unknown NotChecked", Stage::Holds, 1));
-    let subject = subject_with(&[foreign("all", &json!([{}]))]);
-    assert_eq!(said(&unchecked(&subject, vec![])), "False ForeignPolicy");
+    assert_eq!((said(&look).as_str(), look.stage, look.obsolete.len()), ("Unknown NotChecked", Phase::Holds, 1));
+    let input = subject_with(&[foreign("all", &json!([{}]))]);
+    assert_eq!(said(&unchecked(&input, vec![])), "False ForeignPolicy");
 }
 
 #[test]
 fn what_a_pod_says_is_waited_for_a_moment_after_its_job_is_over() {
-    let subject = subject();
-    let just_over = || vec![canary(&subject, 0, over_in(1), vec![])];
-    let at =
-        |seconds: i64| look("team-a", UID, &subject, just_over(), Isolation::Warn, minute(1).as_second() + seconds);
-    assert_eq!(at(1).stage, Stage::UnderWay);
+    let input = input();
+    let just_over = || vec![canary(&input, 0, over_in(1), vec![])];
+    let at = |seconds: i64| {
+        canary_state("team-a", UID, &input, just_over(), Isolation::Warn, minute(1).as_second() + seconds)
+    };
+    assert_eq!(at(1).stage, Phase::UnderWay);
     assert_eq!(at(1).until, Some(minute(1).as_second() + 10));
     assert_eq!(said(&at(10)), "Unknown CanaryNotRun");
     // One that failed has no time of its end before its condition says so.
-    assert_eq!(said(&look_at(&subject, vec![canary(&subject, 0, over(), vec![])], 1)), "Unknown CanaryNotRun");
+    assert_eq!(said(&look_at(&input, vec![canary(&input, 0, over(), vec![])], 1)), "Unknown CanaryNotRun");
 }
 
 #[test]
@@ -245,8 +246,8 @@ fn every_reason_is_in_the_docs() {
 
 #[test]
 fn a_canary_is_a_senders_pod_without_anything_of_a_tenant() {
-    let subject = subject();
-    let Stage::Due(due) = look_at(&subject, Vec::new(), 0).stage else { panic!("it is due") };
-    let job = canary_job((due.job, due.hash), &subject.probes, &policy(), &settings()).unwrap();
+    let input = input();
+    let Phase::Due(due) = look_at(&input, Vec::new(), 0).stage else { panic!("it is due") };
+    let job = canary_job((due.job, due.hash), &input.probes, &policy(), &settings()).unwrap();
     insta::assert_snapshot!(serde_saphyr::to_string(&job).unwrap());
 }

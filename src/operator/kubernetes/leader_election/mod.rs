@@ -28,7 +28,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// One that would lead.
-pub(crate) struct Candidate {
+pub(crate) struct LeaderElector {
     api: Api<Lease>,
     name: String,
     identity: String,
@@ -36,7 +36,7 @@ pub(crate) struct Candidate {
 
 /// The holder of the Lease.
 pub(crate) struct Leader<'a> {
-    candidate: &'a Candidate,
+    elector: &'a LeaderElector,
     /// The Lease as it was last written.
     lease: Lease,
     /// When that write was begun.
@@ -57,7 +57,7 @@ pub enum LeaseLost {
     NotRenewed,
 }
 
-impl Candidate {
+impl LeaderElector {
     /// One in the operator's own namespace, by the name `POD_NAME`, or else one of its own.
     pub(crate) fn new(client: Client, settings: &LeaseSettings) -> Self {
         let namespace = own_namespace(&client);
@@ -72,13 +72,13 @@ impl Candidate {
     }
 
     /// Waits until this one leads.
-    pub(crate) async fn elected(&self) -> Leader<'_> {
+    pub(crate) async fn acquire(&self) -> Leader<'_> {
         let mut observed = Observed::default();
         let mut problem = None;
         loop {
             let since = Instant::now();
             match self.claim(&mut observed, since).await {
-                Ok(Some(lease)) => return Leader { candidate: self, lease, since: watch::Sender::new(since) },
+                Ok(Some(lease)) => return Leader { elector: self, lease, since: watch::Sender::new(since) },
                 Ok(None) => problem = None,
                 Err(error) => {
                     let error = error.to_string();
@@ -150,11 +150,11 @@ impl Leader<'_> {
     }
 
     /// Renews for as long as it can, and ends when this one must no longer lead.
-    pub(crate) async fn keep(&mut self) -> LeaseLost {
+    pub(crate) async fn renew(&mut self) -> LeaseLost {
         loop {
             let since = *self.since.borrow();
             sleep_until(since + RENEW_EVERY).await;
-            match timeout_at(since + LEAD_FOR, self.renew()).await {
+            match timeout_at(since + LEAD_FOR, self.renew_once()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return lost,
                 Err(_) => return LeaseLost::NotRenewed,
@@ -163,8 +163,8 @@ impl Leader<'_> {
     }
 
     /// Tries until it succeeds or another holds the Lease.
-    async fn renew(&mut self) -> Result<(), LeaseLost> {
-        let Candidate { api, name, identity } = self.candidate;
+    async fn renew_once(&mut self) -> Result<(), LeaseLost> {
+        let LeaderElector { api, name, identity } = self.elector;
         loop {
             let since = Instant::now();
             let mut lease = self.lease.clone();

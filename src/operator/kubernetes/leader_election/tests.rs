@@ -50,10 +50,10 @@ impl State {
 }
 
 impl Server {
-    fn candidate(&self, identity: &str) -> Candidate {
+    fn elector(&self, identity: &str) -> LeaderElector {
         let state = Arc::clone(&self.0);
         let client = fake_api::client(move |asked| state.lock().unwrap().answer(asked));
-        Candidate { api: Api::namespaced(client, "postern"), name: "postern".into(), identity: identity.into() }
+        LeaderElector { api: Api::namespaced(client, "postern"), name: "postern".into(), identity: identity.into() }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -70,17 +70,17 @@ impl Server {
 #[tokio::test(start_paused = true)]
 async fn a_second_one_leads_once_the_first_has_given_the_lease_back_and_not_before() {
     let server = Server::default();
-    let (first, second) = (server.candidate("first"), server.candidate("second"));
-    let mut leader = first.elected().await;
+    let (first, second) = (server.elector("first"), server.elector("second"));
+    let mut leader = first.acquire().await;
     tokio::select! {
-        lost = leader.keep() => panic!("{lost}"),
-        _ = second.elected() => panic!("two lead"),
+        lost = leader.renew() => panic!("{lost}"),
+        _ = second.acquire() => panic!("two lead"),
         () = sleep(Duration::from_hours(1)) => {}
     }
     first.release().await;
     assert_eq!(server.holder(), Value::Null);
     let released = Instant::now();
-    second.elected().await;
+    second.acquire().await;
     assert!(released.elapsed() <= RETRY_EVERY);
     assert_eq!(server.holder(), json!("second"));
 }
@@ -88,17 +88,17 @@ async fn a_second_one_leads_once_the_first_has_given_the_lease_back_and_not_befo
 #[tokio::test(start_paused = true)]
 async fn renews_every_five_seconds() {
     let server = Server::default();
-    let candidate = server.candidate("me");
-    let mut leader = candidate.elected().await;
-    let _ = timeout(Duration::from_mins(1), leader.keep()).await;
+    let elector = server.elector("me");
+    let mut leader = elector.acquire().await;
+    let _ = timeout(Duration::from_mins(1), leader.renew()).await;
     assert!((11..=13).contains(&server.0.lock().unwrap().writes), "{}", server.0.lock().unwrap().writes);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_cannot_renew_stops_before_another_begins() {
     let server = Server::default();
-    let (first, second) = (server.candidate("first"), server.candidate("second"));
-    let mut leader = first.elected().await;
+    let (first, second) = (server.elector("first"), server.elector("second"));
+    let mut leader = first.acquire().await;
     // The second one sees the last sign of the first as early as it can.
     let begun = Instant::now();
     let lease = second.api.get("postern").await.unwrap();
@@ -112,7 +112,7 @@ async fn a_leader_that_cannot_renew_stops_before_another_begins() {
         begun.elapsed()
     };
     let give_up = async {
-        let lost = leader.keep().await;
+        let lost = leader.renew().await;
         assert!(matches!(lost, LeaseLost::NotRenewed), "{lost}");
         begun.elapsed()
     };
@@ -123,8 +123,8 @@ async fn a_leader_that_cannot_renew_stops_before_another_begins() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_bears_a_short_outage() {
     let server = Server::default();
-    let candidate = server.candidate("me");
-    let mut leader = candidate.elected().await;
+    let elector = server.elector("me");
+    let mut leader = elector.acquire().await;
     let outage = async {
         server.change(|state| state.is_down = true);
         sleep(Duration::from_secs(8)).await;
@@ -132,7 +132,7 @@ async fn a_leader_bears_a_short_outage() {
         sleep(Duration::from_mins(1)).await;
     };
     tokio::select! {
-        lost = leader.keep() => panic!("{lost}"),
+        lost = leader.renew() => panic!("{lost}"),
         () = outage => {}
     }
 }
@@ -141,8 +141,8 @@ async fn a_leader_bears_a_short_outage() {
 async fn a_leader_ends_when_the_lease_is_deleted_or_has_another_name_in_it() {
     for deleted in [true, false] {
         let server = Server::default();
-        let candidate = server.candidate("me");
-        let mut leader = candidate.elected().await;
+        let elector = server.elector("me");
+        let mut leader = elector.acquire().await;
         server.change(|state| {
             let mut lease = state.lease.take().unwrap();
             if !deleted {
@@ -150,7 +150,7 @@ async fn a_leader_ends_when_the_lease_is_deleted_or_has_another_name_in_it() {
                 state.write(lease);
             }
         });
-        let lost = leader.keep().await;
+        let lost = leader.renew().await;
         assert!(matches!(lost, LeaseLost::Taken), "{lost}");
     }
 }
@@ -158,14 +158,14 @@ async fn a_leader_ends_when_the_lease_is_deleted_or_has_another_name_in_it() {
 #[tokio::test(start_paused = true)]
 async fn an_edit_that_leaves_the_holder_alone_does_not_end_its_lead() {
     let server = Server::default();
-    let candidate = server.candidate("me");
-    let mut leader = candidate.elected().await;
+    let elector = server.elector("me");
+    let mut leader = elector.acquire().await;
     server.change(|state| {
         let mut lease = state.lease.clone().unwrap();
         lease["metadata"]["labels"] = json!({"a": "b"});
         state.write(lease);
     });
-    assert!(timeout(Duration::from_mins(1), leader.keep()).await.is_err());
+    assert!(timeout(Duration::from_mins(1), leader.renew()).await.is_err());
     let labels = server.0.lock().unwrap().lease.as_ref().unwrap()["metadata"]["labels"].clone();
     assert_eq!(labels, json!({"a": "b"}));
 }
@@ -173,8 +173,8 @@ async fn an_edit_that_leaves_the_holder_alone_does_not_end_its_lead() {
 #[tokio::test(start_paused = true)]
 async fn gives_back_only_what_is_its_own() {
     let server = Server::default();
-    let (first, second) = (server.candidate("first"), server.candidate("second"));
-    first.elected().await;
+    let (first, second) = (server.elector("first"), server.elector("second"));
+    first.acquire().await;
     second.release().await;
     assert_eq!(server.holder(), json!("first"));
 }
@@ -182,12 +182,12 @@ async fn gives_back_only_what_is_its_own() {
 #[tokio::test(start_paused = true)]
 async fn another_thread_leads_as_long_as_the_lease_is_renewed_and_no_longer() {
     let server = Server::default();
-    let candidate = server.candidate("me");
-    let mut leader = candidate.elected().await;
+    let elector = server.elector("me");
+    let mut leader = elector.acquire().await;
     let (works, mut is_blocked) = (leader.leadership().lost(), pin!(leader.leadership().lost()));
     assert!(is_blocked.as_mut().now_or_never().is_none());
     tokio::select! {
-        lost = leader.keep() => panic!("{lost}"),
+        lost = leader.renew() => panic!("{lost}"),
         lost = works => panic!("{lost}"),
         () = sleep(Duration::from_hours(1)) => {}
     }
@@ -201,8 +201,8 @@ async fn another_thread_leads_as_long_as_the_lease_is_renewed_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn another_thread_leads_no_longer_than_the_leader() {
     let server = Server::default();
-    let candidate = server.candidate("me");
-    let leader = candidate.elected().await;
+    let elector = server.elector("me");
+    let leader = elector.acquire().await;
     let leadership = leader.leadership();
     drop(leader);
     let begun = Instant::now();

@@ -10,8 +10,8 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 
-use super::state::{Check, Look, Stage, is_check, look};
-use super::turns::{CheckObstacles, Obstacle};
+use super::obstacles::{CheckObstacles, Obstacle};
+use super::state::{Check, CheckState, Phase, check_state, is_check};
 use crate::api::WebhookSchedule;
 use crate::operator::build::check_job;
 use crate::operator::cache::caches::Caches;
@@ -23,16 +23,16 @@ use crate::operator::kubernetes::consistency::{ConsistencyStore, LATE};
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
-use crate::operator::kubernetes::limiter::slots::Slots;
+use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
 use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
-use crate::operator::validate::{Valid, validate};
+use crate::operator::validate::{ValidatedSchedule, validate};
 
 /// What every reconcile of checks shares.
-pub(crate) struct Preflight {
+pub(crate) struct PreflightReconciler {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
     pub(crate) caches: Arc<Caches>,
@@ -41,7 +41,7 @@ pub(crate) struct Preflight {
     pub(crate) obstacles: Arc<CheckObstacles>,
     pub(crate) queues: WorkQueues,
     pub(crate) consistency: Arc<ConsistencyStore>,
-    pub(crate) slots: Slots<WebhookSchedule>,
+    pub(crate) limiter: FairLimiter<WebhookSchedule>,
     pub(crate) buckets: Buckets,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum PreflightError {
     Build(#[from] serde_json::Error),
 }
 
-impl Reconcile for Preflight {
+impl Reconcile for PreflightReconciler {
     type Kind = WebhookSchedule;
     type Error = PreflightError;
     const NAME: &'static str = "preflight";
@@ -70,14 +70,14 @@ impl Reconcile for Preflight {
     }
 }
 
-impl Preflight {
+impl PreflightReconciler {
     /// Learns which checks an operator before this one began, before any other is made.
     pub(crate) fn learn(&self) {
         for job in self.caches.jobs.all().iter().filter(|job| is_check(job) && !is_over(job)) {
             let (Some(owner), Some(namespace)) = (controller_of(&**job), job.namespace()) else { continue };
             let schedule = self.caches.schedules.get(&namespace, &owner.name);
             if let Some(schedule) = schedule.filter(|schedule| schedule.uid().as_ref() == Some(&owner.uid)) {
-                self.slots.hold(&ObjectRef::from_obj(&*schedule));
+                self.limiter.adopt(&ObjectRef::from_obj(&*schedule));
             }
         }
     }
@@ -105,18 +105,19 @@ impl Preflight {
         let valid = self.ready_to_check(schedule, now);
         let recent = status.map(|status| status.recent_deliveries.as_slice()).unwrap_or_default();
         let checked_first = valid.as_ref().is_some_and(|valid| valid.checked_first);
-        let Look { stage, until, obsolete, .. } = look(schedule, &self.checks(schedule), recent, checked_first, now);
+        let CheckState { stage, until, obsolete, .. } =
+            check_state(schedule, &self.checks(schedule), recent, checked_first, now);
         let mut next = until;
         match (&stage, &valid) {
-            (Stage::Due(due), Some(_)) if self.is_late(schedule, due) => return Ok(Action::requeue(LATE)),
+            (Phase::Due(due), Some(_)) if self.is_late(schedule, due) => return Ok(Action::requeue(LATE)),
             // Once status says so, another check is due, or none.
-            (Stage::Due(due), Some(_)) if self.obstacles.is_not_made(&name, due) => return Ok(Action::await_change()),
-            (Stage::Due(due), Some(valid)) => next = self.begin(schedule, valid, due, now).await?,
-            (Stage::UnderWay, _) => {
-                self.slots.hold(&name);
+            (Phase::Due(due), Some(_)) if self.obstacles.is_not_made(&name, due) => return Ok(Action::await_change()),
+            (Phase::Due(due), Some(valid)) => next = self.begin(schedule, valid, due, now).await?,
+            (Phase::UnderWay, _) => {
+                self.limiter.adopt(&name);
                 self.obstacles.forget(&name);
             }
-            (Stage::Due(_) | Stage::Nothing | Stage::Waits(_), _) => self.needs_none(&name),
+            (Phase::Due(_) | Phase::Nothing | Phase::Waits(_), _) => self.needs_none(&name),
         }
         let to = Applier { client: self.client.clone() };
         for job in &obsolete {
@@ -127,14 +128,14 @@ impl Preflight {
     }
 
     /// The schedule, if it is accepted and its children are in place: no pod is made without its policy.
-    fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<Valid> {
+    fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<ValidatedSchedule> {
         let namespace = schedule.namespace()?;
         let cron_job = self.caches.cron_jobs.get(&namespace, &names::cron_job(&schedule.name_any()))?;
         if !is_controlled_by(&*cron_job, schedule.uid().as_deref()) {
             return None;
         }
         let tier = self.membership.tier(&namespace).ok()?;
-        let share = self.quotas.share(schedule, (&tier.spec).into(), now.as_second())?;
+        let share = self.quotas.usage_of(schedule, (&tier.spec).into(), now.as_second())?;
         let own = self.caches.own_addresses();
         let valid = validate(schedule, &tier, &share, &own, &self.settings, now.as_second()).ok()?;
         (!valid.waits_for_key).then_some(valid)
@@ -152,7 +153,7 @@ impl Preflight {
     async fn begin(
         &self,
         schedule: &WebhookSchedule,
-        valid: &Valid,
+        valid: &ValidatedSchedule,
         due: &Check,
         now: Timestamp,
     ) -> Result<Option<i64>, PreflightError> {
@@ -168,7 +169,7 @@ impl Preflight {
             return Ok(Some(at));
         }
         self.obstacles.forget(name);
-        if !self.slots.take(name) {
+        if !self.limiter.try_acquire(name) {
             // Whoever is done tells when it is its turn.
             return Ok(None);
         }
@@ -207,7 +208,7 @@ impl Preflight {
 
     /// The same, of one that goes on waiting for its check.
     fn leaves_slot(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        if let Some(next) = self.slots.free(schedule) {
+        if let Some(next) = self.limiter.release(schedule) {
             self.queues.preflight.add(&next);
         }
     }

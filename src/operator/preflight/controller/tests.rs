@@ -81,8 +81,8 @@ impl Operator {
         action
     }
 
-    fn slots(&self) -> &Slots<WebhookSchedule> {
-        &self.controllers.preflight.slots
+    fn limiter(&self) -> &FairLimiter<WebhookSchedule> {
+        &self.controllers.preflight.limiter
     }
 
     /// How many checks were made.
@@ -156,7 +156,7 @@ async fn a_job_that_cannot_be_made_is_told_and_tried_again_and_keeps_no_delivery
         let (status, reason, _) = operator.target_allowed();
         assert_eq!((&*status, &*reason), ("Unknown", "JobNotCreated"));
         assert_eq!(operator.made(), 1, "once, until it is its time again");
-        assert!(operator.slots().take(&another()));
+        assert!(operator.limiter().try_acquire(&another()));
     }
 }
 
@@ -171,17 +171,17 @@ async fn a_check_is_made_once_the_cron_job_is_in_place_and_has_its_turn_until_it
     let position = |what: &str| asked.iter().position(|asked| asked == what);
     assert!(position("POST team-a/cronjobs") < position("POST team-a/jobs"), "{asked:?}");
     assert_eq!(operator.made(), 1);
-    assert!(!operator.slots().take(&another()));
+    assert!(!operator.limiter().try_acquire(&another()));
 }
 
 #[tokio::test]
 async fn a_namespace_that_could_not_be_listed_keeps_no_turn() {
     let mut operator = Operator::new(201, &settings());
-    operator.slots().hold(&ObjectRef::from_obj(&objects::schedule()));
-    assert!(!operator.slots().take(&another()));
+    operator.limiter().adopt(&ObjectRef::from_obj(&objects::schedule()));
+    assert!(!operator.limiter().try_acquire(&another()));
     operator.controllers.preflight.caches.unlisted.add("team-a", "Job");
     operator.work(minute(0)).await;
-    assert!(operator.slots().take(&another()));
+    assert!(operator.limiter().try_acquire(&another()));
     assert!(operator.world(|world| world.asked.is_empty()));
 }
 
@@ -191,11 +191,11 @@ async fn what_is_under_way_when_checks_are_switched_off_is_ended() {
     off.preflight.enabled = false;
     let mut operator = Operator::new(201, &off);
     operator.world(|world| world.jobs.push(under_way()));
-    operator.slots().hold(&ObjectRef::from_obj(&objects::schedule()));
+    operator.limiter().adopt(&ObjectRef::from_obj(&objects::schedule()));
     operator.work(minute(0)).await;
     let asked = operator.world(|world| world.asked.clone());
     assert!(asked.iter().any(|what| what == "DELETE jobs/postern-nightly-report-c1"), "{asked:?}");
-    assert!(operator.slots().take(&another()));
+    assert!(operator.limiter().try_acquire(&another()));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace
         operator.controllers.schedules.consistency.clear("team-a", "nightly-report");
         operator.work(minute(0) + SignedDuration::from_secs(number)).await;
         // Its Job was over at once.
-        operator.slots().free(&known);
+        operator.limiter().release(&known);
         // What a namespace uses is recorded once a second.
         tokio::time::advance(Duration::from_secs(1)).await;
     }
@@ -239,7 +239,7 @@ async fn the_checks_of_an_operator_before_this_one_have_their_turn() {
     let operator = Operator::new(201, &settings());
     let jobs = Indexed::of(vec![under_way()]);
     let caches = Caches { jobs, ..objects::caches(&objects::schedule()) };
-    let preflight = Preflight { caches: Arc::new(caches), ..operator.controllers.preflight };
+    let preflight = PreflightReconciler { caches: Arc::new(caches), ..operator.controllers.preflight };
     preflight.learn();
-    assert!(!preflight.slots.take(&another()));
+    assert!(!preflight.limiter.try_acquire(&another()));
 }

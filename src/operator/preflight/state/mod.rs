@@ -13,7 +13,9 @@ use kube::ResourceExt;
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
-use crate::operator::deliveries::outcome::{Due, Standing, generation_of, is_said, standing, without_outcome};
+use crate::operator::deliveries::outcome::{
+    DeliveryState, ScheduledRun, delivery_state, generation_of, is_said, without_outcome,
+};
 use crate::operator::deliveries::reasons::{POD_DEADLINE_EXCEEDED, Why};
 use crate::operator::deliveries::run::Run;
 use crate::operator::deliveries::trigger::shown;
@@ -45,7 +47,7 @@ pub struct Check {
 
 /// How the check that is asked for stands.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum Phase {
     /// None is asked for, or it has come to a result.
     Nothing,
     /// It is to be made.
@@ -57,8 +59,8 @@ pub(crate) enum Stage {
 }
 
 /// What is to be done about a schedule's checks, and what they came to.
-pub(crate) struct Look {
-    pub(crate) stage: Stage,
+pub(crate) struct CheckState {
+    pub(crate) stage: Phase,
     /// Nothing is known of this spec yet: no check and no delivery told of it.
     pub(crate) is_first: bool,
     /// What the last one came to.
@@ -141,18 +143,18 @@ pub(crate) fn is_check(job: &Job) -> bool {
 
 /// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first. Without
 /// `checked_first`, no check is to be made: the spec isn't accepted, or the admin wants none.
-pub(crate) fn look(
+pub(crate) fn check_state(
     schedule: &WebhookSchedule,
     runs: &[Run],
     recent: &[DeliveryStatus],
     checked_first: bool,
     now: Timestamp,
-) -> Look {
+) -> CheckState {
     let (seconds, generation) = (now.as_second(), schedule.metadata.generation);
     let checked = last_check(schedule, recent);
     let is_unchecked = checked.as_ref().map(|last| last.generation) != generation;
-    let mut look = Look {
-        stage: Stage::Nothing,
+    let mut look = CheckState {
+        stage: Phase::Nothing,
         is_first: is_unchecked && judged(recent, generation).is_none(),
         checked,
         ended: None,
@@ -173,14 +175,14 @@ pub(crate) fn look(
     let is_own =
         |run: &&Run| run.job.name_any() == asked.job || (is_unchecked && generation_of(&run.job) == generation);
     if let Some(run) = runs.iter().find(is_own) {
-        let told = match check_standing(run, seconds) {
-            Standing::Underway(until) => {
-                look.stage = Stage::UnderWay;
+        let told = match check_run_state(run, seconds) {
+            DeliveryState::Running(until) => {
+                look.stage = Phase::UnderWay;
                 look.until = until;
                 return look;
             }
-            Standing::Ended(told) => told,
-            Standing::GivenUp(told) => {
+            DeliveryState::Finished(told) => told,
+            DeliveryState::Abandoned(told) => {
                 look.given_up = Some(run.job.clone());
                 told
             }
@@ -188,7 +190,7 @@ pub(crate) fn look(
         look.ends(schedule, value_of(&*run.job), told, now);
         return look;
     }
-    look.stage = Stage::Due(asked);
+    look.stage = Phase::Due(asked);
     // Those that are over would only pile up; people may still look at the last.
     let mut over: Vec<_> = runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).collect();
     over.sort_by_key(|run| made_at(&run.job));
@@ -196,8 +198,8 @@ pub(crate) fn look(
     look.obsolete.extend(over.into_iter().map(|run| run.job.clone()));
     // However often somebody asks, one of a schedule is made after the other.
     for run in runs.iter().filter(goes_on) {
-        if let Standing::Underway(until) = check_standing(run, seconds) {
-            look.stage = Stage::UnderWay;
+        if let DeliveryState::Running(until) = check_run_state(run, seconds) {
+            look.stage = Phase::UnderWay;
             look.until = until;
         } else {
             look.obsolete.push(run.job.clone());
@@ -207,19 +209,19 @@ pub(crate) fn look(
 }
 
 /// How the run of a check stands. None goes on for ever.
-fn check_standing(run: &Run, now: i64) -> Standing {
+fn check_run_state(run: &Run, now: i64) -> DeliveryState {
     let made = made_at(&run.job).unwrap_or(now);
     let ends = made + ENDS_WITHIN;
     // What a check is said to come to is told like a delivery; of its id nothing is kept.
-    let due = Due { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
-    match standing(run, &due, BEGINS_WITHIN, now) {
-        Standing::Underway(until) if now <= ends => Standing::Underway(Some(until.unwrap_or(ends).min(ends))),
-        Standing::Underway(_) => {
-            Standing::GivenUp(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
+    let due = ScheduledRun { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
+    match delivery_state(run, &due, BEGINS_WITHIN, now) {
+        DeliveryState::Running(until) if now <= ends => DeliveryState::Running(Some(until.unwrap_or(ends).min(ends))),
+        DeliveryState::Running(_) => {
+            DeliveryState::Abandoned(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
         }
         // Only when it is over is it the next one's turn.
-        Standing::Ended(_) if !is_over(&run.job) && now <= ends => Standing::Underway(Some(ends)),
-        Standing::Ended(told) if !is_over(&run.job) => Standing::GivenUp(told),
+        DeliveryState::Finished(_) if !is_over(&run.job) && now <= ends => DeliveryState::Running(Some(ends)),
+        DeliveryState::Finished(told) if !is_over(&run.job) => DeliveryState::Abandoned(told),
         known => known,
     }
 }
@@ -230,12 +232,12 @@ fn value_of(object: &impl ResourceExt) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-impl Look {
+impl CheckState {
     /// Notes that the Job of a check could not be made.
     pub(crate) fn could_not_be_made(&mut self, schedule: &WebhookSchedule, check: &Check, now: Timestamp) {
-        let due = Due { id: DeliveryId::of_schedule("", 0), time: now.as_second(), generation: None };
+        let due = ScheduledRun { id: DeliveryId::of_schedule("", 0), time: now.as_second(), generation: None };
         let told = without_outcome(DeliveryOutcome::NotRun, JOB_NOT_CREATED, &due);
-        self.stage = Stage::Nothing;
+        self.stage = Phase::Nothing;
         self.ends(schedule, check.value.clone(), told, now);
     }
 

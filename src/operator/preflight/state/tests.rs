@@ -24,19 +24,19 @@ impl Life {
         self.schedule.metadata.annotations = Some([(CHECK_ANNOTATION.into(), value.into())].into());
     }
 
-    fn look(&mut self, runs: &[Run]) -> Look {
+    fn look(&mut self, runs: &[Run]) -> CheckState {
         self.look_at(0, runs)
     }
 
     /// Looks this many minutes after the first Jobs were made, and writes the status.
-    fn look_at(&mut self, now: i64, runs: &[Run]) -> Look {
+    fn look_at(&mut self, now: i64, runs: &[Run]) -> CheckState {
         self.look_after(60 * now, runs)
     }
 
     /// Looks so many seconds later, and writes the status.
-    fn look_after(&mut self, seconds: i64, runs: &[Run]) -> Look {
+    fn look_after(&mut self, seconds: i64, runs: &[Run]) -> CheckState {
         let now = minute(0) + SignedDuration::from_secs(seconds);
-        let look = look(&self.schedule, runs, &self.recent, true, now);
+        let look = check_state(&self.schedule, runs, &self.recent, true, now);
         self.schedule.status.get_or_insert_default().checked.clone_from(&look.checked);
         look
     }
@@ -48,7 +48,7 @@ impl Life {
 
     fn due_after(&mut self, seconds: i64) -> Check {
         match self.look_after(seconds, &[]).stage {
-            Stage::Due(check) => check,
+            Phase::Due(check) => check,
             other => panic!("{other:?}"),
         }
     }
@@ -57,7 +57,7 @@ impl Life {
     fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
         let check = self.due();
         let look = self.look(&[made(&check, over(), vec![said(class, reason)])]);
-        assert_eq!(look.stage, Stage::Nothing);
+        assert_eq!(look.stage, Phase::Nothing);
         look.checked.unwrap()
     }
 }
@@ -79,12 +79,12 @@ fn a_new_spec_is_checked_once_and_a_changed_one_again() {
     assert!(first.job.starts_with("postern-nightly-report-c"), "{first:?}");
     let checked = life.checked(Checked, Reason::Allowed);
     assert_eq!((checked.generation, checked.result, checked.value), (1, CheckResult::Allowed, None));
-    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+    assert_eq!(life.look(&[]).stage, Phase::Nothing);
 
     life.schedule.metadata.generation = Some(2);
     assert_ne!(life.due().job, first.job);
     assert_eq!(life.checked(Refused, Reason::AddressInternal).generation, 2);
-    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+    assert_eq!(life.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn each_new_value_asks_again_and_one_that_comes_back_too() {
         life.annotate(value);
         names.push(life.due().job);
         assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
-        assert_eq!(life.look(&[]).stage, Stage::Nothing);
+        assert_eq!(life.look(&[]).stage, Phase::Nothing);
         // So that the next one is later.
         life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
     }
@@ -104,7 +104,7 @@ fn each_new_value_asks_again_and_one_that_comes_back_too() {
     names.dedup();
     assert_eq!(names.len(), 3, "no Job that is still there is taken for another's");
     life.annotate("");
-    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+    assert_eq!(life.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn the_value_that_was_asked_for_stays_asked_for_by_a_later_spec() {
     life.schedule.metadata.generation = Some(2);
     assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some("one"));
     life.annotate("one");
-    assert_eq!(life.look(&[]).stage, Stage::Nothing);
+    assert_eq!(life.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
         (Failed, Reason::NameNotResolved, false),
     ] {
         life.recent = told(class, reason);
-        assert_eq!(life.look(&[]).stage == Stage::Nothing, is_judged, "{reason}");
+        assert_eq!(life.look(&[]).stage == Phase::Nothing, is_judged, "{reason}");
     }
     life.recent = told(OutcomeClass::Delivered, Reason::Delivered);
     life.annotate("now");
@@ -170,7 +170,7 @@ fn what_its_sender_says_counts_once_its_job_is_over() {
     let mut life = Life::new();
     let check = life.due();
     let look = life.look(&[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
-    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    assert_eq!((look.stage, look.checked), (Phase::UnderWay, None));
     life.look(&[made(&check, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
 }
 
@@ -180,7 +180,7 @@ fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
     let check = life.due();
     let runs = [made(&check, json!({}), Vec::new())];
     let waits = life.look_at(2, &runs);
-    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(2).as_second() + 10)));
+    assert_eq!((waits.stage, waits.until), (Phase::UnderWay, Some(minute(2).as_second() + 10)));
     assert!(waits.checked.is_none() && waits.given_up.is_none());
     let over = life.look_at(3, &runs);
     assert_eq!(over.given_up.unwrap().name_any(), check.job);
@@ -189,7 +189,7 @@ fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
         (checked.result, &*checked.reason, checked.time),
         (CheckResult::Unknown, "PodNotCreated", Time(minute(3)))
     );
-    assert_eq!(life.look_at(3, &[]).stage, Stage::Nothing);
+    assert_eq!(life.look_at(3, &[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -199,20 +199,20 @@ fn one_that_does_not_end_is_given_up_whatever_becomes_of_its_job() {
     // Its node is lost, say.
     let mut runs = [made(&check, json!({"active": 1, "ready": 1}), Vec::new())];
     let waits = life.look_at(3, &runs);
-    assert_eq!((waits.stage, waits.until), (Stage::UnderWay, Some(minute(3).as_second())));
+    assert_eq!((waits.stage, waits.until), (Phase::UnderWay, Some(minute(3).as_second())));
     let over = life.look_at(4, &runs);
-    assert_eq!((over.stage, over.given_up.map(|job| job.name_any())), (Stage::Nothing, Some(check.job)));
+    assert_eq!((over.stage, over.given_up.map(|job| job.name_any())), (Phase::Nothing, Some(check.job)));
     let checked = over.checked.unwrap();
     assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "PodDeadlineExceeded"));
     assert_eq!(life.look_at(4, &runs).obsolete.len(), 1, "it is still there");
 
     life.annotate("again");
     let another = life.look_at(4, &runs);
-    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert!(matches!(another.stage, Phase::Due(_)), "{:?}", another.stage);
     assert_eq!(another.obsolete.len(), 1);
     Arc::make_mut(&mut runs[0].job).metadata.deletion_timestamp = Some(Time(minute(4)));
     let another = life.look_at(4, &runs);
-    assert!(matches!(another.stage, Stage::Due(_)), "{:?}", another.stage);
+    assert!(matches!(another.stage, Phase::Due(_)), "{:?}", another.stage);
     assert!(another.obsolete.is_empty(), "it is deleted once");
 }
 
@@ -233,7 +233,7 @@ fn one_that_could_not_be_made_leaves_what_is_known_of_the_spec() {
     let repeat_at = again.repeat_at.clone();
     assert!(repeat_at.is_some(), "it is tried again");
     assert_eq!(again, CheckStatus { value: Some("again".into()), repeat_at, ..known });
-    assert_eq!(life.look(&[]).stage, Stage::Nothing, "it was answered");
+    assert_eq!(life.look(&[]).stage, Phase::Nothing, "it was answered");
     life.schedule.metadata.generation = Some(2);
     assert_eq!(life.checked(Interrupted, Reason::Interrupted).result, CheckResult::Unknown);
     life.annotate("and again");
@@ -246,14 +246,14 @@ fn however_often_the_spec_changes_one_is_made_after_the_other() {
     let first = life.due();
     life.schedule.metadata.generation = Some(2);
     let look = life.look(&[made(&first, json!({}), Vec::new())]);
-    assert_eq!((look.stage, look.checked), (Stage::UnderWay, None));
+    assert_eq!((look.stage, look.checked), (Phase::UnderWay, None));
     assert!(look.obsolete.is_empty() && look.until.is_some());
     let stuck = life.look_at(3, &[made(&first, json!({}), Vec::new())]);
-    assert!(matches!(stuck.stage, Stage::Due(_)), "{:?}", stuck.stage);
+    assert!(matches!(stuck.stage, Phase::Due(_)), "{:?}", stuck.stage);
     assert_eq!(stuck.obsolete.len(), 1, "it is in the way");
     // What it came to was not asked.
     let over = life.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
-    assert!(matches!(over.stage, Stage::Due(check) if check.job != first.job));
+    assert!(matches!(over.stage, Phase::Due(check) if check.job != first.job));
     assert_eq!(over.checked, None);
 }
 
@@ -262,12 +262,12 @@ fn what_is_asked_meanwhile_takes_no_result_from_a_new_spec() {
     let mut life = Life::new();
     let first = life.due();
     life.annotate("again");
-    assert_eq!(life.look(&[made(&first, json!({}), Vec::new())]).stage, Stage::UnderWay);
+    assert_eq!(life.look(&[made(&first, json!({}), Vec::new())]).stage, Phase::UnderWay);
     let over = [made(&first, over(), vec![said(Checked, Reason::Allowed)])];
     let checked = life.look(&over).checked.unwrap();
     assert_eq!((checked.result, checked.value), (CheckResult::Allowed, None));
     let next = life.look(&over).stage;
-    assert!(matches!(&next, Stage::Due(check) if check.value.as_deref() == Some("again")), "{next:?}");
+    assert!(matches!(&next, Phase::Due(check) if check.value.as_deref() == Some("again")), "{next:?}");
 }
 
 #[test]
@@ -276,8 +276,8 @@ fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
     let check = life.due();
     for (status, ended) in [(json!({}), 1), (over(), 0)] {
         let run = made(&check, status, Vec::new());
-        let refused = super::look(&life.schedule, &[run], &[], false, minute(0));
-        assert_eq!((refused.stage, refused.obsolete.len()), (Stage::Nothing, ended), "it is not accepted");
+        let refused = super::check_state(&life.schedule, &[run], &[], false, minute(0));
+        assert_eq!((refused.stage, refused.obsolete.len()), (Phase::Nothing, ended), "it is not accepted");
     }
 }
 
@@ -285,11 +285,11 @@ fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
 fn nothing_is_checked_where_checks_are_switched_off() {
     let mut life = Life::new();
     life.annotate("now");
-    let look = |runs: &[Run]| super::look(&life.schedule, runs, &[], false, minute(0));
-    assert_eq!(look(&[]).stage, Stage::Nothing);
+    let look = |runs: &[Run]| super::check_state(&life.schedule, runs, &[], false, minute(0));
+    assert_eq!(look(&[]).stage, Phase::Nothing);
     let under_way =
         look(&[made(&Check { job: "x".into(), value: None, repeated_within: None }, json!({"active": 1}), Vec::new())]);
-    assert_eq!((under_way.stage, under_way.obsolete.len()), (Stage::Nothing, 1), "what was begun before is ended");
+    assert_eq!((under_way.stage, under_way.obsolete.len()), (Phase::Nothing, 1), "what was begun before is ended");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn what_may_pass_is_checked_again_by_itself_soon_and_then_ever_more_rarely_until
     let (mut now, mut names) = (0, Vec::new());
     for (repeats, wait) in (1..).zip([5, 15, 45, 90, 180]) {
         let waits = life.look_after(now + wait - 1, &[]);
-        assert_eq!((waits.stage, waits.until), (Stage::Nothing, Some(minute(0).as_second() + now + wait)));
+        assert_eq!((waits.stage, waits.until), (Phase::Nothing, Some(minute(0).as_second() + now + wait)));
         now += wait;
         let check = life.due_after(now);
         assert_eq!(life.due_after(now + 1), check, "the same however often it is tried");
@@ -316,7 +316,7 @@ fn what_may_pass_is_checked_again_by_itself_soon_and_then_ever_more_rarely_until
     let over = life.look_after(now + 360, &[made(&check, over(), vec![said(Checked, Reason::Allowed)])]);
     let checked = over.checked.unwrap();
     assert_eq!((checked.result, checked.repeats, checked.repeat_at), (CheckResult::Allowed, 0, None));
-    assert_eq!(life.look_after(now + 99_999, &[]).stage, Stage::Nothing);
+    assert_eq!(life.look_after(now + 99_999, &[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn what_could_not_be_made_is_tried_again_and_where_a_url_leads_is_not() {
 
     let mut life = Life::new();
     assert_eq!(life.checked(Refused, Reason::AddressInternal).repeat_at, None);
-    assert_eq!(life.look_at(999, &[]).stage, Stage::Nothing);
+    assert_eq!(life.look_at(999, &[]).stage, Phase::Nothing);
 }
 
 #[test]
@@ -349,10 +349,10 @@ fn what_is_repeated_ends_with_a_new_spec_or_a_delivery_that_tells_more() {
         history(&schedule(), &found, Some(&valid), minute(1)).recent
     };
     life.recent = found(Refused, Reason::ReferenceMissing);
-    assert!(matches!(life.look_at(2, &[]).stage, Stage::Due(_)), "nothing else is known");
+    assert!(matches!(life.look_at(2, &[]).stage, Phase::Due(_)), "nothing else is known");
     life.recent = found(OutcomeClass::Delivered, Reason::Delivered);
     let told = life.look_at(2, &[]);
-    assert_eq!((told.stage, told.checked.unwrap().repeat_at), (Stage::Nothing, None));
+    assert_eq!((told.stage, told.checked.unwrap().repeat_at), (Phase::Nothing, None));
 
     let mut life = Life::new();
     life.checked(Refused, Reason::ReferenceMissing);
@@ -373,6 +373,6 @@ fn of_jobs_that_are_over_the_last_stays_and_the_others_go_when_the_next_is_due()
     let ended = life.look_after(5, &runs);
     assert!(ended.ended.is_some() && ended.obsolete.is_empty());
     let next = life.look_after(20, &runs);
-    assert!(matches!(next.stage, Stage::Due(_)));
+    assert!(matches!(next.stage, Phase::Due(_)));
     assert_eq!(next.obsolete.iter().map(|job| job.name_any()).collect::<Vec<_>>(), [name]);
 }

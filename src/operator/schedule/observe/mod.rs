@@ -10,32 +10,32 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::{WebhookSchedule, WebhookTier};
-use crate::operator::admission::status::Protection;
+use crate::operator::admission::status::AdmissionStatus;
 use crate::operator::cache::own_addresses::OwnAddresses;
 use crate::operator::deliveries::run::Run;
-use crate::operator::isolation::verdict::Verdict;
+use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 use crate::operator::preflight::state::is_check;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::tier::membership::TierError;
-use crate::operator::tier::quota::Share;
+use crate::operator::tier::quota::QuotaUsage;
 
 /// All that exists for one schedule.
 pub(crate) struct ObservedState {
     pub(crate) tier: Result<Arc<WebhookTier>, TierError>,
     /// What it takes of what its tier allows its namespace.
-    pub(crate) share: Share,
+    pub(crate) share: QuotaUsage,
     pub(crate) cron_job: Option<Arc<CronJob>>,
     pub(crate) service_account: Option<Arc<ServiceAccount>>,
     pub(crate) network_policy: Option<Arc<NetworkPolicy>>,
     /// What is the cluster's own.
     pub(crate) own_addresses: OwnAddresses,
     /// Whether its senders are kept from the inside.
-    pub(crate) isolation: Verdict,
+    pub(crate) isolation: IsolationStatus,
     /// Whether our admission policies are in force.
-    pub(crate) protection: Protection,
+    pub(crate) protection: AdmissionStatus,
     /// Why the last signing key that was due could not be made.
     pub(crate) key_error: Option<KeyNotMade>,
     /// What the CronJob's Jobs have come to: deliveries.
@@ -51,8 +51,8 @@ pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, 
     let cron_job = caches.cron_jobs.get(&namespace, &names::cron_job(&name));
     let tier = context.membership.tier(&namespace);
     let share = match &tier {
-        Ok(tier) => context.quotas.share(schedule, (&tier.spec).into(), now)?,
-        Err(_) => Share::default(),
+        Ok(tier) => context.quotas.usage_of(schedule, (&tier.spec).into(), now)?,
+        Err(_) => QuotaUsage::default(),
     };
     let mut checks = Run::all_of(caches, &namespace, &schedule.uid().unwrap_or_default());
     checks.retain(|run| is_check(&run.job));

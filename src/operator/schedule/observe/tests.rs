@@ -17,7 +17,7 @@ fn read<K: DeserializeOwned>(object: Value) -> K {
 }
 
 /// The metadata of a schedule's child, which the object with this UID controls.
-fn child(schedule: &str, name: &str, owner: &str) -> Value {
+fn cron_job_state(schedule: &str, name: &str, owner: &str) -> Value {
     json!({
         "namespace": "team-a", "name": name, "uid": name, "creationTimestamp": minute(0),
         "labels": {"postern.dev/schedule": schedule},
@@ -41,11 +41,12 @@ fn caches(count: usize) -> Caches {
         let schedule = &schedules[number];
         let (name, cron_job) = (schedule.name_any(), names::cron_job(&schedule.name_any()));
         let spec = json!({"schedule": "* * * * *", "jobTemplate": {}});
-        cron_jobs.push(read(json!({"metadata": child(&name, &cron_job, &schedule.uid().unwrap()), "spec": spec})));
+        cron_jobs
+            .push(read(json!({"metadata": cron_job_state(&name, &cron_job, &schedule.uid().unwrap()), "spec": spec})));
         for due in 0..3 {
             let job = names::job(&cron_job, minute(due).as_second());
-            jobs.push(read(json!({"metadata": child(&name, &job, &cron_job), "status": objects::over()})));
-            pods.push(read(json!({"metadata": child(&name, &format!("{job}-pod"), &job)})));
+            jobs.push(read(json!({"metadata": cron_job_state(&name, &job, &cron_job), "status": objects::over()})));
+            pods.push(read(json!({"metadata": cron_job_state(&name, &format!("{job}-pod"), &job)})));
         }
     }
     Caches {

@@ -16,12 +16,12 @@ use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::consistency::LATE;
-use crate::operator::kubernetes::status::{Saved, write_status};
+use crate::operator::kubernetes::status::{StatusUpdate, update_status};
 use crate::operator::names;
 use crate::operator::preflight::patience::patience;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::settings::Settings;
-use crate::operator::validate::{Refusal, Valid, keys, validate};
+use crate::operator::validate::{Refusal, ValidatedSchedule, keys, validate};
 
 /// The wait for a time that has come already.
 const SOON: Duration = Duration::from_secs(1);
@@ -67,12 +67,12 @@ pub(crate) async fn reconcile_at(
 
     let new = status(schedule, &progress, &assessment, now);
     let saved =
-        write_status(schedule, &new, &context.client, &context.consistency).await.map_err(ReconcileError::Status)?;
-    if saved == Saved::Not {
+        update_status(schedule, &new, &context.client, &context.consistency).await.map_err(ReconcileError::Status)?;
+    if saved == StatusUpdate::Conflict {
         // It was changed or deleted since: what it is now has another reconcile coming.
         return applied.map(|_| Action::await_change());
     }
-    report(context, schedule, &assessment, &new, saved == Saved::New).await?;
+    report(context, schedule, &assessment, &new, saved == StatusUpdate::Changed).await?;
     applied?;
     Ok(next_requeue(schedule, &new, &assessment, now))
 }
@@ -92,7 +92,7 @@ fn judge(
     observed: &ObservedState,
     settings: &Settings,
     now: Timestamp,
-) -> Result<Valid, Refusal> {
+) -> Result<ValidatedSchedule, Refusal> {
     let tier = observed.tier.clone()?;
     validate(schedule, &tier, &observed.share, &observed.own_addresses, settings, now.as_second())
 }
@@ -114,7 +114,7 @@ async fn confirm(
         let was_begun = |time: &i64| jobs.contains(&names::job(&name, *time));
         is_sure &= to.is_current(&**cron_job).await? && !history.missed.iter().any(was_begun);
     }
-    if is_sure { Ok(()) } else { Err(ReconcileError::Doubtful) }
+    if is_sure { Ok(()) } else { Err(ReconcileError::StaleCache) }
 }
 
 /// The next look, when nothing happens before: once the delivery that the status announces is due, one that is due now is

@@ -7,12 +7,12 @@ use super::{Pause, Progress, pause};
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::operator::admission::status::PROTECTED;
 use crate::operator::deliveries::history::UNHEALTHY_AFTER;
-use crate::operator::deliveries::spacing::Made;
-use crate::operator::isolation::verdict::Verdict;
+use crate::operator::deliveries::spacing::TriggerDecision;
+use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::apply::ApplyError;
-use crate::operator::kubernetes::condition::Fact;
+use crate::operator::kubernetes::condition::ConditionUpdate;
 use crate::operator::preflight::patience::patience;
-use crate::operator::preflight::state::{Look, Stage, began, judged};
+use crate::operator::preflight::state::{CheckState, Phase, began, judged};
 use crate::operator::schedule::assess::Assessment;
 use crate::operator::schedule::error::ReconcileError;
 use crate::operator::signing_keys::events::KEY_NOT_MADE;
@@ -57,21 +57,21 @@ pub(super) fn conditions(
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
 }
 
-fn accepted(progress: &Progress<'_>) -> Fact {
+fn accepted(progress: &Progress<'_>) -> ConditionUpdate {
     match progress {
-        Progress::Refused(refusal) => Fact::new("Accepted", "False", refusal.reason(), refusal.to_string()),
+        Progress::Refused(refusal) => ConditionUpdate::new("Accepted", "False", refusal.reason(), refusal.to_string()),
         Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => {
-            Fact::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
+            ConditionUpdate::new("Accepted", "True", "Accepted", format!("within tier {}", valid.tier))
         }
     }
 }
 
-fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> Fact {
+fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> ConditionUpdate {
     match progress {
         Progress::Applied(valid) => match pause(valid, assessment) {
             None => {
                 let waits = assessment.history.trigger_waits.map(waits).unwrap_or_default();
-                Fact::new(SCHEDULED, "True", "Scheduled", format!("the CronJob is in place{waits}"))
+                ConditionUpdate::new(SCHEDULED, "True", "Scheduled", format!("the CronJob is in place{waits}"))
             }
             Some(Pause::Held(until)) => {
                 let message = format!(
@@ -79,66 +79,77 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> Fact {
                      what was edited, resumed, deleted or triggered counted",
                     valid.tier
                 );
-                Fact::new(SCHEDULED, "False", HELD, message)
+                ConditionUpdate::new(SCHEDULED, "False", HELD, message)
             }
-            Some(Pause::Suspended) => {
-                Fact::new(SCHEDULED, "False", "Suspended", "spec.suspend is true: nothing is sent until it is false")
-            }
-            Some(Pause::ReceiverGone) => Fact::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
-            Some(Pause::NotIsolated) => Fact::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
+            Some(Pause::Suspended) => ConditionUpdate::new(
+                SCHEDULED,
+                "False",
+                "Suspended",
+                "spec.suspend is true: nothing is sent until it is false",
+            ),
+            Some(Pause::ReceiverGone) => ConditionUpdate::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
+            Some(Pause::NotIsolated) => ConditionUpdate::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
         },
         Progress::WaitsForKey(_) => match &assessment.key_error {
-            Some(error) => {
-                Fact::new(SCHEDULED, "False", KEY_NOT_MADE, format!("{error}. Until there is one, nothing is sent"))
-            }
-            None => {
-                Fact::new(SCHEDULED, "Unknown", "KeyPending", "a signing key is being made; nothing is sent before")
-            }
+            Some(error) => ConditionUpdate::new(
+                SCHEDULED,
+                "False",
+                KEY_NOT_MADE,
+                format!("{error}. Until there is one, nothing is sent"),
+            ),
+            None => ConditionUpdate::new(
+                SCHEDULED,
+                "Unknown",
+                "KeyPending",
+                "a signing key is being made; nothing is sent before",
+            ),
         },
         Progress::Blocked(_, error) => blocked(error),
         Progress::Refused(_) => {
-            Fact::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
+            ConditionUpdate::new(SCHEDULED, "False", "NotAccepted", "nothing is sent until the schedule is accepted")
         }
     }
 }
 
 /// Why the CronJob is not as it should be.
-fn blocked(error: &ReconcileError) -> Fact {
+fn blocked(error: &ReconcileError) -> ConditionUpdate {
     match error {
         ReconcileError::Apply(ApplyError::NameTaken { .. }) => {
-            Fact::new(SCHEDULED, "False", "NameTaken", error.to_string())
+            ConditionUpdate::new(SCHEDULED, "False", "NameTaken", error.to_string())
         }
         ReconcileError::Apply(ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
             let message = format!("the {kind} could not be written; it is tried again");
-            Fact::new(SCHEDULED, "False", "ApplyFailed", message)
+            ConditionUpdate::new(SCHEDULED, "False", "ApplyFailed", message)
         }
-        ReconcileError::Record(RecordError::TooMany) => {
-            Fact::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
+        ReconcileError::DeliveryHistory(RecordError::TooMany) => {
+            ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
         }
-        ReconcileError::Record(RecordError::NotRecorded { .. }) => {
+        ReconcileError::DeliveryHistory(RecordError::NotRecorded { .. }) => {
             let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
                            again: the operator's log says more";
-            Fact::new(SCHEDULED, "False", "UsageNotRecorded", message)
+            ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", message)
         }
         ReconcileError::Apply(ApplyError::Ending { .. })
-        | ReconcileError::Doubtful
+        | ReconcileError::StaleCache
         | ReconcileError::Build(_)
-        | ReconcileError::Status(_) => Fact::new(SCHEDULED, "False", "ApplyFailed", error.to_string()),
+        | ReconcileError::Status(_) => ConditionUpdate::new(SCHEDULED, "False", "ApplyFailed", error.to_string()),
     }
 }
 
 /// What became of a delivery that was asked for and isn't made yet.
-fn waits(made: Made) -> String {
+fn waits(made: TriggerDecision) -> String {
     match made {
-        Made::Now => String::new(),
-        Made::At(Some(at)) => {
+        TriggerDecision::Now => String::new(),
+        TriggerDecision::At(Some(at)) => {
             let at = Timestamp::from_second(at).unwrap_or_default();
             format!("; the delivery that was asked for is made at {at}, since the tier allows no earlier one")
         }
-        Made::At(None) => "; the delivery that was asked for waits: the schedules of the namespace may take all \
+        TriggerDecision::At(None) => {
+            "; the delivery that was asked for waits: the schedules of the namespace may take all \
             deliveries that the tier allows in an hour"
-            .into(),
-        Made::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
+                .into()
+        }
+        TriggerDecision::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
     }
 }
 
@@ -149,9 +160,9 @@ const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent:
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
 /// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
-fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
+fn target_allowed(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i64>) -> ConditionUpdate {
     let mut fact = judgement(recent, check, generation);
-    if let Stage::Waits(at) = check.stage {
+    if let Phase::Waits(at) = check.stage {
         let at = Timestamp::from_second(at).unwrap_or_default();
         fact.message = if check.is_first {
             format!(
@@ -168,8 +179,8 @@ fn target_allowed(recent: &[DeliveryStatus], check: &Look, generation: Option<i6
     fact
 }
 
-fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -> Fact {
-    let fact = |status, reason: &str, message: &str| Fact::new(TARGET_ALLOWED, status, reason, message);
+fn judgement(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i64>) -> ConditionUpdate {
+    let fact = |status, reason: &str, message: &str| ConditionUpdate::new(TARGET_ALLOWED, status, reason, message);
     let delivery = judged(recent, generation);
     let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == generation);
     // A check that could not be made says nothing against what is known.
@@ -191,8 +202,8 @@ fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -
             fact("False", &last.reason, last.detail.as_deref().unwrap_or_default())
         }
         Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
-        None if matches!(check.stage, Stage::Waits(_)) => fact("Unknown", "CheckWaits", ""),
-        None if check.stage != Stage::Nothing => {
+        None if matches!(check.stage, Phase::Waits(_)) => fact("Unknown", "CheckWaits", ""),
+        None if check.stage != Phase::Nothing => {
             fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
         }
         None => fact("Unknown", "NotTried", "no delivery has been made by this spec yet"),
@@ -201,32 +212,35 @@ fn judgement(recent: &[DeliveryStatus], check: &Look, generation: Option<i64>) -
 
 /// A schedule that is not accepted doesn't say what is true of its namespace or of the cluster: of such ones a tenant may have any
 /// number, and each would be written when that changes.
-fn not_accepted(kind: &'static str) -> Fact {
-    Fact::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
+fn not_accepted(kind: &'static str) -> ConditionUpdate {
+    ConditionUpdate::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
 }
 
 /// What is known of the namespace's senders. It says nothing against the schedule itself.
-fn isolated(verdict: &Verdict) -> Fact {
-    Fact::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
+fn isolated(verdict: &IsolationStatus) -> ConditionUpdate {
+    ConditionUpdate::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
 }
 
-fn healthy(recent: &[DeliveryStatus]) -> Fact {
+fn healthy(recent: &[DeliveryStatus]) -> ConditionUpdate {
     let failures = recent.iter().take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered).count();
     match recent.first() {
-        None => Fact::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
+        None => ConditionUpdate::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
         Some(last) if failures >= UNHEALTHY_AFTER => {
             let message = format!("the last {failures} deliveries failed; the latest: {}", last.reason);
-            Fact::new("Healthy", "False", "DeliveriesFailing", message)
+            ConditionUpdate::new("Healthy", "False", "DeliveriesFailing", message)
         }
-        Some(_) => {
-            Fact::new("Healthy", "True", "Delivering", format!("fewer than {UNHEALTHY_AFTER} failures in a row"))
-        }
+        Some(_) => ConditionUpdate::new(
+            "Healthy",
+            "True",
+            "Delivering",
+            format!("fewer than {UNHEALTHY_AFTER} failures in a row"),
+        ),
     }
 }
 
 /// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused one does. While
 /// it waits for its first key or the first check of its spec, nobody knows.
-fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
+fn ready(facts: &[ConditionUpdate], waits_for_check: bool) -> ConditionUpdate {
     let wrong = facts.iter().find(|fact| {
         matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)
             && fact.status == "False"
@@ -239,8 +253,8 @@ fn ready(facts: &[Fact], waits_for_check: bool) -> Fact {
         _ => false,
     });
     match (wrong, open) {
-        (None, None) => Fact::new("Ready", "True", "Ready", "the schedule is in force"),
-        (Some(fact), _) => Fact::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
-        (None, Some(fact)) => Fact::new("Ready", "Unknown", fact.reason.clone(), fact.message.clone()),
+        (None, None) => ConditionUpdate::new("Ready", "True", "Ready", "the schedule is in force"),
+        (Some(fact), _) => ConditionUpdate::new("Ready", "False", fact.reason.clone(), fact.message.clone()),
+        (None, Some(fact)) => ConditionUpdate::new("Ready", "Unknown", fact.reason.clone(), fact.message.clone()),
     }
 }

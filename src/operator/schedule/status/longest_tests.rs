@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::{CHECK_ANNOTATION, Crd, TRIGGER_ANNOTATION, WebhookTier};
 use crate::delivery::{Outcome, OutcomeClass, Reason};
-use crate::operator::admission::status::Protection;
+use crate::operator::admission::status::AdmissionStatus;
 use crate::operator::build::namespace_children;
 use crate::operator::cache::api_server::ApiServer;
 use crate::operator::cache::caches::NamespaceMetadata;
-use crate::operator::isolation::verdict::{Subject, look};
+use crate::operator::isolation::verdict::{ProofInput, canary_state};
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::schedule::assess::assess;
 use crate::operator::schedule::events::events;
@@ -95,7 +95,7 @@ fn annotated() -> WebhookSchedule {
 }
 
 /// All that isn't refused is admitted with the Events that follow.
-fn assert_told(progress: &Progress<'_>, mut assessment: Assessment, protection: Protection) {
+fn assert_told(progress: &Progress<'_>, mut assessment: Assessment, protection: AdmissionStatus) {
     let schedule = annotated();
     assessment.protection = protection;
     let new = status(&schedule, progress, &assessment, minute(1));
@@ -132,7 +132,7 @@ fn whatever_a_schedule_is_refused_for() {
     ];
     for refusal in &all {
         let assessment = assess(&annotated(), &found(Vec::new()), None, minute(1));
-        assert_told(&Progress::Refused(refusal), assessment, Protection::of(&[], &[]));
+        assert_told(&Progress::Refused(refusal), assessment, AdmissionStatus::of(&[], &[]));
     }
 }
 
@@ -152,10 +152,10 @@ fn whatever_is_in_the_way_of_a_child() {
     assert!(key_not_made(&key_error).note.unwrap().len() <= 1_024);
     let mut assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
     assessment.key_error = Some(key_error);
-    assert_told(&Progress::WaitsForKey(&valid), assessment, Protection::of(&[], &[]));
+    assert_told(&Progress::WaitsForKey(&valid), assessment, AdmissionStatus::of(&[], &[]));
     for error in &all {
         let assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
-        assert_told(&Progress::Blocked(&valid, error), assessment, Protection::of(&[], &[]));
+        assert_told(&Progress::Blocked(&valid, error), assessment, AdmissionStatus::of(&[], &[]));
     }
 }
 
@@ -168,14 +168,14 @@ fn however_many_policies_open_the_inside_and_however_long_their_names() {
     };
     let own = namespace_children("team-a", &valid.delivery.egress, &settings()).network_policy.spec.unwrap();
     let others: Vec<_> = (0..140).map(foreign).collect();
-    let subject = Subject::of(&own, &others, &ApiServer::default(), &settings());
-    let verdict = look("team-a", "uid", &subject, Vec::new(), Isolation::Unchecked, 0).verdict;
+    let subject = ProofInput::of(&own, &others, &ApiServer::default(), &settings());
+    let verdict = canary_state("team-a", "uid", &subject, Vec::new(), Isolation::Unchecked, 0).verdict;
     // An Event has room for all of it: what to do comes last.
     assert!(verdict.message.len() <= 1_000, "{} bytes: {}", verdict.message.len(), verdict.message);
     assert!(verdict.message.contains(" and 137 more lets senders"), "{}", verdict.message);
     let mut assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));
     assessment.isolation = verdict;
-    assert_told(&Progress::Applied(&valid), assessment, Protection::Unreadable);
+    assert_told(&Progress::Applied(&valid), assessment, AdmissionStatus::Unreadable);
 }
 
 #[test]
@@ -201,5 +201,5 @@ fn whatever_senders_and_checks_say() {
     });
     let assessment = assess(&schedule, &found(runs.collect()), Some(&valid), minute(1));
     assert!(assessment.history.recent.len() >= 20, "{}", assessment.history.recent.len());
-    assert_told(&Progress::Applied(&valid), assessment, Protection::of(&[], &[]));
+    assert_told(&Progress::Applied(&valid), assessment, AdmissionStatus::of(&[], &[]));
 }

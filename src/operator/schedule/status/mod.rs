@@ -8,16 +8,16 @@ use k8s_openapi::jiff::Timestamp;
 use super::assess::Assessment;
 use super::error::ReconcileError;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
-use crate::operator::validate::{Refusal, Valid};
+use crate::operator::validate::{Refusal, ValidatedSchedule};
 
 /// How far a reconcile came.
 pub(crate) enum Progress<'a> {
     /// Everything is as it should be.
-    Applied(&'a Valid),
+    Applied(&'a ValidatedSchedule),
     /// The spec is right, and there is no key to sign with yet.
-    WaitsForKey(&'a Valid),
+    WaitsForKey(&'a ValidatedSchedule),
     /// The spec is right, and a child can't be made.
-    Blocked(&'a Valid, &'a ReconcileError),
+    Blocked(&'a ValidatedSchedule, &'a ReconcileError),
     /// The spec or the tier is wrong.
     Refused(&'a Refusal),
 }
@@ -36,7 +36,10 @@ pub(crate) enum Pause {
 }
 
 /// Whether the CronJob is to start nothing, and why.
-pub(crate) fn pause(valid: &Valid, Assessment { history, waits_for_proof, .. }: &Assessment) -> Option<Pause> {
+pub(crate) fn pause(
+    valid: &ValidatedSchedule,
+    Assessment { history, waits_for_proof, .. }: &Assessment,
+) -> Option<Pause> {
     if valid.suspended {
         return Some(Pause::Suspended);
     }
@@ -90,7 +93,7 @@ pub(crate) fn status(
 }
 
 /// When a schedule is due next.
-fn next(valid: &Valid, now: Timestamp) -> Option<Time> {
+fn next(valid: &ValidatedSchedule, now: Timestamp) -> Option<Time> {
     let from = jiff::Timestamp::from_second(now.as_second()).ok()?;
     let next = valid.expression.upcoming(&valid.zone, from).next()?;
     Timestamp::from_second(next.as_second()).ok().map(Time)

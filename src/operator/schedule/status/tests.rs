@@ -7,11 +7,11 @@ use super::*;
 use crate::api::{CheckResult, CheckStatus};
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
 use crate::delivery::Reason;
-use crate::operator::admission::status::Protection;
+use crate::operator::admission::status::AdmissionStatus;
 use crate::operator::deliveries::run::Run;
-use crate::operator::isolation::verdict::Verdict;
+use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::apply::ApplyError;
-use crate::operator::preflight::state::{Check, Stage};
+use crate::operator::preflight::state::{Check, Phase};
 use crate::operator::schedule::assess::assess;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
@@ -153,7 +153,7 @@ fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_wa
 }
 
 /// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
-fn told_at(life: &mut Life, at: i64, stage: Stage) -> [String; 3] {
+fn told_at(life: &mut Life, at: i64, stage: Phase) -> [String; 3] {
     let valid = valid_with(json!({})).unwrap();
     let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
     assessment.check.stage = stage;
@@ -167,35 +167,35 @@ fn told_at(life: &mut Life, at: i64, stage: Stage) -> [String; 3] {
 fn nobody_knows_whether_a_schedule_is_ready_until_its_spec_is_checked() {
     let mut life = Life::new();
     for at in 0..5 {
-        assert_eq!(told_at(&mut life, at, Stage::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
+        assert_eq!(told_at(&mut life, at, Phase::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
     }
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Allowed, 5));
-    assert_eq!(told_at(&mut life, 5, Stage::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
-    assert_eq!(told_at(&mut life, 6, Stage::UnderWay)[0], "True Ready", "it is checked again");
+    assert_eq!(told_at(&mut life, 5, Phase::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
+    assert_eq!(told_at(&mut life, 6, Phase::UnderWay)[0], "True Ready", "it is checked again");
     life.schedule.metadata.generation = Some(2);
-    assert_eq!(told_at(&mut life, 7, Stage::UnderWay)[0], "Unknown Checking", "another spec");
+    assert_eq!(told_at(&mut life, 7, Phase::UnderWay)[0], "Unknown Checking", "another spec");
     life.schedule.status.as_mut().unwrap().checked = Some(checked(2, CheckResult::Refused, 8));
-    assert_eq!(told_at(&mut life, 8, Stage::Nothing)[0], "False ReferenceMissing");
+    assert_eq!(told_at(&mut life, 8, Phase::Nothing)[0], "False ReferenceMissing");
 }
 
 #[test]
 fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
-    let due = || Stage::Due(Check { job: "check".into(), value: None, repeated_within: None });
+    let due = || Phase::Due(Check { job: "check".into(), value: None, repeated_within: None });
     let mut life = Life::new();
     assert_eq!(told_at(&mut life, 0, due())[0], "Unknown Checking");
     assert_eq!(told_at(&mut life, 1, due())[0], "Unknown Checking");
     assert_eq!(told_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
-    assert_eq!(told_at(&mut life, 3, Stage::UnderWay)[0], "True Ready", "it doesn't turn back");
+    assert_eq!(told_at(&mut life, 3, Phase::UnderWay)[0], "True Ready", "it doesn't turn back");
 
     let mut life = Life::new();
-    told_at(&mut life, 0, Stage::UnderWay);
+    told_at(&mut life, 0, Phase::UnderWay);
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
-    assert_eq!(told_at(&mut life, 1, Stage::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
+    assert_eq!(told_at(&mut life, 1, Phase::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
 }
 
 #[test]
 fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_soon() {
-    let at = |minutes| Stage::Waits(minute(minutes).as_second());
+    let at = |minutes| Phase::Waits(minute(minutes).as_second());
     let mut life = Life::new();
     let told = told_at(&mut life, 0, at(1));
     assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
@@ -262,7 +262,7 @@ fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
 
 #[test]
 fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_that_cannot_be_made_is_told() {
-    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let valid = ValidatedSchedule { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     let waits = life.go(&Progress::WaitsForKey(&valid), Vec::new());
     assert_eq!(condition(waits, "Accepted").status, "True");
@@ -324,9 +324,10 @@ fn where_a_proof_is_required_nothing_is_sent_or_missed_and_no_trigger_is_made_be
 
 #[test]
 fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() {
-    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let valid = ValidatedSchedule { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut found = found(Vec::new());
-    found.isolation = Verdict { status: "False", reason: "InternalReachable", message: "what was reached".into() };
+    found.isolation =
+        IsolationStatus { status: "False", reason: "InternalReachable", message: "what was reached".into() };
     let schedule = schedule();
     let assessment = assess(&schedule, &found, Some(&valid), minute(1));
     let new = status(&schedule, &Progress::Applied(&valid), &assessment, minute(1));
@@ -350,11 +351,11 @@ fn a_name_that_is_taken_is_named() {
 
 #[test]
 fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
-    let valid = Valid { checked_first: false, ..valid_with(json!({})).unwrap() };
+    let valid = ValidatedSchedule { checked_first: false, ..valid_with(json!({})).unwrap() };
     let mut life = Life::new();
     life.schedule.metadata.generation = Some(7);
     let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
-    assessment.protection = Protection::of(&[], &[]);
+    assessment.protection = AdmissionStatus::of(&[], &[]);
     let status = status(&life.schedule, &Progress::Applied(&valid), &assessment, minute(0));
     let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
     let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
@@ -396,15 +397,16 @@ fn every_reason_of_a_condition_is_in_the_docs() {
 #[test]
 fn one_that_is_not_accepted_does_not_follow_what_is_true_of_its_namespace_or_of_the_cluster() {
     let refusal = Refusal::Tier(TierError::NoDefault);
-    let told = |isolation: Verdict, protection: Protection| {
+    let told = |isolation: IsolationStatus, protection: AdmissionStatus| {
         let mut assessment = assess(&schedule(), &found(Vec::new()), None, minute(0));
         assessment.isolation = isolation;
         assessment.protection = protection;
         status(&schedule(), &Progress::Refused(&refusal), &assessment, minute(0))
     };
-    let open = Verdict { status: "False", reason: "ForeignPolicy", message: "a".into() };
-    let before = told(Verdict::unknown(crate::operator::settings::Isolation::Warn), Protection::Unreadable);
-    assert_eq!(told(open, Protection::of(&[], &[])), before);
+    let open = IsolationStatus { status: "False", reason: "ForeignPolicy", message: "a".into() };
+    let before =
+        told(IsolationStatus::unknown(crate::operator::settings::Isolation::Warn), AdmissionStatus::Unreadable);
+    assert_eq!(told(open, AdmissionStatus::of(&[], &[])), before);
     for kind in ["EgressIsolated", "Protected"] {
         let condition = condition(&before, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("Unknown", "NotAccepted"));

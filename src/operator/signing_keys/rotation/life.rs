@@ -13,7 +13,7 @@ use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::signing_keys::backoff::RotationBackoff;
-use crate::operator::signing_keys::controller::SigningKeys;
+use crate::operator::signing_keys::controller::SigningKeyReconciler;
 use crate::operator::test_support::fake_api;
 use crate::operator::test_support::objects::{self, Controllers, minute, settings};
 
@@ -54,7 +54,7 @@ impl Life {
                 ..self.controllers().schedules
             };
             let _ = Box::pin(reconcile_at(&self.world(|world| world.schedule()), &schedules, self.now)).await;
-            let signing_keys = SigningKeys {
+            let signing_keys = SigningKeyReconciler {
                 backoff: memory.backoff.clone(),
                 consistency: memory.consistency.clone(),
                 ..self.controllers().signing_keys

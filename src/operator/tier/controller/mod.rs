@@ -19,7 +19,7 @@ use super::egress_rules::problem_of;
 use super::membership::Membership;
 use crate::api::{WebhookSchedule, WebhookTier, WebhookTierStatus};
 use crate::operator::cache::caches::Caches;
-use crate::operator::kubernetes::condition::Fact;
+use crate::operator::kubernetes::condition::ConditionUpdate;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::text::named;
@@ -31,7 +31,7 @@ use crate::operator::settings::Settings;
 const PACE: Duration = Duration::from_secs(2);
 
 /// What every look shares.
-pub(crate) struct Census {
+pub(crate) struct TierReconciler {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
     pub(crate) caches: Arc<Caches>,
@@ -49,7 +49,7 @@ pub(crate) struct TierStatusError {
     source: kube::Error,
 }
 
-impl Reconcile for Census {
+impl Reconcile for TierReconciler {
     type Kind = WebhookTier;
     type Error = TierStatusError;
     const NAME: &'static str = "tier";
@@ -94,7 +94,7 @@ impl Reconcile for Census {
     }
 }
 
-impl Census {
+impl TierReconciler {
     /// Whether this operator writes the tier's status. One that works in some namespaces only leaves a tier alone that none of
     /// them is in or was in: another operator may know more of it, and each would write over what the other one counted.
     fn is_ours(&self, tier: &WebhookTier) -> bool {
@@ -141,10 +141,10 @@ fn tier_status(
     });
     let wrong: Vec<_> = several.into_iter().chain(invalid).collect();
     let ready = match wrong.first() {
-        None => Fact::new("Ready", "True", "Ready", "the tier is in force"),
+        None => ConditionUpdate::new("Ready", "True", "Ready", "the tier is in force"),
         Some((reason, _)) => {
             let messages: Vec<_> = wrong.iter().map(|(_, message)| message.as_str()).collect();
-            Fact::new("Ready", "False", *reason, messages.join("; "))
+            ConditionUpdate::new("Ready", "False", *reason, messages.join("; "))
         }
     };
     let old = tier.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();

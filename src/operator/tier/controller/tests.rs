@@ -33,8 +33,8 @@ fn version(version: u32) -> Arc<WebhookTier> {
 /// The bodies of the requests.
 type Puts = Arc<Mutex<Vec<Value>>>;
 
-/// A census that sees these schedules, all of namespaces that are in the tier `premium`, with an API server that answers so.
-fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, Puts) {
+/// A reconciler that sees these schedules, all of namespaces that are in the tier `premium`, with an API server that answers so.
+fn reconciler(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<TierReconciler>, Puts) {
     let puts = Puts::default();
     let noted = Arc::clone(&puts);
     let client = fake_api::client(move |request| {
@@ -54,7 +54,7 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         Membership { tiers: store(vec![(*version(1)).clone()]), namespaces: store(namespaces.map(labelled).collect()) };
     let caches = Caches { schedules: Indexed::of(schedules(seen)), ..caches(&schedule()) };
     let watch_namespaces = watched.iter().map(ToString::to_string).collect();
-    let census = Census {
+    let reconciler = TierReconciler {
         client,
         settings: Settings { watch_namespaces, ..settings() },
         caches: Arc::new(caches),
@@ -62,11 +62,11 @@ fn census(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<Census>, P
         consistency: Arc::default(),
         last_written: Mutex::default(),
     };
-    (Arc::new(census), puts)
+    (Arc::new(reconciler), puts)
 }
 
-async fn reconcile(tier: Arc<WebhookTier>, census: Arc<Census>) -> Result<Action, TierStatusError> {
-    census.reconcile(tier).await
+async fn reconcile(tier: Arc<WebhookTier>, reconciler: Arc<TierReconciler>) -> Result<Action, TierStatusError> {
+    reconciler.reconcile(tier).await
 }
 
 fn is_done(action: &Action) -> bool {
@@ -142,26 +142,26 @@ fn every_reason_of_a_tier_is_in_the_docs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_finds_nothing_new_writes_nothing() {
-    let (census, puts) = census(&[("a", "x"), ("b", "x")], &[], 200);
-    assert!(is_done(&reconcile(version(1), census.clone()).await.unwrap()));
+    let (reconciler, puts) = reconciler(&[("a", "x"), ("b", "x")], &[], 200);
+    assert!(is_done(&reconcile(version(1), reconciler.clone()).await.unwrap()));
     let mut written: WebhookTier = serde_json::from_value(puts.lock().remove(0)).unwrap();
     assert_eq!(written.metadata.resource_version.as_deref(), Some("1"), "only this version may be replaced");
     let status = written.status.as_ref().unwrap();
     assert_eq!((status.namespaces, status.schedules), (2, 2));
     tokio::time::advance(PACE).await;
     written.metadata.resource_version = Some("2".into());
-    assert!(is_done(&reconcile(Arc::new(written), census).await.unwrap()));
+    assert!(is_done(&reconcile(Arc::new(written), reconciler).await.unwrap()));
     assert_eq!(puts.lock().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end() {
-    let (census, puts) = census(&[("a", "x")], &[], 200);
+    let (reconciler, puts) = reconciler(&[("a", "x")], &[], 200);
     let tick = Duration::from_millis(100);
     let mut waits = Vec::new();
     // Each look sees a version without the right status: something always changed.
     for changed in 1..=100 {
-        let action = reconcile(version(10 * changed), census.clone()).await.unwrap();
+        let action = reconcile(version(10 * changed), reconciler.clone()).await.unwrap();
         waits.push(!is_done(&action));
         tokio::time::advance(tick).await;
     }
@@ -172,33 +172,33 @@ async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end()
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_not_written_again_while_the_watch_is_late() {
-    let (census, puts) = census(&[("a", "x")], &[], 200);
-    reconcile(version(1), census.clone()).await.unwrap();
+    let (reconciler, puts) = reconciler(&[("a", "x")], &[], 200);
+    reconcile(version(1), reconciler.clone()).await.unwrap();
     tokio::time::advance(10 * PACE).await;
-    assert_eq!(reconcile(version(1), census.clone()).await.unwrap(), Action::requeue(PACE));
+    assert_eq!(reconcile(version(1), reconciler.clone()).await.unwrap(), Action::requeue(PACE));
     assert_eq!(puts.lock().len(), 1);
-    reconcile(version(3), census).await.unwrap();
+    reconcile(version(3), reconciler).await.unwrap();
     assert_eq!(puts.lock().len(), 2);
 }
 
 #[tokio::test]
 async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_is_not() {
-    let (conflict, _) = census(&[], &[], 409);
+    let (conflict, _) = reconciler(&[], &[], 409);
     assert_eq!(reconcile(version(1), conflict).await.unwrap(), Action::requeue(PACE));
-    let (gone, _) = census(&[], &[], 404);
+    let (gone, _) = reconciler(&[], &[], 404);
     assert!(is_done(&reconcile(version(1), gone).await.unwrap()));
-    let (forbidden, _) = census(&[], &[], 403);
+    let (forbidden, _) = reconciler(&[], &[], 403);
     let error = reconcile(version(1), forbidden).await.err().unwrap();
     assert!(error.to_string().starts_with("status of the WebhookTier premium: "), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
-    let written = async |census: &Arc<Census>, puts: &Puts, version: Arc<WebhookTier>| {
-        reconcile(version, census.clone()).await.unwrap();
+    let written = async |reconciler: &Arc<TierReconciler>, puts: &Puts, version: Arc<WebhookTier>| {
+        reconcile(version, reconciler.clone()).await.unwrap();
         puts.lock().len()
     };
-    let (elsewhere, puts) = census(&[("a", "x")], &["other"], 200);
+    let (elsewhere, puts) = reconciler(&[("a", "x")], &["other"], 200);
     assert_eq!(written(&elsewhere, &puts, version(1)).await, 0, "its namespace has no label");
     let mut default = (*version(1)).clone();
     default.spec.default = true;
@@ -206,7 +206,7 @@ async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
     // Which it left since: that is to be told, too.
     tokio::time::advance(PACE).await;
     assert_eq!(written(&elsewhere, &puts, version(3)).await, 2);
-    let (here, puts) = census(&[], &["other", "in-premium"], 200);
+    let (here, puts) = reconciler(&[], &["other", "in-premium"], 200);
     assert_eq!(written(&here, &puts, version(1)).await, 1, "with or without schedules");
 }
 

@@ -32,7 +32,7 @@ const HOUR: i64 = 3_600;
 
 /// What one schedule takes of its namespace's quotas. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Share {
+pub struct QuotaUsage {
     /// Its place by age: 1 is the oldest.
     pub rank: u32,
     /// What older ones can deliver in an hour.
@@ -95,7 +95,7 @@ impl Quotas {
 
     /// Takes a schedule as it is now, and returns the others that this concerns.
     pub(crate) fn note(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
-        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+        let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         if self.with(schedule, |namespace| namespace.knows(&age, &asked)) {
             return Vec::new();
         }
@@ -116,7 +116,7 @@ impl Quotas {
 
     /// Takes the limits of a schedule's tier, and lets the schedule begin if its time has come.
     pub(crate) fn recompute(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) {
-        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+        let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         self.with(schedule, |namespace| {
             if namespace.knows(&age, &asked) {
                 namespace.recompute(&age, limits, now);
@@ -125,18 +125,18 @@ impl Quotas {
     }
 
     /// What a schedule takes, by the limits of the last [`Self::recompute`]; `None` when it was not noted as it is here.
-    pub(crate) fn share(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
-        let (age, asked) = (Age::of(schedule), Asked::by(schedule));
+    pub(crate) fn usage_of(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<QuotaUsage> {
+        let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.get(&schedule.namespace().unwrap_or_default())?;
-        namespace.knows(&age, &asked).then(|| namespace.share(&age, limits, now))
+        namespace.knows(&age, &asked).then(|| namespace.usage_of(&age, limits, now))
     }
 
     /// What a schedule takes, by limits that are new.
     #[cfg(test)]
-    pub(crate) fn recomputed(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<Share> {
+    pub(crate) fn recomputed(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<QuotaUsage> {
         self.recompute(schedule, limits, now);
-        self.share(schedule, limits, now)
+        self.usage_of(schedule, limits, now)
     }
 
     /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
@@ -201,12 +201,12 @@ impl Age {
 
 /// An expression and its zone, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Asked {
+struct ScheduleKey {
     expression: String,
     zone: String,
 }
 
-impl Asked {
+impl ScheduleKey {
     fn by(schedule: &WebhookSchedule) -> Self {
         Self { expression: schedule.spec.schedule.clone(), zone: schedule.spec.time_zone.clone() }
     }

@@ -18,7 +18,7 @@ fn schedule(name: &str, expression: &str) -> WebhookSchedule {
     schedule
 }
 
-fn share(quotas: &Quotas, name: &str, expression: &str, now: i64) -> Share {
+fn share(quotas: &Quotas, name: &str, expression: &str, now: i64) -> QuotaUsage {
     let schedule = schedule(name, expression);
     quotas.note(&schedule, now);
     quotas.recomputed(&schedule, LIMITS, now).unwrap()
@@ -122,7 +122,7 @@ fn beyond_what_can_be_recorded_the_next_waits_until_one_goes() {
     let mut namespace = Namespace::default();
     let limits = Limits { max_per_hour: 600_000, ..LIMITS };
     let hourly = schedule("a", "0 * * * *");
-    let (asked, tightest) = (Asked::by(&hourly), Asked::by(&hourly).tightest("a", NOON));
+    let (asked, tightest) = (ScheduleKey::by(&hourly), ScheduleKey::by(&hourly).tightest("a", NOON));
     let age = |number: usize| Age { created: NOON, uid: format!("{number:04}") };
     for number in 0..=MOST_PARTS {
         namespace.note(age(number), &number.to_string(), asked.clone(), tightest, None, NOON);

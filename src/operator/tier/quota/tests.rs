@@ -33,13 +33,13 @@ impl Team {
         names(&self.quotas.remove(&schedule(name, created, expression), self.now))
     }
 
-    fn share(&self, name: &str, created: i64, expression: &str) -> Share {
+    fn usage_of(&self, name: &str, created: i64, expression: &str) -> QuotaUsage {
         self.note(name, created, expression);
         self.quotas.recomputed(&schedule(name, created, expression), self.limits, self.now).unwrap()
     }
 
     fn place(&self, name: &str, created: i64, expression: &str) -> (u32, u32) {
-        let share = self.share(name, created, expression);
+        let share = self.usage_of(name, created, expression);
         (share.rank, share.older_per_hour)
     }
 }
@@ -94,22 +94,22 @@ fn those_who_find_a_place_or_lose_it_are_looked_at_again_and_no_others() {
     for (created, name) in (1..).zip(["a", "b", "c", "d"]) {
         team.note(name, created, QUARTERLY);
     }
-    team.share("a", 1, QUARTERLY);
+    team.usage_of("a", 1, QUARTERLY);
     assert_eq!(team.note("e", 5, QUARTERLY), [""; 0], "the youngest concerns nobody");
     assert_eq!(team.delete("e", 5, QUARTERLY), [""; 0]);
     assert_eq!(team.delete("a", 1, QUARTERLY), ["c"]);
     assert_eq!(team.note("b", 2, QUARTERLY), [""; 0], "nothing has changed");
     assert_eq!(team.note("older", 0, QUARTERLY), ["older", "c"]);
     team.limits = Limits { max_schedules: 9, max_per_hour: 8, ..team.limits };
-    team.share("b", 2, QUARTERLY);
+    team.usage_of("b", 2, QUARTERLY);
     assert_eq!(team.note("b", 2, "* * * * *"), ["c"], "what is outside the tier leaves its part of the hour");
 }
 
 #[test]
 fn who_waits_for_room_is_looked_at_when_something_changes() {
     let team = Team::new();
-    team.share("a", 0, QUARTERLY);
-    team.share("b", 1, QUARTERLY);
+    team.usage_of("a", 0, QUARTERLY);
+    team.usage_of("b", 1, QUARTERLY);
     team.quotas.delivered(&schedule("a", 0, QUARTERLY), None, true);
     assert_eq!(team.delete("b", 1, QUARTERLY), ["a"]);
     assert_eq!(team.note("c", 2, QUARTERLY), ["c"], "once");
@@ -119,38 +119,38 @@ fn who_waits_for_room_is_looked_at_when_something_changes() {
 fn what_was_used_of_a_deleted_schedule_stays_taken_for_an_hour() {
     let mut team = Team::new();
     team.limits.max_per_hour = 4;
-    team.share("a", 0, QUARTERLY);
+    team.usage_of("a", 0, QUARTERLY);
     // Due at :15 and :30.
     team.now = NOON + 31 * 60;
     team.delete("a", 0, QUARTERLY);
     team.now = NOON + 60 * 60;
-    let (two, four) = (team.share("b", 1, HALF_HOURLY), team.share("c", 2, QUARTERLY));
+    let (two, four) = (team.usage_of("b", 1, HALF_HOURLY), team.usage_of("c", 2, QUARTERLY));
     assert_eq!(two.not_before, None, "two were used, and two are free");
     assert_eq!((four.older_per_hour, four.room_at), (2, Some(NOON + 90 * 60)), "an hour after the last");
     team.delete("b", 1, HALF_HOURLY);
-    assert_eq!(team.share("c", 2, QUARTERLY).not_before, Some(NOON + 90 * 60));
+    assert_eq!(team.usage_of("c", 2, QUARTERLY).not_before, Some(NOON + 90 * 60));
     team.now = NOON + 90 * 60;
-    assert_eq!(team.share("c", 2, QUARTERLY).not_before, None);
+    assert_eq!(team.usage_of("c", 2, QUARTERLY).not_before, None);
 }
 
 #[test]
 fn a_schedule_that_is_made_after_another_was_deleted_keeps_the_gap_under_any_name() {
     let mut team = Team::new();
-    team.share("a", 0, "0 * * * *");
-    team.share("b", 0, "0 * * * *");
+    team.usage_of("a", 0, "0 * * * *");
+    team.usage_of("b", 0, "0 * * * *");
     team.now = NOON + 61 * 60;
     team.delete("a", 0, "0 * * * *");
     assert_eq!(
-        team.share("c", 3_661, "5 * * * *").not_before,
+        team.usage_of("c", 3_661, "5 * * * *").not_before,
         Some(NOON + 75 * 60),
         "15 minutes after the last due time"
     );
-    assert_eq!(team.share("b", 0, "0 * * * *").not_before, None, "it was there before");
+    assert_eq!(team.usage_of("b", 0, "0 * * * *").not_before, None, "it was there before");
     team.quotas.delivered(&schedule("b", 0, "0 * * * *"), Some(NOON + 70 * 60), false);
     team.now = NOON + 71 * 60;
     team.delete("b", 0, "0 * * * *");
     assert_eq!(
-        team.share("b", 4_260, "0 * * * *").not_before,
+        team.usage_of("b", 4_260, "0 * * * *").not_before,
         Some(NOON + 85 * 60),
         "after the one that was triggered"
     );
@@ -159,7 +159,7 @@ fn a_schedule_that_is_made_after_another_was_deleted_keeps_the_gap_under_any_nam
 #[test]
 fn a_schedule_that_takes_the_place_of_another_of_its_name_counts_once() {
     let team = Team::new();
-    team.share("a", 0, QUARTERLY);
+    team.usage_of("a", 0, QUARTERLY);
     team.note("a", 9, QUARTERLY);
     assert_eq!(team.place("a", 9, QUARTERLY), (1, 0));
 }
@@ -170,51 +170,51 @@ fn another_expression_has_to_wait_for_room_and_an_edit_of_one_that_never_deliver
     team.limits.max_per_hour = 2;
     let moved = "1-59/30 * * * *";
     for _ in 0..9 {
-        assert_eq!(team.share("a", 0, HALF_HOURLY).not_before, None);
-        assert_eq!(team.share("a", 0, moved).not_before, None);
+        assert_eq!(team.usage_of("a", 0, HALF_HOURLY).not_before, None);
+        assert_eq!(team.usage_of("a", 0, moved).not_before, None);
     }
     team.now = NOON + 46 * 60;
     let after_the_last = Some(NOON + (31 + 60) * 60);
-    assert_eq!(team.share("a", 0, HALF_HOURLY).not_before, after_the_last, "two were used");
-    assert_eq!(team.share("a", 0, moved).not_before, after_the_last, "back and forth is no other");
+    assert_eq!(team.usage_of("a", 0, HALF_HOURLY).not_before, after_the_last, "two were used");
+    assert_eq!(team.usage_of("a", 0, moved).not_before, after_the_last, "back and forth is no other");
 }
 
 #[test]
 fn one_that_can_make_no_more_than_it_takes_by_its_gap_alone_needs_no_room_for_a_change() {
     let mut team = Team::new();
     team.limits.max_per_hour = 4;
-    team.share("a", 0, QUARTERLY);
+    team.usage_of("a", 0, QUARTERLY);
     team.now = NOON + 46 * 60;
-    let share = team.share("a", 0, "1-59/15 * * * *");
+    let share = team.usage_of("a", 0, "1-59/15 * * * *");
     assert_eq!((share.not_before, share.room_at), (None, Some(team.now)), "nor for a trigger");
     // A tier that is wrong for a moment costs nothing.
     team.limits.min_interval = 1_200;
-    team.share("a", 0, "1-59/15 * * * *");
+    team.usage_of("a", 0, "1-59/15 * * * *");
     team.limits.min_interval = 900;
-    assert_eq!(team.share("a", 0, "1-59/15 * * * *").not_before, None);
+    assert_eq!(team.usage_of("a", 0, "1-59/15 * * * *").not_before, None);
 }
 
 #[test]
 fn one_that_was_refused_keeps_the_gap_after_the_one_whose_place_it_takes() {
     let mut team = Team::new();
     team.limits = Limits { max_schedules: 1, ..team.limits };
-    team.share("a", 0, "0 * * * *");
-    team.share("b", 1, "1 * * * *");
-    team.share("invalid", 2, "61 * * * *");
+    team.usage_of("a", 0, "0 * * * *");
+    team.usage_of("b", 1, "1 * * * *");
+    team.usage_of("invalid", 2, "61 * * * *");
     team.now = NOON + 60 * 60 + 20;
     team.delete("a", 0, "0 * * * *");
     let in_a_quarter = Some(NOON + 75 * 60);
-    assert_eq!(team.share("b", 1, "1 * * * *").not_before, in_a_quarter);
-    assert_eq!(team.share("b", 1, "2 * * * *").not_before, in_a_quarter, "an edit changes nothing about it");
+    assert_eq!(team.usage_of("b", 1, "1 * * * *").not_before, in_a_quarter);
+    assert_eq!(team.usage_of("b", 1, "2 * * * *").not_before, in_a_quarter, "an edit changes nothing about it");
     team.delete("b", 1, "2 * * * *");
-    assert_eq!(team.share("invalid", 2, "3 * * * *").not_before, in_a_quarter);
+    assert_eq!(team.usage_of("invalid", 2, "3 * * * *").not_before, in_a_quarter);
 }
 
 #[test]
 fn triggers_take_what_the_schedules_leave() {
     let mut team = Team::new();
     team.limits.max_per_hour = 3;
-    let room = |team: &Team| team.share("a", 0, HALF_HOURLY).room_at;
+    let room = |team: &Team| team.usage_of("a", 0, HALF_HOURLY).room_at;
     assert_eq!(room(&team), Some(NOON));
     team.quotas.triggered(&schedule("a", 0, HALF_HOURLY), NOON);
     team.now += 60;
@@ -249,15 +249,15 @@ fn a_schedule_that_nobody_saw_before_keeps_the_gap_after_the_operators_start_and
     team.quotas.note(&with_status("held", Some(NOON + 7_200)), NOON);
     team.note("unknown", 0, QUARTERLY);
     team.quotas.listed(|_| false, NOON);
-    assert_eq!(team.share("known", 0, QUARTERLY).not_before, None);
-    assert_eq!(team.share("held", 0, QUARTERLY).not_before, Some(NOON + 7_200));
-    assert_eq!(team.share("unknown", 0, QUARTERLY).not_before, Some(NOON + 900));
+    assert_eq!(team.usage_of("known", 0, QUARTERLY).not_before, None);
+    assert_eq!(team.usage_of("held", 0, QUARTERLY).not_before, Some(NOON + 7_200));
+    assert_eq!(team.usage_of("unknown", 0, QUARTERLY).not_before, Some(NOON + 900));
 }
 
 #[test]
 fn namespaces_are_apart() {
     let team = Team::new();
-    team.share("a", 0, QUARTERLY);
+    team.usage_of("a", 0, QUARTERLY);
     let mut elsewhere = schedule("b", 1, QUARTERLY);
     elsewhere.metadata.namespace = Some("team-b".into());
     team.quotas.note(&elsewhere, NOON);

@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 use super::Refusal;
 use crate::api::{Body, DeliveryOptions, WebhookScheduleSpec, WebhookTier, WebhookTierSpec};
 use crate::cron::{Tightest, closest_usual};
-use crate::operator::tier::quota::Share;
+use crate::operator::tier::quota::QuotaUsage;
 
 /// Holds a schedule against its tier, and what it takes of its namespace's quotas.
 pub(super) fn limits(
     spec: &WebhookScheduleSpec,
     zone: &TimeZone,
     tier: &WebhookTier,
-    share: &Share,
+    share: &QuotaUsage,
     now: i64,
 ) -> Result<(), Refusal> {
     // Without `..`: a new field must be thought of here.

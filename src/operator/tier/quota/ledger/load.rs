@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::Ledger;
 use super::book::{Book, Place};
-use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::backoff::Backoff;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
 use crate::operator::tier::quota::usage::Usage;
 
@@ -21,7 +21,7 @@ impl Ledger {
     /// Reads all records of the namespaces that are worked in; none are named when these are all. Tries until it succeeds:
     /// without them, nothing is known of what was used.
     pub(crate) async fn load(&self, namespaces: &[String]) {
-        let failures = Failures::default();
+        let failures = Backoff::default();
         while let Err(error) = self.try_to_load(namespaces, Timestamp::now().as_second()).await {
             tracing::warn!(%error, "what namespaces used of their tiers can't be read, and nothing is done before; it is tried again");
             sleep(failures.wait("")).await;

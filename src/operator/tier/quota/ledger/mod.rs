@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use super::usage::MOST_PARTS;
 use super::{Before, Quotas};
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::backoff::Failures;
+use crate::operator::kubernetes::backoff::Backoff;
 use book::Book;
 
 /// The least time between two writes for one namespace.
@@ -123,7 +123,7 @@ impl Ledger {
 
     /// Records what was deleted, and deletes records that no longer matter, for ever.
     pub(crate) async fn tidy(&self) -> Infallible {
-        let failures = Failures::default();
+        let failures = Backoff::default();
         let mut open = BTreeSet::new();
         loop {
             // What comes together is written together.

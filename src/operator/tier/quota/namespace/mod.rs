@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::given_up::GivenUp;
 use super::usage::Part;
-use super::{Age, Asked, HOUR, Limits, Share};
+use super::{Age, HOUR, Limits, QuotaUsage, ScheduleKey};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Tightest;
 
@@ -29,7 +29,7 @@ pub(super) struct Namespace {
 
 struct Member {
     name: String,
-    asked: Asked,
+    asked: ScheduleKey,
     tightest: Option<Tightest>,
     /// Whether the quotas have a place for it.
     fits: bool,
@@ -37,7 +37,7 @@ struct Member {
     takes: u32,
     /// Its place by age, and what older ones take.
     place: (u32, u32),
-    begins: Begins,
+    begins: Eligibility,
     /// Since when its CronJob may run: its next time may be later than what it waits for.
     runs_since: Option<i64>,
     /// When it delivered last.
@@ -52,7 +52,7 @@ struct Member {
 
 /// Whether a schedule may deliver by its expression.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Begins {
+pub(super) enum Eligibility {
     /// It has to wait for room.
     Waits {
         /// It has to keep the smallest gap after what others delivered until then.
@@ -70,7 +70,7 @@ pub(super) struct Before {
     last_triggered: Option<i64>,
 }
 
-impl Begins {
+impl Eligibility {
     /// Of a schedule that was there when the operator began, in a namespace of which nothing was recorded.
     fn found(schedule: &WebhookSchedule, now: i64) -> Self {
         let status = schedule.status.as_ref();
@@ -100,8 +100,8 @@ impl Member {
             return (self.takes, Some(now));
         }
         let since = match (self.begins, self.runs_since) {
-            (Begins::Since(since), _) | (Begins::Waits { .. }, Some(since)) => since,
-            (Begins::Waits { .. }, None) => return (0, self.last),
+            (Eligibility::Since(since), _) | (Eligibility::Waits { .. }, Some(since)) => since,
+            (Eligibility::Waits { .. }, None) => return (0, self.last),
         };
         let since = since.max(now - HOUR);
         let due = self.asked.due(uid, since, now);
@@ -114,7 +114,7 @@ impl Member {
 
 impl Namespace {
     /// Whether it has a schedule with this expression.
-    pub(super) fn knows(&self, age: &Age, asked: &Asked) -> bool {
+    pub(super) fn knows(&self, age: &Age, asked: &ScheduleKey) -> bool {
         self.schedules.get(age).is_some_and(|member| member.asked == *asked)
     }
 
@@ -123,7 +123,7 @@ impl Namespace {
         &mut self,
         age: Age,
         name: &str,
-        asked: Asked,
+        asked: ScheduleKey,
         tightest: Option<Tightest>,
         found: Option<&WebhookSchedule>,
         now: i64,
@@ -138,13 +138,13 @@ impl Namespace {
         if let Some(member) = self.schedules.get_mut(&age) {
             // One that had no part in anything is as good as new.
             let others = deleted_last.filter(|_| member.takes == 0);
-            member.begins = Begins::Waits { after: member.begins.after().max(others), until: None };
+            member.begins = Eligibility::Waits { after: member.begins.after().max(others), until: None };
             (member.asked, member.tightest, member.takes, member.runs_since) = (asked, tightest, 0, None);
         } else {
             let begins = match found {
-                Some(schedule) if self.is_recorded => Begins::held(schedule),
-                Some(schedule) => Begins::found(schedule, now),
-                None => Begins::Waits { after: deleted_last, until: None },
+                Some(schedule) if self.is_recorded => Eligibility::held(schedule),
+                Some(schedule) => Eligibility::found(schedule, now),
+                None => Eligibility::Waits { after: deleted_last, until: None },
             };
             let member = Member {
                 name: name.into(),
@@ -187,19 +187,19 @@ impl Namespace {
         if self.not_before(member, limits, now).is_some() {
             return;
         }
-        if let Some(Member { begins: begins @ Begins::Waits { .. }, takes: 1.., runs_since, .. }) =
+        if let Some(Member { begins: begins @ Eligibility::Waits { .. }, takes: 1.., runs_since, .. }) =
             self.schedules.get_mut(age)
         {
-            *begins = Begins::Since(runs_since.unwrap_or(now));
+            *begins = Eligibility::Since(runs_since.unwrap_or(now));
         }
     }
 
     /// What a schedule takes that is one of the namespace's.
-    pub(super) fn share(&self, age: &Age, limits: Limits, now: i64) -> Share {
-        let Some(member) = self.schedules.get(age) else { return Share::default() };
+    pub(super) fn usage_of(&self, age: &Age, limits: Limits, now: i64) -> QuotaUsage {
+        let Some(member) = self.schedules.get(age) else { return QuotaUsage::default() };
         // One that keeps the gap makes no more than it takes, however many are triggered.
         let room_at = if member.is_paced(limits) { Some(now) } else { self.room_at(1, limits, now) };
-        Share {
+        QuotaUsage {
             rank: member.place.0,
             older_per_hour: member.place.1,
             tightest: member.tightest,
@@ -211,7 +211,7 @@ impl Namespace {
 
     /// When the first delivery of a schedule that has to wait may be.
     fn not_before(&self, member: &Member, limits: Limits, now: i64) -> Option<i64> {
-        let Begins::Waits { after, until } = member.begins else { return None };
+        let Eligibility::Waits { after, until } = member.begins else { return None };
         let after = after.map(|last| last.saturating_add(limits.min_interval));
         after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
     }
@@ -280,9 +280,9 @@ impl Namespace {
                 if let Some(last) = last {
                     self.given_up.add(&age.uid, count, last + HOUR, now);
                 }
-                (member.begins, member.runs_since) = (Begins::Waits { after: None, until: None }, None);
+                (member.begins, member.runs_since) = (Eligibility::Waits { after: None, until: None }, None);
             }
-            if let Begins::Waits { after, .. } = &mut member.begins
+            if let Eligibility::Waits { after, .. } = &mut member.begins
                 && fits
                 && !member.fits
             {

@@ -1,6 +1,6 @@
 //! What of a namespace is recorded, and for how many schedules it can be. Pure.
 
-use super::{Begins, Member, Namespace};
+use super::{Eligibility, Member, Namespace};
 use crate::operator::tier::quota::given_up::GivenUp;
 use crate::operator::tier::quota::usage::{MOST_PARTS, Part, Usage};
 use crate::operator::tier::quota::{Age, HOUR};
@@ -26,12 +26,12 @@ impl Namespace {
         let member = Member { last, last_triggered, is_unsure: true, ..member };
         match (takes, asked == member.asked.hash(), since) {
             (0, _, _) => member,
-            (_, true, Some(since)) => Member { takes, begins: Begins::Since(since), ..member },
+            (_, true, Some(since)) => Member { takes, begins: Eligibility::Since(since), ..member },
             (_, true, None) => Member { takes, runs_since: Some(now - HOUR), ..member },
             // It was edited meanwhile, and may have delivered by what it was before.
             (_, false, _) => {
                 self.given_up.add(uid, takes, now + HOUR, now);
-                Member { begins: Begins::Waits { after: None, until: None }, ..member }
+                Member { begins: Eligibility::Waits { after: None, until: None }, ..member }
             }
         }
     }
@@ -95,15 +95,15 @@ impl Namespace {
 impl Member {
     /// Whether something of it has to be recorded.
     fn is_recorded(&self) -> bool {
-        let may_deliver = matches!(self.begins, Begins::Since(_)) || self.runs_since.is_some();
+        let may_deliver = matches!(self.begins, Eligibility::Since(_)) || self.runs_since.is_some();
         self.last_triggered.is_some() || self.takes > 0 && may_deliver
     }
 
     fn part(&self) -> Part {
         let (takes, since) = match self.begins {
-            Begins::Since(since) => (self.takes, Some(since)),
-            Begins::Waits { .. } if self.runs_since.is_some() => (self.takes, None),
-            Begins::Waits { .. } => (0, None),
+            Eligibility::Since(since) => (self.takes, Some(since)),
+            Eligibility::Waits { .. } if self.runs_since.is_some() => (self.takes, None),
+            Eligibility::Waits { .. } => (0, None),
         };
         Part { takes, since, asked: self.asked.hash(), last_triggered: self.last_triggered }
     }

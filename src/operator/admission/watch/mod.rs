@@ -6,7 +6,7 @@ use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, Val
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::status::Protection;
+use super::status::AdmissionStatus;
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::watches::optional::Unreadable;
 
@@ -21,10 +21,10 @@ struct Seen {
 }
 
 impl Seen {
-    fn protection(&self) -> Option<Protection> {
+    fn protection(&self) -> Option<AdmissionStatus> {
         Some(match (self.policies.as_ref()?, self.bindings.as_ref()?) {
-            (Ok(policies), Ok(bindings)) => Protection::of(policies, bindings),
-            (Err(Unreadable), _) | (_, Err(Unreadable)) => Protection::Unreadable,
+            (Ok(policies), Ok(bindings)) => AdmissionStatus::of(policies, bindings),
+            (Err(Unreadable), _) | (_, Err(Unreadable)) => AdmissionStatus::Unreadable,
         })
     }
 }
@@ -32,11 +32,11 @@ impl Seen {
 /// Works out what follows, and tells it.
 struct Teller<F> {
     seen: Mutex<Seen>,
-    told: watch::Sender<Option<Protection>>,
+    told: watch::Sender<Option<AdmissionStatus>>,
     on_change: F,
 }
 
-impl<F: Fn(&Protection)> Teller<F> {
+impl<F: Fn(&AdmissionStatus)> Teller<F> {
     fn note(&self, note: impl FnOnce(&mut Seen)) {
         let mut seen = self.seen.lock();
         note(&mut seen);
@@ -48,12 +48,12 @@ impl<F: Fn(&Protection)> Teller<F> {
 }
 
 /// Whether schedules are protected, as watches tell it.
-pub(crate) struct Protected(watch::Receiver<Option<Protection>>);
+pub(crate) struct AdmissionWatch(watch::Receiver<Option<AdmissionStatus>>);
 
-impl Protected {
+impl AdmissionWatch {
     /// Watches the policies and their bindings. `on_change` is called when something else follows from them than before:
     /// clusters have many policies of others, and Postern's own have a status.
-    pub(crate) fn watch(watches: &mut Watches, on_change: impl Fn(&Protection) + Send + Sync + 'static) -> Self {
+    pub(crate) fn watch(watches: &mut Watches, on_change: impl Fn(&AdmissionStatus) + Send + Sync + 'static) -> Self {
         let (told, known) = watch::channel(None);
         let teller = Arc::new(Teller { seen: Mutex::default(), told, on_change });
         let of_bindings = Arc::clone(&teller);
@@ -69,8 +69,8 @@ impl Protected {
     }
 
     /// What is known now.
-    pub(crate) fn now(&self) -> Protection {
-        self.0.borrow().clone().unwrap_or(Protection::Unreadable)
+    pub(crate) fn now(&self) -> AdmissionStatus {
+        self.0.borrow().clone().unwrap_or(AdmissionStatus::Unreadable)
     }
 
     /// Nothing is known.

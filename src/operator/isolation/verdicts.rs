@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::told::Told;
-use super::verdict::Verdict;
+use super::verdict::IsolationStatus;
 use crate::operator::settings::Isolation;
 
 /// What is told of the namespaces.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<HashMap<String, Told>>);
+pub(crate) struct IsolationVerdicts(Mutex<HashMap<String, Told>>);
 
 /// What followed from what was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub(crate) struct Noted {
     pub(crate) until: Option<i64>,
 }
 
-impl Known {
+impl IsolationVerdicts {
     /// What is told of a namespace.
-    pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> Verdict {
-        self.0.lock().get(namespace).map_or_else(|| Verdict::unknown(mode), |told| told.verdict().clone())
+    pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> IsolationStatus {
+        self.0.lock().get(namespace).map_or_else(|| IsolationStatus::unknown(mode), |told| told.verdict().clone())
     }
 
     /// Notes what was found at `now`, in Unix seconds.
-    pub(crate) fn note(&self, namespace: &str, found: Verdict, now: i64) -> Noted {
+    pub(crate) fn note(&self, namespace: &str, found: IsolationStatus, now: i64) -> Noted {
         let mut known = self.0.lock();
         let Some(told) = known.get_mut(namespace) else {
             known.insert(namespace.into(), Told::first(found, now));

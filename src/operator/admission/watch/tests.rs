@@ -14,8 +14,8 @@ use crate::operator::test_support::fake_api;
 struct Operator {
     answer: Arc<Mutex<u16>>,
     answered: Arc<Mutex<usize>>,
-    protected: Protected,
-    told: Arc<Mutex<Vec<Protection>>>,
+    protected: AdmissionWatch,
+    told: Arc<Mutex<Vec<AdmissionStatus>>>,
     _watches: Watches,
 }
 
@@ -34,10 +34,10 @@ impl Operator {
                 _ => (code, json!({"metadata": {"resourceVersion": "1"}, "items": []})),
             }
         });
-        let told = Arc::<Mutex<Vec<Protection>>>::default();
+        let told = Arc::<Mutex<Vec<AdmissionStatus>>>::default();
         let noted = Arc::clone(&told);
         let mut watches = Watches::new(client, Vec::new(), Metrics::new());
-        let protected = Protected::watch(&mut watches, move |protection| noted.lock().push(protection.clone()));
+        let protected = AdmissionWatch::watch(&mut watches, move |protection| noted.lock().push(protection.clone()));
         Self { answer, answered, protected, told, _watches: watches }
     }
 
@@ -50,7 +50,7 @@ impl Operator {
         }
     }
 
-    fn told(&self) -> Vec<Protection> {
+    fn told(&self) -> Vec<AdmissionStatus> {
         self.told.lock().clone()
     }
 }
@@ -60,14 +60,14 @@ async fn what_cant_be_read_holds_nothing_up_and_is_told_once_it_can() {
     for refusal in [403, 404] {
         let operator = Operator::answered_with(refusal);
         operator.protected.ready().await;
-        assert_eq!(operator.protected.now(), Protection::Unreadable);
+        assert_eq!(operator.protected.now(), AdmissionStatus::Unreadable);
         operator.is_answered_with(200).await;
-        let none = Protection::of(&[], &[]);
+        let none = AdmissionStatus::of(&[], &[]);
         assert_eq!(operator.protected.now(), none);
         operator.is_answered_with(refusal).await;
-        assert_eq!(operator.protected.now(), Protection::Unreadable);
+        assert_eq!(operator.protected.now(), AdmissionStatus::Unreadable);
         // However often each was seen.
-        assert_eq!(operator.told(), [Protection::Unreadable, none, Protection::Unreadable]);
+        assert_eq!(operator.told(), [AdmissionStatus::Unreadable, none, AdmissionStatus::Unreadable]);
     }
 }
 
@@ -77,7 +77,7 @@ async fn nothing_is_claimed_as_long_as_the_api_server_fails() {
     operator.is_answered_with(500).await;
     assert_eq!(operator.told(), []);
     operator.is_answered_with(200).await;
-    assert_eq!(operator.told(), [Protection::of(&[], &[])]);
+    assert_eq!(operator.told(), [AdmissionStatus::of(&[], &[])]);
     operator.is_answered_with(500).await;
     assert_eq!(operator.told().len(), 1);
 }
@@ -92,5 +92,5 @@ async fn a_refusal_of_a_moment_is_not_told() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     operator.is_answered_with(200).await;
-    assert_eq!(operator.told(), [Protection::of(&[], &[])]);
+    assert_eq!(operator.told(), [AdmissionStatus::of(&[], &[])]);
 }

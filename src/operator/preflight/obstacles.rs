@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
-use super::state::{Check, Look, Stage};
+use super::state::{Check, CheckState, Phase};
 use crate::api::WebhookSchedule;
 
 /// What keeps a check from being made.
@@ -45,13 +45,13 @@ impl CheckObstacles {
     }
 
     /// Adds to how checks stand what keeps the one that is due from being made.
-    pub(crate) fn apply(&self, look: &mut Look, schedule: &WebhookSchedule, now: Timestamp) {
-        let Stage::Due(due) = &look.stage else { return };
+    pub(crate) fn apply(&self, look: &mut CheckState, schedule: &WebhookSchedule, now: Timestamp) {
+        let Phase::Due(due) = &look.stage else { return };
         let known = self.0.lock().get(&ObjectRef::from_obj(schedule)).cloned();
         let Some((_, obstacle)) = known.filter(|(job, _)| *job == due.job) else { return };
         match obstacle {
             Obstacle::Waits { at, is_repeat } => {
-                look.stage = if is_repeat { Stage::Nothing } else { Stage::Waits(at) };
+                look.stage = if is_repeat { Phase::Nothing } else { Phase::Waits(at) };
                 look.until = Some(at);
             }
             Obstacle::JobNotMade => {

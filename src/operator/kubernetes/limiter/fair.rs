@@ -17,7 +17,7 @@ use crate::operator::kubernetes::fair::RoundRobin;
 const SHARE: usize = 5;
 
 /// The checks that are under way, and the schedules that wait for theirs.
-pub(crate) struct Slots<K: Resource<DynamicType = ()>> {
+pub(crate) struct FairLimiter<K: Resource<DynamicType = ()>> {
     state: Mutex<State<K>>,
 }
 
@@ -28,7 +28,7 @@ struct State<K: Resource<DynamicType = ()>> {
     waiting: RoundRobin,
 }
 
-impl<K: Resource<DynamicType = ()>> Slots<K> {
+impl<K: Resource<DynamicType = ()>> FairLimiter<K> {
     /// For so many checks at a time.
     pub(crate) fn new(most: u16) -> Self {
         let (taken, waiting) = (HashSet::new(), RoundRobin::default());
@@ -36,7 +36,7 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
     }
 
     /// Whether it is a schedule's turn. If not, it waits for it.
-    pub(crate) fn take(&self, schedule: &ObjectRef<K>) -> bool {
+    pub(crate) fn try_acquire(&self, schedule: &ObjectRef<K>) -> bool {
         let mut state = self.state.lock();
         if state.taken.contains(schedule) {
             return true;
@@ -51,14 +51,14 @@ impl<K: Resource<DynamicType = ()>> Slots<K> {
     }
 
     /// Notes that a schedule's check is under way, whether it was its turn or not.
-    pub(crate) fn hold(&self, schedule: &ObjectRef<K>) {
+    pub(crate) fn adopt(&self, schedule: &ObjectRef<K>) {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone());
     }
 
     /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
-    pub(crate) fn free(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
+    pub(crate) fn release(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
         if !state.taken.remove(schedule) {
@@ -117,28 +117,28 @@ mod tests {
 
     #[test]
     fn so_many_at_a_time_have_their_turn_and_the_others_when_one_is_done() {
-        let slots = Slots::new(2);
+        let limiter = FairLimiter::new(2);
         let [a, b, c, d] = ["a", "b", "c", "d"].map(|namespace| schedule(namespace, "report"));
-        assert!(slots.take(&a) && slots.take(&b) && slots.take(&a), "however often it asks");
-        assert!(!slots.take(&c) && !slots.take(&d) && !slots.take(&c));
-        assert_eq!(slots.free(&a), Some(c.clone()));
-        assert!(slots.take(&c), "it was its turn");
-        assert!(!slots.take(&a));
-        assert_eq!(slots.free(&b), Some(d));
-        assert_eq!(slots.free(&c), Some(a));
+        assert!(limiter.try_acquire(&a) && limiter.try_acquire(&b) && limiter.try_acquire(&a), "however often it asks");
+        assert!(!limiter.try_acquire(&c) && !limiter.try_acquire(&d) && !limiter.try_acquire(&c));
+        assert_eq!(limiter.release(&a), Some(c.clone()));
+        assert!(limiter.try_acquire(&c), "it was its turn");
+        assert!(!limiter.try_acquire(&a));
+        assert_eq!(limiter.release(&b), Some(d));
+        assert_eq!(limiter.release(&c), Some(a));
     }
 
     #[test]
     fn a_namespace_with_many_waiting_takes_turns_with_the_others() {
-        let slots = Slots::new(1);
-        assert!(slots.take(&schedule("many", "0")));
+        let limiter = FairLimiter::new(1);
+        assert!(limiter.try_acquire(&schedule("many", "0")));
         for name in ["1", "2", "3"] {
-            assert!(!slots.take(&schedule("many", name)));
+            assert!(!limiter.try_acquire(&schedule("many", name)));
         }
-        assert!(!slots.take(&schedule("one", "a")));
+        assert!(!limiter.try_acquire(&schedule("one", "a")));
         let mut done = schedule("many", "0");
         let mut order = Vec::new();
-        while let Some(next) = slots.free(&done) {
+        while let Some(next) = limiter.release(&done) {
             order.push(next.name.clone());
             done = next;
         }
@@ -146,54 +146,54 @@ mod tests {
     }
 
     /// How many checks a namespace gets that wants ten.
-    fn taken(slots: &Slots<WebhookSchedule>, namespace: &str) -> usize {
-        (0..10).filter(|number| slots.take(&schedule(namespace, &number.to_string()))).count()
+    fn taken(limiter: &FairLimiter<WebhookSchedule>, namespace: &str) -> usize {
+        (0..10).filter(|number| limiter.try_acquire(&schedule(namespace, &number.to_string()))).count()
     }
 
     #[test]
     fn where_the_checks_of_four_namespaces_hang_a_fifth_and_a_sixth_have_theirs_at_once() {
-        let slots = Slots::new(10);
-        assert_eq!(["a", "b", "c", "d"].map(|namespace| taken(&slots, namespace)), [2, 2, 2, 2]);
-        assert_eq!(["e", "f"].map(|namespace| taken(&slots, namespace)), [1, 1]);
+        let limiter = FairLimiter::new(10);
+        assert_eq!(["a", "b", "c", "d"].map(|namespace| taken(&limiter, namespace)), [2, 2, 2, 2]);
+        assert_eq!(["e", "f"].map(|namespace| taken(&limiter, namespace)), [1, 1]);
     }
 
     #[test]
     fn what_becomes_free_is_first_for_who_has_none_though_others_have_waited_longer() {
-        let slots = Slots::new(10);
-        assert_eq!(["a", "b", "c", "d", "e", "f"].map(|namespace| taken(&slots, namespace)), [2, 2, 2, 2, 1, 1]);
+        let limiter = FairLimiter::new(10);
+        assert_eq!(["a", "b", "c", "d", "e", "f"].map(|namespace| taken(&limiter, namespace)), [2, 2, 2, 2, 1, 1]);
         let other = schedule("g", "0");
-        assert!(!slots.take(&other));
-        assert_eq!(slots.free(&schedule("a", "0")), Some(other));
-        assert_eq!(slots.free(&schedule("a", "1")).unwrap(), schedule("a", "2"), "it has none now");
-        assert_eq!(slots.free(&schedule("b", "0")), None, "what is left is for those that have none");
+        assert!(!limiter.try_acquire(&other));
+        assert_eq!(limiter.release(&schedule("a", "0")), Some(other));
+        assert_eq!(limiter.release(&schedule("a", "1")).unwrap(), schedule("a", "2"), "it has none now");
+        assert_eq!(limiter.release(&schedule("b", "0")), None, "what is left is for those that have none");
     }
 
     #[test]
     fn of_a_few_checks_at_a_time_a_namespace_has_one() {
         for most in [1, 3, 9] {
-            assert_eq!(taken(&Slots::new(most), "many"), 1);
+            assert_eq!(taken(&FairLimiter::new(most), "many"), 1);
         }
     }
 
     #[test]
     fn who_wants_none_any_more_is_passed_over() {
-        let slots = Slots::new(1);
+        let limiter = FairLimiter::new(1);
         let [a, b, c] = ["a", "b", "c"].map(|name| schedule("team", name));
-        assert!(slots.take(&a) && !slots.take(&b) && !slots.take(&c));
-        assert_eq!(slots.free(&b), None, "it was not its turn, so it is nobody else's now");
-        assert_eq!(slots.free(&a), Some(c.clone()));
-        assert_eq!(slots.free(&c), None);
-        assert!(slots.take(&b));
+        assert!(limiter.try_acquire(&a) && !limiter.try_acquire(&b) && !limiter.try_acquire(&c));
+        assert_eq!(limiter.release(&b), None, "it was not its turn, so it is nobody else's now");
+        assert_eq!(limiter.release(&a), Some(c.clone()));
+        assert_eq!(limiter.release(&c), None);
+        assert!(limiter.try_acquire(&b));
     }
 
     #[test]
     fn what_is_found_under_way_counts_though_there_are_too_many() {
-        let slots = Slots::new(1);
+        let limiter = FairLimiter::new(1);
         let [a, b, c] = ["a", "b", "c"].map(|name| schedule("team", name));
-        slots.hold(&a);
-        slots.hold(&b);
-        assert!(!slots.take(&c));
-        assert_eq!(slots.free(&a), None);
-        assert_eq!(slots.free(&b), Some(c));
+        limiter.adopt(&a);
+        limiter.adopt(&b);
+        assert!(!limiter.try_acquire(&c));
+        assert_eq!(limiter.release(&a), None);
+        assert_eq!(limiter.release(&b), Some(c));
     }
 }
