@@ -233,4 +233,7 @@ fn merge(
 const MOST_RECENT: usize = 40;
 
 #[cfg(test)]
+mod pause_tests;
+
+#[cfg(test)]
 mod tests;

@@ -285,4 +285,7 @@ fn result_of(told: &DeliveryStatus) -> CheckResult {
 }
 
 #[cfg(test)]
+mod repeat_tests;
+
+#[cfg(test)]
 mod tests;

@@ -10,31 +10,31 @@ use crate::operator::test_support::objects::{
 };
 
 /// A schedule whose checks are looked at, one after the other.
-struct Life {
-    schedule: WebhookSchedule,
-    recent: Vec<DeliveryStatus>,
+pub(super) struct Life {
+    pub(super) schedule: WebhookSchedule,
+    pub(super) recent: Vec<DeliveryStatus>,
 }
 
 impl Life {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { schedule: schedule(), recent: Vec::new() }
     }
 
-    fn annotate(&mut self, value: &str) {
+    pub(super) fn annotate(&mut self, value: &str) {
         self.schedule.metadata.annotations = Some([(CHECK_ANNOTATION.into(), value.into())].into());
     }
 
-    fn look(&mut self, runs: &[Run]) -> CheckState {
+    pub(super) fn look(&mut self, runs: &[Run]) -> CheckState {
         self.look_at(0, runs)
     }
 
     /// Looks this many minutes after the first Jobs were made, and writes the status.
-    fn look_at(&mut self, now: i64, runs: &[Run]) -> CheckState {
+    pub(super) fn look_at(&mut self, now: i64, runs: &[Run]) -> CheckState {
         self.look_after(60 * now, runs)
     }
 
     /// Looks so many seconds later, and writes the status.
-    fn look_after(&mut self, seconds: i64, runs: &[Run]) -> CheckState {
+    pub(super) fn look_after(&mut self, seconds: i64, runs: &[Run]) -> CheckState {
         let now = minute(0) + SignedDuration::from_secs(seconds);
         let look = check_state(&self.schedule, runs, &self.recent, true, now);
         self.schedule.status.get_or_insert_default().checked.clone_from(&look.checked);
@@ -42,11 +42,11 @@ impl Life {
     }
 
     /// The check that is due now.
-    fn due(&mut self) -> Check {
+    pub(super) fn due(&mut self) -> Check {
         self.due_after(0)
     }
 
-    fn due_after(&mut self, seconds: i64) -> Check {
+    pub(super) fn due_after(&mut self, seconds: i64) -> Check {
         match self.look_after(seconds, &[]).stage {
             Phase::Due(check) => check,
             other => panic!("{other:?}"),
@@ -54,7 +54,7 @@ impl Life {
     }
 
     /// What it comes to when its sender says this.
-    fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
+    pub(super) fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
         let check = self.due();
         let look = self.look(&[made(&check, over(), vec![said(class, reason)])]);
         assert_eq!(look.stage, Phase::Nothing);
@@ -63,7 +63,7 @@ impl Life {
 }
 
 /// A check's run, begun at the first minute.
-fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
+pub(super) fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
     let mut run = run(0, job, pods);
     let job = Arc::make_mut(&mut run.job);
     job.metadata.name = Some(check.job.clone());
@@ -290,89 +290,4 @@ fn nothing_is_checked_where_checks_are_switched_off() {
     let under_way =
         look(&[made(&Check { job: "x".into(), value: None, repeated_within: None }, json!({"active": 1}), Vec::new())]);
     assert_eq!((under_way.stage, under_way.obsolete.len()), (Phase::Nothing, 1), "what was begun before is ended");
-}
-
-#[test]
-fn what_may_pass_is_checked_again_by_itself_soon_and_then_ever_more_rarely_until_it_has() {
-    let mut life = Life::new();
-    let first = life.checked(Refused, Reason::ReferenceMissing);
-    assert_eq!((first.repeats, first.repeat_at), (0, Some(Time(minute(0) + SignedDuration::from_secs(5)))));
-    let (mut now, mut names) = (0, Vec::new());
-    for (repeats, wait) in (1..).zip([5, 15, 45, 90, 180]) {
-        let waits = life.look_after(now + wait - 1, &[]);
-        assert_eq!((waits.stage, waits.until), (Phase::Nothing, Some(minute(0).as_second() + now + wait)));
-        now += wait;
-        let check = life.due_after(now);
-        assert_eq!(life.due_after(now + 1), check, "the same however often it is tried");
-        assert_eq!(check.repeated_within, Some(wait));
-        let over = life.look_after(now, &[made(&check, over(), vec![said(Refused, Reason::ReferenceMissing)])]);
-        assert_eq!(over.ended, Some((CheckResult::Refused, "ReferenceMissing".into())));
-        assert_eq!(over.checked.unwrap().repeats, repeats);
-        names.push(check.job);
-    }
-    names.dedup();
-    assert_eq!(names.len(), 5, "each is another Job");
-    let check = life.due_after(now + 360);
-    let over = life.look_after(now + 360, &[made(&check, over(), vec![said(Checked, Reason::Allowed)])]);
-    let checked = over.checked.unwrap();
-    assert_eq!((checked.result, checked.repeats, checked.repeat_at), (CheckResult::Allowed, 0, None));
-    assert_eq!(life.look_after(now + 99_999, &[]).stage, Phase::Nothing);
-}
-
-#[test]
-fn what_could_not_be_made_is_tried_again_and_where_a_url_leads_is_not() {
-    let mut life = Life::new();
-    let check = life.due();
-    let runs = [made(&check, json!({}), Vec::new())];
-    let given_up = life.look_at(3, &runs);
-    assert_eq!(given_up.ended, Some((CheckResult::Unknown, "PodNotCreated".into())));
-    assert_eq!(given_up.until, Some(minute(3).as_second() + 5));
-    let again = life.due_after(185);
-    let mut look = life.look_after(185, &[]);
-    look.could_not_be_made(&life.schedule, &again, minute(3));
-    let checked = look.checked.unwrap();
-    assert_eq!((checked.result, &*checked.reason, checked.repeats), (CheckResult::Unknown, "JobNotCreated", 1));
-
-    let mut life = Life::new();
-    assert_eq!(life.checked(Refused, Reason::AddressInternal).repeat_at, None);
-    assert_eq!(life.look_at(999, &[]).stage, Phase::Nothing);
-}
-
-#[test]
-fn what_is_repeated_ends_with_a_new_spec_or_a_delivery_that_tells_more() {
-    let mut life = Life::new();
-    life.checked(Refused, Reason::ReferenceMissing);
-    life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(0));
-    let found = |class, reason| {
-        let found = found(vec![ended(1, class, reason)]);
-        let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
-        history(&schedule(), &found, Some(&valid), minute(1)).recent
-    };
-    life.recent = found(Refused, Reason::ReferenceMissing);
-    assert!(matches!(life.look_at(2, &[]).stage, Phase::Due(_)), "nothing else is known");
-    life.recent = found(OutcomeClass::Delivered, Reason::Delivered);
-    let told = life.look_at(2, &[]);
-    assert_eq!((told.stage, told.checked.unwrap().repeat_at), (Phase::Nothing, None));
-
-    let mut life = Life::new();
-    life.checked(Refused, Reason::ReferenceMissing);
-    life.schedule.metadata.generation = Some(2);
-    assert_eq!(life.due().repeated_within, None);
-    assert_eq!(life.checked(Refused, Reason::ReferenceMissing).repeats, 0);
-}
-
-#[test]
-fn of_jobs_that_are_over_the_last_stays_and_the_others_go_when_the_next_is_due() {
-    let mut life = Life::new();
-    let first = made(&life.due(), over(), vec![said(Refused, Reason::ReferenceMissing)]);
-    life.look(std::slice::from_ref(&first));
-    let mut second = made(&life.due_after(5), over(), vec![said(Refused, Reason::ReferenceMissing)]);
-    Arc::make_mut(&mut second.job).metadata.creation_timestamp = Some(Time(minute(0) + SignedDuration::from_secs(5)));
-    let name = first.job.name_any();
-    let runs = [second, first];
-    let ended = life.look_after(5, &runs);
-    assert!(ended.ended.is_some() && ended.obsolete.is_empty());
-    let next = life.look_after(20, &runs);
-    assert!(matches!(next.stage, Phase::Due(_)));
-    assert_eq!(next.obsolete.iter().map(|job| job.name_any()).collect::<Vec<_>>(), [name]);
 }

@@ -100,6 +100,9 @@ fn next(valid: &ValidatedSchedule, now: Timestamp) -> Option<Time> {
 }
 
 #[cfg(test)]
+mod check_tests;
+
+#[cfg(test)]
 mod longest_tests;
 
 #[cfg(test)]

@@ -3,34 +3,34 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::json;
 
+use super::check_tests::checked;
 use super::*;
-use crate::api::{CheckResult, CheckStatus};
+use crate::api::CheckResult;
 use crate::delivery::OutcomeClass::{Delivered, Failed, FailedPermanently, Refused};
 use crate::delivery::Reason;
 use crate::operator::admission::status::AdmissionStatus;
 use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::apply::ApplyError;
-use crate::operator::preflight::state::{Check, Phase};
 use crate::operator::schedule::assess::assess;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
 use crate::operator::tier::membership::TierError;
 
 /// A schedule that goes through statuses, a minute after each other.
-struct Life {
-    schedule: WebhookSchedule,
+pub(super) struct Life {
+    pub(super) schedule: WebhookSchedule,
     minute: i64,
 }
 
 impl Life {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut schedule = schedule();
         schedule.metadata.generation = Some(1);
         Self { schedule, minute: 0 }
     }
 
-    fn see(&mut self, runs: Vec<Run>) -> &WebhookScheduleStatus {
+    pub(super) fn see(&mut self, runs: Vec<Run>) -> &WebhookScheduleStatus {
         let valid = valid_with(json!({})).unwrap();
         self.go(&Progress::Applied(&valid), runs)
     }
@@ -48,7 +48,7 @@ impl Life {
     }
 }
 
-fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'a Condition {
+pub(super) fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'a Condition {
     status.conditions.iter().find(|condition| condition.type_ == kind).unwrap()
 }
 
@@ -106,122 +106,6 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
 }
 
 #[test]
-fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_in_the_docs() {
-    let valid = valid_with(json!({})).unwrap();
-    let mut assessment = assess(&schedule(), &found(Vec::new()), Some(&valid), minute(0));
-    let check = Check { job: "check".into(), value: None, repeated_within: None };
-    assessment.check.could_not_be_made(&schedule(), &check, minute(0));
-    let status = status(&schedule(), &Progress::Applied(&valid), &assessment, minute(0));
-    let allowed = condition(&status, "TargetAllowed");
-    assert_eq!((&*allowed.status, &*allowed.reason), ("Unknown", "JobNotCreated"));
-    assert_eq!(condition(&status, "Ready").status, "True");
-    assert!(include_str!("../../../../docs/reasons.md").contains("| `JobNotCreated` |"));
-}
-
-/// What a check of this generation came to, which began at this minute.
-fn checked(generation: i64, result: CheckResult, at: i64) -> CheckStatus {
-    let (generation, value, time) = (generation, None, Time(minute(at)));
-    let (reason, detail) = ("ReferenceMissing".into(), Some("add it".into()));
-    let (target, key_fingerprints, repeats, repeat_at) = (None, Vec::new(), 0, None);
-    CheckStatus { generation, value, time, result, reason, detail, target, key_fingerprints, repeats, repeat_at }
-}
-
-#[test]
-fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_way_round() {
-    let mut life = Life::new();
-    let told = |life: &mut Life, runs, checked: Option<CheckStatus>| {
-        life.schedule.status.get_or_insert_default().checked = checked;
-        let allowed = condition(life.see(runs), "TargetAllowed").clone();
-        (allowed.status, allowed.reason, allowed.message)
-    };
-    let fact = |status: &str, reason: &str, message: &str| (status.into(), reason.into(), message.into());
-    let delivered = || vec![ended(5, Delivered, Reason::Delivered)];
-    let by_delivery = fact("True", "Allowed", "the last delivery was not refused");
-
-    assert_eq!(told(&mut life, Vec::new(), None).1, "Checking");
-    assert_eq!(told(&mut life, Vec::new(), Some(checked(0, CheckResult::Refused, 0))).1, "Checking", "an older spec");
-    let refused = fact("False", "ReferenceMissing", "add it");
-    assert_eq!(told(&mut life, Vec::new(), Some(checked(1, CheckResult::Refused, 0))), refused);
-    let unknown = told(&mut life, Vec::new(), Some(checked(1, CheckResult::Unknown, 0)));
-    assert_eq!(unknown, fact("Unknown", "ReferenceMissing", "the check could not be made: add it"));
-    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 0))), by_delivery);
-    // On demand, after the delivery.
-    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 6))), refused);
-    assert_eq!(condition(life.schedule.status.as_ref().unwrap(), "Ready").reason, "ReferenceMissing");
-    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Allowed, 6))).0, "True");
-    assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Unknown, 6))), by_delivery);
-}
-
-/// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
-fn told_at(life: &mut Life, at: i64, stage: Phase) -> [String; 3] {
-    let valid = valid_with(json!({})).unwrap();
-    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
-    assessment.check.stage = stage;
-    let new = status(&life.schedule, &Progress::Applied(&valid), &assessment, minute(at));
-    life.schedule.status = Some(new.clone());
-    let told = |kind| format!("{} {}", condition(&new, kind).status, condition(&new, kind).reason);
-    [told("Ready"), told("TargetAllowed"), condition(&new, "TargetAllowed").message.clone()]
-}
-
-#[test]
-fn nobody_knows_whether_a_schedule_is_ready_until_its_spec_is_checked() {
-    let mut life = Life::new();
-    for at in 0..5 {
-        assert_eq!(told_at(&mut life, at, Phase::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
-    }
-    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Allowed, 5));
-    assert_eq!(told_at(&mut life, 5, Phase::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
-    assert_eq!(told_at(&mut life, 6, Phase::UnderWay)[0], "True Ready", "it is checked again");
-    life.schedule.metadata.generation = Some(2);
-    assert_eq!(told_at(&mut life, 7, Phase::UnderWay)[0], "Unknown Checking", "another spec");
-    life.schedule.status.as_mut().unwrap().checked = Some(checked(2, CheckResult::Refused, 8));
-    assert_eq!(told_at(&mut life, 8, Phase::Nothing)[0], "False ReferenceMissing");
-}
-
-#[test]
-fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
-    let due = || Phase::Due(Check { job: "check".into(), value: None, repeated_within: None });
-    let mut life = Life::new();
-    assert_eq!(told_at(&mut life, 0, due())[0], "Unknown Checking");
-    assert_eq!(told_at(&mut life, 1, due())[0], "Unknown Checking");
-    assert_eq!(told_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
-    assert_eq!(told_at(&mut life, 3, Phase::UnderWay)[0], "True Ready", "it doesn't turn back");
-
-    let mut life = Life::new();
-    told_at(&mut life, 0, Phase::UnderWay);
-    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
-    assert_eq!(told_at(&mut life, 1, Phase::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
-}
-
-#[test]
-fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_soon() {
-    let at = |minutes| Phase::Waits(minute(minutes).as_second());
-    let mut life = Life::new();
-    let told = told_at(&mut life, 0, at(1));
-    assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
-    assert!(told[2].contains("will be checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
-    assert!(include_str!("../../../../docs/reasons.md").contains("| `CheckWaits` |"));
-    let mut life = Life::new();
-    for now in 0..3 {
-        assert_eq!(told_at(&mut life, now, at(15))[..2], ["True Ready", "Unknown CheckWaits"], "{now}");
-    }
-    life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Refused, 8));
-    let told = told_at(&mut life, 9, at(15));
-    assert_eq!(told[..2], ["False ReferenceMissing", "False ReferenceMissing"]);
-    let waits =
-        "add it; the check that was asked for is made at 2027-01-15T08:15:00Z, since the tier allows no earlier one";
-    assert_eq!(told[2], waits);
-}
-
-#[test]
-fn a_name_that_was_not_resolved_says_nothing_of_where_it_leads() {
-    let mut life = Life::new();
-    life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
-    let status = life.see(vec![ended(1, Failed, Reason::NameNotResolved)]);
-    assert_eq!(condition(status, "TargetAllowed").reason, "AddressInternal");
-}
-
-#[test]
 fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
     let mut life = Life::new();
     assert_eq!(condition(life.see(vec![ended(0, Refused, Reason::AddressInternal)]), "Ready").status, "False");
@@ -229,14 +113,6 @@ fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
     let status = life.see(Vec::new());
     assert_eq!(condition(status, "TargetAllowed").status, "Unknown");
     assert_eq!(condition(status, "Ready").status, "Unknown");
-}
-
-#[test]
-fn a_refusal_for_lateness_says_nothing_of_the_target() {
-    let mut life = Life::new();
-    life.see(vec![ended(0, Delivered, Reason::Delivered)]);
-    let status = life.see(vec![ended(1, Refused, Reason::StartingDeadlineExceeded)]);
-    assert_eq!(condition(status, "TargetAllowed").status, "True");
 }
 
 #[test]

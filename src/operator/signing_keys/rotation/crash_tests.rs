@@ -196,3 +196,22 @@ async fn a_secret_goes_that_was_left_behind_by_a_rotation_for_which_nobody_asks_
     life.run().await;
     assert!(life.world(|world| world.secrets.len() == 1 && world.is_whole()));
 }
+
+#[tokio::test]
+async fn two_controllers_that_write_the_status_at_the_same_time_lose_nothing() {
+    let life = Life::with_a_key().await;
+    life.ask("now");
+    // Both see the same version, and both have something to write.
+    let mut seen = life.world(|world| world.schedule());
+    seen.status.as_mut().unwrap().tier = None;
+    life.rotate(&seen).await;
+    let keys = life.world(|world| world.keys());
+    assert_eq!(keys.len(), 2);
+    life.world(|world| world.writes = 0);
+    life.reconcile(&seen).await;
+    assert_eq!(life.world(|world| world.writes), 1, "the status was to be written");
+    assert_eq!(life.world(|world| world.keys()), keys, "over a version that is no more, so it was refused");
+    life.run().await;
+    assert!(life.world(|world| world.is_whole()));
+    assert_eq!(life.world(|world| (world.keys(), world.scheduled().0)), (keys, "Scheduled".into()));
+}

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::world::World;
-use crate::api::{REVOKE, ROTATE_ANNOTATION};
+use crate::api::{REVOKE, ROTATE_ANNOTATION, WebhookSchedule};
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::indexed::Indexed;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
@@ -67,6 +67,16 @@ impl Life {
             }
         }
         panic!("it finds no rest: {:?}", self.world(|world| world.keys()));
+    }
+
+    /// Has the controller of schedules look at a version of the schedule.
+    pub(super) async fn reconcile(&self, seen: &WebhookSchedule) {
+        let _ = Box::pin(reconcile_at(seen, &self.controllers().schedules, self.now)).await;
+    }
+
+    /// Has the controller of keys look at a version of the schedule.
+    pub(super) async fn rotate(&self, seen: &WebhookSchedule) {
+        let _ = Box::pin(self.controllers().signing_keys.reconcile_at(seen, self.now)).await;
     }
 
     /// The controllers of an operator, whose watches show what there is. Checks are another matter.

@@ -108,10 +108,13 @@ impl World {
                 self.secrets.remove(name).map_or((404, Value::Null), |_| (200, json!({})))
             }
             ("PUT", "status", _) => {
-                if body["metadata"]["resourceVersion"] != self.schedule["metadata"]["resourceVersion"] {
+                let (replaced, current) =
+                    (&body["metadata"]["resourceVersion"], &self.schedule["metadata"]["resourceVersion"]);
+                // What names no version replaces any.
+                if !replaced.is_null() && replaced != current {
                     return (409, Value::Null);
                 }
-                let version: u64 = body["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+                let version: u64 = current.as_str().unwrap().parse().unwrap();
                 self.schedule["metadata"]["resourceVersion"] = json!((version + 1).to_string());
                 self.schedule["status"] = body["status"].take();
                 (200, self.schedule.clone())

@@ -1,5 +1,6 @@
 //! The schedules of one namespace, and what they take together. Pure.
 
+mod member;
 mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::given_up::GivenUp;
 use super::usage::Part;
 use super::{Age, HOUR, Limits, QuotaUsage, ScheduleKey};
-use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::api::WebhookSchedule;
 use crate::cron::Tightest;
+use member::{Eligibility, Member};
 
 #[derive(Default)]
 pub(super) struct Namespace {
@@ -27,89 +29,10 @@ pub(super) struct Namespace {
     is_recorded: bool,
 }
 
-struct Member {
-    name: String,
-    asked: ScheduleKey,
-    tightest: Option<Tightest>,
-    /// Whether the quotas have a place for it.
-    fits: bool,
-    /// What it may deliver in an hour: nothing while it is outside its tier.
-    takes: u32,
-    /// Its place by age, and what older ones take.
-    place: (u32, u32),
-    begins: Eligibility,
-    /// Since when its CronJob may run: its next time may be later than what it waits for.
-    runs_since: Option<i64>,
-    /// When it delivered last.
-    last: Option<i64>,
-    /// Whether it was there before the operator was, and nobody has looked yet when it delivered last.
-    is_unsure: bool,
-    /// When it was triggered last.
-    last_triggered: Option<i64>,
-    /// Whether a delivery that was triggered waits for room.
-    wants_room: bool,
-}
-
-/// Whether a schedule may deliver by its expression.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Eligibility {
-    /// It has to wait for room.
-    Waits {
-        /// It has to keep the smallest gap after what others delivered until then.
-        after: Option<i64>,
-        /// It was held until then.
-        until: Option<i64>,
-    },
-    /// It may, since then.
-    Since(i64),
-}
-
 /// What the last delivery was before one that was triggered.
 pub(super) struct Before {
     last: Option<i64>,
     last_triggered: Option<i64>,
-}
-
-impl Eligibility {
-    /// Of a schedule that was there when the operator began, in a namespace of which nothing was recorded.
-    fn found(schedule: &WebhookSchedule, now: i64) -> Self {
-        let status = schedule.status.as_ref();
-        let is_accepted = status.is_some_and(WebhookScheduleStatus::is_accepted);
-        match status.and_then(|status| status.held_until.as_ref()) {
-            _ if !is_accepted => Self::Waits { after: Some(now), until: None },
-            Some(until) => Self::Waits { after: None, until: Some(until.0.as_second()) },
-            None => Self::Since(now - HOUR),
-        }
-    }
-
-    /// Of a schedule of which it is recorded that it has not begun.
-    fn held(schedule: &WebhookSchedule) -> Self {
-        let until = schedule.status.as_ref().and_then(|status| status.held_until.as_ref());
-        Self::Waits { after: None, until: until.map(|until| until.0.as_second()) }
-    }
-
-    fn after(self) -> Option<i64> {
-        if let Self::Waits { after, .. } = self { after } else { None }
-    }
-}
-
-impl Member {
-    /// How many deliveries it may have made in the hour before `now`, and when it may have made the last.
-    fn used(&self, uid: &str, now: i64) -> (u32, Option<i64>) {
-        if self.is_unsure {
-            return (self.takes, Some(now));
-        }
-        let since = match (self.begins, self.runs_since) {
-            (Eligibility::Since(since), _) | (Eligibility::Waits { .. }, Some(since)) => since,
-            (Eligibility::Waits { .. }, None) => return (0, self.last),
-        };
-        let since = since.max(now - HOUR);
-        let due = self.asked.due(uid, since, now);
-        let last = self.last.max(due.last().copied());
-        // One that was late may have been due longer ago.
-        let count = u32::try_from(due.len()).unwrap_or(u32::MAX).max((last > Some(since)).into());
-        (count, last)
-    }
 }
 
 impl Namespace {
@@ -297,19 +220,5 @@ impl Namespace {
         }
         self.regular = sum;
         changed
-    }
-}
-
-impl Member {
-    /// The most that its expression delivers in an hour, if the tier allows its gap.
-    fn own(&self, limits: Limits) -> u32 {
-        let keeps_gap =
-            |tightest: &Tightest| i64::try_from(tightest.min_gap_seconds).is_ok_and(|gap| gap >= limits.min_interval);
-        self.tightest.filter(keeps_gap).map_or(0, |tightest| tightest.max_per_hour)
-    }
-
-    /// Whether deliveries that keep the tier's gap can't be more in an hour than it takes.
-    fn is_paced(&self, limits: Limits) -> bool {
-        i64::from(self.takes).saturating_mul(limits.min_interval) >= HOUR
     }
 }
