@@ -15,6 +15,7 @@ use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::cleanup::controller::CleanupReconciler;
 use crate::operator::isolation::controller::IsolationReconciler;
 use crate::operator::isolation::verdicts::IsolationVerdicts;
+use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::controller::run_controller;
 use crate::operator::kubernetes::leader_election::own_namespace;
@@ -109,6 +110,7 @@ pub async fn run(
     let (at_a_time, all) = (settings.concurrency, caches.schedules.store().clone());
     let (all_tiers, all_namespaces) = (caches.tiers.clone(), caches.namespaces.clone());
     let schedules = Arc::new(ScheduleReconciler {
+        applier: Applier::new(client.clone()),
         client,
         settings,
         recorder,

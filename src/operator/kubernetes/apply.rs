@@ -15,7 +15,9 @@ use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
+use super::defaults::ServerDefaults;
 use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
@@ -60,16 +62,23 @@ pub enum ApplyError {
 }
 
 /// Writes to the API server as the operator.
+#[derive(Clone)]
 pub(crate) struct Applier {
-    pub(crate) client: Client,
+    client: Client,
+    /// What the API server made of what was applied.
+    pub(crate) defaults: ServerDefaults,
 }
 
 impl Applier {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, defaults: ServerDefaults::default() }
+    }
+
     /// Makes the CronJob exist as it was built, and returns it as it is.
     pub(crate) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
         let owner = controller_of(&built).map(|owner| owner.uid.clone());
         let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
-        Box::pin(self.ensure(built, found, ours, |a, b| a.spec == b.spec, |_, _| ())).await
+        Box::pin(self.ensure(built, found, ours, |cron_job| json!(cron_job.spec), |_, _| ())).await
     }
 
     /// Makes the children of a namespace exist as they were built.
@@ -78,16 +87,14 @@ impl Applier {
         (service_account, found_account): (ServiceAccount, Option<Arc<ServiceAccount>>),
         (network_policy, found_policy): (NetworkPolicy, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
-        let same = |a: &ServiceAccount, b: &ServiceAccount| {
-            a.automount_service_account_token == b.automount_service_account_token
-        };
+        let content = |account: &ServiceAccount| json!(account.automount_service_account_token);
         // Some platforms write these into every account, and would write them again.
         let keep = |found: &ServiceAccount, built: &mut ServiceAccount| {
             built.secrets.clone_from(&found.secrets);
             built.image_pull_secrets.clone_from(&found.image_pull_secrets);
         };
-        self.ensure(service_account, found_account, is_ours, same, keep).await?;
-        self.ensure(network_policy, found_policy, is_ours, |a, b| a.spec == b.spec, |_, _| ()).await.map(drop)
+        self.ensure(service_account, found_account, is_ours, content, keep).await?;
+        self.ensure(network_policy, found_policy, is_ours, |policy| json!(policy.spec), |_, _| ()).await.map(drop)
     }
 
     /// Makes a Job, unless it was made already.
@@ -166,7 +173,7 @@ impl Applier {
         mut built: K,
         found: Option<Arc<K>>,
         ours: impl Fn(&K) -> bool,
-        same: impl Fn(&K, &K) -> bool,
+        content: impl Fn(&K) -> Value,
         keep: impl Fn(&K, &mut K),
     ) -> Result<K, ApplyError>
     where
@@ -176,7 +183,10 @@ impl Applier {
         let found = match found {
             Some(found) => found,
             None => match api.create(&by_postern(), &built).await {
-                Ok(made) => return Ok(made),
+                Ok(made) => {
+                    self.note_defaults(&built, &content(&built), &content(&made));
+                    return Ok(made);
+                }
                 // Relabelled, or made by another: the cache holds only what has Postern's label.
                 Err(kube::Error::Api(status)) if status.code == CONFLICT => {
                     Arc::new(api.get(&target.name).await.map_err(|source| target.failed(source))?)
@@ -190,7 +200,8 @@ impl Applier {
         if found.meta().deletion_timestamp.is_some() {
             return Err(target.ending());
         }
-        if same(&found, &built)
+        let (asked, there) = (content(&built), content(&found));
+        if (asked == there || self.defaults.explain(&built, &asked, &there))
             && found.labels() == built.labels()
             && found.owner_references() == built.owner_references()
         {
@@ -203,9 +214,18 @@ impl Applier {
         built.meta_mut().uid = found.uid();
         built.meta_mut().resource_version = found.resource_version();
         match api.replace(&target.name, &by_postern(), &built).await {
-            Ok(replaced) => Ok(replaced),
+            Ok(replaced) => {
+                self.note_defaults(&built, &asked, &content(&replaced));
+                Ok(replaced)
+            }
             Err(kube::Error::Api(status)) if status.code == CONFLICT => Err(target.outdated()),
             Err(source) => Err(target.failed(source)),
+        }
+    }
+
+    fn note_defaults<K: Resource<DynamicType = ()>>(&self, built: &K, asked: &Value, answered: &Value) {
+        if asked != answered {
+            self.defaults.note(built, asked, answered);
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod condition;
 pub(crate) mod consistency;
 pub(crate) mod controller;
 pub(crate) mod crd_check;
+pub(crate) mod defaults;
 pub(crate) mod digest;
 pub(crate) mod events;
 pub(crate) mod fair;

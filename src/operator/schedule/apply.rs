@@ -43,16 +43,16 @@ pub(super) async fn apply(
     observed: &ObservedState,
     now: i64,
 ) -> Result<Applied, ReconcileError> {
-    let to = Applier { client: context.client.clone() };
-    let Ok(valid) = accepted.as_ref() else { return suspend(schedule, observed, &to).await };
+    let to = &context.applier;
+    let Ok(valid) = accepted.as_ref() else { return suspend(schedule, observed, to).await };
     if valid.waits_for_key {
-        return suspend(schedule, observed, &to).await;
+        return suspend(schedule, observed, to).await;
     }
     let trigger = to_trigger(schedule, assessment, observed);
     let noted = match record_start(context, schedule, (valid, assessment), trigger, now).await {
         Ok(Recorded::Done(noted)) => noted,
         Ok(Recorded::Wait(wait)) => return Ok(Applied::Later(wait)),
-        Err(error @ RecordError::TooMany) => return suspend(schedule, observed, &to).await.and(Err(error.into())),
+        Err(error @ RecordError::TooMany) => return suspend(schedule, observed, to).await.and(Err(error.into())),
         Err(error) => return Err(error.into()),
     };
     let written = write(context, schedule, valid, (assessment, trigger), observed).await;
@@ -93,13 +93,12 @@ async fn record_start(
 }
 
 async fn write(
-    ScheduleReconciler { client, settings, consistency, .. }: &ScheduleReconciler,
+    ScheduleReconciler { applier: to, settings, consistency, .. }: &ScheduleReconciler,
     schedule: &WebhookSchedule,
     valid: &ValidatedSchedule,
     (assessment, trigger): (&Assessment, Option<&Trigger>),
     observed: &ObservedState,
 ) -> Result<(), ReconcileError> {
-    let to = Applier { client: client.clone() };
     // The policy stands before the first pod does.
     let NamespaceChildren { service_account, network_policy } =
         namespace_children(&valid.namespace, &valid.delivery.egress, settings);

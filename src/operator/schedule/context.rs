@@ -12,6 +12,7 @@ use crate::operator::cache::deleted_jobs::DeletedJobs;
 use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::deliveries::spacing::TriggerDecision;
 use crate::operator::isolation::verdicts::IsolationVerdicts;
+use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::metrics::Metrics;
 use crate::operator::preflight::obstacles::CheckObstacles;
@@ -24,6 +25,7 @@ use crate::operator::tier::quota::ledger::Ledger;
 /// The reconciler of schedules: clients, caches, and what the other controllers found.
 pub(crate) struct ScheduleReconciler {
     pub(crate) client: Client,
+    pub(crate) applier: Applier,
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,

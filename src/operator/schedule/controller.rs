@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -12,6 +13,7 @@ use super::error::ReconcileError;
 use super::reconcile::reconcile_at;
 use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::names;
 
 impl Reconcile for ScheduleReconciler {
     type Kind = WebhookSchedule;
@@ -26,6 +28,8 @@ impl Reconcile for ScheduleReconciler {
     }
 
     fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.consistency.clear(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
+        let namespace = schedule.namespace.as_deref().unwrap_or_default();
+        self.consistency.clear(namespace, &schedule.name);
+        self.applier.defaults.forget::<CronJob>(namespace, &names::cron_job(&schedule.name));
     }
 }

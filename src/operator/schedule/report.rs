@@ -4,7 +4,6 @@ use super::assess::Assessment;
 use super::error::ReconcileError;
 use super::events::events;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
-use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::events::publish;
 use crate::operator::schedule::context::ScheduleReconciler;
 
@@ -23,9 +22,8 @@ pub(super) async fn report(
         publish(&context.recorder, schedule, events(schedule, history, new)).await;
     }
     context.deleted_jobs.mark_reported(&history.gone);
-    let to = Applier { client: context.client.clone() };
     for job in history.given_up.iter().chain(&check.given_up) {
-        to.delete_unchanged(&**job).await?;
+        context.applier.delete_unchanged(&**job).await?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::IsolationStatus;
+use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
 use crate::operator::kubernetes::limiter::bucket::Buckets;
 use crate::operator::kubernetes::limiter::fair::FairLimiter;
@@ -144,6 +145,7 @@ impl Controllers {
                 protected: Arc::new(AdmissionWatch::unknown()),
                 obstacles,
                 key_backoff,
+                applier: Applier::new(client.clone()),
                 client,
             },
         }

@@ -135,7 +135,7 @@ fn coverage(namespaces: &[String]) -> String {
 }
 
 async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallError> {
-    let applier = Applier { client: client.clone() };
+    let applier = Applier::new(client.clone());
     let mut ours = Ours { client, namespaces, unreached: Unreached::default() };
     let mut suspended = 0;
     for cron_job in ours.list::<CronJob>().await? {

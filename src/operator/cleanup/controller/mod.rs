@@ -39,7 +39,7 @@ impl Reconcile for CleanupReconciler {
         if namespace.metadata.deletion_timestamp.is_some() {
             return Ok(Action::await_change());
         }
-        let applier = Applier { client: self.client.clone() };
+        let applier = Applier::new(self.client.clone());
         delete_all(&applier, caches.cron_jobs.in_namespace(&name), is_orphan).await?;
         delete_all(&applier, caches.jobs.in_namespace(&name), is_orphan).await?;
         let is_in_use = !caches.schedules.refs_in_namespace(&name).is_empty()

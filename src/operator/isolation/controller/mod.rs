@@ -147,7 +147,7 @@ impl IsolationReconciler {
     ) -> Result<(), ProveError> {
         match stage {
             Phase::Due(due) if self.limiter.try_acquire(canary) => {
-                let to = Applier { client: self.client.clone() };
+                let to = Applier::new(self.client.clone());
                 let job = canary_job((due.job, due.hash), &input.probes, policy, &self.settings)?;
                 if let Err(error) = to.start(&job).await {
                     self.rest(canary);
@@ -222,7 +222,7 @@ impl Reconcile for IsolationReconciler {
             self.tell(&name);
         }
         acted?;
-        let to = Applier { client: self.client.clone() };
+        let to = Applier::new(self.client.clone());
         for job in obsolete {
             to.delete(&*job).await?;
         }

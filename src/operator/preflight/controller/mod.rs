@@ -119,7 +119,7 @@ impl PreflightReconciler {
             }
             (Phase::Due(_) | Phase::Nothing | Phase::Waits(_), _) => self.needs_none(&name),
         }
-        let to = Applier { client: self.client.clone() };
+        let to = Applier::new(self.client.clone());
         for job in &obsolete {
             to.delete(&**job).await?;
         }
@@ -175,7 +175,7 @@ impl PreflightReconciler {
         }
         let job = check_job(valid, &due.job, due.value.as_deref(), &self.settings)?;
         self.buckets.take(&valid.namespace, &valid.name);
-        match (Applier { client: self.client.clone() }).start(&job).await {
+        match Applier::new(self.client.clone()).start(&job).await {
             Ok(()) => self.consistency.wrote_at(schedule, None, &job),
             Err(error) => {
                 tracing::warn!(%error, schedule = %name, "the Job of a check could not be made");

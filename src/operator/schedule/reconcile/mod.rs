@@ -35,12 +35,12 @@ pub(crate) async fn reconcile_at(
     if let Some(action) = wait_instead(schedule, context) {
         return Ok(action);
     }
-    let to = Applier { client: context.client.clone() };
+    let to = &context.applier;
     context.recompute_quota(schedule, now.as_second());
     let Some(observed) = observe(schedule, context, now.as_second()) else { return Ok(Action::requeue(SOON)) };
     // While something holds back a schedule that is being deleted, it sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
-        return suspend(schedule, &observed, &to).await.map(|_| Action::await_change());
+        return suspend(schedule, &observed, to).await.map(|_| Action::await_change());
     }
     if context.consistency.ensure_ready(schedule, observed.cron_job.as_deref()).is_err() {
         return Ok(Action::requeue(LATE));
@@ -48,7 +48,7 @@ pub(crate) async fn reconcile_at(
     let accepted = judge(schedule, &observed, &context.settings, now);
     let mut assessment = assess(schedule, &observed, accepted.as_ref().ok(), now);
     context.obstacles.apply(&mut assessment.check, schedule, now);
-    confirm(schedule, &assessment, &observed, &to).await?;
+    confirm(schedule, &assessment, &observed, to).await?;
     if accepted.is_ok() {
         context.note_deliveries(schedule, &assessment.history);
     }

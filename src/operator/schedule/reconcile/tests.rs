@@ -5,8 +5,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::operator::cache::caches::Caches;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{cron_job, found, minute, schedule, valid_with};
+use crate::operator::test_support::objects::{
+    Controllers, caches, cron_job, found, minute, schedule, settings, valid_with,
+};
 
 /// Whether it is sure that minute 1 was missed, when the API server has a CronJob of this version and Jobs of these names,
 /// which a CronJob with this UID controls; and what it was asked.
@@ -37,7 +41,7 @@ async fn confirmed(version: &str, jobs: &[&str], owner: &str) -> (bool, Vec<Stri
     let valid = valid_with(json!({"schedule": "* * * * *", "startingDeadlineSeconds": 45})).unwrap();
     let assessment = assess(&schedule, &found, Some(&valid), minute(2));
     assert_eq!(assessment.history.missed, [minute(1).as_second()]);
-    let is_sure = confirm(&schedule, &assessment, &found, &Applier { client }).await.is_ok();
+    let is_sure = confirm(&schedule, &assessment, &found, &Applier::new(client)).await.is_ok();
     let asked = asked.lock().unwrap();
     (is_sure, asked.clone())
 }
@@ -51,4 +55,51 @@ async fn a_missed_time_is_told_once_neither_its_job_nor_a_newer_cron_job_is_ther
     let of_that_time = ["postern-nightly-report-30000001"];
     assert!(!confirmed("7", &of_that_time, "the-cron-job").await.0, "the watch of Jobs is late");
     assert!(confirmed("7", &of_that_time, "another").await.0, "somebody else's Job by the name and label of one");
+}
+
+/// An API server that fills in a field of each CronJob that nobody asked for, and one that Postern knows nothing of; the CronJob
+/// that it has, and its writes.
+#[derive(Default)]
+struct Newer {
+    cron_job: Option<Value>,
+    writes: Vec<String>,
+}
+
+impl Newer {
+    fn answer(&mut self, method: &str, path: &str, mut body: Value) -> (u16, Value) {
+        if path.contains("/cronjobs") && method != "GET" {
+            self.writes.push(method.to_owned());
+            body["spec"]["aNewField"] = json!("its default");
+            body["spec"]["jobTemplate"]["spec"]["template"]["spec"]["hostUsers"] = json!(true);
+            body["metadata"]["uid"] = json!("the-cron-job");
+            body["metadata"]["resourceVersion"] = json!(self.writes.len().to_string());
+            self.cron_job = Some(body.clone());
+        }
+        (200, body)
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_api_server_fills_in_causes_no_write_at_rest_and_what_somebody_changes_is_put_right() {
+    let newer = Arc::new(Mutex::new(Newer::default()));
+    let seen = Arc::clone(&newer);
+    let client =
+        fake_api::client(move |request| seen.lock().unwrap().answer(&request.method, &request.path, request.body));
+    let schedule = schedule();
+    let Controllers { mut schedules, .. } =
+        Controllers::new(client, caches(&schedule), &settings(), Timestamp::UNIX_EPOCH);
+    let mut reconcile = async |minutes: i64| {
+        let cron_job = newer.lock().unwrap().cron_job.clone();
+        let cron_jobs = cron_job.into_iter().map(|cron_job| serde_json::from_value(cron_job).unwrap()).collect();
+        schedules.caches = Arc::new(Caches { cron_jobs: Indexed::of(cron_jobs), ..caches(&schedule) });
+        Box::pin(reconcile_at(&schedule, &schedules, minute(minutes))).await.unwrap();
+        newer.lock().unwrap().writes.clone()
+    };
+    for minutes in 0..4 {
+        assert_eq!(reconcile(minutes).await, ["POST"], "{minutes}");
+    }
+    newer.lock().unwrap().cron_job.as_mut().unwrap()["spec"]["concurrencyPolicy"] = json!("Allow");
+    for minutes in 4..8 {
+        assert_eq!(reconcile(minutes).await, ["POST", "PUT"], "{minutes}");
+    }
 }
