@@ -6,10 +6,9 @@ use std::time::Duration;
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt as _;
 
-use super::assess::Assessment;
+use super::assess::{Assessment, pause};
 use super::error::ReconcileError;
 use super::observe::ObservedState;
-use super::status::pause;
 use crate::api::WebhookSchedule;
 use crate::operator::build::{NamespaceChildren, cron_job, namespace_children, triggered_job};
 use crate::operator::deliveries::trigger::Trigger;

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Pause, Progress, pause};
+use super::Progress;
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::operator::admission::status::PROTECTED;
 use crate::operator::deliveries::history::UNHEALTHY_AFTER;
@@ -13,7 +13,7 @@ use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::condition::ConditionUpdate;
 use crate::operator::preflight::patience::patience;
 use crate::operator::preflight::state::{CheckState, Phase, began, judged};
-use crate::operator::schedule::assess::Assessment;
+use crate::operator::schedule::assess::{Assessment, Pause, pause};
 use crate::operator::schedule::error::ReconcileError;
 use crate::operator::signing_keys::events::KEY_NOT_MADE;
 use crate::operator::tier::quota::ledger::RecordError;

@@ -5,7 +5,7 @@ pub(super) mod conditions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::assess::Assessment;
+use super::assess::{Assessment, Pause, pause};
 use super::error::ReconcileError;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::validate::{Refusal, ValidatedSchedule};
@@ -20,32 +20,6 @@ pub(crate) enum Progress<'a> {
     Blocked(&'a ValidatedSchedule, &'a ReconcileError),
     /// The spec or the tier is wrong.
     Refused(&'a Refusal),
-}
-
-/// Why the CronJob of a schedule that is accepted starts nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pause {
-    /// The tenant wants it so.
-    Suspended,
-    /// The receiver asked to stop (HTTP 410).
-    ReceiverGone,
-    /// It is not proved that its senders are kept from the cluster's inside, and the admin requires that.
-    NotIsolated,
-    /// The next delivery would come too early.
-    Held(Timestamp),
-}
-
-/// Whether the CronJob is to start nothing, and why.
-pub(crate) fn pause(
-    valid: &ValidatedSchedule,
-    Assessment { history, waits_for_proof, .. }: &Assessment,
-) -> Option<Pause> {
-    if valid.suspended {
-        return Some(Pause::Suspended);
-    }
-    let held = || history.held_until.and_then(|until| Timestamp::from_second(until).ok());
-    let not_isolated = || waits_for_proof.then_some(Pause::NotIsolated);
-    history.paused_generation.map(|_| Pause::ReceiverGone).or_else(not_isolated).or_else(|| held().map(Pause::Held))
 }
 
 /// The status after a reconcile.
