@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use super::lock::lock;
 
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -34,7 +32,7 @@ impl Failures {
 /// Without randomness the waits are merely not spread.
 fn chance() -> u8 {
     let mut byte = [0];
-    let _ = SystemRandom::new().fill(&mut byte);
+    let _ = getrandom::fill(&mut byte);
     byte[0]
 }
 

@@ -14,7 +14,6 @@ use kube::api::{DeleteParams, ListParams, Request};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, Resource, ResourceExt};
-use ring::rand::SystemRandom;
 use tokio::time::{Instant, timeout};
 
 use super::key::NewKey;
@@ -114,7 +113,7 @@ impl Keeper<'_> {
         };
         let key = match no_room(schedule, wanted.cause) {
             Some(why) => Err(why),
-            None => NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new())
+            None => NewKey::generate(&schedule.name_any(), wanted.key_type)
                 .ok_or_else(|| "the system has no randomness to give".into()),
         };
         let mut status = schedule.status.clone().unwrap_or_default();
