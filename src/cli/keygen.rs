@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use ring::rand::SystemRandom;
-
 use crate::signing::SigningKey;
 
 /// Makes a signing key.
@@ -26,10 +24,9 @@ enum Scheme {
 /// Prints a new key. Exit code 0, or 1 when the system has no randomness to give.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    let random = SystemRandom::new();
     let text = match args.scheme {
-        Scheme::V1 => SigningKey::generate_hmac(&random),
-        Scheme::V1a => SigningKey::generate_ed25519(&random),
+        Scheme::V1 => SigningKey::generate_hmac(),
+        Scheme::V1a => SigningKey::generate_ed25519(),
     };
     let Ok(text) = text else {
         eprintln!("postern: the system has no randomness to give");

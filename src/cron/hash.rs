@@ -5,7 +5,7 @@
 //! from 1 to 28, so that every month has it. The numbers must never change: a new release that moved every schedule
 //! would deliver all of them twice or not at all on that day. `stays_the_same_for_ever` holds some of them.
 
-use ring::digest::{Context, SHA256};
+use sha2::{Digest as _, Sha256};
 
 /// Sets these hashes apart from all others that are made from a UID.
 const DOMAIN: &str = "postern.dev/cron/H";
@@ -23,12 +23,12 @@ pub(super) struct Place {
 /// `count`, of SHA-256 over domain, UID, field and `nth`, the two texts each followed by a zero byte.
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u8")]
 pub(super) fn pick(uid: &str, place: Place, count: u8) -> u8 {
-    let mut hash = Context::new(&SHA256);
+    let mut hash = Sha256::new();
     for text in [DOMAIN, uid] {
-        hash.update(text.as_bytes());
-        hash.update(&[0]);
+        hash.update(text);
+        hash.update([0]);
     }
-    hash.update(&[place.field, place.nth]);
-    let number = hash.finish().as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+    hash.update([place.field, place.nth]);
+    let number = hash.finalize().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
     (number % u64::from(count)) as u8
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::Instant;
 
 use super::args::Purpose;
@@ -119,7 +118,5 @@ fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, reason: Reas
 
 /// Spreads the waits of many senders; without randomness they are merely not spread.
 fn random() -> u64 {
-    let mut bytes = [0; 8];
-    let _ = SystemRandom::new().fill(&mut bytes);
-    u64::from_ne_bytes(bytes)
+    getrandom::u64().unwrap_or_default()
 }

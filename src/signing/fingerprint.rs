@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ring::digest;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::id::hex;
 
@@ -18,10 +18,8 @@ pub struct Fingerprint(String);
 
 impl Fingerprint {
     pub(super) fn of(key: &[u8]) -> Fingerprint {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(DOMAIN);
-        hash.update(key);
-        Fingerprint(format!("sha256:{}", hex(&hash.finish().as_ref()[..4])))
+        let hash = Sha256::new().chain_update(DOMAIN).chain_update(key);
+        Fingerprint(format!("sha256:{}", hex(&hash.finalize()[..4])))
     }
 
     /// `sha256:` and 8 hex digits.

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use ring::digest;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = "msg_";
 const DOMAIN: &[u8] = b"postern.dev/delivery-id\n";
@@ -45,12 +45,8 @@ impl DeliveryId {
     }
 
     fn of(uid: &str, occasion: &str) -> DeliveryId {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(DOMAIN);
-        hash.update(uid.as_bytes());
-        hash.update(b"\n");
-        hash.update(occasion.as_bytes());
-        DeliveryId(format!("{PREFIX}{}", hex(&hash.finish().as_ref()[..HASH_BYTES])))
+        let hash = Sha256::new().chain_update(DOMAIN).chain_update(uid).chain_update("\n").chain_update(occasion);
+        DeliveryId(format!("{PREFIX}{}", hex(&hash.finalize()[..HASH_BYTES])))
     }
 
     /// The id as receivers see it.

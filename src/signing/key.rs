@@ -2,39 +2,43 @@
 
 use std::fmt;
 
-use ring::hmac;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use ring::signature::{self, Ed25519KeyPair, KeyPair as _};
+use sha2::Sha256;
 
 use super::fingerprint::Fingerprint;
 
 /// The length of a public ed25519 key.
 pub(super) const PUBLIC_BYTES: usize = 32;
 
-/// A key for HMAC-SHA256, shared with the receiver.
+/// A key for HMAC-SHA256, shared with the receiver. It is wiped when it is dropped.
 pub struct HmacKey {
-    key: hmac::Key,
+    /// With the key in it, and no message yet. In a box, since a list of keys that grows leaves copies behind.
+    mac: Box<Hmac<Sha256>>,
     fingerprint: Fingerprint,
 }
 
 impl HmacKey {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 2)")]
     pub(super) fn new(bytes: &[u8]) -> HmacKey {
-        HmacKey { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), fingerprint: Fingerprint::of(bytes) }
+        let mac = Hmac::new_from_slice(bytes).expect("HMAC takes keys of any length");
+        HmacKey { mac: Box::new(mac), fingerprint: Fingerprint::of(bytes) }
     }
 
     /// HMAC-SHA256 (RFC 2104) over the parts, one after the other.
     #[must_use]
-    pub fn sign(&self, parts: &[&[u8]]) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.key);
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = (*self.mac).clone();
         for part in parts {
-            context.update(part);
+            mac.update(part);
         }
-        context.sign()
+        mac.finalize().into_bytes().into()
     }
 
     /// Whether the tag is that of the message, in constant time.
     #[must_use]
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
-        hmac::verify(&self.key, message, tag).is_ok()
+        (*self.mac).clone().chain_update(message).verify_slice(tag).is_ok()
     }
 
     /// How people speak of this key.

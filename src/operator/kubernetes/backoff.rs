@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -32,7 +31,7 @@ impl Backoff {
 /// Without randomness the waits are merely not spread.
 fn chance() -> u8 {
     let mut byte = [0];
-    let _ = SystemRandom::new().fill(&mut byte);
+    let _ = getrandom::fill(&mut byte);
     byte[0]
 }
 

@@ -1,9 +1,9 @@
 //! Numbers that are picked by a hash: the same for ever for the same text.
 
-use ring::digest::{SHA256, digest};
+use sha2::{Digest as _, Sha256};
 
 /// The first eight bytes of the SHA-256 of a text, as a big-endian number.
 pub(crate) fn number_of(text: &str) -> u64 {
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+    let hash = Sha256::digest(text);
+    hash.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -11,7 +11,6 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
-use ring::rand::SystemRandom;
 use tokio::time::Instant;
 
 use super::backoff::{KeyNotMade, RotationBackoff};
@@ -150,7 +149,7 @@ impl SigningKeyReconciler {
         };
         let key = match rotation::no_room(schedule, wanted.cause) {
             Some(why) => Err(why),
-            None => NewKey::generate(&schedule.name_any(), wanted.key_type, &SystemRandom::new())
+            None => NewKey::generate(&schedule.name_any(), wanted.key_type)
                 .ok_or_else(|| "the system has no randomness to give".into()),
         };
         let mut status = schedule.status.clone().unwrap_or_default();

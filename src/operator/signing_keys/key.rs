@@ -8,7 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use ring::rand::SecureRandom;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::api::{KeyState, ManagedKeyType, SigningKeyStatus, WebhookSchedule};
@@ -26,10 +25,10 @@ pub(super) struct NewKey {
 
 impl NewKey {
     /// Makes a key of this type, and a name for it. `None` when the system has no randomness to give.
-    pub(super) fn generate(schedule: &str, key_type: ManagedKeyType, random: &dyn SecureRandom) -> Option<Self> {
+    pub(super) fn generate(schedule: &str, key_type: ManagedKeyType) -> Option<Self> {
         let text = match key_type {
-            ManagedKeyType::V1 => SigningKey::generate_hmac(random),
-            ManagedKeyType::V1a => SigningKey::generate_ed25519(random),
+            ManagedKeyType::V1 => SigningKey::generate_hmac(),
+            ManagedKeyType::V1a => SigningKey::generate_ed25519(),
         };
         let text = text.ok()?;
         let key = SigningKey::parse(text.as_bytes()).ok()?;
@@ -38,7 +37,7 @@ impl NewKey {
             SigningKey::Ed25519(key) => Some(key.public().to_string()),
         };
         let mut bytes = [0; SUFFIX];
-        random.fill(&mut bytes).ok()?;
+        getrandom::fill(&mut bytes).ok()?;
         let suffix: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
         let name = names::signing_key(schedule, &suffix);
         Some(Self { name, fingerprint: key.fingerprint().to_string(), public_key, text })

@@ -4,7 +4,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::SecureRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use zeroize::Zeroizing;
 
@@ -132,9 +131,9 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate_hmac(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+    pub fn generate_hmac() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
-        random.fill(&mut *bytes)?;
+        getrandom::fill(&mut *bytes)?;
         Ok(encode(HMAC_PREFIX, &*bytes))
     }
 
@@ -142,11 +141,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate_ed25519(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
+    pub fn generate_ed25519() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; SEED_BYTES + PUBLIC_BYTES]);
         let (seed, public) = bytes.split_at_mut(SEED_BYTES);
-        random.fill(seed)?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ring::error::Unspecified)?;
+        getrandom::fill(seed)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| getrandom::Error::UNEXPECTED)?;
         public.copy_from_slice(pair.public_key().as_ref());
         Ok(encode(PRIVATE_PREFIX, &*bytes))
     }

@@ -155,7 +155,7 @@ fn classic(keys: &[HmacKey], encoding: Encoding, options: &ClassicOptions, times
         .map(|key| {
             let tag = key.sign(signed);
             let signature = match encoding {
-                Encoding::Hex => hex(tag.as_ref()),
+                Encoding::Hex => hex(&tag),
                 Encoding::Base64 => STANDARD.encode(tag),
             };
             format!("{}{signature}", options.prefix)

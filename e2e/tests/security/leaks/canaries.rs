@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use ring::digest::{SHA256, digest};
+use sha2::{Digest as _, Sha256};
 
 /// What is looked for. Whatever a name stands for is looked for in all its forms.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Finder {
 
 /// Bytes that stand nowhere: the hash of an input's name.
 fn bytes<const N: usize>(input: &str) -> [u8; N] {
-    digest(&SHA256, input.as_bytes()).as_ref()[..N].try_into().unwrap()
+    Sha256::digest(input)[..N].try_into().unwrap()
 }
 
 /// The base64 digits that tell of these bytes and of nothing beside them, when so many bytes (modulo 3) stand before them.

@@ -11,7 +11,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
@@ -222,7 +221,7 @@ fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let mut chance = [0; 8];
     // Without randomness the name is the host's alone, and only one operator on it can lead.
-    let _ = SystemRandom::new().fill(&mut chance);
+    let _ = getrandom::fill(&mut chance);
     format!("{}-{:016x}", host.trim(), u64::from_be_bytes(chance))
 }
 

@@ -11,7 +11,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInf
 use k8s_openapi::api::authorization::v1::{NonResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ pub(crate) struct Unavailable;
 pub(crate) struct Access {
     client: Client,
     /// By the token's SHA-256, with when it is forgotten.
-    remembered: RefCell<HashMap<[u8; SHA256_OUTPUT_LEN], (Verdict, Instant)>>,
+    remembered: RefCell<HashMap<[u8; 32], (Verdict, Instant)>>,
 }
 
 impl Token {
@@ -61,10 +61,8 @@ impl Token {
         (scheme.eq_ignore_ascii_case("bearer") && well_formed).then(|| Self(Zeroizing::new(token.into())))
     }
 
-    fn sha256(&self) -> [u8; SHA256_OUTPUT_LEN] {
-        let mut hash = [0; SHA256_OUTPUT_LEN];
-        hash.copy_from_slice(digest(&SHA256, self.0.as_bytes()).as_ref());
-        hash
+    fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
     }
 }
 
@@ -105,7 +103,7 @@ impl Access {
         Ok(if review.status.is_some_and(|status| status.allowed) { Verdict::Allowed } else { Verdict::Forbidden })
     }
 
-    fn remember(&self, key: [u8; SHA256_OUTPUT_LEN], verdict: Verdict) {
+    fn remember(&self, key: [u8; 32], verdict: Verdict) {
         let mut remembered = self.remembered.borrow_mut();
         let now = Instant::now();
         if remembered.len() >= MAX_REMEMBERED {

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::operator::settings::MetricsSettings;
@@ -52,7 +52,7 @@ struct Files {
     certificate: PathBuf,
     key: PathBuf,
     /// Of what was read last, whether it could be used or not.
-    read: Cell<[u8; SHA256_OUTPUT_LEN]>,
+    read: Cell<[u8; 32]>,
 }
 
 struct Contents {
@@ -122,15 +122,11 @@ impl Files {
 }
 
 impl Contents {
-    fn sha256(&self) -> [u8; SHA256_OUTPUT_LEN] {
-        let mut context = Context::new(&SHA256);
+    fn sha256(&self) -> [u8; 32] {
         // What one file ends with isn't what the other begins with.
-        context.update(&self.certificate.len().to_be_bytes());
-        context.update(&self.certificate);
-        context.update(&self.key);
-        let mut hash = [0; SHA256_OUTPUT_LEN];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
+        let length = self.certificate.len().to_be_bytes();
+        let hash = Sha256::new().chain_update(length).chain_update(&self.certificate).chain_update(&self.key);
+        hash.finalize().into()
     }
 }
 
