@@ -30,6 +30,7 @@ use crate::operator::server::readiness::Readiness;
 use crate::operator::settings::Settings;
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::signing_keys::controller::SigningKeyReconciler;
+use crate::operator::signing_keys::revocations::FollowedRevocations;
 use crate::operator::tier::controller::TierReconciler;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
@@ -63,7 +64,7 @@ pub async fn run(
     let consistency = Arc::<ConsistencyStore>::default();
     // What one controller finds, the controller of schedules reads.
     let (verdicts, obstacles) = (Arc::<IsolationVerdicts>::default(), Arc::<CheckObstacles>::default());
-    let key_backoff = Arc::<RotationBackoff>::default();
+    let (key_backoff, revocations) = (Arc::<RotationBackoff>::default(), Arc::<FollowedRevocations>::default());
 
     let cleanup = Arc::new(CleanupReconciler { client: client.clone(), caches: Arc::clone(&caches) });
     let tiers = Arc::new(TierReconciler {
@@ -103,6 +104,7 @@ pub async fn run(
         caches: Arc::clone(&caches),
         consistency: Arc::clone(&consistency),
         backoff: Arc::clone(&key_backoff),
+        revocations: Arc::clone(&revocations),
         queues: queues.clone(),
         recorder: recorder.clone(),
         metrics: metrics.clone(),
@@ -125,6 +127,8 @@ pub async fn run(
         protected,
         obstacles,
         key_backoff,
+        revocations,
+        queues: queues.clone(),
     });
 
     let WorkQueues { schedules: to_do, signing_keys: keys_to_do, preflight: checks_to_do, .. } = queues.clone();

@@ -128,9 +128,12 @@ fn deliveries(
     deleted_jobs: &Arc<DeletedJobs>,
 ) -> (Indexed<CronJob>, Indexed<Job>, Indexed<Pod>) {
     let (q, deleted) = (queues.clone(), Arc::clone(deleted_jobs));
-    let cron_jobs = watches.ours(move |cron_job: &CronJob, is_deleted| {
-        if is_deleted {
-            deleted.forget(&cron_job.uid().unwrap_or_default());
+    let cron_jobs = watches.ours(move |cron_job: &CronJob, change| {
+        let is_deleted = change.is_deleted();
+        // A watch that was interrupted may show another of that name, and no deletion.
+        let gone = if is_deleted { Some(cron_job) } else { change.before() };
+        if let Some(gone) = gone.filter(|gone| is_deleted || gone.uid() != cron_job.uid()) {
+            deleted.forget(&gone.uid().unwrap_or_default());
         }
         if is_deleted || is_orphan(cron_job) {
             q.cleanup.add(&ObjectRef::new(namespace_of(cron_job)));
@@ -143,7 +146,8 @@ fn deliveries(
         }
     });
     let (q, deleted, known) = (queues.clone(), Arc::clone(deleted_jobs), cron_jobs.clone());
-    let jobs = watches.ours(move |job: &Job, is_deleted| {
+    let jobs = watches.ours(move |job: &Job, change| {
+        let is_deleted = change.is_deleted();
         if is_deleted {
             deleted.note(job, &known);
         }
@@ -165,14 +169,14 @@ fn deliveries(
         }
     });
     let q = queues.clone();
-    let pods = watches.ours(move |pod: &Pod, is_deleted| {
+    let pods = watches.ours(move |pod: &Pod, change| {
         if let Some(schedule) = schedule_of(pod) {
             q.schedules.add(&schedule);
         }
         if is_canary(pod) {
             q.isolation.add(&ObjectRef::new(namespace_of(pod)));
         }
-        if is_deleted {
+        if change.is_deleted() {
             q.cleanup.add(&ObjectRef::new(namespace_of(pod)));
         }
     });
@@ -192,6 +196,9 @@ fn namespace_children(
     let (all, q) = (schedules.clone(), queues.clone());
     let network_policies = watches.tenants(move |policy: &NetworkPolicy, _| {
         if policy.name_any() == SENDER_CHILDREN {
+            for schedule in all.refs_in_namespace(namespace_of(policy)) {
+                q.preflight.add(&schedule);
+            }
             add_namespace(&q, &all, namespace_of(policy));
         }
         q.isolation.add(&ObjectRef::new(namespace_of(policy)));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use kube::runtime::events::Recorder;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt as _};
 
 use crate::api::WebhookSchedule;
 use crate::operator::admission::watch::AdmissionWatch;
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::deleted_jobs::DeletedJobs;
+use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::deliveries::spacing::TriggerDecision;
 use crate::operator::isolation::verdicts::IsolationVerdicts;
@@ -18,9 +20,11 @@ use crate::operator::metrics::Metrics;
 use crate::operator::preflight::obstacles::CheckObstacles;
 use crate::operator::settings::Settings;
 use crate::operator::signing_keys::backoff::RotationBackoff;
+use crate::operator::signing_keys::revocations::FollowedRevocations;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
 use crate::operator::tier::quota::ledger::Ledger;
+use crate::operator::validate::keys;
 
 /// The reconciler of schedules: clients, caches, and what the other controllers found.
 pub(crate) struct ScheduleReconciler {
@@ -40,6 +44,9 @@ pub(crate) struct ScheduleReconciler {
     pub(crate) protected: Arc<AdmissionWatch>,
     pub(crate) obstacles: Arc<CheckObstacles>,
     pub(crate) key_backoff: Arc<RotationBackoff>,
+    /// For the controller of keys.
+    pub(crate) revocations: Arc<FollowedRevocations>,
+    pub(crate) queues: WorkQueues,
 }
 
 impl ScheduleReconciler {
@@ -47,6 +54,15 @@ impl ScheduleReconciler {
     pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
         if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
             self.quotas.recompute(schedule, (&tier.spec).into(), now);
+        }
+    }
+
+    /// Notes that a schedule sends nothing with keys that are revoked, and that its status says so.
+    pub(super) fn note_revocation(&self, schedule: &WebhookSchedule) {
+        let revoked = keys::asked(schedule).filter(|value| keys::is_revocation(Some(value)));
+        let name = ObjectRef::from_obj(schedule);
+        if revoked.is_some_and(|value| self.revocations.note(&name, value)) {
+            self.queues.signing_keys.add(&name);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
+use super::rotation::Wanted;
 use crate::api::WebhookSchedule;
 
 /// No signing key could be made.
@@ -18,9 +19,14 @@ pub(crate) struct KeyNotMade {
     pub(crate) why: String,
 }
 
-/// The last try for each schedule, if it failed.
+/// What came of the last try for each schedule.
 #[derive(Default)]
-pub(crate) struct RotationBackoff(Mutex<HashMap<ObjectRef<WebhookSchedule>, (i64, KeyNotMade)>>);
+pub(crate) struct RotationBackoff {
+    /// Why it failed, and when the next one may be.
+    failed: Mutex<HashMap<ObjectRef<WebhookSchedule>, (i64, KeyNotMade)>>,
+    /// Keys whose Secrets are there for sure, though the status that was to say so met with a conflict.
+    unconfirmed: Mutex<HashMap<ObjectRef<WebhookSchedule>, (String, Wanted)>>,
+}
 
 /// The least time between two tries for one schedule, in seconds: each writes its status, and that sets off a reconcile.
 const PAUSE: i64 = 30;
@@ -28,21 +34,31 @@ const PAUSE: i64 = 30;
 impl RotationBackoff {
     /// Notes that a try failed at `now`, in Unix seconds.
     pub(super) fn note(&self, schedule: &ObjectRef<WebhookSchedule>, error: KeyNotMade, now: i64) {
-        self.0.lock().insert(schedule.clone(), (now + PAUSE, error));
+        self.failed.lock().insert(schedule.clone(), (now + PAUSE, error));
+    }
+
+    /// Notes that the Secret of a key is there, and that the status doesn't say so yet.
+    pub(super) fn note_unconfirmed(&self, schedule: &ObjectRef<WebhookSchedule>, secret: String, wanted: Wanted) {
+        self.unconfirmed.lock().insert(schedule.clone(), (secret, wanted));
+    }
+
+    /// Takes such a key, to say so now.
+    pub(super) fn take_unconfirmed(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<(String, Wanted)> {
+        self.unconfirmed.lock().remove(schedule)
     }
 
     /// Why the last try failed, whether it is time for another or not.
     pub(crate) fn last_error(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<KeyNotMade> {
-        self.0.lock().get(schedule).map(|(_, error)| error.clone())
+        self.failed.lock().get(schedule).map(|(_, error)| error.clone())
     }
 
     /// When the next try may be, in Unix seconds, if that is later than `now`.
     pub(super) fn next_try(&self, schedule: &ObjectRef<WebhookSchedule>, now: i64) -> Option<i64> {
-        self.0.lock().get(schedule).map(|(next, _)| *next).filter(|next| now < *next)
+        self.failed.lock().get(schedule).map(|(next, _)| *next).filter(|next| now < *next)
     }
 
     /// The key was made, or the schedule is no more.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
-        self.0.lock().remove(schedule);
+        self.failed.lock().remove(schedule);
     }
 }

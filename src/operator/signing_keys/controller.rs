@@ -16,9 +16,10 @@ use tokio::time::Instant;
 use super::backoff::{KeyNotMade, RotationBackoff};
 use super::events::{key_made, key_not_made};
 use super::key::NewKey;
+use super::revocations::FollowedRevocations;
 use super::rotation::{self, Cause, Wanted};
 use super::secret::{self, NotMade};
-use crate::api::{WebhookSchedule, WebhookScheduleStatus};
+use crate::api::{KeyState, WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
@@ -30,6 +31,7 @@ use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::kubernetes::status::replace_status;
 use crate::operator::metrics::Metrics;
 use crate::operator::names;
+use crate::operator::validate::keys;
 
 /// What every reconcile of keys shares.
 pub(crate) struct SigningKeyReconciler {
@@ -37,6 +39,7 @@ pub(crate) struct SigningKeyReconciler {
     pub(crate) caches: Arc<Caches>,
     pub(crate) consistency: Arc<ConsistencyStore>,
     pub(crate) backoff: Arc<RotationBackoff>,
+    pub(crate) revocations: Arc<FollowedRevocations>,
     pub(crate) queues: WorkQueues,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
@@ -64,6 +67,9 @@ impl Reconcile for SigningKeyReconciler {
 
     fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.backoff.forget(schedule);
+        self.revocations.forget(schedule);
+        self.backoff.take_unconfirmed(schedule);
+        self.consistency.clear(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
         self.metrics.key_signs(schedule, None);
     }
 }
@@ -107,14 +113,21 @@ impl SigningKeyReconciler {
 
     /// Makes the key that a schedule is to get now, if it is to get one and is accepted.
     async fn rotate(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Rotated, KeysError> {
-        let Some(wanted) = rotation::wanted(schedule, now).filter(|_| is_accepted(schedule)) else {
+        let name = ObjectRef::from_obj(schedule);
+        if let Some(confirmed) = self.confirm(schedule, &name, now).await? {
+            return Ok(confirmed);
+        }
+        let Some(wanted) = rotation::wanted(schedule, now) else {
+            self.backoff.forget(&name);
             return Ok(Rotated::NotDue);
         };
-        let name = ObjectRef::from_obj(schedule);
+        if !is_accepted(schedule) {
+            return Ok(Rotated::NotDue);
+        }
         if wanted.cause == Cause::Revoked {
-            // Nothing is sent with keys that are revoked once the status says so: the controller of schedules suspends the CronJob,
-            // and a change of the CronJob brings this back.
-            if self.cron_job(schedule).is_some_and(|cron_job| cron_job.spec.suspend != Some(true)) {
+            // The controller of schedules suspends first, and then brings this back.
+            let is_followed = |value: String| self.revocations.has(&name, &value);
+            if !keys::asked(schedule).is_some_and(is_followed) {
                 return Ok(Rotated::NotDue);
             }
         } else if let Some(next) = self.backoff.next_try(&name, now.as_second()) {
@@ -123,14 +136,43 @@ impl SigningKeyReconciler {
         let Some((made, error)) = self.make(schedule, &wanted, rotation::whole_seconds(now)).await? else {
             return Ok(Rotated::Conflict);
         };
+        Ok(self.report(made, wanted.cause, error).await)
+    }
+
+    /// Says that a key signs whose Secret was made before, if the status that said so met with a conflict.
+    async fn confirm(
+        &self,
+        schedule: &WebhookSchedule,
+        name: &ObjectRef<WebhookSchedule>,
+        now: Timestamp,
+    ) -> Result<Option<Rotated>, KeysError> {
+        let Some((secret, wanted)) = self.backoff.take_unconfirmed(name) else { return Ok(None) };
+        let status = schedule.status.clone().unwrap_or_default();
+        let newest = status.signing_keys.first();
+        if newest.is_none_or(|key| key.state != KeyState::Pending || key.secret_name.as_ref() != Some(&secret)) {
+            return Ok(None);
+        }
+        let status = rotation::made(&status, &wanted, rotation::whole_seconds(now));
+        let Some(made) = self.write(schedule, &status).await? else {
+            self.backoff.note_unconfirmed(name, secret, wanted);
+            return Ok(Some(Rotated::Conflict));
+        };
+        Ok(Some(self.report(made, wanted.cause, None).await))
+    }
+
+    /// Publishes what came of a try, and has the status of the schedule say why there is no key.
+    async fn report(&self, made: WebhookSchedule, cause: Cause, error: Option<KeyNotMade>) -> Rotated {
+        if let Some(error) = &error {
+            tracing::warn!(schedule = %ObjectRef::from_obj(&made), %error, "a rotation failed; it is tried again");
+            self.metrics.reconciled(Some("KeyNotMade"), Duration::ZERO);
+        }
         let event = match &error {
             Some(error) => Some(key_not_made(error)),
-            None => made.status.as_ref().and_then(|status| key_made(wanted.cause, status)),
+            None => made.status.as_ref().and_then(|status| key_made(cause, status)),
         };
         publish(&self.recorder, &made, event.into_iter().collect()).await;
-        // Why there is no key is told by the status of the schedule.
-        self.queues.schedules.add(&name);
-        Ok(Rotated::Done(Box::new(made)))
+        self.queues.schedules.add(&ObjectRef::from_obj(&made));
+        Rotated::Done(Box::new(made))
     }
 
     /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory until its
@@ -161,7 +203,7 @@ impl SigningKeyReconciler {
             Err(why) => return Ok(Some((schedule, failed(why, now)))),
         };
 
-        let began = Instant::now();
+        let (secret, began) = (key.name.clone(), Instant::now());
         let (status, error) = match secret::create(&self.client, &schedule, key).await {
             Ok(()) => (rotation::made(&status, wanted, now), None),
             Err(NotMade { maybe_there, why }) => {
@@ -174,7 +216,13 @@ impl SigningKeyReconciler {
         if error.is_none() {
             self.backoff.forget(&name);
         }
-        Ok(self.write(&schedule, &status).await?.map(|schedule| (schedule, error)))
+        let Some(schedule) = self.write(&schedule, &status).await? else {
+            if error.is_none() {
+                self.backoff.note_unconfirmed(&name, secret, wanted.clone());
+            }
+            return Ok(None);
+        };
+        Ok(Some((schedule, error)))
     }
 
     /// What the schedule is once its status says this; `None` when it was changed or deleted since.

@@ -4,5 +4,6 @@ pub(crate) mod backoff;
 pub(crate) mod controller;
 pub(crate) mod events;
 pub(crate) mod key;
+pub(crate) mod revocations;
 pub(crate) mod rotation;
 pub(crate) mod secret;

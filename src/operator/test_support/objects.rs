@@ -39,6 +39,7 @@ use crate::operator::schedule::observe::ObservedState;
 use crate::operator::settings::{Isolation, Settings};
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::signing_keys::controller::SigningKeyReconciler;
+use crate::operator::signing_keys::revocations::FollowedRevocations;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::ledger::Ledger;
 use crate::operator::tier::quota::{QuotaUsage, Quotas};
@@ -108,6 +109,7 @@ impl Controllers {
         let recorder = Recorder::new(client.clone(), Reporter { controller: "postern".into(), instance: None });
         let (metrics, queues, consistency) =
             (Metrics::new(), WorkQueues::default(), Arc::<ConsistencyStore>::default());
+        let revocations = Arc::<FollowedRevocations>::default();
         let (obstacles, key_backoff) = (Arc::<CheckObstacles>::default(), Arc::<RotationBackoff>::default());
         Self {
             signing_keys: SigningKeyReconciler {
@@ -115,6 +117,7 @@ impl Controllers {
                 caches: Arc::clone(&caches),
                 consistency: Arc::clone(&consistency),
                 backoff: Arc::clone(&key_backoff),
+                revocations: Arc::clone(&revocations),
                 queues: queues.clone(),
                 recorder: recorder.clone(),
                 metrics: metrics.clone(),
@@ -126,7 +129,7 @@ impl Controllers {
                 membership: membership.clone(),
                 quotas: Arc::clone(&quotas),
                 obstacles: Arc::clone(&obstacles),
-                queues,
+                queues: queues.clone(),
                 consistency: Arc::clone(&consistency),
                 limiter: FairLimiter::new(1),
                 buckets: Buckets::default(),
@@ -145,6 +148,8 @@ impl Controllers {
                 protected: Arc::new(AdmissionWatch::unknown()),
                 obstacles,
                 key_backoff,
+                revocations,
+                queues: queues.clone(),
                 applier: Applier::new(client.clone()),
                 client,
             },

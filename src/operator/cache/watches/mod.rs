@@ -107,14 +107,14 @@ impl Watches {
         self.start(Writer::default(), self.apis(), &config(), on_touch)
     }
 
-    /// Watches what carries Postern's label. `on_touch` is told whether the object was deleted.
-    pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, bool) + Send + 'static) -> Indexed<K>
+    /// Watches what carries Postern's label.
+    pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-        self.start(Writer::default(), self.apis(), &ours, move |object, change| on_touch(object, change.is_deleted()))
+        self.start(Writer::default(), self.apis(), &ours, on_touch)
     }
 
     /// Whether the objects of all namespaces are watched.

@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt};
 
 use super::obstacles::{CheckObstacles, Obstacle};
 use super::state::{Check, CheckState, Phase, check_state, is_check};
-use crate::api::WebhookSchedule;
+use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::check_job;
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::unlisted::UNLISTED;
@@ -67,6 +67,7 @@ impl Reconcile for PreflightReconciler {
 
     fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.needs_none(schedule);
+        self.consistency.clear(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
     }
 }
 
@@ -102,7 +103,14 @@ impl PreflightReconciler {
             // The controller of schedules hasn't judged this spec yet, and its status will bring this back.
             return Ok(Action::await_change());
         }
+        if self.consistency.ensure_ready(schedule, Some(schedule)).is_err() {
+            return Ok(Action::await_change());
+        }
         let valid = self.ready_to_check(schedule, now);
+        if valid.is_none() && status.is_some_and(WebhookScheduleStatus::is_accepted) {
+            // It waits for a key or for its children. Checks that run go on.
+            return Ok(Action::await_change());
+        }
         let recent = status.map(|status| status.recent_deliveries.as_slice()).unwrap_or_default();
         let checked_first = valid.as_ref().is_some_and(|valid| valid.checked_first);
         let CheckState { stage, until, obsolete, .. } =
@@ -131,7 +139,8 @@ impl PreflightReconciler {
     fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<ValidatedSchedule> {
         let namespace = schedule.namespace()?;
         let cron_job = self.caches.cron_jobs.get(&namespace, &names::cron_job(&schedule.name_any()))?;
-        if !is_controlled_by(&*cron_job, schedule.uid().as_deref()) {
+        let has_policy = self.caches.senders_policy(&namespace).is_some();
+        if !has_policy || !is_controlled_by(&*cron_job, schedule.uid().as_deref()) {
             return None;
         }
         let tier = self.membership.tier(&namespace).ok()?;

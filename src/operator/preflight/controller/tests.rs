@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::CHECK_ANNOTATION;
+use crate::egress::Rules;
+use crate::operator::build::namespace_children;
 use crate::operator::cache::indexed::Indexed;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
@@ -58,6 +60,9 @@ impl Operator {
             cron_jobs: Indexed::of(world.cron_job.iter().cloned().collect()),
             jobs: Indexed::of(world.jobs.clone()),
             tiers: store(vec![tier]),
+            network_policies: Indexed::of(vec![
+                namespace_children("team-a", &Rules::default(), &settings()).network_policy,
+            ]),
             unlisted,
             ..objects::caches(&world.schedule)
         });

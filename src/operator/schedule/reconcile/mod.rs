@@ -73,7 +73,9 @@ pub(crate) async fn reconcile_at(
         return applied.map(|_| Action::await_change());
     }
     report(context, schedule, &assessment, &new, saved == StatusUpdate::Changed).await?;
-    applied?;
+    if applied? == Applied::Suspended {
+        context.note_revocation(schedule);
+    }
     Ok(next_requeue(schedule, &new, &assessment, now))
 }
 

@@ -14,6 +14,7 @@ use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::signing_keys::backoff::RotationBackoff;
 use crate::operator::signing_keys::controller::SigningKeyReconciler;
+use crate::operator::signing_keys::revocations::FollowedRevocations;
 use crate::operator::test_support::fake_api;
 use crate::operator::test_support::objects::{self, Controllers, minute, settings};
 
@@ -22,6 +23,7 @@ use crate::operator::test_support::objects::{self, Controllers, minute, settings
 pub(super) struct Memory {
     consistency: Arc<ConsistencyStore>,
     backoff: Arc<RotationBackoff>,
+    revocations: Arc<FollowedRevocations>,
 }
 
 /// A cluster, and the time there.
@@ -50,12 +52,14 @@ impl Life {
             let before = self.world(|world| world.writes);
             let schedules = ScheduleReconciler {
                 key_backoff: memory.backoff.clone(),
+                revocations: memory.revocations.clone(),
                 consistency: memory.consistency.clone(),
                 ..self.controllers().schedules
             };
             let _ = Box::pin(reconcile_at(&self.world(|world| world.schedule()), &schedules, self.now)).await;
             let signing_keys = SigningKeyReconciler {
                 backoff: memory.backoff.clone(),
+                revocations: memory.revocations.clone(),
                 consistency: memory.consistency.clone(),
                 ..self.controllers().signing_keys
             };

@@ -166,3 +166,33 @@ async fn a_secret_of_which_the_answer_was_lost_signs_nothing_and_goes() {
         assert_eq!(life.world(|world| (world.secrets.len(), world.mounted().len())), (2, 2), "the old one and a third");
     }
 }
+
+#[tokio::test]
+async fn a_key_whose_status_meets_with_a_conflict_once_its_secret_is_there_signs_and_is_not_made_again() {
+    let life = Life::with_a_key().await;
+    let old = life.key();
+    life.ask("now");
+    life.world(|world| {
+        world.asked_for.clear();
+        world.conflict_in = Some(2);
+    });
+    life.run().await;
+    let made = life.world(|world| world.asked_for.clone());
+    assert_eq!(made.len(), 1, "no second key is made");
+    assert_eq!(life.world(|world| world.keys()), [(made[0].clone(), KeyState::Active), (old, KeyState::Retiring)]);
+    assert!(life.world(|world| world.is_whole() && world.told.contains(&"KeyRotated".into())));
+}
+
+#[tokio::test]
+async fn a_revocation_waits_until_the_controller_of_schedules_has_followed_it_though_the_cron_job_is_suspended() {
+    let life = Life::with_a_key().await;
+    let old = life.key();
+    life.world(|world| world.cron_job.as_mut().unwrap()["spec"]["suspend"] = json!(true));
+    life.ask("revoke");
+    // A reconcile that began before may be about to make a Job that mounts the key.
+    life.rotate(&life.world(|world| world.schedule())).await;
+    assert_eq!(life.world(|world| world.keys()), [(old.clone(), KeyState::Active)]);
+    life.run().await;
+    assert_eq!(life.world(|world| world.keys()[1].clone()), (old, KeyState::Retired));
+    assert!(life.world(|world| world.is_whole()));
+}

@@ -19,6 +19,8 @@ pub(super) struct World {
     pub(super) refuses: Option<(&'static str, u16)>,
     /// A Secret that the API server doesn't delete.
     pub(super) keeps: Option<String>,
+    /// Somebody else writes the schedule before so many more writes of its status have come.
+    pub(super) conflict_in: Option<usize>,
     /// The names of the Secrets that were to be made.
     pub(super) asked_for: Vec<String>,
     /// Secrets are made, and this is answered; 0 is no answer at all.
@@ -47,6 +49,7 @@ impl World {
             jobs: Vec::new(),
             refuses: None,
             keeps: None,
+            conflict_in: None,
             asked_for: Vec::new(),
             loses_answers: None,
             told: Vec::new(),
@@ -110,6 +113,13 @@ impl World {
             ("PUT", "status", _) => {
                 let (replaced, current) =
                     (&body["metadata"]["resourceVersion"], &self.schedule["metadata"]["resourceVersion"]);
+                self.conflict_in = self.conflict_in.and_then(|left| left.checked_sub(1));
+                if self.conflict_in == Some(0) {
+                    self.conflict_in = None;
+                    let version: u64 = current.as_str().unwrap().parse().unwrap();
+                    self.schedule["metadata"]["resourceVersion"] = json!((version + 1).to_string());
+                    return (409, Value::Null);
+                }
                 // What names no version replaces any.
                 if !replaced.is_null() && replaced != current {
                     return (409, Value::Null);
