@@ -151,8 +151,12 @@ fn flawless(text: &[u8]) -> Result<(), KeyError> {
     values::flaw(text, &PREFIXES).map_or(Ok(()), |flaw| Err(KeyError::Flawed(flaw)))
 }
 
+/// What was decoded is wiped, also when the rest can't be.
 fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    STANDARD.decode(encoded).map(Zeroizing::new).map_err(|_| KeyError::NotBase64)
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(encoded.len())]);
+    let length = STANDARD.decode_slice(encoded, &mut bytes).map_err(|_| KeyError::NotBase64)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 fn encode(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
