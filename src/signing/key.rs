@@ -2,14 +2,12 @@
 
 use std::fmt;
 
+use ed25519_dalek::ed25519::signature::MultipartSigner as _;
+use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use ring::signature::{self, Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
 
 use super::fingerprint::Fingerprint;
-
-/// The length of a public ed25519 key.
-pub(super) const PUBLIC_BYTES: usize = 32;
 
 /// A key for HMAC-SHA256, shared with the receiver. It is wiped when it is dropped.
 pub struct HmacKey {
@@ -48,36 +46,38 @@ impl HmacKey {
     }
 }
 
-/// A private ed25519 key (RFC 8032).
+/// A private ed25519 key (RFC 8032). It is wiped when it is dropped.
 pub struct Ed25519Key {
-    pub(super) pair: Ed25519KeyPair,
+    /// In a box, since a list of keys that grows leaves copies behind.
+    pub(super) key: Box<ed25519_dalek::SigningKey>,
 }
 
 impl Ed25519Key {
-    /// A signature of 64 bytes over the message.
+    /// A signature over the parts, one after the other.
     #[must_use]
-    pub fn sign(&self, message: &[u8]) -> signature::Signature {
-        self.pair.sign(message)
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
+        self.key.multipart_sign(parts).to_bytes()
     }
 
     /// The half that the receiver holds.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        let mut bytes = [0; PUBLIC_BYTES];
-        bytes.copy_from_slice(self.pair.public_key().as_ref());
-        PublicKey(bytes)
+        PublicKey(self.key.verifying_key().to_bytes())
     }
 }
 
 /// A public ed25519 key; written `whpk_` and base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(pub(super) [u8; PUBLIC_BYTES]);
+pub struct PublicKey(pub(super) [u8; 32]);
 
 impl PublicKey {
     /// Whether the signature is this key's over the message.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        signature::UnparsedPublicKey::new(&signature::ED25519, self.0).verify(message, signature).is_ok()
+        let (Ok(key), Ok(signature)) = (VerifyingKey::from_bytes(&self.0), Signature::from_slice(signature)) else {
+            return false;
+        };
+        key.verify_strict(message, &signature).is_ok()
     }
 
     /// How people speak of this key and of its private half.

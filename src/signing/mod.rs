@@ -1,8 +1,8 @@
 //! Keys, signature schemes and delivery ids: what makes a delivery recognisable to its receiver.
 //!
 //! Everything here is pure: bytes and a time in, header values out. Reading keys from files is `sender`'s business,
-//! and choosing a scheme is the `delivery` contract's. The cryptography is that of `hmac` and `sha2`, which
-//! wipe keys, and for ed25519 `ring`'s, which TLS brings along anyway.
+//! and choosing a scheme is the `delivery` contract's. The cryptography is that of `hmac`, `sha2` and
+//! `ed25519-dalek`, which wipe keys: `ring`, which TLS brings along, leaves copies of them behind.
 //!
 //! Followed: Standard Webhooks 1.0.0 (`v1`, `v1a`), RFC 2104 (HMAC), RFC 8032 (ed25519).
 

@@ -4,10 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use zeroize::Zeroizing;
 
-use super::key::PUBLIC_BYTES;
 use super::{Ed25519Key, HmacKey, PublicKey, SigningKey};
 use crate::values::{self, Flaw};
 
@@ -142,12 +140,10 @@ impl SigningKey {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn generate_ed25519() -> Result<Zeroizing<String>, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; SEED_BYTES + PUBLIC_BYTES]);
-        let (seed, public) = bytes.split_at_mut(SEED_BYTES);
-        getrandom::fill(seed)?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| getrandom::Error::UNEXPECTED)?;
-        public.copy_from_slice(pair.public_key().as_ref());
-        Ok(encode(PRIVATE_PREFIX, &*bytes))
+        let mut seed = Zeroizing::new([0; SEED_BYTES]);
+        getrandom::fill(&mut *seed)?;
+        let both = Zeroizing::new(ed25519_dalek::SigningKey::from_bytes(&seed).to_keypair_bytes());
+        Ok(encode(PRIVATE_PREFIX, &*both))
     }
 }
 
@@ -155,8 +151,12 @@ fn flawless(text: &[u8]) -> Result<(), KeyError> {
     values::flaw(text, &PREFIXES).map_or(Ok(()), |flaw| Err(KeyError::Flawed(flaw)))
 }
 
+/// What was decoded is wiped, also when the rest can't be.
 fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    STANDARD.decode(encoded).map(Zeroizing::new).map_err(|_| KeyError::NotBase64)
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(encoded.len())]);
+    let length = STANDARD.decode_slice(encoded, &mut bytes).map_err(|_| KeyError::NotBase64)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 fn encode(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
@@ -173,12 +173,14 @@ fn parse_hmac(encoded: &[u8]) -> Result<HmacKey, KeyError> {
 
 fn parse_ed25519(encoded: &[u8]) -> Result<Ed25519Key, KeyError> {
     let bytes = decode(encoded)?;
-    let pair = match bytes.len() {
-        SEED_BYTES => Ed25519KeyPair::from_seed_unchecked(&bytes),
-        64 => Ed25519KeyPair::from_seed_and_public_key(&bytes[..SEED_BYTES], &bytes[SEED_BYTES..]),
-        other => return Err(KeyError::Ed25519Length(other)),
+    let key = if let Ok(seed) = bytes.as_slice().try_into() {
+        ed25519_dalek::SigningKey::from_bytes(seed)
+    } else if let Ok(both) = bytes.as_slice().try_into() {
+        ed25519_dalek::SigningKey::from_keypair_bytes(both).map_err(|_| KeyError::Ed25519Mismatch)?
+    } else {
+        return Err(KeyError::Ed25519Length(bytes.len()));
     };
-    pair.map(|pair| Ed25519Key { pair }).map_err(|_| KeyError::Ed25519Mismatch)
+    Ok(Ed25519Key { key: Box::new(key) })
 }
 
 #[cfg(test)]

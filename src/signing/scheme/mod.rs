@@ -141,7 +141,7 @@ fn standard(key: &SigningKey, id: &DeliveryId, timestamp: &str, body: &[u8]) -> 
     let parts: [&[u8]; 5] = [id.as_str().as_bytes(), b".", timestamp.as_bytes(), b".", body];
     match key {
         SigningKey::Hmac(key) => format!("v1,{}", STANDARD.encode(key.sign(&parts))),
-        SigningKey::Ed25519(key) => format!("v1a,{}", STANDARD.encode(key.sign(&parts.concat()))),
+        SigningKey::Ed25519(key) => format!("v1a,{}", STANDARD.encode(key.sign(&parts))),
     }
 }
 
