@@ -86,7 +86,7 @@ impl Told {
     }
 }
 
-/// The badness of a verdict: higher is worse.
+/// How bad a verdict is: higher is worse.
 fn rank(verdict: &IsolationStatus) -> u8 {
     match verdict.status {
         "True" => 0,
