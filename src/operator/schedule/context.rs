@@ -43,14 +43,14 @@ pub(crate) struct ScheduleReconciler {
 }
 
 impl ScheduleReconciler {
-    /// Takes the limits of the schedule's tier as they are now.
+    /// Updates the quota with the current limits of the schedule's tier.
     pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
         if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
             self.quotas.recompute(schedule, (&tier.spec).into(), now);
         }
     }
 
-    /// Notes when an accepted schedule delivered last, and whether it waits for room.
+    /// Notes when an accepted schedule last delivered, and whether it waits for room.
     pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &DeliveryHistory) {
         let waits_for_room = history.trigger_waits == Some(TriggerDecision::At(None));
         self.quotas.delivered(schedule, history.last, waits_for_room);

@@ -1,4 +1,5 @@
-//! What a tenant sees of a schedule. Pure: the old status, the record, what was done, and the time make the new one.
+//! What a tenant sees of a schedule. Pure: it computes the new status from the old one, the record, what was done, and the
+//! time.
 
 pub(super) mod conditions;
 
@@ -10,32 +11,32 @@ use super::error::ReconcileError;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::validate::{Refusal, ValidatedSchedule};
 
-/// How far a reconcile came.
+/// How far a reconcile got.
 pub(crate) enum Progress<'a> {
-    /// Everything is as it should be.
+    /// Everything is in place.
     Applied(&'a ValidatedSchedule),
-    /// The spec is right, and there is no key to sign with yet.
+    /// The spec is valid, but there is no key to sign with yet.
     WaitsForKey(&'a ValidatedSchedule),
-    /// The spec is right, and a child can't be made.
+    /// The spec is valid, but a child can't be written.
     Blocked(&'a ValidatedSchedule, &'a ReconcileError),
-    /// The spec or the tier is wrong.
+    /// The spec or the tier is invalid.
     Refused(&'a Refusal),
 }
 
-/// Why the CronJob of a schedule that is accepted starts nothing.
+/// Why the CronJob of an accepted schedule is suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// The tenant wants it so.
+    /// The tenant suspended it.
     Suspended,
     /// The receiver asked to stop (HTTP 410).
     ReceiverGone,
-    /// It is not proved that its senders are kept from the cluster's inside, and the admin requires that.
+    /// The admin requires proof that senders are isolated from the cluster's inside, and there is none.
     NotIsolated,
     /// The next delivery would come too early.
     Held(Timestamp),
 }
 
-/// Whether the CronJob is to start nothing, and why.
+/// Whether the CronJob has to be suspended, and why.
 pub(crate) fn pause(
     valid: &ValidatedSchedule,
     Assessment { history, waits_for_proof, .. }: &Assessment,
@@ -61,7 +62,7 @@ pub(crate) fn status(
         Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => Some(*valid),
         Progress::Refused(_) => None,
     };
-    // What was not made is still to be made.
+    // What was not made still has to be made.
     let made = matches!(progress, Progress::Applied(_));
     WebhookScheduleStatus {
         observed_generation: schedule.metadata.generation,
