@@ -36,7 +36,7 @@ impl ReconcileError {
         }
     }
 
-    /// Whether the status reports it: users can act on it, and it won't be gone by the next reconcile.
+    /// Whether the status reports it: users can act on it, and the next reconcile won't resolve it.
     pub(crate) fn is_for_users(&self) -> bool {
         match self {
             Self::Apply(ApplyError::NameTaken { .. } | ApplyError::Ending { .. } | ApplyError::Api { .. })

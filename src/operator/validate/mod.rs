@@ -60,7 +60,7 @@ pub struct ValidatedSchedule {
     pub zone_name: String,
     /// Whether each new spec is checked before its first delivery is due.
     pub checked_first: bool,
-    /// Whether nothing is sent before it is proved that senders are kept from the cluster's inside.
+    /// Whether nothing is sent before senders are proved to be isolated from the cluster's inside.
     pub isolation_required: bool,
     /// Whether the tenant paused it.
     pub suspended: bool,

@@ -24,7 +24,7 @@ const SCHEDULED: &str = "Scheduled";
 /// The condition that says whether a delivery would be refused.
 const TARGET_ALLOWED: &str = "TargetAllowed";
 
-/// The condition that says whether senders are kept from the cluster's inside.
+/// The condition that says whether senders are isolated from the cluster's inside.
 const EGRESS_ISOLATED: &str = "EgressIsolated";
 
 /// The reason of a CronJob that is suspended for a while.

@@ -62,7 +62,7 @@ pub(crate) fn status(
         Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => Some(*valid),
         Progress::Refused(_) => None,
     };
-    // What was not made still has to be made.
+    // A requested delivery that was not made still has to be made.
     let made = matches!(progress, Progress::Applied(_));
     WebhookScheduleStatus {
         observed_generation: schedule.metadata.generation,
