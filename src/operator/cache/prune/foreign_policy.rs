@@ -1,4 +1,4 @@
-//! The parts of others' NetworkPolicies that can affect senders: policies are additive, so what one of them opens, no other can
+//! The parts of another's NetworkPolicy that can affect senders: policies are additive, so what one of them opens, no other can
 //! close.
 
 use std::collections::BTreeMap;
