@@ -1,9 +1,9 @@
-//! The operator: a `WebhookSchedule` becomes a CronJob, and what its pods say becomes status.
+//! The operator: it turns a `WebhookSchedule` into a CronJob, and what the sender's pods report into status.
 //!
 //! The pipeline is `observe → validate → assess → apply → status → report`: read it in `schedule::reconcile`. [`validate`]
-//! turns what was written, with the tier that it falls under, into a type that can't be wrong, and [`build`] turns that into
-//! objects: neither asks an API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and
-//! nothing here ever reads a Secret.
+//! turns the written spec and its tier into a type that can't be wrong, and [`build`] turns that into objects; neither asks an
+//! API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and nothing here ever reads
+//! a Secret.
 //!
 //! Each of the six controllers has a room: `schedule`, `signing_keys`, `preflight`, `isolation`, `tier` and `cleanup`.
 //! `docs/architecture.md` says what the other rooms are for and who may import whom.

@@ -4,45 +4,45 @@ use std::collections::BTreeMap;
 
 use crate::signing::DeliveryId;
 
-/// Says that an object is Postern's.
+/// Marks an object as Postern's.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
-/// The value of [`MANAGED_BY_LABEL`], and the operator's name as a field manager.
+/// The value of [`MANAGED_BY_LABEL`], and the name of the operator's field manager.
 pub const MANAGER: &str = "postern";
 /// Names the schedule that a child belongs to.
 pub const SCHEDULE_LABEL: &str = "postern.dev/schedule";
-/// Says what a pod is: policies and the lock of children select by it.
+/// Says what a pod is: policies, and the lock that protects children, select by it.
 pub const ROLE_LABEL: &str = "postern.dev/role";
 /// The value of [`ROLE_LABEL`] of the pods that deliver.
 pub const SENDER: &str = "sender";
 /// Marks the Job and the pod of a canary.
 pub const CANARY_LABEL: &str = "postern.dev/canary";
-/// The annotation of a canary's Job that says, by a hash, what its proof is about.
+/// The annotation of a canary's Job that holds a hash of what it proves.
 pub const CANARY_ANNOTATION: &str = "postern.dev/canary-of";
 /// The annotation of a canary's pod that holds `probes.json`.
 pub const PROBES_ANNOTATION: &str = "postern.dev/probes";
 /// The annotation of a pod that holds `delivery.json`.
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
-/// The annotation of a Job that says for which `metadata.generation` of its schedule it was made.
+/// The annotation of a Job that holds the `metadata.generation` of the schedule that it was made for.
 pub const GENERATION_ANNOTATION: &str = "postern.dev/generation";
-/// Marks a schedule in the cache whose texts were left out. No object has it.
+/// Marks a schedule in the cache whose texts were left out. No object in the cluster has it.
 pub const LEFT_OUT_ANNOTATION: &str = "postern.dev/left-out";
-/// The annotation of a triggered Job that says when it was asked for (RFC 3339); [`crate::api::TRIGGER_ANNOTATION`] on it
-/// says by which value.
+/// The annotation of a triggered Job that holds the time of the request (RFC 3339). [`crate::api::TRIGGER_ANNOTATION`] on the
+/// Job holds the requested value.
 pub const TRIGGERED_AT_ANNOTATION: &str = "postern.dev/triggered-at";
-/// The annotation of a triggered Job that says its delivery's id.
+/// The annotation of a triggered Job that holds the delivery's id.
 pub const DELIVERY_ID_ANNOTATION: &str = "postern.dev/delivery-id";
-/// The type of a Secret that holds a signing key which Postern made.
+/// The type of a Secret that holds a signing key made by Postern.
 pub const SIGNING_KEY_TYPE: &str = "postern.dev/signing-key";
-/// Where in such a Secret the key is, as `postern keygen` writes it.
+/// The entry of such a Secret that holds the key, as `postern keygen` writes it.
 pub const SIGNING_KEY: &str = "key";
-/// The name of the container that a sender's pod has.
+/// The name of the container in a sender's pod.
 pub const SENDER_CONTAINER: &str = "sender";
 /// The name of a namespace's ServiceAccount and NetworkPolicy for senders.
 pub const SENDER_CHILDREN: &str = "postern-sender";
 
-/// With what the name of the ConfigMap begins that records what a namespace uses of its tier; the namespace's name follows.
+/// The prefix of the name of the ConfigMap that records what a namespace uses of its tier; the namespace's name follows.
 pub const USAGE_PREFIX: &str = "postern-usage-";
-/// Where in such a ConfigMap it stands.
+/// The entry of such a ConfigMap that holds the record.
 pub const USAGE_KEY: &str = "usage";
 
 /// The name of the ConfigMap, in the operator's namespace, that records what a namespace uses of its tier.
@@ -51,7 +51,7 @@ pub fn usage(namespace: &str) -> String {
     format!("{USAGE_PREFIX}{namespace}")
 }
 
-/// The namespace that such a ConfigMap is about, by its name.
+/// The namespace that such a ConfigMap is about, read from its name.
 #[must_use]
 pub fn namespace_of_usage(name: &str) -> Option<&str> {
     name.strip_prefix(USAGE_PREFIX).filter(|namespace| !namespace.is_empty())
@@ -63,13 +63,13 @@ pub fn cron_job(schedule: &str) -> String {
     format!("postern-{schedule}")
 }
 
-/// The name that the CronJob controller gives to the Job of a CronJob for a time, in Unix seconds.
+/// The name that the CronJob controller gives to the Job of a CronJob for a scheduled time, in Unix seconds.
 #[must_use]
 pub fn job(cron_job: &str, time: i64) -> String {
     format!("{cron_job}-{}", time / 60)
 }
 
-/// The name of the Job of a triggered delivery: at most 63 characters. It ends in no Unix minutes, so no scheduled time is
+/// The name of the Job of a triggered delivery: at most 63 characters. It doesn't end in Unix minutes, so no scheduled time is
 /// read from it.
 #[must_use]
 pub fn triggered_job(schedule: &str, id: &DeliveryId) -> String {
@@ -77,27 +77,26 @@ pub fn triggered_job(schedule: &str, id: &DeliveryId) -> String {
     format!("{}-t{digits}", cron_job(schedule))
 }
 
-/// The name of the Job of a check, by the hash that tells it from others: at most 63 characters. It ends in no Unix minutes
-/// either.
+/// The name of a check's Job, with a hash that makes it unique: at most 63 characters. It doesn't end in Unix minutes either.
 #[must_use]
 pub fn check_job(schedule: &str, hash: u64) -> String {
-    // As many digits as that of a triggered delivery has.
+    // As many digits as the name of a triggered delivery's Job has.
     format!("{}-c{:09x}", cron_job(schedule), hash >> 28)
 }
 
-/// The name of the Job of a canary, by the hash that tells it from others.
+/// The name of a canary's Job, with a hash that makes it unique.
 #[must_use]
 pub fn canary_job(hash: u64) -> String {
     format!("postern-canary-{hash:016x}")
 }
 
-/// The name of the Secret of a signing key: at most 63 characters, with an end of 9.
+/// The name of the Secret of a signing key: at most 63 characters, with a suffix of 9.
 #[must_use]
 pub fn signing_key(schedule: &str, end: &str) -> String {
     format!("{}-k{end}", cron_job(schedule))
 }
 
-/// The labels of such a Secret. It is no sender's: no policy is to select it.
+/// The labels of such a Secret. They are not a sender's labels: no policy may select a Secret.
 #[must_use]
 pub fn key_labels(schedule: &str) -> BTreeMap<String, String> {
     let mut labels = common_labels();
@@ -113,7 +112,7 @@ pub fn labels(schedule: &str) -> BTreeMap<String, String> {
     labels
 }
 
-/// The labels of a canary's Job and pod: a sender's, and one of its own.
+/// The labels of a canary's Job and pod: a sender's labels, and one of its own.
 #[must_use]
 pub fn canary_labels() -> BTreeMap<String, String> {
     let mut labels = sender_labels();
@@ -121,13 +120,13 @@ pub fn canary_labels() -> BTreeMap<String, String> {
     labels
 }
 
-/// What selects a schedule's CronJob, its Jobs and their pods by label.
+/// The label selector for a schedule's CronJob, its Jobs and their pods.
 #[must_use]
 pub fn selector(schedule: &str) -> String {
     format!("{SCHEDULE_LABEL}={schedule}")
 }
 
-/// The labels by which the pods of all schedules are selected.
+/// The labels that select the pods of all schedules.
 #[must_use]
 pub fn sender_labels() -> BTreeMap<String, String> {
     let mut labels = common_labels();

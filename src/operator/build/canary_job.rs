@@ -1,4 +1,4 @@
-//! The Job of a canary: a sender's pod that only sees how far it gets.
+//! The Job of a canary: a sender's pod that only tries what it can reach.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,11 @@ use crate::delivery::Probes;
 use crate::operator::names;
 use crate::operator::settings::Settings;
 
-/// The Job of a canary of this name, and of this hash of what it is about. It belongs to the policy that it tries, and goes with it.
+/// A canary's Job, by its name and by the hash of what it proves. The policy that it tests owns it, so it is deleted with that
+/// policy.
 ///
 /// # Errors
-/// When the probes can't be written as JSON; none are known to be so.
+/// When the probes can't be serialized to JSON; no such probes are known.
 pub fn canary_job(
     (name, about): (String, String),
     probes: &Probes,

@@ -1,4 +1,4 @@
-//! The Job of a check: what the CronJob's Jobs are, with a sender that only judges.
+//! The Job of a check: like the CronJob's Jobs, but its sender only validates and sends nothing.
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,13 +10,14 @@ use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::ValidatedSchedule;
 
-/// Seconds for which a check that has ended is kept: time for the operator to read what it came to, and for people to see.
+/// How long a finished check is kept, in seconds: time for the operator to read its result, and for people to look at it.
 const KEPT_SECONDS: i32 = 120;
 
-/// The Job of a check of this name, for this value of the annotation `postern.dev/check`. It belongs to the schedule: the CronJob controller, which counts the Jobs of its CronJob, doesn't see it.
+/// A check's Job, by its name and by the value of the annotation `postern.dev/check`. The schedule owns it, so the CronJob
+/// controller, which counts the Jobs of its CronJob, doesn't see it.
 ///
 /// # Errors
-/// When the delivery can't be written as JSON; no delivery is known to be so.
+/// When the delivery can't be serialized to JSON; no such delivery is known.
 pub fn check_job(
     valid: &ValidatedSchedule,
     name: &str,

@@ -1,4 +1,4 @@
-//! The CronJob of a schedule, and the Job of a delivery that was asked for.
+//! The CronJob of a schedule, and the Job of a triggered delivery.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::ValidatedSchedule;
 
-/// How often a Job makes a new pod when one was lost with its node.
+/// How often a Job makes a new pod after one was lost with its node.
 const LOST_PODS: i32 = 3;
 
-/// The CronJob, with everything below it. A suspended one starts nothing.
+/// The CronJob, with everything below it. A suspended CronJob starts nothing.
 ///
 /// # Errors
-/// When the delivery can't be written as JSON; no delivery is known to be so.
+/// When the delivery can't be serialized to JSON; no such delivery is known.
 pub fn cron_job(valid: &ValidatedSchedule, suspend: bool, settings: &Settings) -> serde_json::Result<CronJob> {
     let labels = names::labels(&valid.name);
     let job = job_spec(valid, &valid.delivery, settings)?;
@@ -53,11 +53,11 @@ pub fn cron_job(valid: &ValidatedSchedule, suspend: bool, settings: &Settings) -
     })
 }
 
-/// The Job of a delivery that was asked for. It belongs to the CronJob as its own Jobs do, so it is kept and removed with
+/// The Job of a triggered delivery. The CronJob owns it like its own Jobs, so the CronJob controller keeps and removes it with
 /// them.
 ///
 /// # Errors
-/// When the delivery can't be written as JSON; no delivery is known to be so.
+/// When the delivery can't be serialized to JSON; no such delivery is known.
 pub fn triggered_job(
     valid: &ValidatedSchedule,
     trigger: &Trigger,
@@ -90,7 +90,7 @@ pub fn triggered_job(
     })
 }
 
-/// So that what a delivery comes to is known to be about the spec that it was made by.
+/// Records the generation of the spec, so that the outcome of a delivery can be attributed to it.
 pub(super) fn of_generation(valid: &ValidatedSchedule) -> BTreeMap<String, String> {
     BTreeMap::from([(names::GENERATION_ANNOTATION.into(), valid.generation.to_string())])
 }
@@ -99,7 +99,7 @@ fn job_spec(valid: &ValidatedSchedule, delivery: &Delivery, settings: &Settings)
     Ok(job_of(pod(valid, delivery, settings)?))
 }
 
-/// What a Job is to do with a sender's pod.
+/// The Job for a sender's pod.
 pub(super) fn job_of(template: PodTemplateSpec) -> JobSpec {
     JobSpec {
         backoff_limit: Some(LOST_PODS),
@@ -123,12 +123,12 @@ fn concurrency_policy(policy: ConcurrencyPolicy) -> &'static str {
     }
 }
 
-/// What the sender has tried is done with; a pod that was lost with its node has tried nothing to the end, so it
-/// doesn't count and another takes its place.
+/// What the sender has tried is final. A pod that was lost with its node hasn't finished anything, so it doesn't count, and
+/// another pod takes its place.
 fn failure_policy() -> PodFailurePolicy {
     let mut final_codes: Vec<i32> =
         OutcomeClass::ALL.iter().map(|class| class.exit_code().into()).filter(|code| *code != 0).collect();
-    // A sender that was called wrongly or could not start.
+    // The sender was called with wrong arguments, or could not start.
     final_codes.extend([1, 2]);
     final_codes.sort_unstable();
     PodFailurePolicy {

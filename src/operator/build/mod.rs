@@ -1,7 +1,7 @@
-//! From a valid schedule to the objects that carry it out, as values. Nothing here asks an API server.
+//! Turns a valid schedule into the objects that carry it out, as values. Nothing here asks an API server.
 //!
-//! Every object is written out in full, with the values that the API server would fill in: so what is read back equals
-//! what was built unless somebody changed it, and `apply` can tell.
+//! Every object is written out in full, with the values that the API server would fill in. So what is read back equals what was
+//! built unless somebody changed it, and `apply` can detect that.
 
 pub(crate) mod canary_job;
 pub(crate) mod check_job;

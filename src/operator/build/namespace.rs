@@ -1,4 +1,4 @@
-//! What a namespace with schedules has once: an account without rights, and the policy that its senders are under.
+//! What a namespace with schedules has once: an account without permissions, and the policy that applies to its senders.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -12,9 +12,9 @@ use crate::operator::settings::Settings;
 /// The children of a namespace.
 #[derive(Debug, Clone)]
 pub struct NamespaceChildren {
-    /// Has no rights, and its token is not mounted.
+    /// The senders' account. It has no permissions, and its token isn't mounted.
     pub service_account: ServiceAccount,
-    /// Name servers and the world, less everything internal.
+    /// The senders' policy. It opens name servers and the world, except everything internal.
     pub network_policy: NetworkPolicy,
 }
 

@@ -1,6 +1,6 @@
-//! The policy that senders are under: the guard's table once more, underneath the guard.
+//! The NetworkPolicy of senders: it blocks the same addresses as the guard, one layer below.
 //!
-//! A NetworkPolicy can't look into an address, so the IPv4 addresses inside IPv6 ones are the guard's alone to judge.
+//! A NetworkPolicy can't see the IPv4 addresses that are embedded in IPv6 ones, so only the guard checks those.
 
 use ipnet::{IpNet, Ipv4Net};
 use k8s_openapi::api::networking::v1::{
@@ -17,14 +17,14 @@ use crate::operator::settings::Settings;
 /// All IPv4 addresses.
 const ALL_IPV4: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 0);
 
-/// Name servers on port 53, and on the tier's ports the world and the tier's own blocks. Nothing comes in.
+/// Opens name servers on port 53; and on the tier's ports, the world and the tier's own blocks. It allows no ingress.
 pub(super) fn network_policy(rules: &Rules, settings: &Settings) -> NetworkPolicySpec {
     let denied = &rules.denied_cidrs;
     let mut peers: Vec<NetworkPolicyPeer> = [IpNet::V4(ALL_IPV4), IpNet::V6(GLOBAL_UNICAST)]
         .into_iter()
         .map(|world| peer(world, &minimal(blocks().map(|block| block.net).chain(denied.iter().copied()), world)))
         .collect();
-    // As the guard has it, the more specific block wins.
+    // As in the guard, the more specific block wins.
     peers.extend(rules.allowed_cidrs.iter().map(|allowed| {
         let inside = denied.iter().copied().filter(|own| own.prefix_len() > allowed.prefix_len());
         peer(*allowed, &minimal(inside, *allowed))
@@ -41,7 +41,7 @@ pub(super) fn network_policy(rules: &Rules, settings: &Settings) -> NetworkPolic
 }
 
 fn name_servers(settings: &Settings) -> NetworkPolicyEgressRule {
-    // Most engines see the address behind a Service and not the Service's own.
+    // Most engines see the address of the pod behind a Service, not the Service's own address.
     let behind = settings.name_server_pods.iter().map(|pods| NetworkPolicyPeer {
         namespace_selector: Some(pods.namespace_selector.clone()),
         pod_selector: Some(pods.pod_selector.clone()),
@@ -70,7 +70,7 @@ fn peer(cidr: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
     NetworkPolicyPeer { ip_block: Some(IPBlock { cidr: cidr.to_string(), except }), ..NetworkPolicyPeer::default() }
 }
 
-/// The fewest blocks that cover what lies inside `world`, in order.
+/// The smallest sorted list of blocks that covers what lies inside `world`.
 fn minimal(nets: impl Iterator<Item = IpNet>, world: IpNet) -> Vec<IpNet> {
     let inside: Vec<IpNet> = nets.map(|net| net.trunc()).filter(|net| *net != world && world.contains(net)).collect();
     IpNet::aggregate(&inside)

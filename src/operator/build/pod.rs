@@ -1,4 +1,4 @@
-//! The pod of a delivery: the `restricted` Pod Security Standard and less. A tenant has no say in any of it.
+//! The pod of a delivery: stricter than the `restricted` Pod Security Standard. A tenant can't influence any of it.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,16 @@ use crate::operator::validate::ValidatedSchedule;
 
 /// The sender's folder, and the name of the volume.
 const FOLDER: &str = "postern";
-/// Any user but root will do; the image holds nothing that belongs to one.
+/// Any user except root works; the image has no files that belong to one.
 const USER: i64 = 65_532;
-/// Time for the image, the mounts and the end of the pod, beyond the delivery's own deadline, in seconds.
+/// Time for pulling the image, mounting, and shutting down, in addition to the delivery's own deadline, in seconds.
 const SLACK_SECONDS: i64 = 120;
-/// Seconds for the image, the mounts and the check: a delivery's own time is for its attempts, of which this makes none.
+/// Time for pulling the image, mounting, and the check, in seconds. A check makes no attempts, so the delivery's own time isn't
+/// added.
 const CHECK_SECONDS: i64 = 140;
-/// How long a canary may try, in seconds.
+/// How long a canary may run, in seconds.
 const CANARY_SECONDS: i64 = 60;
-/// How long the sender may take to say that it was stopped, in seconds.
+/// How long the sender may take to report that it was stopped, in seconds.
 const GRACE_SECONDS: i64 = 5;
 
 /// The template of a delivery's pod.
@@ -37,13 +38,13 @@ pub(super) fn pod(
     Ok(template(Task::of(valid, delivery)?, settings))
 }
 
-/// The template of a check's pod: a delivery's, of which nothing is sent.
+/// The template of a check's pod: like a delivery's, but it sends nothing.
 pub(super) fn check_pod(valid: &ValidatedSchedule, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
     let delivery = Task::of(valid, &valid.delivery)?;
     Ok(template(Task { argument: Some("--check"), seconds: CHECK_SECONDS, ..delivery }, settings))
 }
 
-/// The template of a canary's pod: a delivery's, without anything of a tenant's.
+/// The template of a canary's pod: like a delivery's, without anything that belongs to a tenant.
 pub(super) fn canary_pod(probes: &Probes, settings: &Settings) -> serde_json::Result<PodTemplateSpec> {
     let task = Task {
         argument: Some("--canary"),
@@ -56,18 +57,18 @@ pub(super) fn canary_pod(probes: &Probes, settings: &Settings) -> serde_json::Re
     Ok(template(task, settings))
 }
 
-/// What tells one sender's pod from another.
+/// What distinguishes one sender's pod from another.
 struct Task<'a> {
-    /// What the sender is called with; nothing for a delivery.
+    /// The sender's argument; none for a delivery.
     argument: Option<&'static str>,
     labels: BTreeMap<String, String>,
-    /// The annotation that says what to do.
+    /// The annotation that tells the sender what to do.
     told: (&'static str, String),
-    /// Files that are made of what the pod knows of itself.
+    /// Files with what the pod knows about itself.
     files: Vec<DownwardAPIVolumeFile>,
-    /// Files of the tenant's Secrets and `ConfigMap`s.
+    /// Files from the tenant's Secrets and `ConfigMap`s.
     mounts: &'a [FileRef],
-    /// How long the pod may live.
+    /// How long the pod may live, in seconds.
     seconds: i64,
 }
 
@@ -96,11 +97,11 @@ fn template(task: Task<'_>, settings: &Settings) -> PodTemplateSpec {
         ..ObjectMeta::default()
     };
     let spec = PodSpec {
-        // On the pod, since on the Job it would delete the pod with its outcome.
+        // Set it on the pod: on the Job, it would delete the pod together with its outcome.
         active_deadline_seconds: Some(task.seconds),
         automount_service_account_token: Some(false),
         containers: vec![container(task.argument, settings)],
-        // The kubelet adds search domains otherwise.
+        // Otherwise the kubelet adds search domains.
         dns_policy: Some("None".into()),
         dns_config: Some(PodDNSConfig {
             nameservers: Some(settings.name_servers.iter().map(ToString::to_string).collect()),
@@ -116,7 +117,7 @@ fn template(task: Task<'_>, settings: &Settings) -> PodTemplateSpec {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),
             run_as_group: Some(USER),
-            // What is mounted is root's and the group's to read, and the sender is in that group.
+            // Root and the group can read mounted files, and the sender is in that group.
             fs_group: Some(USER),
             seccomp_profile: Some(runtime_default()),
             ..PodSecurityContext::default()
@@ -163,7 +164,7 @@ fn container(argument: Option<&str>, settings: &Settings) -> Container {
     }
 }
 
-/// What the admin set, and a limit of memory and CPU in any case.
+/// The resources that the admin set, and in any case a limit for memory and CPU.
 fn resources(set: &ResourceRequirements) -> ResourceRequirements {
     let with_defaults = |set: &Option<BTreeMap<String, Quantity>>, cpu: &str, memory: &str| {
         let mut all = set.clone().unwrap_or_default();
@@ -183,8 +184,8 @@ fn runtime_default() -> SeccompProfile {
     SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }
 }
 
-/// The sender's folder, as `docs/sender.md` describes it. What a tenant's object doesn't hold is left out, so that the
-/// sender can say what is missing and no pod waits for it.
+/// The sender's folder, as `docs/sender.md` describes it. Entries that are missing from a tenant's object are left out, so the
+/// sender can report what is missing and no pod waits for it.
 fn folder(own: Vec<DownwardAPIVolumeFile>, mounts: &[FileRef]) -> Volume {
     let own = DownwardAPIProjection { items: Some(own) };
     let own = VolumeProjection { downward_api: Some(own), ..VolumeProjection::default() };

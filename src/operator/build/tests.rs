@@ -1,4 +1,4 @@
-//! YAML in, YAML out: the snapshots show what a schedule becomes.
+//! YAML in, YAML out: the snapshots show which objects a schedule becomes.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn a_namespace_gets_these_children() {
 
 #[test]
 fn the_longest_name_of_a_schedule_leaves_room_for_the_names_of_its_jobs() {
-    // A Job's name is the CronJob's, a hyphen and the Unix minutes; a CronJob's has at most 52 bytes.
+    // A Job's name is the CronJob's name, a hyphen and the Unix minutes, so a CronJob's name may have at most 52 bytes.
     assert_eq!(names::cron_job(&"a".repeat(44)).len(), 52);
 }
 
@@ -105,7 +105,7 @@ fn a_check_is_what_the_cron_job_would_run_but_for_the_word_that_nothing_is_sent(
     assert_eq!(*made, runs);
 }
 
-/// The blocks that a policy lets through, less those that it takes out again.
+/// Whether the policy lets traffic to this address through: its blocks, minus the exceptions in them.
 fn lets_through(policy: &k8s_openapi::api::networking::v1::NetworkPolicySpec, address: &str) -> bool {
     let address: std::net::IpAddr = address.parse().unwrap();
     let contains = |cidr: &String| cidr.parse::<ipnet::IpNet>().unwrap().contains(&address);
@@ -122,7 +122,7 @@ fn lets_through(policy: &k8s_openapi::api::networking::v1::NetworkPolicySpec, ad
 fn the_policy_closes_what_the_guard_refuses_for_its_address_alone() {
     let policy = network_policy::network_policy(&Rules::default(), &settings());
     for block in registry::blocks() {
-        // A translator's prefix holds public addresses too; which one is inside, a policy can't tell.
+        // The prefix of a translator (NAT64) holds public addresses too; a policy can't see which address is embedded.
         for address in [block.net.network(), block.net.broadcast()] {
             assert!(!lets_through(&policy, &address.to_string()), "{address} of {}", block.net);
         }

@@ -1,4 +1,4 @@
-//! Where the API server is: by its Service and its `EndpointSlice`s, `kubernetes` of the namespace `default`.
+//! The addresses of the API server: its Service and `EndpointSlice`s, named `kubernetes` in the namespace `default`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,26 +10,26 @@ use kube::runtime::reflector::store::WriterDropped;
 
 /// The namespace of the API server's Service.
 pub(crate) const NAMESPACE: &str = "default";
-/// What selects the Service.
+/// The field selector of the Service.
 pub(crate) const SERVICE: &str = "metadata.name=kubernetes";
-/// What selects its `EndpointSlice`s.
+/// The label selector value of its `EndpointSlice`s.
 pub(crate) const SLICES: &str = "kubernetes.io/service-name=kubernetes";
-/// The port's name, on both.
+/// The name of the port on both.
 const PORT: &str = "https";
 
-/// The caches that say it.
+/// The caches of both.
 #[derive(Clone)]
 pub(crate) struct ApiServerStores {
     pub(crate) service: Store<Service>,
     pub(crate) slices: Store<EndpointSlice>,
 }
 
-/// The API server's addresses, in order. Its own may be public ones.
+/// The API server's addresses, in order. They may be public ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiServer {
-    /// Those of its Service.
+    /// The addresses of its Service.
     pub service: Vec<SocketAddr>,
-    /// Those behind it.
+    /// The addresses behind the Service.
     pub endpoints: Vec<SocketAddr>,
 }
 
@@ -39,7 +39,7 @@ impl ApiServerStores {
         self.slices.wait_until_ready().await
     }
 
-    /// Where the API server is now.
+    /// The API server's addresses now.
     pub(crate) fn now(&self) -> ApiServer {
         let (services, slices) = (self.service.state(), self.slices.state());
         ApiServer {
@@ -71,7 +71,7 @@ fn of_slice(slice: &EndpointSlice) -> Vec<SocketAddr> {
     addresses(slice.endpoints.iter().flatten().flat_map(|endpoint| &endpoint.addresses), &ports)
 }
 
-/// Each address with each port. What is none (`None`, of a headless Service) is left out.
+/// Each address with each port. `None`, the address of a headless Service, is left out.
 fn addresses<'a>(ips: impl Iterator<Item = &'a String>, ports: &[i32]) -> Vec<SocketAddr> {
     let ips = ips.filter_map(|ip| ip.parse::<IpAddr>().ok());
     let ports: Vec<u16> = ports.iter().filter_map(|port| u16::try_from(*port).ok()).collect();

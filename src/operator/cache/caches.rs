@@ -1,4 +1,4 @@
-//! The caches of all controllers: what watches show, and nothing of what is concluded from it.
+//! The caches of all controllers: what watches show, without anything derived from it.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::kubernetes::apply::is_ours;
 use crate::operator::names::SENDER_CHILDREN;
 
-/// A namespace, of which nothing is needed but this.
+/// A namespace, reduced to its metadata.
 pub(crate) type NamespaceMetadata = PartialObjectMeta<Namespace>;
 
-/// What watches keep. Of what is not Postern's, these are the namespaces' labels, tiers, network policies, and where the API
-/// server and load balancers are.
+/// What watches keep. Of objects that aren't Postern's, these are the namespaces' labels, tiers, network policies, and the
+/// addresses of the API server and of load balancers.
 pub(crate) struct Caches {
     pub(crate) schedules: Indexed<WebhookSchedule>,
     pub(crate) tiers: Store<WebhookTier>,
     pub(crate) namespaces: Store<NamespaceMetadata>,
     pub(crate) cron_jobs: Indexed<CronJob>,
     pub(crate) service_accounts: Indexed<ServiceAccount>,
-    /// All of them, whoever made them.
+    /// All network policies, whoever made them.
     pub(crate) network_policies: Indexed<NetworkPolicy>,
     pub(crate) jobs: Indexed<Job>,
     pub(crate) pods: Indexed<Pod>,
@@ -44,7 +44,7 @@ impl Caches {
     /// # Errors
     /// When a watch has ended.
     pub(crate) async fn ready(&self) -> Result<(), WriterDropped> {
-        // Without `..`: a new cache must be thought of here.
+        // Without `..`, so that a new cache can't be forgotten here.
         let Self {
             schedules,
             tiers,
@@ -70,13 +70,13 @@ impl Caches {
         pods.wait_until_ready().await
     }
 
-    /// Whether a namespace is being deleted: nothing can be made in it any more.
+    /// Whether a namespace is being deleted, so nothing can be created in it any more.
     pub(crate) fn is_ending(&self, namespace: &str) -> bool {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace));
         namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     }
 
-    /// What is the cluster's own.
+    /// The cluster's own addresses.
     pub(crate) fn own_addresses(&self) -> OwnAddresses {
         OwnAddresses { api_server: self.api_server.now(), load_balancers: self.load_balancers.now() }
     }

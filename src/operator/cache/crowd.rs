@@ -1,4 +1,4 @@
-//! A bound on how many objects of a namespace are kept. Who makes more has one stand for all the others.
+//! Bounds how many objects of a namespace are kept. Beyond the bound, a single object stands in for all others.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,11 @@ use kube::runtime::watcher::Event;
 use super::prune::Prune;
 use crate::operator::kubernetes::digest::number_of;
 
-/// So many objects of a namespace are kept of a kind that is bounded.
+/// How many objects of a bounded kind are kept in each namespace.
 pub(crate) const MOST: usize = 100;
 
-/// The objects that count, by namespace. Of one that is left out it knows a hash of its name, so that its end is not another's.
+/// The objects that count, by namespace. An object that is left out is remembered by a hash of its name, so its deletion isn't
+/// mistaken for another's.
 #[derive(Default)]
 pub(crate) struct Crowds(HashMap<String, Crowd>);
 
@@ -22,7 +23,8 @@ struct Crowd {
 }
 
 impl Crowds {
-    /// What an event says of the objects that are kept. What was left out stays so until the next listing, however many end.
+    /// Rewrites an event so that the bound is kept. Objects that were left out stay left out until the next listing, however
+    /// many others are deleted.
     pub(crate) fn bound<K: Prune>(&mut self, event: Event<K>) -> Vec<Event<K>> {
         match event {
             Event::Apply(object) => self.apply(object, Event::Apply),
@@ -112,11 +114,11 @@ mod tests {
         assert_eq!(all.len(), MOST + 1);
         let others = policy("x").others().unwrap();
         assert_eq!(all[MOST], others.name_any());
-        // Changes of what is left out are no news, and the senders' own policy is always kept.
+        // Changes of objects that are left out aren't reported, and the senders' own policy is always kept.
         let again = numbered(5_000, 6_000).chain([policy(SENDER_CHILDREN)]).map(Event::Apply);
         let all = kept(&mut crowds, all, again);
         assert_eq!((all.len(), all[MOST + 1].as_str()), (MOST + 2, SENDER_CHILDREN));
-        // The one that stands for the others goes with the last of them.
+        // The object that stands in for the others is deleted with the last of them.
         let all = kept(&mut crowds, all, numbered(MOST + 1, 10_000).map(Event::Delete));
         assert!(all.contains(&others.name_any()));
         let all = kept(&mut crowds, all, [Event::Delete(policy(&MOST.to_string()))]);

@@ -1,7 +1,8 @@
 //! Jobs that were deleted before they were over: by hand, or by `concurrencyPolicy: Replace`.
 //!
-//! Their pods live on for a moment, and say how the delivery ended when nothing shows any more whose they are. So these Jobs
-//! are kept until status says how they ended, in memory alone: of what ends while no operator looks, nothing is known.
+//! Their pods live on for a moment, and report how the delivery ended after the Job that links them to their schedule is
+//! deleted. So these Jobs are kept until the status says how they ended. They are kept in memory only: the outcome of Jobs that
+//! end while no operator is running isn't known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,15 +15,15 @@ use super::indexed::Indexed;
 use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::owner::controller_of;
 
-/// So many Jobs of one CronJob are kept; whoever may make Jobs could make any number.
+/// How many Jobs of one CronJob are kept; anyone who may make Jobs could make any number.
 const MOST: usize = 16;
 
-/// The Jobs that are kept, by the UID of their CronJob. Only CronJobs in the cache have any, which bounds their number.
+/// The kept Jobs, by the UID of their CronJob. Only CronJobs in the cache have any, which bounds their number.
 #[derive(Default)]
 pub(crate) struct DeletedJobs(Mutex<HashMap<String, Vec<Arc<Job>>>>);
 
 impl DeletedJobs {
-    /// Keeps a Job that was deleted, if it wasn't over and belongs to a CronJob that is there.
+    /// Keeps a deleted Job, if it wasn't over and belongs to a CronJob that exists.
     pub(crate) fn note(&self, job: &Job, cron_jobs: &Indexed<CronJob>) {
         let Some(owner) = controller_of(job).filter(|_| !is_over(job)) else { return };
         let cron_job = cron_jobs.get(&job.namespace().unwrap_or_default(), &owner.name);
@@ -36,12 +37,12 @@ impl DeletedJobs {
         }
     }
 
-    /// The Jobs of a CronJob that were deleted and of which status doesn't say yet how they ended.
+    /// The deleted Jobs of a CronJob whose outcome the status doesn't report yet.
     pub(crate) fn of(&self, cron_job: &str) -> Vec<Arc<Job>> {
         self.0.lock().get(cron_job).cloned().unwrap_or_default()
     }
 
-    /// Forgets Jobs of which status says how they ended.
+    /// Forgets Jobs whose outcome the status reports.
     pub(crate) fn mark_reported(&self, reported: &[Arc<Job>]) {
         let mut all = self.0.lock();
         for owner in reported.iter().filter_map(|job| controller_of(&**job)) {
@@ -53,7 +54,7 @@ impl DeletedJobs {
         }
     }
 
-    /// Forgets the Jobs of a CronJob that is no more.
+    /// Forgets the Jobs of a deleted CronJob.
     pub(crate) fn forget(&self, cron_job: &str) {
         self.0.lock().remove(cron_job);
     }

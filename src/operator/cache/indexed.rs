@@ -1,4 +1,4 @@
-//! A cache that finds objects by namespace and by the UID of their controller, so that nothing has to go through all of them.
+//! A cache that finds objects by namespace and by the UID of their controller, so nothing has to scan all of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -11,16 +11,17 @@ use parking_lot::Mutex;
 
 use crate::operator::kubernetes::owner::controller_of;
 
-/// What a watch keeps of a kind, with its indexes. Clones are the same cache.
+/// A cache of one kind, with its indexes. Clones share the same cache.
 pub(crate) struct Indexed<K: Resource<DynamicType = ()> + 'static> {
     store: Store<K>,
     index: Arc<Mutex<Index>>,
-    /// How many objects were handed out, for the test that bounds what a reconcile looks at.
+    /// How many objects were handed out, for the test that bounds how many objects a reconcile reads.
     #[cfg(test)]
     handed_out: Arc<std::sync::atomic::AtomicUsize>,
 }
 
-/// Names of objects. An owner counts in its own namespace alone: whoever knows a UID may write it into objects of theirs.
+/// Names of objects. An owner UID counts in the owner's namespace only: anyone who knows a UID may write it into their own
+/// objects.
 #[derive(Default)]
 struct Index {
     by_namespace: HashMap<String, BTreeSet<String>>,
@@ -37,7 +38,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
         }
     }
 
-    /// Brings the indexes to where the cache is: an object was `before` in it, and is `after`.
+    /// Updates the indexes after a change of the cache: an object was `before` in it, and is `after` now.
     pub(super) fn update(&self, before: Option<&K>, after: Option<&K>) {
         let mut index = self.index.lock();
         if let Some(before) = before {
@@ -48,7 +49,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
         }
     }
 
-    /// The object of this name.
+    /// The object with this name.
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         self.get_ref(&ObjectRef::new(name).within(namespace))
     }
@@ -79,12 +80,12 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
         names.iter().filter_map(|name| self.get(namespace, name)).collect()
     }
 
-    /// The namespaces that have any.
+    /// The namespaces that have at least one object.
     pub(crate) fn namespaces(&self) -> Vec<String> {
         self.index.lock().by_namespace.keys().cloned().collect()
     }
 
-    /// All objects, in no order.
+    /// All objects, in no particular order.
     pub(crate) fn all(&self) -> Vec<Arc<K>> {
         self.store.state()
     }
@@ -121,7 +122,7 @@ impl Index {
     }
 }
 
-/// Removes a name, and the key with it that has no other.
+/// Removes a name, and its key when that was the key's last name.
 fn remove_from<K: Hash + Eq>(index: &mut HashMap<K, BTreeSet<String>>, key: &K, name: &str) {
     if let Some(names) = index.get_mut(key) {
         names.remove(name);
@@ -147,7 +148,7 @@ where
 
 #[cfg(test)]
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
-    /// A cache that holds these objects. It answers although its writer is gone.
+    /// A cache that holds these objects. It answers although its writer was dropped.
     pub(crate) fn of(objects: Vec<K>) -> Self {
         let mut writer = kube::runtime::reflector::store::Writer::default();
         let cache = Self::new(writer.as_reader());
@@ -158,7 +159,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
         cache
     }
 
-    /// How many objects were handed out so far, one by one.
+    /// How many objects were handed out so far, counted one by one.
     pub(crate) fn handed_out(&self) -> usize {
         self.handed_out.load(std::sync::atomic::Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! The type that watches read: an object, of which only what is needed is ever in memory.
+//! The type that watches read: an object of which only the needed parts are ever in memory.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer};
 use super::bounded;
 use super::prune::Prune;
 
-/// An object as it is kept. It is bounded while it is parsed, so an object of megabytes costs what is kept of it, beside its
-/// text.
+/// An object as it is kept. It is bounded while it is parsed, so an object of megabytes costs only what is kept of it, in
+/// addition to its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Lean<K>(pub(crate) K);
 
@@ -54,7 +54,7 @@ impl<K: Prune> Resource for Lean<K> {
     }
 }
 
-/// What an event says of the objects that are kept: an object that no reconcile needs, or needs no longer, isn't there.
+/// Filters an event: an object that no reconcile needs, or needs any longer, counts as absent.
 pub(crate) fn needed<K: Prune>(event: Event<Lean<K>>) -> Option<Event<K>> {
     match event {
         Event::Apply(Lean(object)) if object.is_needed() => Some(Event::Apply(object)),

@@ -1,4 +1,4 @@
-//! What watches read from the API server, within bounds: tenants decide how much they write, and not how much of it is kept.
+//! What watches read from the API server, within bounds: tenants decide how much they write, but not how much of it is kept.
 
 pub mod api_server;
 pub(crate) mod bounded;

@@ -1,4 +1,4 @@
-//! What is the cluster's own beside the blocks that the admin names.
+//! The cluster's own addresses, in addition to the blocks that the admin names.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use super::api_server::ApiServer;
 /// Addresses of the cluster itself, which may be public ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnAddresses {
-    /// Where the API server is.
+    /// The API server's addresses.
     pub api_server: ApiServer,
-    /// What the cluster gave its load balancers, in order, 256 at most.
+    /// The addresses that the cluster gave to its load balancers, in order, 256 at most.
     pub load_balancers: Vec<IpAddr>,
 }

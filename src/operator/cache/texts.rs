@@ -1,5 +1,5 @@
-//! A bound on what a namespace's schedules hold in bodies and headers: what is beyond it is left out of the cache, so the schedules
-//! that a tier refuses, too, cost little.
+//! Bounds the bodies and headers of a namespace's schedules: texts beyond the bound are left out of the cache, so schedules
+//! that a tier refuses cost little, too.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use kube::runtime::watcher::Event;
 
 use super::prune::Prune;
 
-/// So many bytes of texts are kept of a namespace.
+/// How many bytes of texts are kept of each namespace.
 pub(crate) const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// What is kept of texts, by namespace.
+/// How much text is kept, by namespace.
 #[derive(Default)]
 pub(crate) struct Texts(HashMap<String, Kept>);
 
@@ -28,7 +28,8 @@ impl Kept {
 }
 
 impl Texts {
-    /// Leaves the texts out of an object for which there is no room. There is again once it changes, or at the next listing.
+    /// Leaves the texts out of an object that exceeds the bound. Room is checked again when the object changes, and at the next
+    /// listing.
     pub(crate) fn bound<K: Prune>(&mut self, event: Event<K>) -> Event<K> {
         match event {
             Event::Apply(object) => Event::Apply(self.hold(object)),

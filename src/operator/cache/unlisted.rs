@@ -1,5 +1,5 @@
-//! Namespaces of which some kind could not be listed yet, for want of a right: what isn't known there must not be taken for
-//! what isn't there.
+//! Namespaces in which some kind could not be listed yet because a permission is missing: an object that isn't known there must
+//! not be taken for one that doesn't exist.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// When to look again whether a namespace has been listed.
+/// When to check again whether a namespace has been listed.
 pub(crate) const UNLISTED: Duration = Duration::from_secs(10);
 
-/// Namespaces with kinds of theirs. What the admin names in `watchNamespaces` bounds it.
+/// Namespaces, each with the kinds that could not be listed. The admin's `watchNamespaces` bounds it.
 #[derive(Clone, Default)]
 pub(crate) struct Unlisted(Arc<Mutex<HashSet<(String, String)>>>);
 
@@ -25,7 +25,7 @@ impl Unlisted {
         self.0.lock().remove(&(namespace.into(), kind.into()));
     }
 
-    /// Whether any kind has not been listed in a namespace.
+    /// Whether any kind could not be listed in a namespace yet.
     pub(crate) fn has(&self, namespace: &str) -> bool {
         self.0.lock().iter().any(|(unlisted, _)| unlisted == namespace)
     }

@@ -1,4 +1,4 @@
-//! What the controllers have to look at. Only names wait, each once, and namespaces take turns.
+//! What the controllers have to reconcile. Queues hold only names, each once, and namespaces take turns.
 
 use kube::runtime::reflector::ObjectRef;
 
@@ -6,13 +6,13 @@ use super::caches::NamespaceMetadata;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::kubernetes::fair::WorkQueue;
 
-/// The queues of the six controllers. Clones are the same queues.
+/// The queues of the six controllers. Clones share the same queues.
 #[derive(Clone, Default)]
 pub(crate) struct WorkQueues {
     pub(crate) schedules: WorkQueue<WebhookSchedule>,
     pub(crate) signing_keys: WorkQueue<WebhookSchedule>,
     pub(crate) preflight: WorkQueue<WebhookSchedule>,
-    /// Namespaces in which something about the proof of isolation changed.
+    /// Namespaces in which something that affects the isolation proof changed.
     pub(crate) isolation: WorkQueue<NamespaceMetadata>,
     pub(crate) tiers: WorkQueue<WebhookTier>,
     /// Namespaces in which something may belong to no schedule any more.
@@ -20,7 +20,7 @@ pub(crate) struct WorkQueues {
 }
 
 impl WorkQueues {
-    /// Schedules are to be looked at by each controller that works on them.
+    /// Queues a schedule for each controller that works on schedules.
     pub(crate) fn add_schedule(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.schedules.add(schedule);
         self.signing_keys.add(schedule);

@@ -1,4 +1,4 @@
-//! The six controllers: what each is given, and how they are started. `watches` says what wakes them.
+//! The six controllers: what each one is given, and how they are started. `watches` defines what wakes them.
 
 mod watches;
 
@@ -37,7 +37,7 @@ use crate::operator::tier::quota::Quotas;
 use crate::operator::tier::quota::ledger::Ledger;
 use watches::Watched;
 
-/// Runs every controller until `stop` is done, and finishes what is under way.
+/// Runs every controller until `stop` is done, and lets running reconciles finish.
 pub async fn run(
     client: Client,
     settings: Settings,
@@ -62,7 +62,7 @@ pub async fn run(
     let membership = Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() };
     let recorder = Recorder::new(client.clone(), Reporter { controller: MANAGER.into(), instance: None });
     let consistency = Arc::<ConsistencyStore>::default();
-    // What one controller finds, the controller of schedules reads.
+    // The controller of schedules reads what the other controllers find.
     let (verdicts, obstacles) = (Arc::<IsolationVerdicts>::default(), Arc::<CheckObstacles>::default());
     let (key_backoff, revocations) = (Arc::<RotationBackoff>::default(), Arc::<FollowedRevocations>::default());
 
@@ -148,7 +148,7 @@ pub async fn run(
     }
 }
 
-/// Learns what there is to know at the start: first what was recorded, then what the watches show. `None` when one has ended.
+/// Loads what must be known at the start: first the records, then what the watches show. `None` when a watch has ended.
 async fn learn(
     ledger: &Ledger,
     quotas: &Arc<Quotas>,
@@ -159,7 +159,7 @@ async fn learn(
 ) -> Option<Watched> {
     ledger.load(&settings.watch_namespaces).await;
     let kept = watches::start(watches, queues, quotas, metrics);
-    // What isn't known yet must not be taken for what isn't there.
+    // Wait for the caches: an object that isn't known yet must not be taken for one that doesn't exist.
     kept.caches.ready().await.ok()?;
     kept.protected.ready().await;
     quotas.listed(|namespace| kept.caches.unlisted.has(namespace), Timestamp::now().as_second());

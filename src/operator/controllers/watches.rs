@@ -1,4 +1,4 @@
-//! Starts the watches, and says what a change of each kind sets off.
+//! Starts the watches, and defines which reconciles a change of each kind triggers.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ use crate::operator::preflight::state::is_check;
 use crate::operator::tier::membership::{Membership, is_news};
 use crate::operator::tier::quota::Quotas;
 
-/// What the watches keep up to date.
+/// The caches that the watches keep up to date.
 pub(super) struct Watched {
     pub(super) caches: Caches,
     pub(super) protected: Arc<AdmissionWatch>,
     pub(super) deleted_jobs: Arc<DeletedJobs>,
 }
 
-/// Starts every watch. What changes is put into the queues.
+/// Starts every watch. Changes are put into the queues.
 pub(super) fn start(watches: &mut Watches, queues: &WorkQueues, quotas: &Arc<Quotas>, metrics: &Metrics) -> Watched {
     let (tiers, namespaces) = (Writer::default(), Writer::default());
     let membership = Membership { tiers: tiers.as_reader(), namespaces: namespaces.as_reader() };
@@ -115,7 +115,7 @@ fn tiers_and_namespaces(
         for schedule in all.refs_in_namespace(&name) {
             q.add_schedule(&schedule);
         }
-        // What was in it may have been seen before it was.
+        // The watches may have shown objects of this namespace before the namespace itself.
         q.cleanup.add(&ObjectRef::new(&name));
         add_tiers(&q, of.tiers_by_namespace(namespace, &change));
     });
@@ -138,7 +138,7 @@ fn deliveries(
         if is_deleted || is_orphan(cron_job) {
             q.cleanup.add(&ObjectRef::new(namespace_of(cron_job)));
         }
-        // An orphan is in the way until it is deleted.
+        // An orphan blocks the schedule of that name until it is deleted.
         if is_deleted || !is_orphan(cron_job) {
             for schedule in owner_of(cron_job).into_iter().chain(schedule_of(cron_job)) {
                 q.add_schedule(&schedule);
@@ -206,7 +206,7 @@ fn namespace_children(
     (service_accounts, network_policies)
 }
 
-/// Where the API server is. It concerns every schedule.
+/// Watches where the API server is. A change concerns every schedule.
 fn api_server(watches: &mut Watches, queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>) -> ApiServerStores {
     let (all, q) = (schedules.clone(), queues.clone());
     let on_move = move || {
@@ -236,7 +236,7 @@ fn add_all(queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>) {
     }
 }
 
-/// The schedules of a namespace are to be looked at, and whether anything in it belongs to none.
+/// Queues the schedules of a namespace, and the cleanup of objects that belong to none.
 fn add_namespace(queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>, namespace: &str) {
     for schedule in schedules.refs_in_namespace(namespace) {
         queues.schedules.add(&schedule);
@@ -258,13 +258,13 @@ fn namespace_of(object: &impl ResourceExt) -> &str {
     object.meta().namespace.as_deref().unwrap_or_default()
 }
 
-/// The schedule that owns a CronJob, if only by what the CronJob says.
+/// The schedule that owns a CronJob according to the CronJob's own metadata.
 fn owner_of(cron_job: &CronJob) -> Option<ObjectRef<WebhookSchedule>> {
     let owner = controller_of(cron_job).filter(|owner| owner.kind == WebhookSchedule::kind(&()))?;
     Some(ObjectRef::new(&owner.name).within(&cron_job.namespace()?))
 }
 
-/// The schedule that a child's label names. It is only asked to look: what belongs to it, it tells by UIDs.
+/// The schedule that a child's label names. The label only wakes it: ownership is decided by UIDs.
 fn schedule_of(child: &impl ResourceExt) -> Option<ObjectRef<WebhookSchedule>> {
     let name = child.labels().get(SCHEDULE_LABEL)?;
     Some(ObjectRef::new(name).within(&child.namespace()?))

@@ -1,7 +1,7 @@
 //! Which deliveries were due and never began. Pure.
 //!
-//! The CronJob controller says nothing of a time that it leaves out, so the times that were due are held against the Jobs
-//! that there are. Where a Job may have been there and be gone by now, nothing is claimed.
+//! The CronJob controller doesn't report a time that it skips, so the due times are compared with the Jobs that exist. Where a
+//! Job may have existed and been deleted since, nothing is reported as missed.
 
 use std::collections::BTreeSet;
 
@@ -11,53 +11,54 @@ use jiff::tz::TimeZone;
 use super::reasons::{DEADLINE_MISSED, PREVIOUS_STILL_RUNNING, Why};
 use crate::cron::Expression;
 
-/// How many ended Jobs of each kind a CronJob keeps. The operator catches up with what ended while it was away by reading them.
+/// How many finished Jobs of each kind a CronJob keeps. The operator reads them to catch up on what ended while it was away.
 pub const KEPT_JOBS: u8 = 3;
-/// Time for what begins at the last moment to be seen, in seconds.
+/// How long it may take until a delivery that begins at the last moment is seen, in seconds.
 pub(crate) const MARGIN: i64 = 10;
-/// What was missed longer ago is not told: a schedule of a minute would have much to tell of an operator that was away.
+/// Times that were missed longer ago than this, in seconds, are not reported: a schedule that delivers every minute would have
+/// too many to report after the operator was away.
 const TOLD_FOR: i64 = 86_400;
 
-/// What is known of a schedule's due times. Times are Unix seconds.
+/// What is known about a schedule's due times. Times are Unix seconds.
 pub(crate) struct DueTimes<'a> {
     pub(crate) expression: &'a Expression,
     pub(crate) zone: &'a TimeZone,
     /// How late a delivery may begin, in seconds.
     pub(crate) deadline: i64,
-    /// Up to when nothing can have been missed.
+    /// The time up to which nothing can have been missed.
     pub(crate) accounted_until: i64,
     /// Times of the schedule with a Job or a record.
     pub(crate) known: BTreeSet<i64>,
     /// The last time for which the controller made a Job.
     pub(crate) last_begun: Option<i64>,
-    /// From when to when Jobs ran whose successors had to wait; without an end, it runs on.
+    /// When Jobs ran that made the next ones wait: start and end; no end while a Job runs.
     pub(crate) blocked: Vec<(i64, Option<i64>)>,
-    /// The Jobs that are kept once they are over: their times, and whether they succeeded.
+    /// Finished Jobs that still exist: their times, and whether they succeeded.
     pub(crate) kept: Vec<(i64, bool)>,
-    /// Whether a Job may have been deleted to make room for the next.
+    /// Whether a Job may have been deleted to make room for the next one.
     pub(crate) replaces: bool,
 }
 
-/// Whether a Job of this time may have been there and be gone by now: the controller removes the oldest that are over,
-/// once there are more than so many of their kind. `kept` are those that are there, with whether they succeeded.
+/// Whether a Job of this time may have existed and been deleted by now: the controller removes the oldest finished Jobs of each
+/// kind beyond [`KEPT_JOBS`]. `kept` are the finished Jobs that exist, with whether they succeeded.
 pub(crate) fn may_be_removed(time: i64, kept: &[(i64, bool)]) -> bool {
     let newer = |kind| kept.iter().filter(|(kept, succeeded)| *kept > time && *succeeded == kind).count();
     [true, false].into_iter().any(|kind| newer(kind) >= usize::from(KEPT_JOBS))
 }
 
-/// What the due times up to now come to.
+/// The result for the due times up to now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     /// The times that were missed, and why.
     pub(crate) missed: Vec<(i64, Why)>,
-    /// Up to when nothing can be missed any more.
+    /// The time up to which nothing can be missed any more.
     pub(crate) accounted_until: i64,
-    /// When the first time that is still open is missed, if nothing happens.
+    /// When the first time that is still open counts as missed, if nothing happens.
     pub(crate) open_until: Option<i64>,
 }
 
 impl DueTimes<'_> {
-    /// Goes through the times that were due by `now`.
+    /// Evaluates the times that were due by `now`.
     pub(crate) fn account(&self, now: i64) -> Account {
         let from = self.accounted_until.max(now - TOLD_FOR);
         let mut account = Account { missed: Vec::new(), accounted_until: from, open_until: None };

@@ -1,4 +1,4 @@
-//! What becomes of deliveries, as their Jobs and pods show it. Pure.
+//! What becomes of deliveries, read from their Jobs and pods. Pure.
 
 pub(crate) mod history;
 pub(crate) mod missed;

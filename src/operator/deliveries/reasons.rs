@@ -1,6 +1,6 @@
-//! The reasons that the operator finds by itself, where no sender said one.
+//! The reasons that the operator finds itself when no sender reported one.
 
-/// A reason that the operator found by itself, and what to do.
+/// A reason that the operator found itself, and what to do.
 pub(crate) type Why = (&'static str, &'static str);
 
 pub(super) const PODS_LOST: Why =

@@ -1,4 +1,4 @@
-//! What deliveries are held against: what an accepted schedule asks for, and what its tier leaves it.
+//! The terms that deliveries must keep: what an accepted schedule asks for, and what its tier allows.
 
 use jiff::tz::TimeZone;
 
@@ -24,10 +24,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) spread: i64,
     /// The smallest gap that the tier allows, in seconds.
     pub(crate) min_interval: i64,
-    /// The last delivery that this operator triggered.
+    /// When this operator last triggered a delivery.
     pub(crate) last_triggered: Option<i64>,
-    /// When the first delivery may be, at the earliest.
+    /// When the first delivery may begin, at the earliest.
     pub(crate) not_before: Option<i64>,
-    /// When the namespace has room in its hour for one delivery more; `None` when its schedules take all of it.
+    /// When the namespace's hour has room for one more delivery; `None` when its schedules take all of it.
     pub(crate) room_at: Option<i64>,
 }

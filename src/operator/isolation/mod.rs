@@ -1,4 +1,4 @@
-//! Canaries: whether senders of a namespace are proved to be kept from the inside of the cluster.
+//! Canaries: whether the senders of a namespace are proved to be isolated from the inside of the cluster.
 
 pub(crate) mod controller;
 pub(crate) mod policy_reach;

@@ -12,13 +12,13 @@ use crate::operator::settings::{OperatorAddresses, Settings};
 const HTTPS: u16 = 443;
 const KUBELET: u16 = 10_250;
 const DNS: u16 = 53;
-/// Where the name servers of most clusters serve their metrics.
+/// The port on which the name servers of most clusters serve metrics.
 const DNS_METRICS: u16 = 9_153;
-/// Where clouds keep a node's credentials, by IPv4 and, at one of them, by IPv6.
+/// The addresses where clouds serve a node's credentials: by IPv4 and, in one cloud, by IPv6.
 const CLOUD_METADATA: [&str; 2] = ["169.254.169.254:80", "[fd00:ec2::254]:80"];
 
-/// What must be out of a sender's reach, less what the tier lets it reach, and what must not be.
-/// `here` is where this operator is.
+/// The addresses that a sender must not reach, except those that the tier opens, and the addresses that it must reach. `here`
+/// are the operator's own addresses.
 pub(super) fn probes(
     own: &EgressPolicy<'_>,
     api_server: &ApiServer,
@@ -50,7 +50,8 @@ pub(super) fn probes(
         add(Place::CloudMetadata, metadata.ip(), metadata.port());
     }
     for pod in &here.pod_ips {
-        // Its NetworkPolicy opens this port alone. That the other one is closed would prove nothing of a sender's policy.
+        // The operator's NetworkPolicy opens only this port. If another port were closed, that would prove nothing about the
+        // senders' policy.
         add(Place::OtherPod, *pod, settings.metrics.address.port());
     }
     for block in &settings.cluster_cidrs {
@@ -62,10 +63,10 @@ pub(super) fn probes(
     Probes { version: Probes::VERSION, closed, open }
 }
 
-/// The first address of a block that a host may have: often the API server's Service's, a node's or a router's.
+/// The first address of a block that a host may have: often that of the API server's Service, a node or a router.
 fn first(block: IpNet) -> IpAddr {
     match block.network() {
-        // The network's own address is no host's, where there is room for others.
+        // The network address isn't a host's, unless the block is too small for others.
         IpAddr::V4(ip) if block.prefix_len() < 31 => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() + 1)),
         IpAddr::V6(ip) if block.prefix_len() < 127 => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() + 1)),
         ip => ip,

@@ -1,4 +1,4 @@
-//! What is known of each namespace. All of it can be forgotten: it is worked out from what the caches hold.
+//! The verdict for each namespace. All of it can be lost: it is recomputed from the caches.
 
 use std::collections::HashMap;
 
@@ -8,26 +8,26 @@ use super::told::Told;
 use super::verdict::IsolationStatus;
 use crate::operator::settings::Isolation;
 
-/// What is told of the namespaces.
+/// The reported verdicts, by namespace.
 #[derive(Debug, Default)]
 pub(crate) struct IsolationVerdicts(Mutex<HashMap<String, Told>>);
 
-/// What followed from what was found.
+/// The result of noting a verdict.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// Something else is told than before.
+    /// Whether the reported verdict changed.
     pub(crate) is_news: bool,
-    /// When to look again: what was found is told then, if it still is.
+    /// When to requeue: the observed verdict is reported then, if it still holds.
     pub(crate) until: Option<i64>,
 }
 
 impl IsolationVerdicts {
-    /// What is told of a namespace.
+    /// The reported verdict of a namespace.
     pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> IsolationStatus {
         self.0.lock().get(namespace).map_or_else(|| IsolationStatus::unknown(mode), |told| told.verdict().clone())
     }
 
-    /// Notes what was found at `now`, in Unix seconds.
+    /// Notes the verdict observed at `now`, in Unix seconds.
     pub(crate) fn note(&self, namespace: &str, found: IsolationStatus, now: i64) -> Noted {
         let mut known = self.0.lock();
         let Some(told) = known.get_mut(namespace) else {
@@ -37,7 +37,7 @@ impl IsolationVerdicts {
         Noted { is_news: told.note(found, now), until: told.until() }
     }
 
-    /// From when on a canary may be made in a namespace, in Unix seconds.
+    /// When the next canary may be made in a namespace, in Unix seconds.
     pub(crate) fn next_canary(&self, namespace: &str) -> i64 {
         self.0.lock().get(namespace).map_or(i64::MIN, Told::next_canary)
     }
@@ -54,7 +54,7 @@ impl IsolationVerdicts {
         self.0.lock().remove(namespace);
     }
 
-    /// Of how many namespaces this status is told.
+    /// How many namespaces have this reported status.
     pub(crate) fn count(&self, status: &str) -> usize {
         self.0.lock().values().filter(|told| told.verdict().status == status).count()
     }

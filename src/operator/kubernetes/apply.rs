@@ -1,7 +1,7 @@
-//! Makes the cluster hold what was built, and writes only what differs.
+//! Brings the cluster's objects to the built state, and writes only what differs.
 //!
-//! An object is made by POST and is never taken over: who comes first by that name keeps it, and the schedule says so. What
-//! differs is replaced whole (PUT), so that a field that somebody added goes too.
+//! An object is created by POST and never adopted: whoever creates an object of that name first keeps it, and the schedule's
+//! status says so. An object that differs is replaced as a whole (PUT), so that fields that somebody added are removed too.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -25,7 +25,7 @@ use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
 /// Why a child is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// Somebody else's object has the name.
+    /// The name belongs to somebody else's object.
     #[error("{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself")]
     NameTaken {
         /// The object's kind.
@@ -33,7 +33,7 @@ pub enum ApplyError {
         /// The object's name.
         name: String,
     },
-    /// It is being deleted, and something holds it back.
+    /// The object is being deleted, and a finalizer may block that.
     #[error("{kind} {name} is being deleted; it is made again once it is gone: see its finalizers if that takes long")]
     Ending {
         /// The object's kind.
@@ -41,7 +41,7 @@ pub enum ApplyError {
         /// The object's name.
         name: String,
     },
-    /// It was changed since it was read.
+    /// The object was changed since it was read.
     #[error("{kind} {name} was changed meanwhile; what it is now is looked at next")]
     Outdated {
         /// The object's kind.
@@ -65,7 +65,7 @@ pub enum ApplyError {
 #[derive(Clone)]
 pub(crate) struct Applier {
     client: Client,
-    /// What the API server made of what was applied.
+    /// Fields that the API server filled in or changed in what was applied.
     pub(crate) defaults: ServerDefaults,
 }
 
@@ -74,14 +74,14 @@ impl Applier {
         Self { client, defaults: ServerDefaults::default() }
     }
 
-    /// Makes the CronJob exist as it was built, and returns it as it is.
+    /// Creates or replaces the CronJob so that it is as built, and returns it as it is in the cluster.
     pub(crate) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
         let owner = controller_of(&built).map(|owner| owner.uid.clone());
         let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
         Box::pin(self.ensure(built, found, ours, |cron_job| json!(cron_job.spec), |_, _| ())).await
     }
 
-    /// Makes the children of a namespace exist as they were built.
+    /// Creates or replaces the children of a namespace so that they are as built.
     pub(crate) async fn namespace_children(
         &self,
         (service_account, found_account): (ServiceAccount, Option<Arc<ServiceAccount>>),
@@ -97,7 +97,7 @@ impl Applier {
         self.ensure(network_policy, found_policy, is_ours, |policy| json!(policy.spec), |_, _| ()).await.map(drop)
     }
 
-    /// Makes a Job, unless it was made already.
+    /// Creates a Job, unless it exists already.
     pub(crate) async fn start(&self, job: &Job) -> Result<(), ApplyError> {
         let owner = controller_of(job).map(|owner| owner.uid.as_str());
         let (api, target) = (self.api(job), Target::of(job));
@@ -111,7 +111,7 @@ impl Applier {
         }
     }
 
-    /// Whether an object is as it was read from a cache.
+    /// Whether an object is still as it was read from a cache.
     pub(crate) async fn is_current<K>(&self, object: &K) -> Result<bool, ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -121,7 +121,7 @@ impl Applier {
         Ok(now.is_some_and(|now| (now.uid(), now.resource_version()) == (object.uid(), object.resource_version())))
     }
 
-    /// The names of the Jobs that a schedule's CronJob has now, whatever a cache shows.
+    /// The names of the Jobs that a schedule's CronJob has now, read from the API server and not from a cache.
     pub(crate) async fn jobs_of(
         &self,
         schedule: &WebhookSchedule,
@@ -133,12 +133,12 @@ impl Applier {
         let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name, source };
         let jobs = api.list_metadata(&theirs).await.map_err(failed)?;
         let uid = cron_job.uid();
-        // Anyone may give a Job that label.
+        // Anyone may put that label on a Job.
         let own = jobs.iter().filter(|job| is_controlled_by(*job, uid.as_deref()));
         Ok(own.map(ResourceExt::name_any).collect())
     }
 
-    /// Deletes this very object, if it is still there.
+    /// Deletes exactly this object, if it still exists.
     pub(crate) async fn delete<K>(&self, object: &K) -> Result<(), ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -146,7 +146,7 @@ impl Applier {
         self.delete_if(object, Preconditions { uid: object.uid(), resource_version: None }).await
     }
 
-    /// Deletes this very object, if it is still there and as it was read.
+    /// Deletes exactly this object, if it still exists and hasn't changed since it was read.
     pub(crate) async fn delete_unchanged<K>(&self, object: &K) -> Result<(), ApplyError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -162,7 +162,7 @@ impl Applier {
         let target = Target::of(object);
         match self.api(object).delete(&target.name, &DeleteParams::background().preconditions(this)).await {
             Ok(_) => Ok(()),
-            // Gone, or another object of that name or a changed one by now.
+            // The object was deleted, replaced by another of that name, or changed.
             Err(kube::Error::Api(status)) if matches!(status.code, NOT_FOUND | CONFLICT) => Ok(()),
             Err(source) => Err(target.failed(source)),
         }
@@ -187,7 +187,7 @@ impl Applier {
                     self.note_defaults(&built, &content(&built), &content(&made));
                     return Ok(made);
                 }
-                // Relabelled, or made by another: the cache holds only what has Postern's label.
+                // The object was relabelled, or made by somebody else: the cache holds only objects with Postern's label.
                 Err(kube::Error::Api(status)) if status.code == CONFLICT => {
                     Arc::new(api.get(&target.name).await.map_err(|source| target.failed(source))?)
                 }
@@ -207,10 +207,10 @@ impl Applier {
         {
             return Ok(Arc::unwrap_or_clone(found));
         }
-        // Annotations of others do nothing to what is made.
+        // Keep the annotations of others: they have no effect.
         *built.annotations_mut() = found.annotations().clone();
         keep(&found, &mut built);
-        // Only this very object, and only if nobody changed it since.
+        // Replace exactly this object, and only if nobody changed it since.
         built.meta_mut().uid = found.uid();
         built.meta_mut().resource_version = found.resource_version();
         match api.replace(&target.name, &by_postern(), &built).await {
@@ -237,12 +237,12 @@ impl Applier {
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
 
-/// As whom the operator writes.
+/// Parameters of every write: the operator's field manager.
 pub(crate) fn by_postern() -> PostParams {
     PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
 }
 
-/// What an error is about.
+/// The object that an error is about.
 struct Target {
     kind: String,
     name: String,
@@ -270,8 +270,8 @@ impl Target {
     }
 }
 
-/// Whether Postern made an object that no schedule owns: by its label, or, where somebody took that away, by whom the API
-/// server knows it from.
+/// Whether Postern made an object that no schedule owns. The label shows it; where somebody removed the label, the field
+/// managers that the API server recorded show it.
 pub(crate) fn is_ours(object: &impl ResourceExt) -> bool {
     let labelled = object.labels().get(MANAGED_BY_LABEL).is_some_and(|manager| manager == MANAGER);
     labelled || object.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(MANAGER))

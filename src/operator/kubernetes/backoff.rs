@@ -1,4 +1,4 @@
-//! How long to wait before what failed is tried again: twice as long each time, for each object by itself.
+//! How long to wait before a retry: twice as long after each failure, for each object separately.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 pub(crate) struct Backoff(Mutex<HashMap<String, u32>>);
 
 impl Backoff {
-    /// Counts a failure, and says how long to wait: a quarter shorter or longer by chance.
+    /// Counts a failure, and returns how long to wait, with a random jitter of up to a quarter in either direction.
     pub(crate) fn wait(&self, name: &str) -> Duration {
         let mut failures = self.0.lock();
         let count = failures.entry(name.into()).or_default();
@@ -22,13 +22,13 @@ impl Backoff {
         wait.mul_f64(0.75 + f64::from(chance()) / f64::from(u8::MAX) / 2.0)
     }
 
-    /// It has not failed this time, or is no more.
+    /// Resets an object that succeeded or was deleted.
     pub(crate) fn forget(&self, name: &str) {
         self.0.lock().remove(name);
     }
 }
 
-/// Without randomness the waits are merely not spread.
+/// A random number. Without randomness, the waits merely have no jitter.
 fn chance() -> u8 {
     let mut byte = [0];
     let _ = getrandom::fill(&mut byte);

@@ -1,15 +1,15 @@
-//! A fact about an object, and the condition that it becomes, as kstatus has them.
+//! A fact about an object, and the condition that it becomes, in the sense of kstatus.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
 use super::text::cut;
 
-/// The longest message of a condition, in bytes. The API server refuses a status with one that is longer than 32,768 characters, and
-/// takes more of an object that many hold.
+/// The longest message of a condition, in bytes. The API server refuses a status with a message longer than 32,768 characters;
+/// this bound is far below that, since large objects are costly to everyone who reads them.
 const LONGEST_MESSAGE: usize = 4_096;
 
-/// A condition before it is compared with the one that stands.
+/// A condition before it is compared with the current one.
 pub(crate) struct ConditionUpdate {
     pub(crate) kind: &'static str,
     pub(crate) status: &'static str,
@@ -27,7 +27,7 @@ impl ConditionUpdate {
         Self { kind, status, reason: reason.into(), message: message.into() }
     }
 
-    /// The time of the last transition is that of the last change of the condition's status.
+    /// The condition. Its last transition time changes only when the condition's status does.
     pub(crate) fn condition(self, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
         let unchanged = old.iter().find(|old| old.type_ == self.kind && old.status == self.status);
         Condition {

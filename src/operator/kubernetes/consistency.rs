@@ -1,7 +1,7 @@
-//! Whether a cache is behind what this operator wrote.
+//! Detects whether a cache is behind what this operator wrote.
 //!
-//! A watch tells of a write some time after it. A reconcile in between would judge by what was there before, and write once
-//! more what is there already; the API server would refuse that, but it would have been asked.
+//! A watch shows a write some time after it was made. A reconcile in between would decide by the old state and write the same
+//! again; the API server would refuse that, but the request would have been made.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -11,29 +11,29 @@ use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How long a watch may take to tell of an object that was made. What it doesn't show then is not there.
+/// How long a watch may take to show a created object. After that, an object that it doesn't show doesn't exist.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// A cache doesn't show yet what this operator wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StaleCache;
 
-/// What was written and is not in the caches yet, by the object that it was written for and by its kind.
+/// Writes that the caches don't show yet, by the object that they were made for and by kind.
 #[derive(Default)]
 pub(crate) struct ConsistencyStore(Mutex<HashMap<Owner, HashMap<TypeId, Write>>>);
 
-/// The namespace and name of what something was written for.
+/// The namespace and name of the object that something was written for.
 type Owner = (String, String);
 
 struct Write {
-    /// The versions that were replaced, in order; `None` is an object that wasn't there.
+    /// The resource versions that were replaced, in order; `None` for an object that was created.
     replaced: Vec<Option<String>>,
     at: Instant,
 }
 
 impl ConsistencyStore {
-    /// Notes what was written for an object, and what it replaced; `None` when it was made. What the API server found to be no
-    /// change, no watch will tell of.
+    /// Notes what was written for an object, and what it replaced; `None` when it was created. A write that changed nothing is
+    /// ignored, since no watch will show it.
     pub(crate) fn wrote_at<K>(&self, owner: &impl ResourceExt, replaced: Option<&K>, written: &K)
     where
         K: Resource<DynamicType = ()> + 'static,
@@ -50,11 +50,11 @@ impl ConsistencyStore {
         write.at = Instant::now();
     }
 
-    /// Whether the cache shows what was written last for an object. What it shows is `cached`.
+    /// Checks that the cache shows the last write for an object. `cached` is what it shows.
     ///
     /// # Errors
-    /// When it doesn't. A version that was replaced has another event coming; an object that was made is waited for no longer
-    /// than [`LATE`].
+    /// When it doesn't. A replaced version will be followed by another event; a created object is waited for no longer than
+    /// [`LATE`].
     pub(crate) fn ensure_ready<K>(&self, owner: &impl ResourceExt, cached: Option<&K>) -> Result<(), StaleCache>
     where
         K: Resource<DynamicType = ()> + 'static,
@@ -77,7 +77,7 @@ impl ConsistencyStore {
         Ok(())
     }
 
-    /// Forgets what was written for an object that is no more.
+    /// Forgets the writes for a deleted object.
     pub(crate) fn clear(&self, namespace: &str, name: &str) {
         self.0.lock().remove(&(namespace.to_owned(), name.to_owned()));
     }

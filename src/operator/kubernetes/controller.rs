@@ -1,4 +1,4 @@
-//! How a controller runs: what is queued is reconciled in turns, what failed is tried again, and what is gone is forgotten.
+//! How a controller runs: it reconciles queued objects in turns, retries failures with backoff, and forgets deleted objects.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::fair::WorkQueue;
 
 /// What a controller does.
 pub(crate) trait Reconcile: Send + Sync + 'static {
-    /// What it looks at.
+    /// The kind that it reconciles.
     type Kind: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static;
-    /// Why it has to try again.
+    /// Why a reconcile has to be retried.
     type Error: std::error::Error + Send + Sync + 'static;
     /// Its name in the log.
     const NAME: &'static str;
 
-    /// Brings the cluster to where an object wants it, and says when to look again.
+    /// Brings the cluster to the state that an object wants, and returns when to requeue.
     fn reconcile(&self, object: Arc<Self::Kind>) -> impl Future<Output = Result<Action, Self::Error>> + Send;
 
-    /// Forgets an object that is no more.
+    /// Forgets a deleted object.
     fn forget(&self, object: &ObjectRef<Self::Kind>);
 }
 
@@ -34,10 +34,10 @@ struct Running<R: Reconcile> {
     failures: Backoff,
 }
 
-/// Reconciles what is queued until `stop` is done, at most so many at a time, and finishes what is under way.
+/// Reconciles queued objects until `stop` is done, at most this many at a time, and lets running reconciles finish.
 ///
-/// kube's own shared streams would do for one watch and one controller. Here several controllers are told by one watch, of
-/// deletions too, which those streams don't forward; so each has a queue.
+/// kube's own shared streams would suit one watch and one controller. Here one watch wakes several controllers, on deletions
+/// too, which those streams don't forward; so each controller has a queue.
 pub(crate) async fn run_controller<R: Reconcile>(
     reconciler: Arc<R>,
     objects: Store<R::Kind>,
@@ -63,7 +63,7 @@ pub(crate) async fn run_controller<R: Reconcile>(
                     running.failures.forget(&name_of(&object));
                     running.reconciler.forget(&object);
                 }
-                // It was logged, and is tried again.
+                // The failure was logged, and is retried.
                 Err(_) => {}
             }
             std::future::ready(())
@@ -73,7 +73,7 @@ pub(crate) async fn run_controller<R: Reconcile>(
 
 async fn in_turn<R: Reconcile>(object: Arc<R::Kind>, running: Arc<Running<R>>) -> Result<Action, R::Error> {
     let name = ObjectRef::from_obj(&*object);
-    // One that woke by itself, after a time, waits for its turn like all others.
+    // A reconcile that was requeued by its own timer waits for its turn like all others.
     let Some(_turn) = running.queue.begin(&name) else { return Ok(Action::await_change()) };
     let result = running.reconciler.reconcile(object).await;
     if result.is_ok() {
@@ -89,7 +89,7 @@ fn on_error<R: Reconcile>(object: Arc<R::Kind>, error: &R::Error, running: Arc<R
     Action::requeue(running.failures.wait(&name_of(&ObjectRef::from_obj(&*object))))
 }
 
-/// What failures are counted by.
+/// The key by which failures are counted.
 fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> String {
     format!("{}/{}", object.namespace.as_deref().unwrap_or_default(), object.name)
 }

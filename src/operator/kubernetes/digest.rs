@@ -1,4 +1,4 @@
-//! Numbers that are picked by a hash: the same for ever for the same text.
+//! Numbers derived from a hash: the same text always gives the same number.
 
 use sha2::{Digest as _, Sha256};
 

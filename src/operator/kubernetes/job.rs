@@ -1,9 +1,9 @@
-//! When a Job was made and ended. Times are Unix seconds.
+//! When a Job was created and ended. Times are Unix seconds.
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 
-/// When a Job was made, in Unix seconds.
+/// When a Job was created, in Unix seconds.
 pub(crate) fn made_at(job: &Job) -> Option<i64> {
     job.creation_timestamp().map(|made| made.0.as_second())
 }
@@ -15,7 +15,7 @@ pub(crate) fn is_over(job: &Job) -> bool {
     ends.any(|condition| condition.status == "True")
 }
 
-/// When a Job was over, if it is.
+/// When a Job ended, if it has.
 pub(crate) fn over_at(job: &Job) -> Option<i64> {
     let status = job.status.as_ref()?;
     let failed = status.conditions.iter().flatten().find(|condition| condition.type_ == "Failed");

@@ -1,4 +1,4 @@
-//! What a Lease says, and when it may be taken: nothing here asks an API server.
+//! The content of a Lease, and when it may be taken. Pure: nothing here asks an API server.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use tokio::time::Instant;
 
-/// How long a holder has the Lease after each renewal.
+/// How long a holder has the Lease after each renewal, in seconds.
 const DURATION_SECONDS: u16 = 15;
 
-/// The Lease as it was last seen to change.
+/// The Lease, and when it was last seen to change.
 #[derive(Default)]
 pub(super) struct Observed {
     spec: LeaseSpec,
@@ -25,8 +25,8 @@ impl Observed {
         }
     }
 
-    /// Nobody holds it, or its holder hasn't been heard of for as long as it asked for, or the holder is an earlier process
-    /// by the same name, which has ended: a pod runs one at a time.
+    /// Whether the Lease is free: nobody holds it; or its holder has been silent for longer than the Lease's duration; or the
+    /// holder is an earlier process with the same identity, which has ended, since a pod runs one process at a time.
     pub(super) fn is_free_for(&self, identity: &str, now: Instant) -> bool {
         let holder = self.spec.holder_identity.as_deref().unwrap_or_default();
         let asked_for = self.spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
@@ -40,7 +40,7 @@ pub(super) fn is_held_by(spec: Option<&LeaseSpec>, identity: &str) -> bool {
     spec.is_some_and(|spec| spec.holder_identity.as_deref() == Some(identity))
 }
 
-/// What a new holder writes.
+/// The spec that a new holder writes.
 pub(super) fn claimed(before: Option<&LeaseSpec>, identity: &str, now: MicroTime) -> LeaseSpec {
     let transitions = before.map(|before| before.lease_transitions.unwrap_or(0));
     LeaseSpec {
@@ -48,7 +48,7 @@ pub(super) fn claimed(before: Option<&LeaseSpec>, identity: &str, now: MicroTime
         lease_duration_seconds: Some(DURATION_SECONDS.into()),
         acquire_time: Some(now.clone()),
         renew_time: Some(now),
-        // The first holder took it from nobody.
+        // Taking over from nobody isn't a transition.
         lease_transitions: Some(transitions.map_or(0, |transitions| transitions.saturating_add(1))),
         ..LeaseSpec::default()
     }
@@ -58,7 +58,7 @@ pub(super) fn renewed(spec: &LeaseSpec, now: MicroTime) -> LeaseSpec {
     LeaseSpec { renew_time: Some(now), ..spec.clone() }
 }
 
-/// Without a holder. How often it changed hands goes on being counted.
+/// A spec without a holder. It keeps the count of transitions.
 pub(super) fn released(spec: &LeaseSpec) -> LeaseSpec {
     LeaseSpec { lease_transitions: spec.lease_transitions, ..LeaseSpec::default() }
 }
@@ -78,7 +78,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut observed = Observed::default();
-        // By its clock it last renewed in 1970: only its silence counts.
+        // By its own clock it last renewed in 1970: only its silence counts.
         observed.see(Some(&held_by("other", 0)), at(0));
         assert!(!observed.is_free_for("me", at(15)));
         observed.see(Some(&held_by("other", 1)), at(15));

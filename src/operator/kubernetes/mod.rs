@@ -1,5 +1,5 @@
-//! What any operator needs of Kubernetes: writes, conditions, waits after failures, the Lease. Knows nothing of webhooks but
-//! their types.
+//! What any operator needs for Kubernetes: writes, conditions, backoff, the Lease. It knows nothing about webhooks except their
+//! types.
 
 pub(crate) mod apply;
 pub(crate) mod backoff;

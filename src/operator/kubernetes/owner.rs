@@ -1,9 +1,9 @@
-//! Which object controls which, by UIDs: names and labels are anybody's to give.
+//! Which object controls which, by UIDs: anyone can choose names and labels.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 
-/// An object's controller; the API server admits no second one.
+/// An object's controller; the API server doesn't allow a second one.
 pub(crate) fn controller_of(object: &impl ResourceExt) -> Option<&OwnerReference> {
     object.owner_references().iter().find(|owner| owner.controller == Some(true))
 }

@@ -1,4 +1,4 @@
-//! How the status of a schedule is written: over what was read, or not at all.
+//! Writes the status of a schedule: over the version that was read, or not at all.
 
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
@@ -29,18 +29,18 @@ pub(crate) async fn replace_status(
     }
 }
 
-/// What came of writing a status.
+/// The result of writing a status.
 #[derive(PartialEq, Eq)]
 pub(crate) enum StatusUpdate {
-    /// It says something new.
+    /// The status was written, because it changed.
     Changed,
-    /// It says that already.
+    /// The status is the same already.
     Unchanged,
-    /// The schedule isn't what it was.
+    /// The schedule was changed or deleted since it was read.
     Conflict,
 }
 
-/// Writes a status, if it says something new.
+/// Writes a status if it changed.
 ///
 /// # Errors
 /// When the API server refuses or doesn't answer.
@@ -51,7 +51,7 @@ pub(crate) async fn update_status(
     consistency: &ConsistencyStore,
 ) -> Result<StatusUpdate, kube::Error> {
     let old = schedule.status.as_ref();
-    // How far the deliveries are accounted for is worth no write of its own.
+    // An advance of `accountedUntil` alone isn't worth a write.
     let same = old.is_some_and(|old| {
         let accounted_until = old.accounted_until.clone();
         old.accounted_until.is_some() == new.accounted_until.is_some()

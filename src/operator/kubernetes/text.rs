@@ -1,7 +1,7 @@
-//! Text that others can make longer is bounded where it becomes part of a message: tenants choose how many objects there are and
-//! how long their names.
+//! Bounds text that others can make longer before it becomes part of a message: tenants choose how many objects there are and
+//! how long their names are.
 
-/// So many names are listed.
+/// How many names are listed.
 const MOST_NAMED: usize = 3;
 
 /// Some names, and how many more there are: `a, b, c and 137 more`.
@@ -12,7 +12,7 @@ pub(crate) fn named(names: &[impl AsRef<str>]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// The text, or as much of its beginning as fits into so many bytes, at least three, with `…` at its end.
+/// The text, or as much of its beginning as fits into this many bytes (at least three), with `…` at its end.
 pub(crate) fn cut(mut text: String, most: usize) -> String {
     const CUT: &str = "…";
     if text.len() > most {

@@ -1,8 +1,8 @@
 //! The operator as a process, in one screen: what it serves, when it leads, and how it ends.
 //!
-//! The controllers have a thread of their own: a reconcile may compute for long, and all that runs on its thread waits for it.
-//! Probes, metrics and the Lease don't. Each thread has its own client, since a client works only as long as the thread does
-//! that made it.
+//! The controllers run on a thread of their own: a reconcile may compute for a long time, and everything else on its thread
+//! waits. Probes, metrics and the Lease must not wait. Each thread has its own client, since a client works only as long as the
+//! thread that made it.
 
 use std::net::SocketAddr;
 
@@ -21,32 +21,32 @@ use crate::operator::server::readiness::Readiness;
 use crate::operator::server::{health, http, watchdog};
 use crate::operator::settings::Settings;
 
-/// Why the operator ended although nobody told it to.
+/// Why the operator ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// A port can't be listened on.
+    /// The process can't listen on a port.
     #[error("{field}: {address} can't be listened on: {source}")]
     Listen {
-        /// The field of the settings.
+        /// The field in the settings.
         field: &'static str,
         /// The address and port.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is no client.
+    /// No client could be made.
     #[error("no way to the API server: {0}")]
     Client(#[from] kube::Error),
-    /// There is no thread.
+    /// No thread could be started.
     #[error("the controllers can't have a thread of their own: {0}")]
     Thread(#[source] std::io::Error),
-    /// There is no certificate for the metrics.
+    /// The metrics have no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     /// The API server doesn't serve what this operator needs.
     #[error(transparent)]
     Crds(#[from] CrdError),
-    /// Another may lead by now, and two must not.
+    /// Another operator may lead by now, and two must not lead.
     #[error("{0}, so that this operator no longer leads; it ends, to begin anew as a standby")]
     LeaseLost(#[from] LeaseLost),
     /// The watches ended by themselves.
@@ -54,13 +54,13 @@ pub enum ProcessError {
     ControllersEnded,
 }
 
-/// Runs until `stop` is done; finishes then what is under way, and gives the lease back. `connect` makes a client of the
+/// Runs until `stop` is done; then lets running reconciles finish, and releases the Lease. `connect` makes a client for the
 /// runtime that it is called on.
 ///
-/// When it ends with an error a reconcile may still compute, so the process has to end then.
+/// When it returns an error, a reconcile may still be running, so the process has to end then.
 ///
 /// # Errors
-/// When a port, a certificate or a CRD is not as it should be, and when the lease is lost.
+/// When a port, a certificate or a CRD is not as it should be, and when the Lease is lost.
 pub async fn run(
     connect: impl Fn() -> Result<Client, kube::Error> + Send + 'static,
     settings: Settings,
@@ -82,7 +82,7 @@ fn listen(field: &'static str, address: SocketAddr) -> Result<TcpListener, Proce
     http::listen(address).map_err(|source| ProcessError::Listen { field, address, source })
 }
 
-/// Waits for the lease, leads, and gives it back.
+/// Waits for the Lease, leads, and releases it.
 async fn work(
     client: Client,
     connect: impl Fn() -> Result<Client, kube::Error> + Send + 'static,
@@ -107,7 +107,7 @@ async fn work(
             let controllers = watchdog::on_thread("controllers", async move || {
                 let client = connect()?;
                 tokio::select! {
-                    // What is to be done next is not begun when the lease is lost at the same time.
+                    // When the Lease is lost at the same time, don't start the next step.
                     biased;
                     lost = leadership.lost() => Err(lost.into()),
                     () = controllers::run(client, settings, metrics, readiness, told) => Ok(()),
@@ -116,7 +116,7 @@ async fn work(
             tokio::select! {
                 biased;
                 lost = leader.renew() => return Err(lost.into()),
-                // They are done when they have been told to stop, and only then.
+                // The controllers end only after they were asked to stop.
                 ended = controllers => ended
                     .map_err(ProcessError::Thread)
                     .flatten()
@@ -125,7 +125,7 @@ async fn work(
         }
         () = stop.clone() => Ok(()),
     };
-    // Even by a process that only stood by: it may have taken the lease without having heard so yet.
+    // Release it even from a process on standby: it may have taken the Lease without having received the answer.
     elector.release().await;
     ended
 }

@@ -1,7 +1,7 @@
-//! What a reconcile that blocks its thread holds up, and what not.
+//! What a reconcile that blocks its thread holds up, and what it doesn't.
 //!
-//! The API server of these tests doesn't answer the first write of a reconcile, but holds its thread, as a long computation
-//! would. The clock of the test's thread jumps ahead whenever all that is left to do there is wait.
+//! The API server of these tests doesn't answer the first write of a reconcile, but blocks its thread, as a long computation
+//! would. The clock of the test's thread jumps ahead whenever every task there is waiting.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -19,21 +19,21 @@ use super::*;
 use crate::operator::test_support::fake_api::{self, Asked};
 use crate::operator::test_support::{crds, objects};
 
-/// For what is to happen at once, by the clock on the wall.
+/// How long something may take that should happen at once, in real time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// An API server that has one schedule.
+/// An API server with one schedule.
 #[derive(Clone)]
 struct Server {
     seen: watch::Sender<Seen>,
-    /// What the first write of a reconcile waits for.
+    /// Unblocks the first write of a reconcile.
     unblocked: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     listed: HashSet<String>,
-    /// The Lease, once there is one.
+    /// The Lease, once it exists.
     lease: Option<Value>,
     renewals: u32,
     reconcile: Reconcile,
@@ -44,9 +44,9 @@ enum Reconcile {
     #[default]
     NotBegun,
     Blocks,
-    /// It was told to go on while it blocked.
+    /// It was told to continue while it blocked.
     GoesOn,
-    /// Nobody told it to go on, and it did so by itself.
+    /// Nobody told it to continue, and it did so after a timeout.
     HeldUpAllOthers,
 }
 
@@ -81,7 +81,7 @@ impl Server {
         answer
     }
 
-    /// A list at first, and then a watch that tells nothing.
+    /// A list at first, and then a watch without events.
     fn list(&self, path: String) -> (u16, Value) {
         let schedules = if path.ends_with("/webhookschedules") { vec![objects::schedule()] } else { Vec::new() };
         if self.seen.send_if_modified(|seen| seen.listed.insert(path)) {
@@ -114,7 +114,7 @@ impl Operator {
         let (unblock, unblocked) = mpsc::channel();
         let unblocked = Arc::new(Mutex::new(Some(unblocked)));
         let server = Server { seen: watch::Sender::default(), unblocked };
-        // No other test listens at this address.
+        // No other test listens on this address.
         let health = std::net::TcpListener::bind("127.8.0.1:0").unwrap().local_addr().unwrap();
         Self { server, unblock, stop: Arc::default(), health }
     }
@@ -131,7 +131,8 @@ impl Operator {
         run(connect, settings, async move { stop.notified().await }).await
     }
 
-    /// Waits until the API server has seen this. The Lease is renewed all the time, so it looks all the time.
+    /// Waits until the API server has received such a request. Lease renewals arrive all the time, so it checks again and
+    /// again.
     async fn until(&self, is_so: impl Fn(&Seen) -> bool) {
         let begun = Instant::now();
         let mut seen = self.server.seen.subscribe();

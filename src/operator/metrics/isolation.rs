@@ -1,4 +1,4 @@
-//! In how many namespaces senders are proved to be kept from the cluster's inside: counted when somebody asks.
+//! In how many namespaces senders are proved to be isolated from the cluster's inside: counted at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
 
-/// Counts the namespaces with a status.
+/// Counts the namespaces that have a status.
 type Count = Arc<dyn Fn(&str) -> usize + Send + Sync>;
 
-/// What counts namespaces, once this process leads.
+/// The function that counts namespaces, once this process leads.
 #[derive(Default)]
 pub(super) struct Isolated(Mutex<Option<Count>>);
 

@@ -1,4 +1,4 @@
-//! How old the keys are that Postern made and that sign: worked out when somebody asks, since they age by themselves.
+//! The age of the active keys that Postern made: computed at each scrape, since keys age by themselves.
 
 use std::collections::HashMap;
 use std::fmt;

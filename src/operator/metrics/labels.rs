@@ -3,7 +3,7 @@
 use crate::api::{CheckResult, DeliveryOutcome};
 use crate::delivery::Reason;
 
-/// Reasons of deliveries and checks whose sender said nothing: what the operator saw in the Job and its pods.
+/// Reasons for deliveries and checks whose sender reported nothing: what the operator saw in the Job and its pods.
 const SEEN_BY_THE_OPERATOR: [&str; 13] = [
     "DeadlineMissed",
     "PreviousStillRunning",
@@ -19,7 +19,7 @@ const SEEN_BY_THE_OPERATOR: [&str; 13] = [
     "SenderEndedSilently",
     "JobNotCreated",
 ];
-/// Whatever isn't on a list.
+/// The value for anything that isn't on a list.
 const OTHER: &str = "Other";
 
 pub(super) fn outcome(outcome: DeliveryOutcome) -> &'static str {

@@ -1,7 +1,7 @@
 //! What the operator counts, and who may read it.
 //!
-//! Labels come from closed lists: no namespace, schedule or tenant is one, whatever their number. [`Metrics`] is what
-//! reconciles write to; `scrape` serves it to whoever `access` lets through, with a certificate that `certificate` keeps.
+//! Labels come from closed lists: they never hold a namespace, schedule or tenant, however many there are. Reconciles write to
+//! [`Metrics`]; `scrape` serves it to callers that `access` admits, with a certificate that `certificate` keeps.
 
 pub(crate) mod isolation;
 pub(crate) mod keys;
@@ -30,23 +30,25 @@ use isolation::Isolated;
 use keys::Keys;
 use queue::Queue;
 
-/// The longest latency that is believed, in seconds: twice the longest timeout of an attempt.
+/// The longest plausible latency, in seconds: twice the longest timeout of an attempt.
 const LONGEST_LATENCY: f64 = 120.0;
-/// The longest skew that is believed: the longest `startingDeadlineSeconds`, and ten seconds for the pod to start.
+/// The longest plausible skew: the longest `startingDeadlineSeconds`, and ten seconds for the pod to start.
 const LONGEST_SKEW: SignedDuration = SignedDuration::from_secs(86_400 + 10);
-/// How far a sender's clock may be behind that of the control plane; a sender refuses to run when it is more.
+/// How far a sender's clock may be behind that of the control plane; a sender refuses to run when the difference is larger.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS.cast_signed());
 
 type Label = (&'static str, &'static str);
 
-/// Seconds until a receiver has answered, the sender's longest timeout included.
+/// Buckets for the seconds until a receiver has answered, up to the sender's longest timeout.
 const LATENCIES: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// Seconds from when a delivery was due until its sender ran: the spread over the minute, and pods that wait.
+/// Buckets for the seconds from a delivery's due time until its sender ran: the spread over the minute, and the wait for the
+/// pod.
 const SKEWS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0];
-/// Seconds that a reconcile takes: none when nothing is written, and up to what an API server that is overrun takes.
+/// Buckets for the seconds that a reconcile takes: almost none when nothing is written, and up to what an overloaded API server
+/// takes.
 const RECONCILES: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 
-/// What the operator counts. Clones count into the same.
+/// The operator's metrics. Clones share the same counters.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Counted>);
 
@@ -73,7 +75,7 @@ struct Counted {
 }
 
 impl Metrics {
-    /// Nothing is counted yet.
+    /// Metrics with all counters at zero.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("postern");
@@ -87,7 +89,7 @@ impl Metrics {
         let (load_balancers, load_balancers_left_out, external_ips) =
             (Gauge::default(), Gauge::default(), Gauge::default());
         let (queue, keys, isolated) = (Arc::<Queue>::default(), Arc::<Keys>::default(), Arc::<Isolated>::default());
-        // A counter's name is shown with `_total` at its end, that of an info with `_info`.
+        // The text format appends `_total` to a counter's name, and `_info` to an info's.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("checks", "Checks that ended, or that could not be made", checks.clone());
         registry.register("canaries", "Canaries that ended, or that didn't in time", canaries.clone());
@@ -132,7 +134,7 @@ impl Metrics {
         }))
     }
 
-    /// A delivery ended. To be called once for each.
+    /// Counts a delivery that ended. Call it once for each.
     pub fn delivered(&self, delivery: &DeliveryStatus) {
         let labels = [("outcome", labels::outcome(delivery.outcome)), ("reason", labels::reason(&delivery.reason))];
         self.0.deliveries.get_or_create(&labels).inc();
@@ -145,45 +147,47 @@ impl Metrics {
         }
     }
 
-    /// A check ended, or could not be made. To be called once for each.
+    /// Counts a check that ended or could not be made. Call it once for each.
     pub fn checked(&self, result: CheckResult, reason: &str) {
         let labels = [("result", labels::result(result)), ("reason", labels::reason(reason))];
         self.0.checks.get_or_create(&labels).inc();
     }
 
-    /// A canary ended, with this status and reason of `EgressIsolated`: names from the code. To be called once for each.
+    /// Counts a canary that ended with this status and reason of `EgressIsolated`. Both must be constants. Call it once for
+    /// each.
     pub fn canary_ended(&self, status: &'static str, reason: &'static str) {
         self.0.canaries.get_or_create(&[("result", status), ("reason", reason)]).inc();
     }
 
-    /// A reconcile ended, well or with an error of this kind: a name from the code, not a text made of data.
+    /// Counts a reconcile that ended, successfully or with an error of this kind: a constant, not a text that contains data.
     pub fn reconciled(&self, error: Option<&'static str>, took: Duration) {
         let result = if error.is_some() { "error" } else { "ok" };
         self.0.reconciles.get_or_create(&[("result", result), ("error", error.unwrap_or_default())]).inc();
         self.0.reconcile_duration.observe(took.as_secs_f64());
     }
 
-    /// A watch of objects of this kind failed, and is begun anew.
+    /// Counts a failure of a watch of this kind; the watch is restarted.
     pub fn watch_restarted(&self, kind: impl Into<Cow<'static, str>>) {
         self.0.watch_restarts.get_or_create(&[("kind", kind.into())]).inc();
     }
 
-    /// From now on, `count` tells how many schedules wait to be reconciled.
+    /// Sets the function that counts how many schedules wait to be reconciled.
     pub(crate) fn queue_depth(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
         self.0.queue.count_by(count);
     }
 
-    /// Since when the newest key that Postern made for this schedule signs, in Unix seconds; `None` when there is none.
+    /// Sets when the newest key that Postern made for this schedule began to sign, in Unix seconds; `None` when there is no
+    /// such key.
     pub fn key_signs(&self, schedule: &ObjectRef<WebhookSchedule>, since: Option<i64>) {
         self.0.keys.sign(schedule, since);
     }
 
-    /// From now on, `count` tells in how many namespaces `EgressIsolated` has a status.
+    /// Sets the function that counts the namespaces in which `EgressIsolated` has a status.
     pub(crate) fn isolated_namespaces(&self, count: impl Fn(&str) -> usize + Send + Sync + 'static) {
         self.0.isolated.count_by(count);
     }
 
-    /// Whether each admission policy is in force; none when that isn't known.
+    /// Sets whether each admission policy is in force; pass none when that isn't known.
     pub fn protected(&self, policies: impl Iterator<Item = (&'static str, bool)>) {
         self.0.policies.clear();
         for (policy, in_force) in policies {
@@ -191,23 +195,23 @@ impl Metrics {
         }
     }
 
-    /// So many addresses of load balancers are refused, and so many are not, for want of room.
+    /// Sets how many addresses of load balancers are refused, and how many are not because the list is full.
     pub fn load_balancers(&self, refused: usize, left_out: usize) {
         self.0.load_balancers.set(count(refused));
         self.0.load_balancers_left_out.set(count(left_out));
     }
 
-    /// So many Services have `externalIPs`.
+    /// Sets how many Services have `externalIPs`.
     pub fn services_with_external_ips(&self, services: usize) {
         self.0.external_ips.set(count(services));
     }
 
-    /// Whether this process leads.
+    /// Sets whether this process leads.
     pub fn leads(&self, leads: bool) {
         self.0.leader.set(leads.into());
     }
 
-    /// All of it in `OpenMetrics`' text format.
+    /// All metrics in the `OpenMetrics` text format.
     pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
@@ -221,7 +225,7 @@ fn count(of: usize) -> i64 {
 
 #[cfg(test)]
 impl Metrics {
-    /// The series of this name, sorted, as they are served.
+    /// The series with this name, sorted, as they are served.
     pub(crate) fn series(&self, name: &str) -> Vec<String> {
         let text = self.text().unwrap_or_default();
         let mut series: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(Into::into).collect();
@@ -230,14 +234,14 @@ impl Metrics {
     }
 }
 
-/// How long the last attempt took, in seconds. A pod's status says so, so one false report must not outweigh all others
-/// in a sum that is never set back.
+/// How long the last attempt took, in seconds. It is read from a pod's status, so one false report must not outweigh all others
+/// in a sum that is never reset.
 fn latency(delivery: &DeliveryStatus) -> Option<f64> {
     let seconds = f64::from(delivery.latency_ms?) / 1_000.0;
     (seconds <= LONGEST_LATENCY).then_some(seconds)
 }
 
-/// How long after its time a delivery's sender ran, in seconds, and believed no more than the latency.
+/// How late a delivery's sender ran, in seconds; bounded like the latency.
 fn skew(delivery: &DeliveryStatus) -> Option<f64> {
     let (due, started) = (delivery.scheduled_time.as_ref()?, delivery.started_at.as_ref()?);
     let skew = started.0.duration_since(due.0);

@@ -1,4 +1,4 @@
-//! How many schedules wait to be reconciled: counted when somebody asks.
+//! How many schedules wait to be reconciled: counted at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Counts what waits.
+/// Counts the schedules that wait.
 type Count = Arc<dyn Fn() -> usize + Send + Sync>;
 
-/// What counts the schedules that wait, once this process leads.
+/// The function that counts waiting schedules, once this process leads.
 #[derive(Default)]
 pub(super) struct Queue(Mutex<Option<Count>>);
 

@@ -16,7 +16,7 @@ fn delivery(change: &Value) -> DeliveryStatus {
     serde_json::from_value(delivery).unwrap()
 }
 
-/// The lines that begin so.
+/// The lines that begin with this text.
 fn lines(metrics: &Metrics, start: &str) -> Vec<String> {
     metrics.text().unwrap().lines().filter(|line| line.starts_with(start)).map(Into::into).collect()
 }
@@ -57,7 +57,7 @@ fn latency_and_skew_are_in_seconds_and_only_of_deliveries_that_have_them() {
     assert_eq!(lines(&metrics, "postern_delivery_latency_seconds_sum"), ["postern_delivery_latency_seconds_sum 0.07"]);
     assert_eq!(lines(&metrics, "postern_delivery_latency_seconds_count"), ["postern_delivery_latency_seconds_count 1"]);
     assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_sum"), ["postern_delivery_skew_seconds_sum 3.0"]);
-    // By the node's clock it began before it was due.
+    // By the node's clock, it began before it was due.
     metrics.delivered(&delivery(&json!({"startedAt": "2025-12-31T23:59:59Z"})));
     assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_sum"), ["postern_delivery_skew_seconds_sum 3.0"]);
     assert_eq!(lines(&metrics, "postern_delivery_skew_seconds_count"), ["postern_delivery_skew_seconds_count 2"]);
@@ -67,7 +67,7 @@ fn latency_and_skew_are_in_seconds_and_only_of_deliveries_that_have_them() {
 fn what_no_sender_can_have_measured_is_not_observed() {
     let metrics = Metrics::new();
     for (started, latency) in [
-        // 24 hours and the margin after its time, and the clocks' difference before it.
+        // 24 hours and the margin after its time, and the clock tolerance before it.
         ("2026-01-02T00:00:10Z", 120_000),
         ("2025-12-31T23:59:55Z", 0),
     ] {

@@ -1,4 +1,4 @@
-//! Checks: a delivery is judged by a sender before it is due, and again after the spec changes.
+//! Checks: a sender validates a delivery before it is due, and again after the spec changes.
 
 pub(crate) mod controller;
 pub(crate) mod obstacles;

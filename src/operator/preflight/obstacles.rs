@@ -1,4 +1,5 @@
-//! Why a check that is due has no Job: the controller of preflight notes it, and the controller of schedules says it in status.
+//! Why a check that is due has no Job: the controller of preflight notes it, and the controller of schedules reports it in the
+//! status.
 
 use std::collections::HashMap;
 
@@ -12,18 +13,18 @@ use crate::api::WebhookSchedule;
 /// What keeps a check from being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// The namespace has made as many as its tier allows. Times are Unix seconds.
+    /// The namespace has made as many checks as its tier allows for now. Times are Unix seconds.
     Waits {
-        /// When it may be made.
+        /// When the check may be made.
         at: i64,
-        /// Whether it is a check that is repeated by itself: status doesn't tell of those.
+        /// Whether it is an automatic repeat: the status doesn't report those.
         is_repeat: bool,
     },
     /// Its Job could not be made.
     JobNotMade,
 }
 
-/// The obstacles of checks, by schedule, with the name of the check's Job.
+/// The obstacles to checks, by schedule, with the name of the check's Job.
 #[derive(Default)]
 pub(crate) struct CheckObstacles(Mutex<HashMap<ObjectRef<WebhookSchedule>, (String, Obstacle)>>);
 
@@ -39,12 +40,12 @@ impl CheckObstacles {
         self.0.lock().get(schedule) == Some(&(check.job.clone(), Obstacle::JobNotMade))
     }
 
-    /// Nothing keeps a check from being made, or none is due.
+    /// Notes that nothing keeps a check from being made, or that none is due.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.0.lock().remove(schedule);
     }
 
-    /// Adds to how checks stand what keeps the one that is due from being made.
+    /// Adds the obstacle to the check that is due, if there is one, to the state of a schedule's checks.
     pub(crate) fn apply(&self, look: &mut CheckState, schedule: &WebhookSchedule, now: Timestamp) {
         let Phase::Due(due) = &look.stage else { return };
         let known = self.0.lock().get(&ObjectRef::from_obj(schedule)).cloned();

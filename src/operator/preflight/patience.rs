@@ -1,7 +1,7 @@
 //! How long `Ready` waits for the first check of a spec. Pure.
 //!
-//! Who waits for `Ready` shall know what the check found, and shall not wait for ever when it can't begin. What was known of a
-//! spec once stays known: while it is checked again, `Ready` doesn't turn Unknown.
+//! People who wait for `Ready` learn what the check found, and don't wait for ever when it can't begin. Once something is known
+//! about a spec, it stays known: `Ready` doesn't turn Unknown while the spec is checked again.
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -11,8 +11,8 @@ use crate::api::WebhookSchedule;
 /// How long the first check of a spec may take to begin, in seconds, before `Ready` turns True without it.
 const BEGINS_WITHIN: i64 = 120;
 
-/// Until when `Ready` is Unknown if no check begins, in Unix seconds; `None` when it doesn't wait. A check that is under way is
-/// waited for, since none goes on for ever.
+/// Until when `Ready` is Unknown if no check begins, in Unix seconds; `None` when it doesn't wait. It waits for a check that is
+/// under way, since every check ends.
 pub(crate) fn patience(schedule: &WebhookSchedule, look: &CheckState, now: Timestamp) -> Option<i64> {
     let conditions = schedule.status.iter().flat_map(|status| &status.conditions);
     let of_this_spec = conditions.filter(|condition| condition.observed_generation == schedule.metadata.generation);

@@ -1,7 +1,7 @@
-//! Which checks are repeated by themselves, and when. Pure.
+//! Which checks are repeated automatically, and when. Pure.
 //!
-//! What is repeated may come to something else although the spec is the same: a Secret that is made later, a name that resolves
-//! later, a node that gets room. When the next one is due stands in `status.checked`, so a new operator goes on with it.
+//! A repeated check may get another result although the spec is the same: a Secret is created later, a name resolves later, or
+//! a node gets room. The time of the next one is stored in `status.checked`, so a new operator continues with it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -9,12 +9,12 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::api::{CheckResult, CheckStatus};
 use crate::delivery::Reason;
 
-/// How long after a check the first three repeats begin, in seconds.
+/// How long after the previous check each of the first three repeats begins, in seconds.
 const SOON: [i64; 3] = [5, 15, 45];
-/// The longest wait, in seconds: each one after the first three is twice as long as the one before, up to this.
+/// The longest wait, in seconds: after the first three repeats, each wait is twice as long as the one before, up to this.
 const LONGEST: i64 = 3_600;
 
-/// How long to wait, in seconds, after a check that was repeated so many times.
+/// How long to wait after a check that was repeated this many times, in seconds.
 pub(super) fn wait(repeats: u32) -> i64 {
     let [.., last] = SOON;
     let count = usize::try_from(repeats).unwrap_or(usize::MAX);
@@ -24,14 +24,14 @@ pub(super) fn wait(repeats: u32) -> i64 {
     })
 }
 
-/// Whether what a check or a delivery found may be gone without a change of the spec.
+/// Whether what a check or a delivery found may disappear without a change of the spec.
 ///
-/// Where the URL leads is not among it: who was kept from going there is not to try again and again, and an admin who allows it
-/// tells them so.
+/// This excludes where the URL leads: a sender that may not go there must not try again and again, and an admin who allows it
+/// tells the tenant.
 pub(super) fn may_pass(reason: Reason) -> bool {
     matches!(
         reason,
-        // What is in a Secret or ConfigMap.
+        // The content of a Secret or ConfigMap.
         Reason::ReferenceMissing
             | Reason::ReferenceEmpty
             | Reason::ReferenceTooLarge
@@ -47,15 +47,15 @@ pub(super) fn may_pass(reason: Reason) -> bool {
             | Reason::PlaceholderUnknown
             | Reason::CaBundleInvalid
             | Reason::ClientCertificateInvalid
-            // What the network is like.
+            // The state of the network.
             | Reason::NameNotResolved
             | Reason::NotIsolated
             | Reason::DeadlineExceeded
     )
 }
 
-/// Notes in what a check came to that it is repeated, if it is. `result` and `reason` are those of the check itself: when it
-/// could not be made, `known` may hold what an earlier one found. `last` is what stood in the status before.
+/// Adds to a check's result whether and when it is repeated. `result` and `reason` are those of the check itself: when it could
+/// not be made, `known` may hold what an earlier one found. `last` is the previous status.
 pub(super) fn note(
     known: CheckStatus,
     (result, reason): (CheckResult, &str),

@@ -1,4 +1,4 @@
-//! Makes the cluster hold what an accepted schedule asks for, once what may be delivered by it is on record.
+//! Brings the cluster to what an accepted schedule asks for, after recording what may be delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +19,18 @@ use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::tier::quota::ledger::{Noted, RecordError, Recorded, Start};
 use crate::operator::validate::{Refusal, ValidatedSchedule};
 
-/// What came of applying.
+/// The result of applying.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
     /// The CronJob is as it was built.
     InPlace,
-    /// The schedule isn't accepted or has no key to sign with, so its CronJob starts nothing.
+    /// The schedule isn't accepted or has no key to sign with, so its CronJob is suspended.
     Suspended,
-    /// What the namespace uses was recorded a moment ago: try again then.
+    /// The namespace's usage was recorded a moment ago: requeue after this time.
     Later(Duration),
 }
 
-/// Brings the cluster to where the schedule wants it.
+/// Brings the cluster to the state that the schedule wants.
 ///
 /// # Errors
 /// When something can't be recorded, built or written.
@@ -61,7 +61,7 @@ pub(super) async fn apply(
     written.map(|()| Applied::InPlace)
 }
 
-/// The delivery that is to be made at once, unless its Job was made already.
+/// The delivery to trigger now, unless its Job exists already.
 fn to_trigger<'a>(
     schedule: &WebhookSchedule,
     assessment: &'a Assessment,
@@ -73,10 +73,10 @@ fn to_trigger<'a>(
     (!is_made).then_some(trigger)
 }
 
-/// Records what a schedule takes, if its CronJob is to run or a delivery is to be triggered.
+/// Records what a schedule uses, if its CronJob is to run or a delivery is to be triggered.
 ///
 /// # Errors
-/// When that can't be recorded: then nothing is started.
+/// When it can't be recorded: then nothing is started.
 async fn record_start(
     context: &ScheduleReconciler,
     schedule: &WebhookSchedule,
@@ -98,7 +98,7 @@ async fn write(
     (assessment, trigger): (&Assessment, Option<&Trigger>),
     observed: &ObservedState,
 ) -> Result<(), ReconcileError> {
-    // The policy stands before the first pod does.
+    // The policy must exist before the first pod does.
     let NamespaceChildren { service_account, network_policy } =
         namespace_children(&valid.namespace, &valid.delivery.egress, settings);
     let account = (service_account, observed.service_account.clone());
@@ -114,7 +114,7 @@ async fn write(
     Ok(())
 }
 
-/// Has the schedule's CronJob start nothing, and leaves it as it is otherwise. What only has the name and the label is let be.
+/// Suspends the schedule's CronJob, and leaves it otherwise as it is. Ignores a CronJob that only has the name and the label.
 pub(super) async fn suspend(
     schedule: &WebhookSchedule,
     observed: &ObservedState,
@@ -131,7 +131,7 @@ pub(super) async fn suspend(
     Ok(Applied::Suspended)
 }
 
-/// Whether the Job of a delivery may be there although an attempt to apply failed.
+/// Whether the Job of a delivery may exist although an attempt to apply failed.
 fn may_be_made(error: &ReconcileError) -> bool {
     match error {
         ReconcileError::Apply(ApplyError::Api { kind, source, .. }) if kind == "Job" => {

@@ -1,4 +1,4 @@
-//! What follows from what was observed. Pure.
+//! Draws conclusions from the observed state. Pure.
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -11,15 +11,15 @@ use crate::operator::preflight::state::{CheckState, check_state};
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::validate::ValidatedSchedule;
 
-/// What is concluded of one schedule.
+/// The conclusions about one schedule.
 pub(crate) struct Assessment {
     /// What became of its deliveries.
     pub(crate) history: DeliveryHistory,
-    /// How its checks stand.
+    /// The state of its checks.
     pub(crate) check: CheckState,
-    /// Whether its senders are kept from the inside.
+    /// Whether its senders are isolated from the cluster's inside.
     pub(crate) isolation: IsolationStatus,
-    /// Whether nothing is sent until that is proved.
+    /// Whether nothing is sent until isolation is proved.
     pub(crate) waits_for_proof: bool,
     /// Whether our admission policies are in force.
     pub(crate) protection: AdmissionStatus,

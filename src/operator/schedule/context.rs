@@ -50,7 +50,7 @@ pub(crate) struct ScheduleReconciler {
 }
 
 impl ScheduleReconciler {
-    /// Takes the limits of the schedule's tier as they are now.
+    /// Updates the quota with the current limits of the schedule's tier.
     pub(super) fn recompute_quota(&self, schedule: &WebhookSchedule, now: i64) {
         if let Ok(tier) = self.membership.tier(&schedule.namespace().unwrap_or_default()) {
             self.quotas.recompute(schedule, (&tier.spec).into(), now);

@@ -1,4 +1,5 @@
-//! The controller of schedules. It writes the CronJob, what a namespace's senders need, and all of the status but for the keys.
+//! The controller of schedules. It writes the CronJob, what a namespace's senders need, and the whole status except for the
+//! keys.
 
 use std::sync::Arc;
 use std::time::Instant;

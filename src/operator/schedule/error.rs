@@ -1,21 +1,21 @@
-//! Why a reconcile of a schedule has to be tried again.
+//! Why a reconcile of a schedule has to be retried.
 
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::tier::quota::ledger::RecordError;
 
-/// Why a reconcile has to be tried again.
+/// Why a reconcile has to be retried.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReconcileError {
     /// A child can't be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// What the schedule takes of its tier can't be recorded.
+    /// The schedule's use of its tier can't be recorded.
     #[error(transparent)]
     DeliveryHistory(#[from] RecordError),
-    /// What the caches show is not what is there.
+    /// A cache is behind the API server.
     #[error("what became of a delivery is not known for sure yet; it is looked at again")]
     StaleCache,
-    /// A delivery can't be written as JSON.
+    /// A delivery can't be serialized to JSON.
     #[error("the delivery can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
     /// The status can't be written.
@@ -24,7 +24,7 @@ pub(crate) enum ReconcileError {
 }
 
 impl ReconcileError {
-    /// What kind of error it is, for metrics.
+    /// The kind of error, for metrics.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
@@ -36,7 +36,7 @@ impl ReconcileError {
         }
     }
 
-    /// Whether status says it: it is for a user to know, and not over by the next reconcile.
+    /// Whether the status reports it: users can act on it, and the next reconcile won't resolve it.
     pub(crate) fn is_for_users(&self) -> bool {
         match self {
             Self::Apply(ApplyError::NameTaken { .. } | ApplyError::Ending { .. } | ApplyError::Api { .. })

@@ -1,5 +1,5 @@
-//! What a tenant is told by Events: each failure that status keeps, the recovery, a refusal, a network that isn't closed, a
-//! trigger, a check that found something. Pure.
+//! The Events that a tenant gets: each failure that the status keeps, a recovery, a refusal, a network that isn't closed, a
+//! trigger, and a check that found a problem. Pure.
 
 use kube::runtime::events::{Event, EventType};
 
@@ -7,11 +7,11 @@ use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, Webh
 use crate::operator::deliveries::history::DeliveryHistory;
 use crate::operator::kubernetes::events::event;
 
-/// What is to be told once `new` stands in the status.
+/// The Events to publish once `new` is the status.
 pub(crate) fn events(schedule: &WebhookSchedule, history: &DeliveryHistory, new: &WebhookScheduleStatus) -> Vec<Event> {
     let old = schedule.status.clone().unwrap_or_default();
     let mut before = old.last_delivery.as_ref();
-    // An operator that was away for long finds much at once, and each Event is a request.
+    // An operator that was away for a long time finds many deliveries at once, and each Event is a request.
     let kept = history.new.iter().filter(|delivery| history.recent.contains(delivery));
     let mut events: Vec<Event> = kept.filter_map(|delivery| told(before.replace(delivery), delivery)).collect();
     for (kind, action) in [("Accepted", "Validate"), ("EgressIsolated", "ProveIsolation")] {
@@ -24,11 +24,11 @@ pub(crate) fn events(schedule: &WebhookSchedule, history: &DeliveryHistory, new:
             events.push(event(EventType::Warning, action, &wrong.reason, wrong.message));
         }
     }
-    // One that could not be made leaves what the one before it found.
+    // A check that could not be made keeps the result of the one before it.
     let found = |status: &WebhookScheduleStatus| {
         status.checked.as_ref().map(|checked| (checked.generation, checked.time.clone(), checked.reason.clone()))
     };
-    // One that was repeated by itself, and found the same.
+    // Whether a check was an automatic repeat with the same result.
     let is_same = |old: &CheckStatus, new: &CheckStatus| {
         (&old.value, &old.reason, &old.detail) == (&new.value, &new.reason, &new.detail) && new.repeats > old.repeats
     };
@@ -74,7 +74,7 @@ mod tests {
             .unwrap()
     }
 
-    /// The Events that newly recorded deliveries make, as kubectl shows them.
+    /// The Events that newly recorded deliveries cause, as kubectl shows them.
     fn told_of(before: Option<DeliveryStatus>, new: Vec<DeliveryStatus>) -> Vec<String> {
         let mut schedule = schedule();
         let old = WebhookScheduleStatus { last_delivery: before, ..WebhookScheduleStatus::default() };

@@ -1,4 +1,4 @@
-//! What follows once the status says what became of deliveries and checks: metrics, Events, and the end of what was given up.
+//! What follows once the status reports deliveries and checks: metrics, Events, and the deletion of Jobs that were given up.
 
 use super::assess::Assessment;
 use super::error::ReconcileError;
@@ -7,7 +7,7 @@ use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::kubernetes::events::publish;
 use crate::operator::schedule::context::ScheduleReconciler;
 
-/// Tells what is new, and deletes the Jobs that were given up: not before the status says how they ended.
+/// Publishes what is new, and deletes the Jobs that were given up: not before the status says how they ended.
 pub(super) async fn report(
     context: &ScheduleReconciler,
     schedule: &WebhookSchedule,

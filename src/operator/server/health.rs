@@ -1,4 +1,4 @@
-//! What the kubelet asks: whether the process is ready (`/readyz`). Whether it lives, nobody asks: see `server::watchdog`.
+//! What the kubelet asks: whether the process is ready (`/readyz`). There is no liveness probe: see `server::watchdog`.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::http::{self, Answer, plain};
 use super::readiness::{Readiness, Step};
 
-/// Answers for ever.
+/// Answers requests for ever.
 pub(crate) async fn serve(listener: TcpListener, readiness: Readiness) -> Infallible {
     let answer = async |request: hyper::Request<_>| answer(request.method(), request.uri().path(), readiness.step());
     http::serve(listener, async |stream| Ok(stream), answer).await

@@ -1,4 +1,4 @@
-//! The process as a server: who holds its listeners' places, and what ends a process that no longer works.
+//! The process as a server: its listeners, who gets their connections, and what ends a process that no longer works.
 
 pub(crate) mod authorization;
 pub(crate) mod certificate;

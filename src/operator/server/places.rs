@@ -1,4 +1,4 @@
-//! Who holds the places of a listener. A caller who takes many takes them from nobody else.
+//! Who gets the connections of a listener. A caller who opens many takes them from nobody else.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{AbortHandle, AbortRegistration};
 
-/// Connections of a listener at a time.
+/// How many connections a listener has at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 64;
 
-/// The connections that a listener has, by their age.
+/// The open connections of a listener, by age.
 #[derive(Default)]
 pub(crate) struct Places {
     held: BTreeMap<u64, Place>,
@@ -23,20 +23,20 @@ struct Place {
     close: AbortHandle,
 }
 
-/// A place that was taken.
+/// A place for a connection.
 pub(crate) struct Taken {
-    /// What it is given back by.
+    /// The number to free it by.
     pub(crate) number: u64,
-    /// To be set once a request's whole head has come.
+    /// Set this once the whole head of a request has arrived.
     pub(crate) has_asked: Arc<AtomicBool>,
     /// Ends the connection when it loses the place.
     pub(crate) closed: AbortRegistration,
 }
 
 impl Places {
-    /// Gives a new connection a place. There always is one: when all are taken, another connection loses its own.
+    /// Gives a new connection a place. There is always one: when all are taken, another connection loses its place.
     pub(crate) fn take(&mut self, peer: IpAddr) -> Taken {
-        // An IPv4 caller of a listener for both families.
+        // A dual-stack listener sees an IPv4 caller as a mapped IPv6 address.
         let peer = peer.to_canonical();
         if self.held.len() >= MAX_CONNECTIONS
             && let Some(place) = self.loser(peer).and_then(|number| self.held.remove(&number))
@@ -51,13 +51,13 @@ impl Places {
         Taken { number, has_asked, closed }
     }
 
-    /// Gives back the place of a connection that has ended.
+    /// Frees the place of a connection that has ended.
     pub(crate) fn free(&mut self, number: u64) {
         self.held.remove(&number);
     }
 
-    /// Who holds the most places, the newcomer's counted, loses one: the oldest that has asked for nothing yet, or else
-    /// the oldest.
+    /// The place to take away. The caller with the most places, the newcomer counted, loses one: the oldest that has requested
+    /// nothing yet, or else the oldest.
     fn loser(&self, newcomer: IpAddr) -> Option<u64> {
         let held = |peer| {
             let own = self.held.values().filter(|place| place.peer == peer).count();
@@ -78,7 +78,7 @@ mod tests {
         [10, 0, 0, last].into()
     }
 
-    /// The places after these peers have taken one each, in turn. Those with an even number have asked for something.
+    /// The places after these peers have taken one each, in order. Those with an even number have requested something.
     fn taken(peers: impl IntoIterator<Item = u8>) -> Places {
         let mut places = Places::default();
         for (n, last) in peers.into_iter().enumerate() {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn who_holds_the_most_places_loses_the_oldest_that_asked_for_nothing() {
-        // Places 0 to 4 are others', and the rest are all one caller's.
+        // Places 0 to 4 belong to other callers, and all the rest to one.
         assert_eq!(lost(taken([2, 3, 4, 5, 6].into_iter().chain([1; MAX_CONNECTIONS - 5])), 7), [5]);
         assert_eq!(lost(taken([2, 3, 4, 5, 6, 6].into_iter().chain([1; MAX_CONNECTIONS - 6])), 7), [7]);
     }
@@ -131,7 +131,8 @@ mod tests {
     fn an_ipv4_caller_is_the_same_by_either_spelling() {
         let mut places = taken((2..=32).chain(34..=64).chain([1]));
         places.take("::ffff:10.0.0.1".parse().unwrap());
-        // Two of one caller, and one of each other: the caller of two loses, and of the two the one that has not asked.
+        // One caller has two places, and each other caller one: the caller with two loses the one that has not requested
+        // anything.
         assert_eq!(lost(places, 200), [63]);
     }
 }

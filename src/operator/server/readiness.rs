@@ -1,9 +1,9 @@
-//! How far the process has come, for those who ask whether it is ready.
+//! How far the process has come, for readiness probes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// How far the process has come. Clones are handles of the same.
+/// How far the process has come. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicU8>);
 
@@ -11,13 +11,13 @@ pub struct Readiness(Arc<AtomicU8>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Step {
-    /// The API server has not been heard of, or its CRDs are too old.
+    /// The API server has not answered yet, or its CRDs are too old.
     Starting,
     /// Another process leads.
     Standby,
-    /// Leads, and doesn't know the cluster yet.
+    /// This process leads, and its caches aren't filled yet.
     Filling,
-    /// Leads and reconciles.
+    /// This process leads and reconciles.
     Leading,
 }
 
@@ -37,7 +37,7 @@ impl Readiness {
         self.reach(Step::Leading);
     }
 
-    /// The step that was reached last.
+    /// The last step that was reached.
     #[must_use]
     pub fn step(&self) -> Step {
         match self.0.load(Ordering::Relaxed) {

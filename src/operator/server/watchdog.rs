@@ -1,8 +1,8 @@
-//! Runs the process's runtimes, and ends the process when one hangs, so that the kubelet starts it anew.
+//! Runs the process's runtimes, and ends the process when one hangs, so that the kubelet restarts it.
 //!
-//! This takes the place of a liveness probe. A probe asks over a listener, and whoever can keep that listener busy can
-//! have a healthy process restarted. The watchdog asks nobody: on each runtime a task adds one to a counter each second, and
-//! a thread beside the runtime looks whether it does.
+//! It replaces a liveness probe. A probe needs a listener, and anyone who can keep that listener busy can have a healthy
+//! process restarted. The watchdog needs no listener: on each runtime, a task increments a counter once a second, and a thread
+//! beside the runtime checks that it does.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,36 +13,36 @@ use std::{io, process, thread};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-/// Between two beats, and between two looks at them.
+/// The time between two beats, and between two checks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// So many looks in a row without a beat, a minute's, end the process.
+/// After this many checks in a row without a beat, which take a minute, the process ends.
 const LOOKS: u32 = 60;
-/// The process's exit code then: `EX_SOFTWARE` of `sysexits.h`. Any other failure is 1.
+/// The exit code then: `EX_SOFTWARE` of `sysexits.h`. Any other failure exits with 1.
 const EXIT_CODE: i32 = 70;
-/// The log must not keep a process that is to end: whatever hangs may hold standard error.
+/// How long logging may take: the log must not block a process that has to end, and a hanging thread may hold standard error.
 const TIME_TO_LOG: Duration = Duration::from_secs(1);
 
-/// Runs this on the calling thread, on a runtime that is made for it and watched until it has ended.
+/// Runs this on the calling thread, on a new runtime that is watched until it has ended.
 ///
 /// # Errors
-/// When the system gives no thread or no runtime.
+/// When the system can't start a thread or a runtime.
 pub(crate) fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
     let thread = thread::current().name().unwrap_or_default().to_owned();
     watched(work, INTERVAL, move || end(&thread))
 }
 
-/// Runs this like [`block_on`], on a new thread of this name, and waits for what it comes to. What the work needs of a
-/// runtime it makes itself, and whoever waits no longer has to end it.
+/// Runs this like [`block_on`] on a new thread with this name, and waits for the result. The work itself must make whatever
+/// depends on a runtime. A caller that stops waiting has to end the work itself.
 ///
 /// # Errors
-/// When the system gives no thread or no runtime.
+/// When the system can't start a thread or a runtime.
 pub(crate) async fn on_thread<T: Send + 'static>(
     name: &str,
     work: impl AsyncFnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let (done, is_done) = oneshot::channel();
     thread::Builder::new().name(name.into()).spawn(move || {
-        // Perhaps nobody waits any more.
+        // The receiver may have stopped waiting.
         let _ = done.send(block_on(work()));
     })?;
     is_done.await.map_err(io::Error::other)?
@@ -56,7 +56,7 @@ fn watched<F: Future>(work: F, interval: Duration, hangs: impl FnOnce() + Send +
             hangs();
         }
     })?;
-    // It ends before its beats do, so that it is noticed when it can't.
+    // Drop the runtime before its beats end, so that a runtime that hangs while it is dropped is noticed.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         tokio::select! {
@@ -66,7 +66,7 @@ fn watched<F: Future>(work: F, interval: Duration, hangs: impl FnOnce() + Send +
     }))
 }
 
-/// Beats for as long as the runtime runs it.
+/// Beats as long as the runtime runs this task.
 async fn beat(beats: &AtomicU64, interval: Duration) -> Infallible {
     loop {
         beats.fetch_add(1, Ordering::Relaxed);
@@ -74,8 +74,8 @@ async fn beat(beats: &AtomicU64, interval: Duration) -> Infallible {
     }
 }
 
-/// Looks until no beat came for [`LOOKS`] looks, or until there is nothing to look at any more; says whether it was the former.
-/// It counts looks and no time: while the whole process is stopped (a frozen cgroup, a paused machine), nobody looks either.
+/// Checks until no beat came for [`LOOKS`] checks, or until the counter is dropped; returns whether it was the former. It
+/// counts checks, not time: while the whole process is stopped (a frozen cgroup, a paused machine), nothing checks either.
 fn falls_silent(beats: &Weak<AtomicU64>, interval: Duration) -> bool {
     let (mut last, mut missed) = (None, 0);
     while missed < LOOKS {
@@ -111,15 +111,15 @@ mod tests {
 
     use super::*;
 
-    /// Short enough for a test; what counts is how many there are.
+    /// Short enough for a test; only the number of checks matters.
     const LOOK: Duration = Duration::from_millis(10);
-    /// For what is to happen at once.
+    /// How long something may take that should happen at once.
     const PATIENCE: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_runtime_that_hangs_is_noticed() {
         let (noticed, is_noticed) = mpsc::channel();
-        // The only thread of the runtime waits here, as it would for a lock that nobody gives back.
+        // The only thread of the runtime blocks here, as it would on a lock that nobody releases.
         let work = async { is_noticed.recv_timeout(PATIENCE) };
         assert_eq!(watched(work, LOOK, move || noticed.send(()).unwrap()).unwrap(), Ok(()));
     }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_runtime_that_works_is_left_alone() {
         let (noticed, is_noticed) = mpsc::channel();
-        // For longer than the silence that would end it.
+        // Longer than the silence that would end it.
         let work = async {
             sleep(2 * LOOKS * LOOK).await;
             is_noticed.try_recv()

@@ -1,4 +1,4 @@
-//! What the admin who installs Postern sets for the whole cluster.
+//! The settings that the admin who installs Postern makes for the whole cluster.
 
 pub(crate) mod process;
 pub(crate) mod quantity;
@@ -15,47 +15,47 @@ use serde::Deserialize;
 
 use crate::delivery::MAX_OFFSET_SECONDS;
 
-/// The operator's configuration, as YAML.
+/// The operator's configuration file, in YAML.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
-    /// How sender pods look where the admin may choose.
+    /// What the admin may choose for sender pods.
     pub sender: SenderSettings,
-    /// The namespaces to work in. Empty: all.
+    /// The namespaces to work in. Empty: all namespaces.
     #[serde(default)]
     pub watch_namespaces: Vec<String>,
-    /// The name servers of sender pods; their NetworkPolicy admits no others. Empty: those that the operator itself asks.
+    /// The name servers of sender pods; their NetworkPolicy allows no others. Empty: the name servers of the operator itself.
     #[serde(default)]
     pub name_servers: Vec<IpAddr>,
-    /// The pods behind those servers, for engines that see a Service's pods and not its address.
+    /// The pods behind those servers, for engines that see a Service's pods instead of its address.
     #[serde(default)]
     pub name_server_pods: Vec<PodSelector>,
     /// The cluster's own ranges: pods, Services, nodes. Deliveries never go there, unless a tier allows a block that is as
-    /// specific or more so.
+    /// specific or more specific.
     #[serde(default, rename = "clusterCIDRs")]
     pub cluster_cidrs: Vec<IpNet>,
     /// The cluster's DNS domain.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
-    /// Deliveries are spread over this many seconds after the minute: 0 (all at once) to 59. Default: 10.
+    /// Over how many seconds after the minute deliveries are spread: 0 (all at once) to 59. Default: 10.
     #[serde(default = "default_spread_seconds")]
     pub spread_seconds: u32,
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
-    /// What is found out before a first delivery is due.
+    /// The checks before the first delivery of a new spec.
     #[serde(default)]
     pub preflight: PreflightSettings,
-    /// Whether deliveries wait for the proof that senders are kept from the cluster's inside.
+    /// Whether deliveries wait for the proof that senders are isolated from the cluster's inside.
     #[serde(default)]
     pub isolation: Isolation,
-    /// Where this operator itself is.
+    /// The addresses of the operator itself.
     #[serde(skip)]
     pub here: OperatorAddresses,
-    /// Where the kubelet asks how the operator is.
+    /// Where the kubelet probes the operator.
     #[serde(default)]
     pub health: HealthSettings,
-    /// Where metrics are read.
+    /// Where metrics are served.
     #[serde(default)]
     pub metrics: MetricsSettings,
     /// The Lease whose holder leads.
@@ -66,13 +66,13 @@ pub struct Settings {
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It isn't the YAML that is asked for.
+    /// It isn't YAML of the expected form.
     #[error(transparent)]
     Yaml(#[from] serde_saphyr::Error),
     /// There is no name server.
     #[error("nameServers: it is empty, and the operator's own resolv.conf names none either: name at least one")]
     NoNameServer,
-    /// More than a minute.
+    /// The spread is longer than a minute allows.
     #[error("spreadSeconds: {0} is not from 0 to {MAX_OFFSET_SECONDS}")]
     Spread(u32),
     /// Nothing would ever be reconciled.
@@ -81,7 +81,7 @@ pub enum SettingsError {
     /// No check would ever be made.
     #[error("preflight.concurrency: it is 0; the least is 1. To have no checks, set preflight.enabled to false")]
     PreflightConcurrency,
-    /// The API server would keep it in other words.
+    /// The API server would store it in another form.
     #[error("{field}: {problem}")]
     Quantity {
         /// The field's path.
@@ -89,10 +89,10 @@ pub enum SettingsError {
         /// What is wrong with the quantity, and how to write it.
         problem: QuantityRefused,
     },
-    /// Both servers would listen at one address.
+    /// Both servers would listen on the same address.
     #[error("metrics.address: {0} is health.address too; give one of them another port")]
     SameAddress(SocketAddr),
-    /// A certificate without its key, or a key without its certificate.
+    /// There is a certificate without its key, or a key without its certificate.
     #[error("metrics.certificate, metrics.key: set both, or neither for a certificate that is made at the start")]
     HalfACertificate,
     /// No Lease can have this name.
@@ -106,7 +106,7 @@ impl Settings {
     /// Reads the configuration. `resolv_conf` is the operator's own (resolv.conf(5)).
     ///
     /// # Errors
-    /// When it isn't YAML of this form, or a value is out of its range.
+    /// When it isn't YAML of the expected form, or a value is out of its range.
     pub fn read(yaml: &str, resolv_conf: &str) -> Result<Self, SettingsError> {
         let mut settings: Self = serde_saphyr::from_str(yaml)?;
         if settings.name_servers.is_empty() {
@@ -133,13 +133,13 @@ impl Settings {
     }
 }
 
-/// The checks of new specs, each by a pod like a delivery's.
+/// The checks of new specs; each one runs in a pod like a delivery's.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PreflightSettings {
-    /// Whether there are any.
+    /// Whether checks are made.
     pub enabled: bool,
-    /// How many are under way at the same time: 1 or more. Default: 10.
+    /// How many checks run at the same time: 1 or more. Default: 10.
     pub concurrency: u16,
 }
 
@@ -149,64 +149,65 @@ impl Default for PreflightSettings {
     }
 }
 
-/// What follows from whether senders are proved to be kept from the cluster's inside.
+/// What depends on the proof that senders are isolated from the cluster's inside.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum Isolation {
-    /// It is proved, and deliveries are made whatever comes of it. The default.
+    /// Canaries run, and deliveries are made whatever they find. The default.
     #[default]
     Warn,
-    /// No delivery is made before it is proved.
+    /// No delivery is made before isolation is proved.
     Require,
-    /// No canary runs; what can be seen without one is told.
+    /// No canary runs; only problems that can be seen without one are reported.
     Unchecked,
 }
 
-/// The addresses of the operator's pod and of its node: a pod of another namespace and a kubelet, for canaries to try.
+/// The addresses of the operator's pod and of its node. Canaries try them as examples of a pod in another namespace and of a
+/// kubelet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OperatorAddresses {
-    /// Those of the pod.
+    /// The addresses of the pod.
     pub pod_ips: Vec<IpAddr>,
-    /// Those of its node.
+    /// The addresses of its node.
     pub node_ips: Vec<IpAddr>,
 }
 
-/// Pods of any namespace.
+/// Selects pods in any namespace.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodSelector {
-    /// The labels of their namespaces.
+    /// The labels of the pods' namespaces.
     pub namespace_selector: LabelSelector,
-    /// Their labels.
+    /// The labels of the pods.
     pub pod_selector: LabelSelector,
 }
 
-/// How sender pods look where the admin may choose.
+/// What the admin may choose for sender pods.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SenderSettings {
-    /// The sender's image, by digest for preference.
+    /// The sender's image, preferably by digest.
     pub image: String,
-    /// When a node pulls it: `Always`, `IfNotPresent`, `Never`.
+    /// When a node pulls the image: `Always`, `IfNotPresent`, `Never`.
     #[serde(default = "default_pull_policy")]
     pub image_pull_policy: String,
-    /// What a node pulls it with: Secrets in the namespace of each schedule.
+    /// The pull secrets: Secrets in the namespace of each schedule.
     #[serde(default)]
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// What a sender asks for and is held to: quantities in Kubernetes' canonical form.
+    /// The resource requests and limits of a sender: quantities in Kubernetes' canonical form.
     #[serde(default)]
     pub resources: ResourceRequirements,
-    /// Taints that senders bear.
+    /// The tolerations of sender pods.
     #[serde(default)]
     pub tolerations: Vec<Toleration>,
-    /// Labels of the nodes that senders run on.
+    /// The node labels that sender pods require.
     #[serde(default)]
     pub node_selector: BTreeMap<String, String>,
-    /// The priority class of senders.
+    /// The priority class of sender pods.
     #[serde(default)]
     pub priority_class_name: Option<String>,
 }
 
-/// The addresses of the lines `nameserver`.
+/// The addresses of the `nameserver` lines.
 fn name_servers(resolv_conf: &str) -> Vec<IpAddr> {
     let words = resolv_conf.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     words.filter_map(|words| if let ["nameserver", ip, ..] = words[..] { ip.parse().ok() } else { None }).collect()

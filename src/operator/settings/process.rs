@@ -1,4 +1,4 @@
-//! Where the process answers, and the lease by which one of several leads.
+//! Where the process listens, and the Lease for leader election.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,24 +7,24 @@ use serde::Deserialize;
 
 use super::SettingsError;
 
-/// Kubernetes' bound on the name of a Lease.
+/// Kubernetes' limit for the name of a Lease.
 const MAX_NAME_BYTES: usize = 253;
 
-/// Where the kubelet asks how the operator is, over plain HTTP.
+/// Where the kubelet probes the operator, over plain HTTP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct HealthSettings {
-    /// The address and port that it listens on.
+    /// The address and port to listen on.
     pub address: SocketAddr,
 }
 
-/// Where metrics are read, over HTTPS.
+/// Where metrics are served, over HTTPS.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MetricsSettings {
-    /// The address and port that it listens on.
+    /// The address and port to listen on.
     pub address: SocketAddr,
-    /// A PEM file with the certificate and its chain. Without one, a certificate is made at the start that nobody signed.
+    /// A PEM file with the certificate and its chain. Without one, a self-signed certificate is made at the start.
     pub certificate: Option<PathBuf>,
     /// A PEM file with the certificate's key.
     pub key: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct LeaseSettings {
 }
 
 impl MetricsSettings {
-    /// The files of the certificate and of its key, when the admin gives them.
+    /// The files of the certificate and its key, when the admin provides them.
     #[must_use]
     pub fn files(&self) -> Option<(&Path, &Path)> {
         self.certificate.as_deref().zip(self.key.as_deref())
@@ -51,7 +51,7 @@ pub(super) fn check(
     metrics: &MetricsSettings,
     lease: &LeaseSettings,
 ) -> Result<(), SettingsError> {
-    // Port 0 is whichever is free.
+    // With port 0, the system picks a free port.
     if health.address == metrics.address && health.address.port() != 0 {
         return Err(SettingsError::SameAddress(metrics.address));
     }
@@ -64,7 +64,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A DNS subdomain by RFC 1123, as Kubernetes has it.
+/// Whether it is a DNS subdomain (RFC 1123), as Kubernetes requires.
 fn is_name(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_label = |label: &str| {

@@ -1,13 +1,13 @@
-//! Quantities of resources, in the one form that the API server keeps them in.
+//! Quantities of resources, in the canonical form in which the API server stores them.
 //!
-//! It keeps `1000m` as `1` and `1024Mi` as `1Gi`, so a CronJob built with the former would differ from what is kept for
-//! ever, and be written again and again. The form is that of `CanonicalizeBytes` in `k8s.io/apimachinery/pkg/api/resource`:
-//! the largest suffix that leaves the number whole.
+//! The API server stores `1000m` as `1` and `1024Mi` as `1Gi`. A CronJob built with the former would always differ from the
+//! stored one, and would be written again and again. The form is that of `CanonicalizeBytes` in
+//! `k8s.io/apimachinery/pkg/api/resource`: the largest suffix that leaves the number whole.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-/// From the smallest to the largest; each is so many times the one before it.
+/// Suffixes from the smallest to the largest, and the factor between neighbours.
 type Suffixes = (u128, &'static [&'static str]);
 
 const DECIMAL: Suffixes = (1_000, &["m", "", "k", "M", "G", "T", "P", "E"]);
@@ -18,7 +18,7 @@ const MAX: u128 = i64::MAX.cast_unsigned() as u128;
 /// Why a quantity is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityRefused {
-    /// It is written otherwise.
+    /// It isn't written as expected.
     #[error(
         "{value:?} is not a whole number with one of the suffixes m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei or none: \
          write {instead}"
@@ -29,15 +29,15 @@ pub enum QuantityRefused {
         /// How to write it, or an example.
         instead: String,
     },
-    /// It is beyond what Kubernetes counts.
+    /// It exceeds Kubernetes' largest quantity.
     #[error("{0:?} is more than 9223372036854775807 (8Ei less 1): write less")]
     TooLarge(String),
 }
 
-/// Brings all quantities into their canonical form.
+/// Converts all quantities to their canonical form.
 ///
 /// # Errors
-/// The first that can't be, with its path in the resources.
+/// The first quantity that can't be converted, with its path in the resources.
 pub(super) fn canonicalize(resources: &mut ResourceRequirements) -> Result<(), (String, QuantityRefused)> {
     let ResourceRequirements { requests, limits, claims: _ } = resources;
     for (kind, quantities) in [("requests", requests), ("limits", limits)] {
@@ -68,13 +68,13 @@ fn canonical(value: &str) -> Result<String, QuantityRefused> {
 
 const EXAMPLE: &str = "500m or 64Mi, for example";
 
-/// The suffixes that this one is among, and its place there.
+/// The group of suffixes that contains this one, and its position there.
 fn suffixes_with(suffix: &str) -> Option<(Suffixes, usize)> {
     let place = |suffixes: Suffixes| Some((suffixes, suffixes.1.iter().position(|other| *other == suffix)?));
     place(DECIMAL).or_else(|| place(BINARY))
 }
 
-/// With the largest suffix that leaves it whole.
+/// The number with the largest suffix that leaves it whole.
 fn shortest(mut number: u64, mut place: usize, suffixes: Suffixes) -> Option<String> {
     let (base, names) = suffixes;
     let units = u128::from(number).checked_mul(base.checked_pow(u32::try_from(place).ok()?)?)?;
@@ -93,7 +93,7 @@ fn shortest(mut number: u64, mut place: usize, suffixes: Suffixes) -> Option<Str
     Some(format!("{number}{}", names[place]))
 }
 
-/// The same with a smaller suffix, where the fraction vanishes then.
+/// The same number with a smaller suffix, so that it has no fraction.
 fn without_fraction(whole: &str, fraction: &str, mut place: usize, suffixes: Suffixes) -> Option<String> {
     let parts = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let mut number: u128 = format!("{whole}{fraction}").parse().ok()?;
@@ -111,7 +111,7 @@ fn without_fraction(whole: &str, fraction: &str, mut place: usize, suffixes: Suf
 mod tests {
     use super::*;
 
-    /// As `Quantity.String` of Kubernetes' apimachinery 0.37 has them, after it has parsed the first.
+    /// The expected values are those of `Quantity.String` in Kubernetes' apimachinery 0.37, after it has parsed the first.
     #[test]
     fn writes_a_quantity_as_the_api_server_keeps_it() {
         for (written, kept) in [

@@ -1,4 +1,4 @@
-//! What an admin writes, and what they are told of it.
+//! What an admin writes, and which errors they get.
 
 use super::*;
 

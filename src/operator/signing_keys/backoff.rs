@@ -15,7 +15,7 @@ use crate::api::WebhookSchedule;
      that keeps Secrets from being made or deleted"
 )]
 pub(crate) struct KeyNotMade {
-    /// What was in the way; nothing of the key.
+    /// What prevented it; nothing about the key itself.
     pub(crate) why: String,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct RotationBackoff {
     unconfirmed: Mutex<HashMap<ObjectRef<WebhookSchedule>, (String, Wanted)>>,
 }
 
-/// The least time between two tries for one schedule, in seconds: each writes its status, and that sets off a reconcile.
+/// The least time between two tries for one schedule, in seconds: each try writes the status, which triggers a reconcile.
 const PAUSE: i64 = 30;
 
 impl RotationBackoff {
@@ -47,17 +47,17 @@ impl RotationBackoff {
         self.unconfirmed.lock().remove(schedule)
     }
 
-    /// Why the last try failed, whether it is time for another or not.
+    /// Why the last try failed, even if another try is due.
     pub(crate) fn last_error(&self, schedule: &ObjectRef<WebhookSchedule>) -> Option<KeyNotMade> {
         self.failed.lock().get(schedule).map(|(_, error)| error.clone())
     }
 
-    /// When the next try may be, in Unix seconds, if that is later than `now`.
+    /// When the next try is allowed, in Unix seconds, if that is later than `now`.
     pub(super) fn next_try(&self, schedule: &ObjectRef<WebhookSchedule>, now: i64) -> Option<i64> {
         self.failed.lock().get(schedule).map(|(next, _)| *next).filter(|next| now < *next)
     }
 
-    /// The key was made, or the schedule is no more.
+    /// Forgets a schedule whose key was made, or that was deleted.
     pub(super) fn forget(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.failed.lock().remove(schedule);
     }

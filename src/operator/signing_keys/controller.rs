@@ -1,6 +1,6 @@
-//! The controller of signing keys: makes the key that is due, retires those that sign no more, and deletes their Secrets.
+//! The controller of signing keys: it makes keys that are due, retires keys that no longer sign, and deletes their Secrets.
 //!
-//! It writes `status.signingKeys` and `status.lastRotation`, over the very version that it read and over nothing else.
+//! It writes `status.signingKeys` and `status.lastRotation`, and replaces only the version that it read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,13 +45,13 @@ pub(crate) struct SigningKeyReconciler {
     pub(crate) metrics: Metrics,
 }
 
-/// Why a reconcile of keys has to be tried again.
+/// Why a reconcile of keys has to be retried.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeysError {
     /// A Secret can't be deleted.
     #[error(transparent)]
     Delete(#[from] ApplyError),
-    /// The status can't be written. What was begun is found there by the next try.
+    /// The status can't be written. The next try finds in the status what was begun.
     #[error("status: {0}")]
     Status(#[source] kube::Error),
 }
@@ -75,10 +75,10 @@ impl Reconcile for SigningKeyReconciler {
 }
 
 impl SigningKeyReconciler {
-    /// Does what is due about a schedule's keys at a time.
+    /// Reconciles a schedule's keys at a given time.
     pub(crate) async fn reconcile_at(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Action, KeysError> {
         let (name, namespace) = (ObjectRef::from_obj(schedule), schedule.namespace().unwrap_or_default());
-        // The watch is about to tell of what this operator wrote last.
+        // The watch is about to show what this operator wrote last.
         if self.consistency.ensure_ready(schedule, Some(schedule)).is_err()
             || self.caches.is_ending(&namespace)
             || schedule.metadata.deletion_timestamp.is_some()
@@ -92,7 +92,7 @@ impl SigningKeyReconciler {
             Rotated::NotDue => (schedule.clone(), None),
             Rotated::Later(next) => (schedule.clone(), Some(next)),
             Rotated::Done(schedule) => (*schedule, self.backoff.next_try(&name, now.as_second())),
-            // It was changed or deleted since: what it is now has another reconcile coming.
+            // It was changed or deleted since, and another reconcile is queued for that.
             Rotated::Conflict => return Ok(Action::await_change()),
         };
         let mut new = schedule.status.clone().unwrap_or_default();
@@ -111,7 +111,7 @@ impl SigningKeyReconciler {
         Ok(wait.map_or_else(Action::await_change, Action::requeue))
     }
 
-    /// Makes the key that a schedule is to get now, if it is to get one and is accepted.
+    /// Makes a key if one is wanted and the schedule is accepted.
     async fn rotate(&self, schedule: &WebhookSchedule, now: Timestamp) -> Result<Rotated, KeysError> {
         let name = ObjectRef::from_obj(schedule);
         if let Some(confirmed) = self.confirm(schedule, &name, now).await? {
@@ -175,8 +175,8 @@ impl SigningKeyReconciler {
         Rotated::Done(Box::new(made))
     }
 
-    /// Makes a key: says so in the status, makes its Secret, and says that it signs. The key itself is in memory until its
-    /// Secret is made, and nowhere else. Returns the schedule, and what was in the way.
+    /// Makes a key: announces it in the status, creates its Secret, and marks it as signing. The key itself is in memory until
+    /// its Secret is created, and nowhere else. Returns the schedule, and what prevented the key.
     async fn make(
         &self,
         schedule: &WebhookSchedule,
@@ -207,7 +207,7 @@ impl SigningKeyReconciler {
         let (status, error) = match secret::create(&self.client, &schedule, key).await {
             Ok(()) => (rotation::made(&status, wanted, now), None),
             Err(NotMade { maybe_there, why }) => {
-                // A Secret that may yet come is deleted long enough after the request has ended.
+                // The Secret may still be created, so it is deleted only some time after the request has ended.
                 let now = rotation::whole_seconds(now + began.elapsed());
                 let signing_keys = rotation::unmade(&status.signing_keys, maybe_there, now);
                 (WebhookScheduleStatus { signing_keys, ..status }, failed(why, now))
@@ -225,7 +225,7 @@ impl SigningKeyReconciler {
         Ok(Some((schedule, error)))
     }
 
-    /// What the schedule is once its status says this; `None` when it was changed or deleted since.
+    /// Writes this status and returns the schedule with it; `None` when the schedule was changed or deleted since.
     async fn write(
         &self,
         schedule: &WebhookSchedule,
@@ -234,7 +234,7 @@ impl SigningKeyReconciler {
         replace_status(schedule, status, &self.client, &self.consistency).await.map_err(KeysError::Status)
     }
 
-    /// The schedule's CronJob, as the cache shows it.
+    /// The schedule's CronJob in the cache.
     fn cron_job(&self, schedule: &WebhookSchedule) -> Option<Arc<CronJob>> {
         let name = names::cron_job(&schedule.name_any());
         let cron_job = self.caches.cron_jobs.get(&schedule.namespace().unwrap_or_default(), &name);
@@ -242,18 +242,18 @@ impl SigningKeyReconciler {
     }
 }
 
-/// What came of a look at whether a key is due.
+/// The result of checking whether a key is due.
 enum Rotated {
     NotDue,
-    /// The last try failed; the next one is at this time, in Unix seconds.
+    /// The last try failed; the next one is allowed at this time, in Unix seconds.
     Later(i64),
-    /// It was tried, and the schedule is this now.
+    /// A try was made; this is the schedule afterwards.
     Done(Box<WebhookSchedule>),
     /// The schedule was changed meanwhile.
     Conflict,
 }
 
-/// Whether the controller of schedules has accepted the spec as it is.
+/// Whether the controller of schedules has accepted the current spec.
 fn is_accepted(schedule: &WebhookSchedule) -> bool {
     schedule
         .status

@@ -1,4 +1,4 @@
-//! What a tenant is told of keys by Events. Pure.
+//! The Events about keys that a tenant gets. Pure.
 
 use kube::runtime::events::{Event, EventType};
 
@@ -10,7 +10,7 @@ use crate::operator::kubernetes::events::event;
 /// The reason of the Event, and of the condition, when there is no key to sign with.
 pub(crate) const KEY_NOT_MADE: &str = "KeyNotMade";
 
-/// What is to be told once the status shows a new key, as the newest.
+/// The Event to publish once the status shows a new key as the newest.
 pub(super) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Event> {
     let key = new.signing_keys.first()?;
     let name = key.secret_name.as_deref().unwrap_or_default();
@@ -26,7 +26,7 @@ pub(super) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Even
     Some(event(EventType::Normal, "RotateKeys", reason, note))
 }
 
-/// What is to be told when a key could not be made.
+/// The Event to publish when a key could not be made.
 pub(crate) fn key_not_made(error: &KeyNotMade) -> Event {
     event(EventType::Warning, "RotateKeys", KEY_NOT_MADE, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! One key: how it is made, the Secret that holds it, and what the status says of it.
+//! One key: how it is generated, the Secret that holds it, and its entry in the status.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl NewKey {
         Some(Self { name, fingerprint: key.fingerprint().to_string(), public_key, text })
     }
 
-    /// What the status says of it before its Secret is made.
+    /// The key's entry in the status before its Secret is created.
     pub(super) fn status(&self, now: Timestamp) -> SigningKeyStatus {
         SigningKeyStatus {
             fingerprint: self.fingerprint.clone(),
@@ -55,7 +55,7 @@ impl NewKey {
         }
     }
 
-    /// The Secret, as the API server takes it. The copies that its serialisation and the connection make are out of reach.
+    /// The Secret, as the API server expects it. The copies that serialization and the connection make can't be wiped.
     pub(super) fn secret(self, schedule: &WebhookSchedule) -> serde_json::Result<Vec<u8>> {
         let owner = schedule.controller_owner_ref(&());
         let data = ByteString(self.text.as_bytes().to_vec());

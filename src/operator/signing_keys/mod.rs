@@ -1,4 +1,4 @@
-//! The signing keys that Postern makes for a schedule, and when each begins and ends.
+//! The signing keys that Postern makes for a schedule, and when each one begins and ends to sign.
 
 pub(crate) mod backoff;
 pub(crate) mod controller;

@@ -1,5 +1,5 @@
-//! Makes and deletes the Secrets of signing keys. Nothing here asks for what one holds: the API server is told to answer with
-//! metadata alone.
+//! Creates and deletes the Secrets of signing keys. Nothing here asks for a Secret's content: the API server is told to answer
+//! with metadata only.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,30 +18,30 @@ use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 
-/// What a Secret is answered with: not what it holds.
+/// The `Accept` header for requests about Secrets: metadata without the content.
 const METADATA_ALONE: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
-/// How long the API server may take to make a Secret: as long as it waits for an admission webhook.
+/// How long the API server may take to create a Secret: as long as it waits for an admission webhook.
 const POST_WITHIN: Duration = Duration::from_secs(30);
 
-/// A Secret that was not made, as far as is known.
+/// A Secret that was not created, as far as is known.
 pub(super) struct NotMade {
-    /// Whether it may be there all the same.
+    /// Whether it may exist nevertheless.
     pub(super) maybe_there: bool,
     pub(super) why: String,
 }
 
-/// Makes the Secret of a key.
+/// Creates the Secret of a key.
 pub(super) async fn create(client: &Client, schedule: &WebhookSchedule, key: NewKey) -> Result<(), NotMade> {
     let unsent = |why: &str| NotMade { maybe_there: false, why: why.into() };
     let body = key.secret(schedule).map_err(|_| unsent("the Secret can't be written as JSON"))?;
     let request = Request::new(url(schedule)).create(&by_postern(), body);
     let mut request = request.map_err(|_| unsent("the request can't be written"))?;
     request.headers_mut().insert(ACCEPT, METADATA_ALONE);
-    // Of an answer nothing but its code is told on: an admission webhook may have put the whole Secret into it.
+    // Use only the code of an answer: an admission webhook may have put the whole Secret into its text.
     match timeout(POST_WITHIN, client.request_text(request)).await {
         Ok(Ok(_)) => Ok(()),
-        // By 409, the name is another's: the client sends nothing twice.
+        // With 409, the name belongs to somebody else's Secret: the client sends nothing twice.
         Ok(Err(kube::Error::Api(status))) if (400..500).contains(&status.code) && status.code != 408 => {
             Err(unsent(&format!("the API server answered {} to its Secret", status.code)))
         }
@@ -51,9 +51,9 @@ pub(super) async fn create(client: &Client, schedule: &WebhookSchedule, key: New
     }
 }
 
-/// Deletes those of a schedule's Secrets that no delivery under way or to come has mounted. Returns the names of those that
-/// are deleted, and the first problem: that CronJob and Jobs can't be read, or that a Secret can't be deleted. One that can't
-/// holds up no other.
+/// Deletes those of a schedule's unused Secrets that no running or future delivery mounts. Returns the names of the deleted
+/// ones, and the first problem: the CronJob and Jobs can't be read, or a Secret can't be deleted. A Secret that can't be
+/// deleted doesn't hold up the others.
 pub(super) async fn delete(
     client: &Client,
     schedule: &WebhookSchedule,
@@ -87,13 +87,14 @@ async fn delete_one(client: &Client, schedule: &WebhookSchedule, name: &str) -> 
     }
 }
 
-/// The Secrets that the deliveries under way have mounted, and those to come, whatever a cache shows.
+/// The Secrets that running deliveries have mounted and that future ones will mount, read from the API server and not from a
+/// cache.
 async fn mounted(client: &Client, schedule: &WebhookSchedule) -> Result<BTreeSet<String>, ApplyError> {
     let (name, namespace) = (schedule.name_any(), schedule.namespace().unwrap_or_default());
     let cron_jobs: Api<CronJob> = Api::namespaced(client.clone(), &namespace);
     let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
     let failed = |source| ApplyError::Api { kind: "Jobs of WebhookSchedule".into(), name: name.clone(), source };
-    // In this order: what the CronJob makes in between is listed.
+    // Read the CronJob first: the list then includes any Job that it makes in between.
     let cron_job = cron_jobs.get_opt(&names::cron_job(&name)).await.map_err(failed)?;
     let theirs = ListParams::default().labels(&names::selector(&name));
     let jobs = jobs.list(&theirs).await.map_err(failed)?;
@@ -113,7 +114,7 @@ pub(super) fn mounted_by(cron_job: &CronJob) -> BTreeSet<String> {
     job.map(|job| secrets_of(&job.template).collect()).unwrap_or_default()
 }
 
-/// The Secrets that a pod mounts as the sender's folder.
+/// The Secrets that a pod mounts in the sender's folder.
 fn secrets_of(template: &PodTemplateSpec) -> impl Iterator<Item = String> {
     let volumes = template.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let sources = volumes.filter_map(|volume| volume.projected.as_ref()?.sources.as_ref()).flatten();

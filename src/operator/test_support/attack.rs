@@ -1,4 +1,4 @@
-//! What somebody does who wants to keep others from a listener.
+//! Attacks on a listener that try to keep others out.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 const CONNECTIONS: usize = 300;
-/// How often each connection is opened: a test ends whatever the listener does.
+/// How often each connection is opened at most, so that a test ends whatever the listener does.
 const OPENINGS: usize = 100;
 
-/// Silent connections, so many at a time, from so many addresses.
+/// Silent connections: this many at a time, from this many addresses.
 pub(crate) struct Attack {
     sources: u8,
     opened: AtomicUsize,
@@ -23,12 +23,12 @@ pub(crate) struct Attack {
 }
 
 impl Attack {
-    /// From 127.0.0.2 and the addresses behind it.
+    /// From 127.0.0.2 and the addresses after it.
     pub(crate) fn from(sources: u8) -> Self {
         Self { sources, opened: AtomicUsize::new(0), all: Notify::new() }
     }
 
-    /// Opens the connections, says nothing, and opens each anew once it is closed.
+    /// Opens the connections, sends nothing, and reopens each one that is closed.
     pub(crate) async fn run(&self, address: SocketAddr) -> Infallible {
         let sources = (2..).take(self.sources.into()).cycle();
         join_all(sources.take(CONNECTIONS).map(|last| self.hold(address, [127, 0, 0, last].into()))).await;

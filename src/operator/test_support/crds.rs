@@ -1,10 +1,10 @@
-//! What an API server says of the CRDs that it serves.
+//! The CRDs that an API server reports.
 
 use serde_json::{Value, json};
 
 use crate::api::{Crd, GROUP};
 
-/// The `OpenAPI` document of one that has exactly this operator's.
+/// The `OpenAPI` document of an API server with exactly this operator's CRDs.
 pub(crate) fn document() -> Value {
     let schemas: serde_json::Map<String, Value> = Crd::ALL
         .into_iter()

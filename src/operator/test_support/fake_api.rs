@@ -1,4 +1,4 @@
-//! An API server for the tests of what asks one: a function from requests to answers.
+//! An API server for tests: a function from requests to answers.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -9,15 +9,15 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-/// A request as a test sees it.
+/// A request, as a test sees it.
 pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Value,
 }
 
-/// A client of an API server that answers so: a status code and an object. A code that is no success may have any object; 0 is
-/// no answer at all.
+/// A client of an API server that gives these answers: a status code and an object. For an error code the object doesn't
+/// matter; code 0 is no answer at all.
 pub(crate) fn client(answer: impl FnMut(Asked) -> (u16, Value) + Send + 'static) -> Client {
     let answer = Arc::new(Mutex::new(answer));
     let service = tower::service_fn(move |request: Request<Body>| {

@@ -1,4 +1,4 @@
-//! What tests of several rooms start from.
+//! Fixtures that the tests of several rooms share.
 
 #[cfg(test)]
 pub(crate) mod attack;

@@ -61,7 +61,7 @@ pub(crate) fn schedule() -> WebhookSchedule {
     read(include_str!("data/schedule.yaml"))
 }
 
-/// A cache that holds these objects. It answers although its writer is gone.
+/// A cache that holds these objects. It answers although its writer was dropped.
 pub(crate) fn store<K>(objects: Vec<K>) -> Store<K>
 where
     K: Resource<DynamicType: Hash + Eq + Default + Clone> + Clone + 'static,
@@ -73,7 +73,7 @@ where
     writer.as_reader()
 }
 
-/// What watches show of a schedule that is new: it and its tier.
+/// What watches show of a new schedule: itself and its tier.
 pub(crate) fn caches(schedule: &WebhookSchedule) -> Caches {
     let mut tier = tier();
     tier.spec.default = true;
@@ -92,7 +92,7 @@ pub(crate) fn caches(schedule: &WebhookSchedule) -> Caches {
     }
 }
 
-/// The controllers of an operator that has just started, whose watches show this, with one check at a time.
+/// The controllers of an operator that has just started, whose watches show this; it makes one check at a time.
 pub(crate) struct Controllers {
     pub(crate) schedules: ScheduleReconciler,
     pub(crate) signing_keys: SigningKeyReconciler,
@@ -157,15 +157,15 @@ impl Controllers {
     }
 }
 
-/// The tiers and namespaces of these caches.
+/// The tiers and namespaces in these caches.
 pub(crate) fn membership(caches: &Caches) -> Membership {
     Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() }
 }
 
-/// What the first sender of [`minute`] 0 says it started at.
+/// When the first sender at [`minute`] 0 says that it started.
 const STARTED: u64 = 1_800_000_001;
 
-/// The schedule with some of its spec replaced (RFC 7386, so `null` takes a field away), judged.
+/// The schedule with part of its spec replaced (RFC 7386, so `null` removes a field), validated.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the change where they call it")]
 pub(crate) fn valid_with(change: Value) -> Result<ValidatedSchedule, Refusal> {
     let mut schedule: Value = read(include_str!("data/schedule.yaml"));
@@ -174,7 +174,7 @@ pub(crate) fn valid_with(change: Value) -> Result<ValidatedSchedule, Refusal> {
     validate(&schedule, &tier(), &share_of(&schedule), &OwnAddresses::default(), &settings(), minute(0).as_second())
 }
 
-/// What a schedule takes that is alone in its namespace.
+/// The quota usage of a schedule that is alone in its namespace.
 pub(crate) fn share_of(schedule: &WebhookSchedule) -> QuotaUsage {
     let (quotas, now) = (Quotas::default(), minute(0).as_second());
     quotas.note(schedule, now);
@@ -196,12 +196,12 @@ fn merge(target: &mut Value, change: Value) {
     }
 }
 
-/// 2027-01-15T08:00:00Z and some minutes.
+/// 2027-01-15T08:00:00Z plus this many minutes.
 pub(crate) fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
 }
 
-/// All that exists for a schedule which has made these runs.
+/// All that exists for a schedule with these runs.
 pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
     let cron_job = Some(Arc::new(cron_job(json!({}))));
     let share = QuotaUsage { room_at: Some(0), ..QuotaUsage::default() };
@@ -220,7 +220,7 @@ pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
     }
 }
 
-/// What became of the deliveries of a schedule of which this was found.
+/// The delivery history of a schedule with this observed state.
 pub(crate) fn history(
     schedule: &WebhookSchedule,
     found: &ObservedState,
@@ -238,7 +238,7 @@ pub(crate) fn cron_job(status: Value) -> CronJob {
         .unwrap()
 }
 
-/// A Job of the schedule that was due at this minute, with this status and pods of these statuses.
+/// A Job of the schedule that was due at this minute, with this status, and pods with these statuses.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the status where they call it")]
 pub(crate) fn run(due: i64, job: Value, pods: Vec<Value>) -> Run {
     let name = format!("postern-nightly-report-{}", 30_000_000 + due);
@@ -261,7 +261,7 @@ pub(crate) fn over() -> Value {
     json!({"conditions": [{"type": "Failed", "status": "True"}]})
 }
 
-/// The status of a pod whose sender said this when it ended.
+/// The status of a pod whose sender reported this when it ended.
 pub(crate) fn said(outcome: OutcomeClass, reason: Reason) -> Value {
     let mut message = Outcome::begun(delivery::Timestamp::from_unix(STARTED).unwrap());
     message.conclude(outcome, reason, "what to do".into());
@@ -269,7 +269,7 @@ pub(crate) fn said(outcome: OutcomeClass, reason: Reason) -> Value {
     terminated(json!({"exitCode": outcome.exit_code(), "message": message.to_json()}))
 }
 
-/// The status of a pod whose container ended so.
+/// The status of a pod whose container ended with this state.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the state where they call it")]
 pub(crate) fn terminated(state: Value) -> Value {
     json!({"phase": "Failed", "containerStatuses": [{
@@ -277,7 +277,7 @@ pub(crate) fn terminated(state: Value) -> Value {
     }]})
 }
 
-/// A run that was due at this minute and ended so.
+/// A run that was due at this minute and ended with this outcome.
 pub(crate) fn ended(due: i64, outcome: OutcomeClass, reason: Reason) -> Run {
     run(due, over(), vec![said(outcome, reason)])
 }

@@ -1,4 +1,4 @@
-//! Where a tier lets deliveries go, as the guard reads it.
+//! Where a tier lets deliveries go, in the form that the guard reads.
 
 use std::str::FromStr;
 
@@ -8,9 +8,9 @@ use crate::egress::Rules;
 use crate::operator::cache::own_addresses::OwnAddresses;
 use crate::operator::settings::Settings;
 
-/// The rules of a tier, with the cluster's own ranges, and the addresses of the API server and of load balancers.
+/// The rules of a tier, including the cluster's own ranges and the addresses of the API server and of load balancers.
 pub(crate) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings) -> Result<Rules, TierError> {
-    // Without `..`: a new field must be thought of here.
+    // Without `..`, so that a new field can't be forgotten here.
     let WebhookTierSpec {
         min_interval: _,
         max_schedules: _,
@@ -36,7 +36,7 @@ pub(crate) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings)
     })
 }
 
-/// What in a tier can't be read, with the field's path.
+/// What in a tier can't be parsed, with the field's path.
 pub(super) fn problem_of(tier: &WebhookTier, settings: &Settings) -> Option<String> {
     rules(tier, &OwnAddresses::default(), settings).err().map(|error| match error {
         TierError::Invalid { problem, .. } => problem,

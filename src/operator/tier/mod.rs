@@ -1,4 +1,4 @@
-//! Tiers: which namespace is in which, what it uses of it, and what the tier itself says in its status.
+//! Tiers: which namespace is in which tier, how much it uses, and the tier's own status.
 
 pub(crate) mod controller;
 pub(crate) mod egress_rules;

@@ -1,4 +1,4 @@
-//! When the deliveries that are being made have come to their end, and whose pods are still waited for. Pure.
+//! When to stop waiting for running deliveries, and which pods are still running. Pure.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,24 +6,25 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-/// How long deliveries that are being made may go on.
+/// How long running deliveries may continue.
 const FINISH_WITHIN: Duration = Duration::from_mins(1);
 
-/// What a look at the deliveries that are being made calls for.
+/// What to do after checking the running deliveries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Look again, after a while.
+    /// Check again, after a while.
     Look,
-    /// None is left.
+    /// No delivery is running.
     Done,
-    /// End those that are left.
+    /// End the running deliveries.
     End,
 }
 
-/// What follows when so many deliveries are being made, so many were at the look before, and this long after the first.
+/// What to do when this many deliveries are running, when `before` were running at the previous check, and this long after the
+/// first.
 ///
-/// One look without any is not enough: the CronJob controller may not have seen yet that a CronJob was suspended, and make
-/// one more Job.
+/// A single check without any isn't enough: the CronJob controller may not have seen yet that a CronJob was suspended, and may
+/// make one more Job.
 pub(super) fn next(running: usize, before: Option<usize>, waited: Duration) -> Next {
     match (running, before) {
         (0, Some(0)) => Next::Done,
@@ -33,7 +34,7 @@ pub(super) fn next(running: usize, before: Option<usize>, waited: Duration) -> N
     }
 }
 
-/// The pods of these Jobs, by their UIDs, that have not ended. Labels are not asked: a tenant can give them to any pod.
+/// The pods of these Jobs, given by UID, that have not ended. Labels are ignored: a tenant can put them on any pod.
 pub(super) fn running_pods(pods: Vec<Pod>, jobs: &BTreeSet<String>) -> Vec<Pod> {
     let is_of_one = |pod: &Pod| {
         let owners = pod.owner_references();

@@ -1,10 +1,10 @@
-//! What is left to do before the operator goes: nothing may fire while nobody watches.
+//! What to do before the operator is removed: nothing may fire while no operator is watching.
 //!
-//! The operators are ended first, or they would put right what is done here. Schedules stay, and so do their CronJobs, but
-//! suspended; an operator that is installed again goes on with them.
+//! The operators are stopped first, or they would undo what is done here. Schedules stay, and so do their CronJobs, but
+//! suspended; an operator that is installed again continues with them.
 //!
-//! A namespace in which something is refused holds up no other: what can be done is done, and what could not is told of at
-//! the end (`unreached`).
+//! A namespace in which something is refused doesn't hold up the others: everything possible is done, and the rest is reported
+//! at the end (`unreached`).
 
 pub(crate) mod finish;
 pub(crate) mod unreached;
@@ -33,20 +33,20 @@ use crate::operator::settings::Settings;
 use finish::{Next, next, running_pods};
 use unreached::Unreached;
 
-/// Between two looks at the deliveries that are being made: longer than it takes the CronJob controller to see a change.
+/// The time between two checks of running deliveries: longer than the CronJob controller takes to see a change.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long the pods of deliveries that were ended may take to go.
+/// How long the pods of ended deliveries may take to terminate.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
-/// Between two looks at those pods.
+/// The time between two checks of those pods.
 const LOOK_FOR_PODS_EVERY: Duration = Duration::from_secs(1);
 
-/// Why the uninstallation could not be prepared.
+/// Why the uninstallation could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum UninstallError {
     /// Something could not be read or written.
     #[error("{what}: {source}")]
     Api {
-        /// What was to be done.
+        /// What the request was for.
         what: &'static str,
         /// What the API server said.
         source: kube::Error,
@@ -54,30 +54,30 @@ pub enum UninstallError {
     /// Something could not be deleted.
     #[error(transparent)]
     Delete(#[from] ApplyError),
-    /// An operator is there again.
+    /// An operator is running again.
     #[error("{0}: an operator was started again meanwhile; end it, and try once more")]
     OperatorBack(#[from] LeaseLost),
-    /// In some namespaces something was refused.
+    /// Something was refused in some namespaces.
     #[error("{0}")]
     Refused(String),
 }
 
 impl UninstallError {
-    /// Whether the API server has answered, and no more than this one request has failed.
+    /// Whether the API server answered, so that only this one request failed.
     fn is_an_answer(&self) -> bool {
         use kube::Error::Api;
         matches!(self, Self::Api { source: Api(_), .. } | Self::Delete(ApplyError::Api { source: Api(_), .. }))
     }
 }
 
-/// Ends the operators, suspends every CronJob, ends the senders that run, and removes the children of namespaces. Says on
-/// standard output what it does.
+/// Stops the operators, suspends every CronJob, ends running senders, and deletes the children of namespaces. Prints what it
+/// does on standard output.
 ///
-/// `deployment` is that of the operators, in the namespace of the Lease.
+/// `deployment` is the name of the operators' Deployment, in the namespace of the Lease.
 ///
 /// # Errors
-/// When the API server can't be asked, or refuses something in a namespace that exists; what could be done is done then, and
-/// can be done again.
+/// When the API server can't be reached, or refuses something in a namespace that exists. Everything possible is done then, and
+/// the call can be repeated.
 pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) -> Result<(), UninstallError> {
     let elector = LeaderElector::new(client.clone(), &settings.lease);
     println!("{}", coverage(&settings.watch_namespaces));
@@ -111,7 +111,7 @@ async fn end_operators(client: &Client, namespace: &str, name: &str) -> Result<(
     }
 }
 
-/// Deletes what is recorded of the namespaces' use of their tiers.
+/// Deletes the records of the namespaces' use of their tiers.
 async fn delete_records(client: &Client, namespace: &str) -> Result<(), UninstallError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
@@ -125,7 +125,7 @@ async fn delete_records(client: &Client, namespace: &str) -> Result<(), Uninstal
     Ok(())
 }
 
-/// Which namespaces are worked in, in words.
+/// Describes which namespaces are worked in.
 fn coverage(namespaces: &[String]) -> String {
     if namespaces.is_empty() {
         return "working in all namespaces".into();
@@ -172,7 +172,7 @@ async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallEr
     ours.tell().await
 }
 
-/// Suspends a CronJob, and says whether it had to.
+/// Suspends a CronJob, and returns whether that was necessary.
 async fn suspend(client: &Client, cron_job: &CronJob) -> Result<bool, UninstallError> {
     let api: Api<CronJob> = Api::namespaced(client.clone(), &cron_job.namespace().unwrap_or_default());
     let mut cron_job = cron_job.clone();
@@ -185,7 +185,7 @@ async fn suspend(client: &Client, cron_job: &CronJob) -> Result<bool, UninstallE
         match api.replace(&name, &PostParams::default(), &cron_job).await {
             Ok(_) => return Ok(true),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
-            // The controller has written its status since.
+            // The CronJob controller has written the CronJob's status since.
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 cron_job = api.get(&name).await.map_err(failed("read a CronJob"))?;
             }
@@ -194,16 +194,16 @@ async fn suspend(client: &Client, cron_job: &CronJob) -> Result<bool, UninstallE
     }
 }
 
-/// What the operator made for schedules.
+/// The objects that the operator made for schedules.
 struct Ours<'a> {
     client: &'a Client,
-    /// Empty: all.
+    /// Empty: all namespaces.
     namespaces: &'a [String],
     unreached: Unreached,
 }
 
 impl Ours<'_> {
-    /// All of one kind, where they may be listed.
+    /// All objects of one kind, wherever they may be listed.
     async fn list<K>(&mut self) -> Result<Vec<K>, UninstallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -222,8 +222,8 @@ impl Ours<'_> {
         Ok(all)
     }
 
-    /// Waits for the deliveries that are being made, ends those that take too long, and returns the pods of the latter
-    /// that are left: the policy that they are under must outlive them.
+    /// Waits for running deliveries, and ends those that take too long. Returns the pods of the latter that are still there:
+    /// their policy must outlive them.
     async fn finish(&mut self, applier: &Applier) -> Result<Vec<Pod>, UninstallError> {
         let (first, mut before) = (Instant::now(), None);
         let unfinished = loop {
@@ -260,7 +260,7 @@ impl Ours<'_> {
         Ok(jobs)
     }
 
-    /// Tells of the namespaces that could not be reached: of one that is gone, as it is; one that exists is a failure.
+    /// Reports the namespaces that could not be reached: prints those that are deleted, and fails for those that exist.
     async fn tell(self) -> Result<(), UninstallError> {
         if self.unreached.is_empty() {
             return Ok(());

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::test_support::fake_api::{self, Asked};
 
-/// Objects that the operator made, and what was written.
+/// An API server with objects that the operator made, and what was written.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     namespaces: Vec<Value>,
-    /// Where nothing may be listed.
+    /// The namespaces in which nothing may be listed.
     forbidden: Vec<&'static str>,
-    /// After how many looks there is a Job, which is over at the next.
+    /// After how many checks a Job appears, which is over at the next.
     late_job_after: Option<u32>,
     /// Whether there is a Job that never ends, with its pod.
     stuck: bool,
@@ -98,7 +98,7 @@ impl Server {
 
 const ALL_OF_TEAM_B: [&str; 3] = ["suspend team-b", "delete serviceaccounts team-b", "delete networkpolicies team-b"];
 
-// The clocks of these tests jump ahead whenever all that is left to do is wait.
+// The paused clock of these tests jumps ahead whenever every task is waiting.
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_gone_holds_up_no_other() {

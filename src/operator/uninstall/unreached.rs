@@ -1,4 +1,5 @@
-//! Where the API server refused something, so that what can be done elsewhere is done first and told of at the end.
+//! Collects what the API server refused, so that everything possible is done elsewhere first, and the rest is reported at the
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +9,16 @@ use super::UninstallError;
 #[derive(Debug, Default)]
 pub(super) struct Unreached {
     namespaces: BTreeMap<String, String>,
-    /// What was refused for all of them at once.
+    /// What was refused for all namespaces at once.
     everywhere: Option<String>,
 }
 
 impl Unreached {
-    /// What came out, or nothing where the API server refused it: that is remembered. No namespace stands for all.
+    /// The result, or `None` when the API server refused the request; then the refusal is noted. `namespace` is `None` for a
+    /// request about all namespaces.
     ///
     /// # Errors
-    /// When the API server could not be asked at all.
+    /// When the API server could not be reached at all.
     pub(super) fn note<T>(
         &mut self,
         namespace: Option<&str>,
@@ -47,8 +49,8 @@ impl Unreached {
         self.everywhere.is_some() || self.namespaces.contains_key(namespace)
     }
 
-    /// Judges them by the namespaces that exist and are not being deleted; `None` when those aren't known, and then each
-    /// is taken for one that exists. In a namespace that is being deleted nothing can be made, so nothing fires there.
+    /// Sorts the namespaces by whether they exist and are not being deleted. When `existing` is `None`, each counts as
+    /// existing. In a namespace that is being deleted nothing can be created, so nothing fires there.
     pub(super) fn judge(self, existing: Option<&BTreeSet<String>>) -> Verdict {
         let exists = |name: &String| existing.is_none_or(|names| names.contains(name));
         let (refused, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -60,10 +62,10 @@ impl Unreached {
     }
 }
 
-/// What is to be told at the end.
+/// What to report at the end.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// Namespaces that are gone, and all that Postern made there with them.
+    /// Namespaces that are deleted, together with everything that Postern made there.
     pub(super) gone: Vec<String>,
     /// What was refused in namespaces that exist, and what to do.
     pub(super) refused: Option<String>,

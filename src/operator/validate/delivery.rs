@@ -1,4 +1,4 @@
-//! What the sender is told: the spec in the terms of the contract.
+//! Translates the spec into the sender's contract.
 
 use super::Refusal;
 use super::mounts::Mounts;
@@ -23,7 +23,7 @@ pub(super) struct Asked<'a> {
     pub(super) options: &'a DeliveryOptions,
 }
 
-/// The delivery and the files that it names.
+/// The delivery, and the files that it names.
 pub(super) fn delivery(
     asked: Asked<'_>,
     rules: Rules,

@@ -1,7 +1,7 @@
-//! From what was written to what can't be wrong.
+//! Turns what was written into a type that can't be wrong.
 //!
-//! Later steps see a [`ValidatedSchedule`] and never the raw object again. What is refused here is the tenant's or the admin's to mend,
-//! so each refusal is a condition's reason and message.
+//! Later steps see a [`ValidatedSchedule`], and never the raw object again. The tenant or the admin has to correct what is
+//! refused here, so each refusal is a condition's reason and message.
 
 pub(crate) mod delivery;
 pub(crate) mod keys;
@@ -34,7 +34,7 @@ use crate::operator::tier::quota::QuotaUsage;
 const HOUR: u64 = 3_600;
 const YEAR: u64 = 8_760 * HOUR;
 
-/// A schedule of which every part means something.
+/// A schedule whose parts are all valid.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is another question, and none depends on another")]
 pub struct ValidatedSchedule {
@@ -44,7 +44,7 @@ pub struct ValidatedSchedule {
     pub namespace: String,
     /// Its `metadata.generation`.
     pub generation: i64,
-    /// What its children are owned by.
+    /// The owner reference of its children.
     pub owner: OwnerReference,
     /// The tier that it is in.
     pub tier: String,
@@ -60,7 +60,7 @@ pub struct ValidatedSchedule {
     pub zone_name: String,
     /// Whether each new spec is checked before its first delivery is due.
     pub checked_first: bool,
-    /// Whether nothing is sent before it is proved that senders are kept from the cluster's inside.
+    /// Whether nothing is sent before senders are proved to be isolated from the cluster's inside.
     pub isolation_required: bool,
     /// Whether the tenant paused it.
     pub suspended: bool,
@@ -68,16 +68,16 @@ pub struct ValidatedSchedule {
     pub concurrency_policy: ConcurrencyPolicy,
     /// How late a delivery may start, in seconds.
     pub starting_deadline_seconds: u32,
-    /// Whether it is to sign with a key of Postern's and there is none that may sign: nothing is sent then.
+    /// Whether it has to sign with a key that Postern makes, and none may sign yet: nothing is sent then.
     pub waits_for_key: bool,
-    /// What the sender is told.
+    /// The delivery in the sender's contract.
     pub delivery: Delivery,
     /// Where the sender's files come from.
     pub mounts: Vec<FileRef>,
 }
 
 impl ValidatedSchedule {
-    /// What its deliveries are held against, with what it takes of its namespace's quotas.
+    /// The terms that its deliveries must keep, including what it uses of its namespace's quotas.
     pub(crate) fn terms(&self, share: &QuotaUsage) -> Terms<'_> {
         Terms {
             expression: &self.expression,
@@ -101,19 +101,19 @@ impl ValidatedSchedule {
 /// Why a schedule is not accepted. The name of each variant is the reason of the condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The cron expression can't be read, or never fires.
+    /// The cron expression can't be parsed, or never fires.
     #[error("spec.schedule: {0}")]
     ScheduleInvalid(String),
     /// The zone is not in the time zone database.
     #[error("spec.timeZone: {0}")]
     TimeZoneUnknown(String),
-    /// The namespace is in no tier that can be used.
+    /// The namespace is in no usable tier.
     #[error(transparent)]
     Tier(#[from] TierError),
     /// It fires more often than the tier allows.
     #[error("spec.schedule: {0}")]
     IntervalTooShort(String),
-    /// It tries more often than the tier allows.
+    /// It makes more attempts than the tier allows.
     #[error("spec.delivery.attempts: {0}")]
     TooManyAttempts(String),
     /// It waits longer than the tier allows.
@@ -122,13 +122,13 @@ pub enum Refusal {
     /// It sends more than the tier allows.
     #[error("spec.body.inline: {0}")]
     BodyTooLarge(String),
-    /// The namespace has more schedules than the tier allows, and as many older ones.
+    /// The namespace already has as many older schedules as the tier allows.
     #[error("{0}")]
     TooManySchedules(String),
-    /// The namespace's schedules deliver more in an hour than the tier allows, the older ones counted first.
+    /// The namespace's schedules, counted from the oldest, deliver more in an hour than the tier allows.
     #[error("spec.schedule: {0}")]
     TooManyDeliveries(String),
-    /// Something else of the spec is outside its limits.
+    /// Another part of the spec is outside its limits.
     #[error("{0}")]
     SpecInvalid(String),
 }
@@ -152,12 +152,11 @@ impl Refusal {
     }
 }
 
-/// Judges a schedule with the tier that its namespace is in, with what it takes of the namespace's quotas, and with what is
-/// the cluster's own.
-/// `now` is in Unix seconds.
+/// Validates a schedule with its namespace's tier, its use of the namespace's quotas, and the cluster's own addresses. `now` is
+/// in Unix seconds.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first problem that is found.
 pub fn validate(
     schedule: &WebhookSchedule,
     tier: &WebhookTier,
@@ -166,7 +165,7 @@ pub fn validate(
     settings: &Settings,
     now: i64,
 ) -> Result<ValidatedSchedule, Refusal> {
-    // Without `..`: a new field must be thought of here.
+    // Without `..`, so that a new field can't be forgotten here.
     let WebhookScheduleSpec {
         schedule: expression,
         time_zone: zone_name,
@@ -246,8 +245,8 @@ pub fn validate(
     })
 }
 
-/// The Secrets of the keys that Postern made, the newest first. Their bounds are the CRD's, which may have been another when
-/// the schedule was stored.
+/// The Secrets of the keys that Postern made, the newest first. The CRD checks these bounds too, but an older CRD may have been
+/// installed when the schedule was stored.
 fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Refusal> {
     let Some(managed) = &schedule.spec.signing.managed else { return Ok(Vec::new()) };
     if !(HOUR..=YEAR).contains(&managed.rotate_every.as_secs()) {
@@ -260,20 +259,20 @@ fn managed_keys(schedule: &WebhookSchedule, now: i64) -> Result<Vec<String>, Ref
     Ok(keys::usable(schedule, Timestamp::from_second(now).unwrap_or_default()))
 }
 
-/// Where the API server listens and no sender may get: at its Service, unless the tier allows that very block.
+/// Addresses of the API server that no sender may reach: those of its Service, unless the tier allows exactly that block.
 fn known_closed(api_server: &ApiServer, rules: &Rules) -> Vec<SocketAddr> {
     let is_allowed = |address: &SocketAddr| rules.allowed_cidrs.contains(&IpNet::from(address.ip()));
     let closed = api_server.service.iter().filter(|address| !is_allowed(address));
     closed.copied().take(MAX_KNOWN_CLOSED).collect()
 }
 
-/// The second within the minute at which a schedule delivers: below `spread`, the same for ever for the same UID.
+/// The second within the minute at which a schedule delivers: at most `spread`, and always the same for the same UID.
 fn offset(uid: &str, spread: u32) -> u32 {
     let number = number_of(&format!("postern.dev/offset\n{uid}"));
     u32::try_from(number % (u64::from(spread) + 1)).unwrap_or_default()
 }
 
-/// What to write instead of an expression that has no time at all.
+/// What to write instead of an expression that never fires.
 fn never_fires(expression: &Expression) -> String {
     expression.empty_field().map_or_else(
         || {

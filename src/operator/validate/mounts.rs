@@ -3,7 +3,7 @@
 use crate::api::{ConfigMapOrSecretKey, KeyRef};
 use crate::delivery::{self, FileRef, Origin};
 
-/// Collects mounts while the parts of a delivery are made.
+/// Collects mounts while the parts of a delivery are built.
 #[derive(Default)]
 pub(super) struct Mounts(pub(super) Vec<FileRef>);
 
@@ -18,7 +18,7 @@ impl Mounts {
         self.mount(path, Origin::ConfigMap(key_ref(key)))
     }
 
-    /// Mounts whichever of the two is given; `None` when neither is.
+    /// Mounts whichever of the two is given; `None` when neither is given.
     pub(super) fn either(&mut self, path: String, from: &ConfigMapOrSecretKey) -> Option<FileRef> {
         match (&from.secret_key_ref, &from.config_map_key_ref) {
             (Some(key), None) => Some(self.secret(path, key)),

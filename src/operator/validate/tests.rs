@@ -1,4 +1,4 @@
-//! What is refused, with the message that a tenant reads; and what is made of the rest.
+//! What is refused, with the message that a tenant reads; and what the rest becomes.
 
 use serde_json::json;
 
@@ -153,6 +153,6 @@ fn the_api_servers_addresses_are_closed_though_they_are_public_and_waited_for_wh
     let required = valid(&["10.0.0.0/8"], Isolation::Require);
     assert!(required.isolation_required);
     assert_eq!(required.delivery.known_closed, own.api_server.service);
-    // An admin who means it.
+    // An admin who allows it on purpose.
     assert!(valid(&["10.96.0.1/32"], Isolation::Require).delivery.known_closed.is_empty());
 }

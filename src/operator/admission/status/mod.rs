@@ -1,8 +1,8 @@
-//! Whether the admission policies that protect schedules are in force. Pure: the policies and bindings that there are make the
-//! condition.
+//! Whether the admission policies that protect schedules are in force. Pure: it computes the condition from the policies and
+//! bindings that exist.
 //!
-//! A policy is told by its name, which the chart gives no prefix, and by what could switch it off. What its expressions say
-//! is not looked at.
+//! A policy is recognised by its name, to which the chart adds no prefix, and checked for everything that could switch it off.
+//! Its expressions are not checked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,15 +20,15 @@ use crate::operator::kubernetes::condition::ConditionUpdate;
 /// The condition that says whether the policies are in force.
 pub(crate) const PROTECTED: &str = "Protected";
 
-/// Policies by which one promise is kept.
+/// The policies that together keep one promise.
 struct Guarantee {
     policies: &'static [&'static str],
-    /// What holds when one of them is off.
+    /// What is possible when one of them is off.
     otherwise: &'static str,
 }
 
-/// What tenants are promised. `postern-tier-rules` is not among it: the operator judges again what that one refuses. Nor is
-/// `postern-schedule-size`: the operator keeps nothing of what that one refuses.
+/// What tenants are promised. `postern-tier-rules` is not listed, since the operator validates again what that policy refuses.
+/// `postern-schedule-size` is not listed either, since the operator stores nothing of what that policy refuses.
 const GUARANTEES: [Guarantee; 4] = [
     Guarantee {
         policies: &["postern-readable-secrets"],
@@ -69,7 +69,7 @@ impl fmt::Display for Disabled {
     }
 }
 
-/// What is known of the policies.
+/// What is known about the policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AdmissionStatus {
     /// Each policy, and why it is off.
@@ -87,13 +87,13 @@ impl AdmissionStatus {
         Self::Known(names.map(|name| (*name, off(name, policies, bindings))).collect())
     }
 
-    /// Each policy that is known of, and whether it is in force.
+    /// Each known policy, and whether it is in force.
     pub(crate) fn in_force(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let known = if let Self::Known(known) = self { &known[..] } else { &[] };
         known.iter().map(|(name, off)| (*name, off.is_none()))
     }
 
-    /// The condition of every schedule.
+    /// The condition that every schedule gets.
     pub(crate) fn fact(&self) -> ConditionUpdate {
         let Self::Known(known) = self else {
             return ConditionUpdate::new(PROTECTED, "Unknown", "PoliciesUnreadable", UNREADABLE);
@@ -119,7 +119,7 @@ const NEXT: &str =
     "Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them";
 
 impl Guarantee {
-    /// Which of its policies are off, and what follows.
+    /// Which of its policies are off, and what that allows.
     fn broken(&self, known: &[(&'static str, Option<Disabled>)]) -> Option<String> {
         let of_it = known.iter().filter(|(name, _)| self.policies.contains(name));
         let off: Vec<_> = of_it.filter_map(|(name, off)| off.map(|off| format!("{name} ({off})"))).collect();
@@ -134,7 +134,7 @@ fn off(
 ) -> Option<Disabled> {
     let policy = policies.iter().find(|policy| policy.name_any() == name);
     let Some(policy) = policy.and_then(|policy| policy.spec.as_ref()) else { return Some(Disabled::Missing) };
-    // When it isn't said, it is Fail.
+    // The default is Fail.
     if policy.failure_policy.as_ref().is_some_and(|on_failure| on_failure != "Fail") {
         return Some(Disabled::FailsOpen);
     }
@@ -161,7 +161,7 @@ fn off(
     is_in_part.then_some(Disabled::BoundInPart)
 }
 
-/// Whether each parameter is asked, and a request refused when there is none.
+/// Whether the binding evaluates every parameter, and refuses a request when there is none.
 fn names_all_parameters(parameters: &ParamRef) -> bool {
     let ParamRef { name, namespace, parameter_not_found_action, selector } = parameters;
     name.is_none()
@@ -170,7 +170,7 @@ fn names_all_parameters(parameters: &ParamRef) -> bool {
         && selector.as_ref().is_some_and(selects_all)
 }
 
-/// Whether something that the rules name is left out.
+/// Whether the binding excludes something that the rules name.
 fn leaves_out(rules: &MatchResources) -> bool {
     !rules.namespace_selector.as_ref().is_none_or(selects_all)
         || !rules.object_selector.as_ref().is_none_or(selects_all)

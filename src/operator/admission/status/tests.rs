@@ -1,4 +1,4 @@
-//! Each way in which a policy can be off, and what a user is told.
+//! Each way in which a policy can be off, and the message that a user gets.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// As the chart makes them, with what the API server adds.
+    /// The policies as the chart makes them, with the defaults that the API server adds.
     fn installed() -> Self {
         let policy = |name| {
             let rules = [json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["pods"]})];
@@ -41,7 +41,7 @@ impl Cluster {
         Self { policies: ALL.map(policy).into(), bindings: ALL.map(binding).into() }
     }
 
-    /// The same, but for the first policy and its binding.
+    /// The same, except for the first policy and its binding.
     fn with(policy: Value, binding: Value) -> Self {
         let mut cluster = Self::installed();
         merge(&mut cluster.policies[0]["spec"], policy);

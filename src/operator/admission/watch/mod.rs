@@ -1,4 +1,4 @@
-//! What watches tell of the policies and their bindings, and what follows from both.
+//! Watches the policies and their bindings, and reports the status that follows from both.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::status::AdmissionStatus;
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::watches::optional::Unreadable;
 
-/// All that there are of a kind.
+/// All objects of a kind.
 type Listing<K> = Result<Vec<Arc<K>>, Unreadable>;
 
-/// What both watches told last; `None` until they did.
+/// What each watch showed last; `None` until it has listed.
 #[derive(Default)]
 struct Seen {
     policies: Option<Listing<ValidatingAdmissionPolicy>>,
@@ -29,7 +29,7 @@ impl Seen {
     }
 }
 
-/// Works out what follows, and tells it.
+/// Works out the status, and reports it.
 struct Teller<F> {
     seen: Mutex<Seen>,
     told: watch::Sender<Option<AdmissionStatus>>,
@@ -47,12 +47,12 @@ impl<F: Fn(&AdmissionStatus)> Teller<F> {
     }
 }
 
-/// Whether schedules are protected, as watches tell it.
+/// Whether schedules are protected, kept up to date by watches.
 pub(crate) struct AdmissionWatch(watch::Receiver<Option<AdmissionStatus>>);
 
 impl AdmissionWatch {
-    /// Watches the policies and their bindings. `on_change` is called when something else follows from them than before:
-    /// clusters have many policies of others, and Postern's own have a status.
+    /// Watches the policies and their bindings. Calls `on_change` only when the status changes: clusters have many policies of
+    /// other projects, and the status of Postern's own policies changes too.
     pub(crate) fn watch(watches: &mut Watches, on_change: impl Fn(&AdmissionStatus) + Send + Sync + 'static) -> Self {
         let (told, known) = watch::channel(None);
         let teller = Arc::new(Teller { seen: Mutex::default(), told, on_change });
@@ -62,18 +62,18 @@ impl AdmissionWatch {
         Self(known)
     }
 
-    /// Waits until both have been listed, or can't be.
+    /// Waits until both kinds have been listed, or turned out to be unreadable.
     pub(crate) async fn ready(&self) {
-        // A watch that has ended tells nothing more, and can be done without.
+        // Ignore the error: a watch that has ended reports nothing more, and the operator can work without it.
         let _ = self.0.clone().wait_for(Option::is_some).await;
     }
 
-    /// What is known now.
+    /// The status now.
     pub(crate) fn now(&self) -> AdmissionStatus {
         self.0.borrow().clone().unwrap_or(AdmissionStatus::Unreadable)
     }
 
-    /// Nothing is known.
+    /// A status that knows nothing yet.
     #[cfg(test)]
     pub(crate) fn unknown() -> Self {
         Self(watch::channel(None).1)

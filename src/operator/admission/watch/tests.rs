@@ -1,4 +1,4 @@
-//! What is known of policies that can't be read, that can be later, and that don't change.
+//! What is known about policies that can't be read, that become readable later, and that don't change.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::*;
 use crate::operator::metrics::Metrics;
 use crate::operator::test_support::fake_api;
 
-/// What an operator knows and told by an API server that has no policies, and answers each request about them with this code.
-/// A success is a listing, and then a watch that must begin anew.
+/// What an operator knows and reports when its API server has no policies and answers each request about them with this code. A
+/// success is a listing, followed by a watch that must restart.
 struct Operator {
     answer: Arc<Mutex<u16>>,
     answered: Arc<Mutex<usize>>,
@@ -41,7 +41,7 @@ impl Operator {
         Self { answer, answered, protected, told, _watches: watches }
     }
 
-    /// From now on the API server answers so; waits until it has for a while.
+    /// Has the API server answer with this code from now on, and waits until it has done so for a while.
     async fn is_answered_with(&self, code: u16) {
         *self.answer.lock() = code;
         let until = *self.answered.lock() + 20;
@@ -66,7 +66,7 @@ async fn what_cant_be_read_holds_nothing_up_and_is_told_once_it_can() {
         assert_eq!(operator.protected.now(), none);
         operator.is_answered_with(refusal).await;
         assert_eq!(operator.protected.now(), AdmissionStatus::Unreadable);
-        // However often each was seen.
+        // Once per change, however often each answer came.
         assert_eq!(operator.told(), [AdmissionStatus::Unreadable, none, AdmissionStatus::Unreadable]);
     }
 }

@@ -1,6 +1,6 @@
-//! Reads JSON into memory that is bounded, whatever the JSON holds: what has no room is skipped while it is parsed.
+//! Reads JSON into a bounded amount of memory, whatever the JSON holds: what exceeds the bound is skipped while it is parsed.
 //!
-//! Each field of an object and of its `spec` and `status` has its own room, so a large one takes it from no other.
+//! Each field of an object and of its `spec` and `status` has a bound of its own, so a large field takes nothing from another.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,38 +15,39 @@ use crate::operator::names::{CANARY_LABEL, MANAGED_BY_LABEL, MANAGER, ROLE_LABEL
 
 /// What is read of a kind.
 pub(crate) struct Rules {
-    /// The room of each field, in bytes.
+    /// The bound of each field, in bytes.
     pub(crate) room: usize,
-    /// Annotations that are always read, each as far as [`ANNOTATION`].
+    /// Annotations that are always read, each up to [`ANNOTATION`] bytes.
     pub(crate) annotations: &'static [&'static str],
-    /// The room of all other annotations, in bytes. What is written again keeps others' annotations as far as that.
+    /// The bound of all other annotations together, in bytes. When an object is written again, others' annotations are kept up
+    /// to this bound.
     pub(crate) other_annotations: usize,
-    /// Whether it is read that Postern wrote the object.
+    /// Whether to read if Postern wrote the object.
     pub(crate) manager: bool,
     /// Fields that are not read, each by its path.
     pub(crate) skip: &'static [&'static [&'static str]],
 }
 
 impl Rules {
-    /// Room for what is Postern's own, with nothing to spare for others.
+    /// Enough for Postern's own data, with nothing to spare for others.
     pub(crate) const SMALL: Self =
         Self { room: 32 * 1024, annotations: &[], other_annotations: 0, manager: false, skip: &[] };
-    /// Room for a body that is delivered, or for all blocks that a tier opens and closes.
+    /// Enough for a delivery's body, or for all blocks that a tier opens and closes.
     pub(crate) const LARGE: Self = Self { room: 512 * 1024, ..Self::SMALL };
 }
 
-/// The fields of which a part was left out, for want of room: `spec.egress`.
+/// The fields of which a part was left out because it exceeded the bound, such as `spec.egress`.
 pub(crate) type Cut = BTreeSet<String>;
 
-/// Of an annotation's value, in bytes: more than what is ever compared or shown.
+/// How much of an annotation's value is read, in bytes: more than is ever compared or shown.
 pub(super) const ANNOTATION: usize = 1024;
-/// The room of any other field of the metadata, of all labels that are not Postern's and of each owner, in bytes.
+/// The bound of any other metadata field, of all labels that are not Postern's, and of each owner, in bytes.
 const LITTLE: usize = 2 * 1024;
-/// Owners that are read; the controller always is.
+/// How many owners are read; the controller is always read.
 const OWNERS: usize = 8;
-/// What an object or array costs beside what it holds: types have fields for what isn't there.
+/// The overhead of an object or array, in bytes: types have fields for what isn't there.
 const NODE: usize = 256;
-/// What any other value, or the name of a field, costs beside its text.
+/// The overhead of any other value and of a field's name, in addition to its text, in bytes.
 const LEAF: usize = 32;
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -71,19 +72,19 @@ pub(super) fn read<'de, D: Deserializer<'de>>(rules: &Rules, from: D) -> Result<
     Ok((value.unwrap_or_default(), cut.into_inner()))
 }
 
-/// Reads a value; `None` when there is no room for it.
+/// Reads a value; `None` when the bound doesn't allow it.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    /// The fields that lead here. Elements of arrays add nothing.
+    /// The path of fields that leads here. Elements of arrays add nothing to it.
     path: &'a [&'a str],
     rules: &'a Rules,
-    /// What is left, in bytes.
+    /// How much is left, in bytes.
     room: &'a Cell<usize>,
     cut: &'a RefCell<Cut>,
 }
 
 impl Reader<'_> {
-    /// Takes room, or notes that there is none.
+    /// Subtracts a cost, or notes that the bound is exceeded.
     fn pay(&self, cost: usize) -> Option<()> {
         let left = self.room.get().checked_sub(cost);
         if left.is_none() {
@@ -97,12 +98,13 @@ impl Reader<'_> {
         self.pay(LEAF).map(|()| value.into())
     }
 
-    /// Whether it is an annotation that may be cut: nobody writes it again.
+    /// Whether it is an annotation that may be truncated, since nobody writes it back.
     fn is_own_annotation(&self) -> bool {
         matches!(self.path, ["metadata", "annotations", name] if self.rules.annotations.contains(name))
     }
 
-    /// The room of a field that has its own; `None` for one that shares, and `Some(0)` for one that isn't read.
+    /// The bound of a field that has its own; `None` for a field that shares its parent's, and `Some(0)` for one that isn't
+    /// read.
     fn room_of(&self, path: &[&str]) -> Option<usize> {
         match path {
             ["metadata", "managedFields"] if self.rules.manager => Some(LITTLE),
@@ -119,7 +121,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Of owners and managers, those that tell whose an object is.
+    /// Selects the owners and managers that show whose an object is.
     fn is_wanted(&self, element: &Value, before: usize) -> bool {
         match self.path {
             ["metadata", "managedFields"] => element["manager"] == MANAGER && before == 0,

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What is read of a text with so much room, and what was cut.
+/// What is read of a text with this bound, and which fields were cut.
 fn read_with(room: usize, text: &str) -> (Value, Vec<String>) {
     let mut from = serde_json::Deserializer::from_str(text);
     let (value, cut) = read(&Rules { room, ..Rules::SMALL }, &mut from).unwrap();

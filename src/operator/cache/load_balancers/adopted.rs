@@ -1,42 +1,42 @@
-//! Which addresses are refused, of those that are seen. Pure.
+//! Which of the observed addresses are refused. Pure.
 //!
-//! Each change is written into the CronJob of every schedule in the cluster. So there are at most so many addresses, changes
-//! come together and at a pace that slows down while they go on, and an address that is gone stays for a while: who makes
-//! and deletes a Service without end has it adopted once.
+//! Each change is written into the CronJob of every schedule in the cluster. So the number of addresses is bounded, changes are
+//! batched, the batches slow down while changes go on, and a removed address stays refused for a while. Somebody who makes and
+//! deletes a Service again and again has its address adopted only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// So many addresses are refused at most: each takes up to 42 bytes of every CronJob.
+/// How many addresses are refused at most: each takes up to 42 bytes of every CronJob.
 const MOST: usize = 256;
-/// The least time between two changes, in seconds, and after many.
+/// The least time between two changes, in seconds: at first, and after many changes.
 const SHORTEST: i64 = 60;
 const LONGEST: i64 = 900;
-/// After so many seconds without a change, the next one is the first again.
+/// After this many seconds without a change, the backoff starts again.
 const CALM: i64 = 3_600;
-/// How long an address that is gone is still refused, in seconds.
+/// How long a removed address is still refused, in seconds.
 const GONE: i64 = 3_600;
 
-/// The addresses that are refused.
+/// The refused addresses.
 #[derive(Default)]
 pub(super) struct Adopted {
-    /// Each with the time since when it is gone, if it is.
+    /// Each address, with the time of its removal if it was removed.
     addresses: BTreeMap<IpAddr, Option<i64>>,
     changed: Option<i64>,
     wait: i64,
 }
 
-/// What came of a look.
+/// The result of an update.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Other addresses are refused than before, or it was the first look.
+    /// Whether the refused addresses changed, or this was the first update.
     pub(super) is_news: bool,
-    /// When to look again, if nothing else is seen before.
+    /// When to update again, if nothing else is observed before.
     pub(super) until: Option<i64>,
 }
 
 impl Adopted {
-    /// Looks at what is seen at `now`, in Unix seconds.
+    /// Updates the refused addresses from what is observed at `now`, in Unix seconds.
     pub(super) fn look(&mut self, seen: &BTreeSet<IpAddr>, now: i64) -> Look {
         for (address, gone) in &mut self.addresses {
             *gone = if seen.contains(address) { None } else { gone.or(Some(now)) };
@@ -44,7 +44,7 @@ impl Adopted {
         let is_over = |gone: &Option<i64>| gone.is_some_and(|since| now >= since + GONE);
         let mut next: BTreeMap<_, _> =
             self.addresses.iter().filter(|(_, gone)| !is_over(gone)).map(|(address, gone)| (*address, *gone)).collect();
-        // Those that are refused already come first: no later one takes their place.
+        // Addresses that are refused already come first: no later one displaces them.
         let room = MOST.saturating_sub(next.len());
         let new: Vec<_> = seen.iter().filter(|address| !self.addresses.contains_key(address)).take(room).collect();
         next.extend(new.into_iter().map(|address| (*address, None)));
@@ -63,17 +63,17 @@ impl Adopted {
         Look { is_news, until: waits.into_iter().chain(ends).min() }
     }
 
-    /// All of them, in order.
+    /// All refused addresses, in order.
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.keys().copied()
     }
 
-    /// Whether there is no room for another.
+    /// Whether there is no room for another address.
     pub(super) fn is_full(&self) -> bool {
         self.addresses.len() >= MOST
     }
 
-    /// How many are seen and not refused.
+    /// How many observed addresses are not refused.
     pub(super) fn left_out(&self, seen: &BTreeSet<IpAddr>) -> usize {
         seen.iter().filter(|address| !self.addresses.contains_key(address)).count()
     }

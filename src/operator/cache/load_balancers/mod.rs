@@ -1,8 +1,8 @@
-//! The addresses of the cluster's load balancers: what stands in the status of Services, where only the cluster itself can have
-//! written it. They are the cluster's own, so no delivery goes there unless a tier opens them.
+//! The addresses of the cluster's load balancers: those in the status of Services that only the cluster itself can have
+//! written. They belong to the cluster, so no delivery goes there unless a tier opens them.
 //!
-//! What any tenant may write, `externalIPs` above all, refuses nothing: by it a tenant could keep all others from a receiver. It
-//! is only counted. An operator that works in some namespaces only doesn't look at Services.
+//! Addresses that any tenant may write, above all `externalIPs`, are not refused: otherwise a tenant could keep all others from
+//! a receiver. They are only counted. An operator that is limited to some namespaces doesn't watch Services.
 
 mod adopted;
 mod seen;
@@ -21,10 +21,10 @@ use crate::operator::metrics::Metrics;
 use adopted::{Adopted, Look};
 use seen::Seen;
 
-/// The addresses that are refused, as a watch tells them.
+/// The refused addresses, kept up to date by a watch.
 pub(crate) struct LoadBalancers(watch::Receiver<Option<Arc<[IpAddr]>>>);
 
-/// What the watch of Services shares with what follows from it.
+/// What the watch of Services shares with the task that adopts addresses.
 #[derive(Default)]
 struct Shared {
     seen: Mutex<Seen>,
@@ -32,7 +32,7 @@ struct Shared {
 }
 
 impl LoadBalancers {
-    /// Watches the Services of the whole cluster. `on_change` is called when other addresses are refused than before.
+    /// Watches the Services of the whole cluster. Calls `on_change` when the refused addresses change.
     pub(crate) fn watch(watches: &mut Watches, metrics: Metrics, on_change: impl Fn() + Send + Sync + 'static) -> Self {
         if !watches.is_cluster_wide() {
             return Self::none();
@@ -59,14 +59,14 @@ impl LoadBalancers {
         Self(known)
     }
 
-    /// None are refused.
+    /// No addresses are refused.
     pub(crate) fn none() -> Self {
         Self(watch::channel(Some(Arc::from([]))).1)
     }
 
-    /// Waits until Services have been listed, or can't be.
+    /// Waits until Services have been listed, or turned out to be unreadable.
     pub(crate) async fn ready(&self) {
-        // A watch that has ended tells nothing more, and can be done without.
+        // Ignore the error: a watch that has ended reports nothing more, and the operator can work without it.
         let _ = self.0.clone().wait_for(Option::is_some).await;
     }
 
@@ -76,7 +76,7 @@ impl LoadBalancers {
     }
 }
 
-/// Adopts what is seen, when it is time.
+/// Adopts observed addresses when it is time.
 async fn keep(
     shared: &Shared,
     told: &watch::Sender<Option<Arc<[IpAddr]>>>,
@@ -117,7 +117,7 @@ async fn keep(
     }
 }
 
-/// Says how many are refused, and when there are more than can be.
+/// Updates the metrics, and logs when there are more addresses than can be refused.
 fn show(adopted: &Adopted, seen: &BTreeSet<IpAddr>, was_full: bool, metrics: &Metrics) -> bool {
     let left_out = if adopted.is_full() { adopted.left_out(seen) } else { 0 };
     metrics.load_balancers(adopted.addresses().count(), left_out);

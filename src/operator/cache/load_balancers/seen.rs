@@ -1,4 +1,4 @@
-//! What Services say of load balancers. Pure. Of a Service without one, nothing is kept.
+//! What Services say about load balancers. Pure. Nothing is kept about a Service without one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -9,18 +9,18 @@ use kube::runtime::watcher::Event;
 
 use crate::operator::kubernetes::digest::number_of;
 
-/// So many addresses of one Service are read.
+/// How many addresses of one Service are read.
 const MOST_OF_ONE: usize = 8;
-/// So many addresses that one Service asked for are remembered.
+/// How many addresses that one Service asked for are remembered.
 const MOST_ASKED: usize = 16;
 
-/// The Services that have a load balancer or external addresses, by their UIDs' hashes.
+/// The Services that have a load balancer or external addresses, by the hashes of their UIDs.
 #[derive(Default)]
 pub(super) struct Seen {
     services: HashMap<u64, Said>,
-    /// What a listing under way has told so far.
+    /// What the listing under way has shown so far.
     listing: Option<HashMap<u64, Said>>,
-    /// All were listed once, or can't be.
+    /// Whether all Services were listed once, or can't be listed.
     is_known: bool,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct Seen {
 struct Said {
     addresses: Vec<IpAddr>,
     has_external_ips: bool,
-    /// What it asked for once: to ask no more doesn't make it the cluster's choice.
+    /// The addresses that it has ever asked for: removing a request doesn't make the address the cluster's choice.
     asked: Vec<IpAddr>,
 }
 
 impl Seen {
-    /// Notes what happened to a Service, and says whether something follows from it.
+    /// Notes an event of a Service, and returns whether the addresses or counts change.
     pub(super) fn note(&mut self, event: Event<Service>) -> bool {
         match event {
             Event::Init => self.listing = Some(HashMap::new()),
@@ -65,7 +65,7 @@ impl Seen {
         false
     }
 
-    /// Services can't be listed, so nothing is known of them.
+    /// Notes that Services can't be listed, so nothing is known about them.
     pub(super) fn do_without(&mut self) -> bool {
         !std::mem::replace(&mut self.is_known, true)
     }
@@ -82,7 +82,7 @@ impl Seen {
 }
 
 impl Said {
-    /// What a Service asks for by itself was not chosen by the cluster: some load balancers grant any address.
+    /// An address that a Service asks for wasn't chosen by the cluster: some load balancers grant any address.
     fn of(service: &Service, before: Option<&Self>) -> Option<Self> {
         let spec = service.spec.as_ref();
         let external = spec.and_then(|spec| spec.external_ips.as_deref()).unwrap_or_default();
@@ -92,7 +92,7 @@ impl Said {
         let texts = external.iter().chain(requested).chain(annotations);
         let mut asked: Vec<_> = before.map(|before| before.asked.clone()).unwrap_or_default();
         for ip in texts.flat_map(|text| addresses_in(text)) {
-            // Beyond that, it is as if it had asked for all.
+            // Beyond the bound, the Service counts as having asked for every address.
             if asked.len() <= MOST_ASKED && !asked.contains(&ip) {
                 asked.push(ip);
             }
@@ -108,8 +108,8 @@ impl Said {
     }
 }
 
-/// The addresses in a text, however they are spelt and whatever stands between them. A block is none: whom a load balancer is open
-/// to is said by blocks.
+/// The addresses in a text, however they are spelt and separated. A block isn't an address: blocks say to whom a load balancer
+/// is open.
 fn addresses_in(text: &str) -> impl Iterator<Item = IpAddr> {
     let words = text.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | '.' | '/'));
     words.filter_map(|word| word.parse().ok())

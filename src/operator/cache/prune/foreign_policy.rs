@@ -1,4 +1,5 @@
-//! What of another's NetworkPolicy can concern senders: policies add up, so what one of them opens, none of the others closes.
+//! The parts of another's NetworkPolicy that can affect senders: policies are additive, so what one of them opens, no other can
+//! close.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::operator::names;
 
-/// The port of name servers. Senders may ask them, so a policy that opens this port alone adds nothing.
+/// The port of name servers. Senders may query them, so a policy that opens only this port adds nothing.
 const DNS: i32 = 53;
-/// Blocks of another policy that are looked at, those that it takes out of others counted.
+/// How many blocks of another policy are looked at, exceptions included.
 const MAX_BLOCKS: usize = 100;
 
-/// What another policy may open to senders, in few words and as the proof of isolation sees it; `None` when it is nothing.
-/// More blocks than [`MAX_BLOCKS`] count as everything.
+/// What another policy may open to senders, in a short form that the isolation proof reads; `None` when it opens nothing. More
+/// blocks than [`MAX_BLOCKS`] count as everything.
 pub(super) fn what_it_opens(spec: &NetworkPolicySpec) -> Option<NetworkPolicySpec> {
     let rules = spec.egress.iter().flatten();
     let rules: Vec<_> = rules.filter(|rule| !is_dns(rule.ports.as_deref().unwrap_or_default())).collect();
@@ -38,7 +39,7 @@ pub(super) fn what_it_opens(spec: &NetworkPolicySpec) -> Option<NetworkPolicySpe
     })
 }
 
-/// Whether a policy is one of egress and may be one of senders.
+/// Whether a policy applies to egress and may select senders.
 pub(crate) fn may_let_out(spec: &NetworkPolicySpec) -> bool {
     let is_of_egress = match spec.policy_types.as_deref() {
         None | Some([]) => spec.egress.as_ref().is_some_and(|rules| !rules.is_empty()),
@@ -47,7 +48,7 @@ pub(crate) fn may_let_out(spec: &NetworkPolicySpec) -> bool {
     is_of_egress && may_select(spec.pod_selector.as_ref())
 }
 
-/// Whether these are the ports of name servers, and no others.
+/// Whether these are only the ports of name servers.
 pub(crate) fn is_dns(ports: &[NetworkPolicyPort]) -> bool {
     let is_dns = |port: &NetworkPolicyPort| {
         port.port == Some(IntOrString::Int(DNS)) && port.end_port.is_none_or(|end| end == DNS)
@@ -55,7 +56,7 @@ pub(crate) fn is_dns(ports: &[NetworkPolicyPort]) -> bool {
     !ports.is_empty() && ports.iter().all(is_dns)
 }
 
-/// Whether a selector selects a sender's pod, or may: some labels of a pod are its Job's and its schedule's.
+/// Whether a selector selects a sender's pod, or may select one: some labels of a pod depend on its Job and its schedule.
 fn may_select(selector: Option<&LabelSelector>) -> bool {
     let Some(LabelSelector { match_labels, match_expressions }) = selector else { return true };
     let labels = names::sender_labels();
@@ -71,7 +72,7 @@ fn may_meet(labels: &BTreeMap<String, String>, requirement: &LabelSelectorRequir
         "NotIn" => labels.get(key).is_none_or(|value| !values.contains(value)),
         "Exists" => labels.contains_key(key) || varies(key),
         "DoesNotExist" => !labels.contains_key(key),
-        // A newer API server's.
+        // An operator that only a newer API server knows.
         _ => true,
     }
 }
@@ -80,7 +81,7 @@ fn may_be_in(labels: &BTreeMap<String, String>, key: &str, values: &[String]) ->
     labels.get(key).map_or_else(|| varies(key), |value| values.contains(value))
 }
 
-/// Whether a sender's pod has a label of this key whose value is one of its own.
+/// Whether the value of this label differs between senders' pods.
 fn varies(key: &str) -> bool {
     const BY_JOB: [&str; 4] =
         ["batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name"];

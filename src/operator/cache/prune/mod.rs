@@ -1,4 +1,4 @@
-//! What the caches leave out: most of an object is needed by no reconcile, and there may be many of them.
+//! What the caches leave out: no reconcile needs most of an object, and there may be many objects.
 
 pub(crate) mod foreign_policy;
 
@@ -20,18 +20,19 @@ use foreign_policy::what_it_opens;
 
 /// A kind that is cached.
 pub(crate) trait Prune: Resource<DynamicType = ()> {
-    /// What of it is read at all.
+    /// Which parts of an object are read at all.
     const RULES: Rules;
 
-    /// Leaves out what no reconcile needs, once it was read. `cut` are the fields that were too large.
+    /// Leaves out what no reconcile needs, after the object was read. `cut` are the fields that were too large.
     fn prune(&mut self, _cut: &Cut) {}
 
-    /// Whether any of it is needed.
+    /// Whether any of the object is needed.
     fn is_needed(&self) -> bool {
         true
     }
 
-    /// What stands for the others of its namespace when there are more than [`MOST`]; `None` for what is always kept.
+    /// The object that stands in for the others of its namespace when there are more than [`MOST`]; `None` for an object that
+    /// is always kept.
     fn others(&self) -> Option<Self>
     where
         Self: Sized,
@@ -39,16 +40,16 @@ pub(crate) trait Prune: Resource<DynamicType = ()> {
         None
     }
 
-    /// How many bytes of texts it holds that may be left out.
+    /// The size of the texts that may be left out, in bytes.
     fn texts(&self) -> usize {
         0
     }
 
-    /// Leaves them out, and says so.
+    /// Leaves the texts out, and marks the object.
     fn leave_texts_out(&mut self) {}
 }
 
-/// Of annotations that are others', on what is Postern's own and is written again; in bytes.
+/// The bound of others' annotations on Postern's own objects that are written again, in bytes.
 const OTHERS: usize = 4 * 1024;
 
 impl Prune for WebhookSchedule {
@@ -80,7 +81,7 @@ impl Prune for PartialObjectMeta<Namespace> {
 impl Prune for Service {
     const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
 
-    /// Whether a Service asks for an address by itself can be told only of one that was read whole.
+    /// Whether a Service asks for an address itself can be decided only if it was read whole.
     fn prune(&mut self, cut: &Cut) {
         if !cut.is_empty()
             && let Some(status) = &mut self.status
@@ -105,7 +106,8 @@ impl Prune for ServiceAccount {
 impl Prune for NetworkPolicy {
     const RULES: Rules = Rules { other_annotations: OTHERS, manager: true, ..Rules::LARGE };
 
-    /// What is too large to be read counts as what opens most. Of others' policies only that is kept which can concern senders.
+    /// A part that is too large to be read counts as whatever opens most. Of others' policies, only the parts that can affect
+    /// senders are kept.
     fn prune(&mut self, cut: &Cut) {
         if let Some(spec) = &mut self.spec {
             if cut.contains("spec.podSelector") {
@@ -126,7 +128,7 @@ impl Prune for NetworkPolicy {
         self.name_any() == SENDER_CHILDREN || self.spec.is_some()
     }
 
-    /// One that opens everything.
+    /// A policy that opens everything.
     fn others(&self) -> Option<Self> {
         if self.name_any() == SENDER_CHILDREN {
             return None;

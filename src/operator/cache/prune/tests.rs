@@ -1,4 +1,4 @@
-//! What is kept of objects as large as whoever writes them likes.
+//! What is kept of objects that their authors made as large as they like.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn read_value<K: Prune + DeserializeOwned>(value: &Value) -> K {
     read(&value.to_string())
 }
 
-/// A policy of this name that lets all pods out by these rules.
+/// A policy of this name that allows egress from all pods by these rules.
 fn policy(name: &str, rules: &str) -> NetworkPolicy {
     read(&format!(
         r#"{{"metadata":{{"name":"{name}","namespace":"team-a"}},
@@ -168,7 +168,7 @@ fn the_controller_is_found_among_any_number_of_owners_and_posterns_labels_among_
     let found = job.owner_references();
     assert_eq!((found.len(), found[8].uid.as_str()), (9, "the-controller"));
     assert_eq!(job.labels()["postern.dev/schedule"], "report");
-    // Still so many that the object isn't as it was made.
+    // Enough labels remain to show that the object was changed.
     assert!((2..100).contains(&job.labels().len()), "{}", job.labels().len());
 }
 

@@ -1,13 +1,13 @@
-//! What the API server says to a watch that fails.
+//! Classifies the API server's answers to a failed watch.
 
 use kube::runtime::watcher::Error;
 
-/// The right is missing.
+/// Whether the permission is missing.
 pub(super) fn is_forbidden(error: &Error) -> bool {
     code(error) == Some(403)
 }
 
-/// The right is missing, or the API server doesn't serve the kind.
+/// Whether the permission is missing, or the API server doesn't serve the kind.
 pub(super) fn is_unreadable(error: &Error) -> bool {
     matches!(code(error), Some(403 | 404))
 }

@@ -1,6 +1,6 @@
-//! Watches and the caches that they keep, over the whole cluster or over the namespaces that the admin names.
+//! Watches, and the caches that they fill, over the whole cluster or over the namespaces that the admin names.
 //!
-//! However many watches there are of a kind, they fill one cache, so nothing else needs to know.
+//! However many watches a kind has, they fill one cache, so nothing else needs to know their number.
 
 mod error;
 mod merge;
@@ -28,21 +28,22 @@ use crate::operator::metrics::Metrics;
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER};
 use merge::merge;
 
-/// Objects of a page of a listing: their text is held at once, and may be megabytes of each.
+/// How many objects a page of a listing has: the text of the whole page is in memory at once, and each object may have
+/// megabytes.
 const PAGE: u32 = 10;
 
-/// What became of an object.
+/// What happened to an object.
 pub(crate) enum Change<K> {
-    /// It is there, and wasn't known.
+    /// It exists, and wasn't known before.
     Added,
-    /// It was this before.
+    /// It was changed, and was this before.
     From(Arc<K>),
-    /// It is no more.
+    /// It was deleted.
     Deleted,
 }
 
 impl<K> Change<K> {
-    /// What it was before, if it was there and is still.
+    /// The previous version, if the object was known and still exists.
     pub(crate) fn before(&self) -> Option<&K> {
         match self {
             Self::From(before) => Some(before),
@@ -50,7 +51,7 @@ impl<K> Change<K> {
         }
     }
 
-    /// Whether it is no more.
+    /// Whether the object was deleted.
     pub(crate) fn is_deleted(&self) -> bool {
         matches!(self, Self::Deleted)
     }
@@ -58,25 +59,25 @@ impl<K> Change<K> {
 
 type Watch<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
-/// Starts watches, each in a task of its own: caches fill before the first reconcile, and whatever the reconciles are
-/// waiting for. The tasks end with this value.
+/// Starts watches, each in a task of its own: caches fill before the first reconcile, and keep filling whatever reconciles wait
+/// for. The tasks end when this value is dropped.
 pub(crate) struct Watches {
     client: Client,
     namespaces: Vec<String>,
     metrics: Metrics,
     tasks: JoinSet<()>,
-    /// What could not be listed yet.
+    /// The kinds that could not be listed yet.
     pub(crate) unlisted: Unlisted,
 }
 
 impl Watches {
-    /// For the objects of these namespaces, or of all when there are none.
+    /// Watches the objects of these namespaces, or of all namespaces when the list is empty.
     pub(crate) fn new(client: Client, namespaces: Vec<String>, metrics: Metrics) -> Self {
         Self { client, namespaces, metrics, tasks: JoinSet::new(), unlisted: Unlisted::default() }
     }
 
-    /// Watches a kind that no namespace has, into a cache. `on_touch` is called with each object that is there, changed or
-    /// deleted, once the cache says so, and with what became of it.
+    /// Watches a cluster-scoped kind into a cache. Calls `on_touch` with each object that exists, was changed or was deleted,
+    /// and with what happened to it, once the cache shows that.
     pub(crate) fn cluster<K>(&mut self, cache: Writer<K>, on_touch: impl Fn(&K, Change<K>) + Send + 'static)
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -84,7 +85,7 @@ impl Watches {
         self.start(cache, vec![(None, Api::all(self.client.clone()))], &config(), on_touch);
     }
 
-    /// Watches what is selected in one namespace, whatever the namespaces that are worked in.
+    /// Watches the selected objects of one namespace, regardless of the namespaces that the admin names.
     pub(crate) fn selected<K>(
         &mut self,
         (namespace, config): (&str, &watcher::Config),
@@ -98,7 +99,7 @@ impl Watches {
         self.start(Writer::default(), vec![(None, api)], config, on_touch).store().clone()
     }
 
-    /// Watches what tenants write.
+    /// Watches objects that tenants write.
     pub(crate) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
@@ -122,7 +123,7 @@ impl Watches {
         self.namespaces.is_empty()
     }
 
-    /// Runs beside the watches what follows from one.
+    /// Runs a task beside the watches that processes what one of them shows.
     pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
@@ -135,7 +136,7 @@ impl Watches {
         self.namespaces.iter().map(api).collect()
     }
 
-    /// What is listed by a namespace's name can be done without.
+    /// A listing of a single namespace may fail for a missing permission without holding up the others.
     fn start<K>(
         &mut self,
         mut writer: Writer<K>,
@@ -153,7 +154,7 @@ impl Watches {
         let mut merged = Box::pin(merge(watches.collect(), store, self.unlisted.clone()));
         self.tasks.spawn(async move {
             while let Some(event) = merged.next().await {
-                // What failed was logged, and the watch goes on.
+                // Failures were logged, and the watch goes on.
                 if let Ok(event) = event {
                     keep(event, &mut writer, &indexed, &on_touch);
                 }
@@ -163,7 +164,7 @@ impl Watches {
     }
 }
 
-/// What happens to the objects of a kind that are needed, pruned. What fails is logged and counted.
+/// The pruned events of the needed objects of a kind. Failures are logged and counted.
 fn events<K>(api: Api<Lean<K>>, config: &watcher::Config, metrics: Metrics) -> Watch<K>
 where
     K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -184,7 +185,7 @@ where
     bounded.flat_map(stream::iter).boxed()
 }
 
-/// Brings an event into the cache, and tells of it.
+/// Applies an event to the cache, and reports it.
 fn keep<K>(event: Event<K>, writer: &mut Writer<K>, cache: &Indexed<K>, on_touch: &impl Fn(&K, Change<K>))
 where
     K: Resource<DynamicType = ()> + Clone + 'static,

@@ -1,4 +1,4 @@
-//! Kinds that the operator can do without: where it may not read one, or there is none, it goes on and says so.
+//! Kinds that the operator can work without: where it may not read one, or the kind doesn't exist, it goes on and says so.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::operator::cache::prune::Prune;
 /// When to try again whether a kind can be read.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// A kind can't be read: for want of a right, or since the API server doesn't serve it.
+/// A kind can't be read: a permission is missing, or the API server doesn't serve the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
 impl Watches {
-    /// Watches a kind that no namespace has. `on_news` is told all objects that there are, after each change.
+    /// Watches a cluster-scoped kind. Calls `on_news` with all existing objects, after each change.
     pub(crate) fn optional<K>(&mut self, on_news: impl Fn(Result<Vec<Arc<K>>, Unreadable>) + Send + 'static)
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -39,8 +39,8 @@ impl Watches {
         });
     }
 
-    /// Watches a kind in all of the cluster, without a cache. `on_event` is told that it can't be read when nothing was read since it
-    /// was last tried.
+    /// Watches a kind in the whole cluster, without a cache. `on_event` gets [`Unreadable`] when nothing was read since the
+    /// last try.
     pub(crate) fn follow<K>(&mut self, mut on_event: impl FnMut(Result<Event<K>, Unreadable>) + Send + 'static)
     where
         K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -57,11 +57,11 @@ impl Watches {
                             on_event(Ok(event));
                         }
                         Err(error) if is_unreadable(&error) => break,
-                        // It was logged, and the watch goes on.
+                        // The failure was logged, and the watch goes on.
                         Err(_) => {}
                     }
                 }
-                // An API server that starts may refuse for a moment what it gave before.
+                // An API server that is starting may refuse for a moment what it allowed before.
                 if !was_read {
                     on_event(Err(Unreadable));
                 }

@@ -1,4 +1,4 @@
-//! What a watch tells of.
+//! What a watch reports.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::reflector;

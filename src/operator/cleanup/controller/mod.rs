@@ -1,6 +1,6 @@
-//! Removes what belongs to no schedule any more: a namespace's children after its last schedule, and what was orphaned.
+//! Removes what belongs to no schedule any more: a namespace's children after its last schedule, and orphans.
 //!
-//! What a schedule owns goes with it by Kubernetes' garbage collection, whether the operator is there or not.
+//! Kubernetes' garbage collection deletes what a schedule owns together with it, whether the operator runs or not.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
 
-/// What every look at a namespace shares.
+/// What every reconcile of a namespace shares.
 pub(crate) struct CleanupReconciler {
     pub(crate) client: Client,
     pub(crate) caches: Arc<Caches>,
@@ -47,7 +47,7 @@ impl Reconcile for CleanupReconciler {
             || caches.jobs.in_namespace(&name).iter().any(|job| is_of_a_schedule(&**job))
             || caches.pods.in_namespace(&name).iter().any(|pod| is_of_a_schedule(&**pod));
         if !is_in_use {
-            // Without the account no pod can be made, so none is made without the policy. Its canaries go with it.
+            // Without the account no pod can be made, so delete it before the policy. Its canaries are deleted with the policy.
             delete_all(&applier, caches.service_accounts.in_namespace(&name), |_| true).await?;
             let senders = |policy: &NetworkPolicy| policy.name_any() == SENDER_CHILDREN && is_ours(policy);
             delete_all(&applier, caches.network_policies.in_namespace(&name), senders).await?;
@@ -58,14 +58,14 @@ impl Reconcile for CleanupReconciler {
     fn forget(&self, _: &ObjectRef<NamespaceMetadata>) {}
 }
 
-/// What was made for a schedule and has lost its owner.
+/// Whether an object was made for a schedule and has lost its owner.
 pub(crate) fn is_orphan(object: &impl ResourceExt) -> bool {
     object.labels().contains_key(SCHEDULE_LABEL)
         && object.meta().deletion_timestamp.is_none()
         && controller_of(object).is_none()
 }
 
-/// What may deliver, or have delivered: a canary carries nothing.
+/// Whether an object may deliver, or has delivered. A canary delivers nothing.
 fn is_of_a_schedule(object: &impl ResourceExt) -> bool {
     !object.labels().contains_key(CANARY_LABEL)
 }

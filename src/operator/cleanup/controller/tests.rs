@@ -1,4 +1,4 @@
-//! What is deleted of a namespace, in which order, and what holds it back.
+//! What is deleted in a namespace, in which order, and what prevents it.
 
 use std::sync::Mutex;
 
@@ -20,7 +20,7 @@ where
     Indexed::of(names.iter().map(|name| serde_json::from_value(object(name)).unwrap()).collect())
 }
 
-/// The senders' policy, and two of a tenant's.
+/// The senders' policy, and two policies of a tenant.
 fn policies() -> Indexed<NetworkPolicy> {
     let labelled = |name: &str, manager: &str| {
         let labels = json!({"app.kubernetes.io/managed-by": manager});
@@ -34,7 +34,7 @@ fn policies() -> Indexed<NetworkPolicy> {
     ])
 }
 
-/// The same, and a canary's: it holds nothing back.
+/// The same objects and a canary's, which doesn't prevent a cleanup.
 fn with_canary<K>(of_schedules: &Indexed<K>) -> Indexed<K>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + 'static,
@@ -44,7 +44,7 @@ where
     Indexed::of(of_schedules.all().iter().map(|object| (**object).clone()).chain([canary]).collect())
 }
 
-/// What a sweep of the namespace writes, when its account and policy are there and so many of each other kind.
+/// What a cleanup of the namespace writes when its account and policy exist, and this many objects of each other kind.
 async fn swept(
     schedules: Vec<WebhookSchedule>,
     cron_jobs: &[&str],

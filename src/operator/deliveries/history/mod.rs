@@ -1,7 +1,8 @@
-//! What became of a schedule's deliveries. Pure: the old status, what was found and the time make the new record.
+//! What became of a schedule's deliveries. Pure: it computes the new record from the old status, the observed runs and the
+//! time.
 //!
-//! A delivery is recorded once, when it has ended, and from then on stands in the status; so nothing is told twice, and a
-//! new operator goes on where the one before it was.
+//! A delivery is recorded once, when it has ended, and then stays in the status. So nothing is reported twice, and a new
+//! operator continues where the previous one stopped.
 
 use std::sync::Arc;
 
@@ -23,52 +24,52 @@ use crate::delivery::Reason;
 use crate::operator::kubernetes::job::over_at;
 use crate::signing::DeliveryId;
 
-/// `Healthy` turns False after this many failures in a row, so as many are remembered whatever `history` says.
+/// `Healthy` turns False after this many failures in a row, so at least this many are kept whatever `history` says.
 pub(crate) const UNHEALTHY_AFTER: usize = 3;
 
 /// What became of the deliveries, and what follows from it.
 pub(crate) struct DeliveryHistory {
     /// The latest deliveries, the latest first.
     pub(crate) recent: Vec<DeliveryStatus>,
-    /// Those that are recorded for the first time, the earliest first, whether they are kept or not.
+    /// The deliveries that are recorded for the first time, the earliest first, whether they are kept or not.
     pub(crate) new: Vec<DeliveryStatus>,
-    /// Up to when nothing can have been missed; `None` while nothing is due at all.
+    /// The time up to which nothing can have been missed; `None` while nothing is due at all.
     pub(crate) accounted_until: Option<Time>,
-    /// When to look again, if nothing happens before.
+    /// When to requeue, if nothing happens before.
     pub(crate) open_until: Option<i64>,
     /// The generation whose receiver asked to stop.
     pub(crate) paused_generation: Option<i64>,
-    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    /// The time until which the CronJob is suspended, so that no delivery comes too early.
     pub(crate) held_until: Option<i64>,
-    /// When the schedule delivered last.
+    /// When the schedule last delivered.
     pub(crate) last: Option<i64>,
-    /// The delivery that is to be made at once.
+    /// The delivery to trigger now.
     pub(crate) trigger: Option<Trigger>,
-    /// When the one that is asked for is made, if it is not at once.
+    /// When the requested delivery is made, if it isn't now.
     pub(crate) trigger_waits: Option<TriggerDecision>,
-    /// The last one that was asked for, this one included.
+    /// The last triggered delivery, this one included.
     pub(crate) last_trigger: Option<TriggerStatus>,
     /// Jobs that may no longer begin.
     pub(crate) given_up: Vec<Arc<Job>>,
-    /// Jobs that are gone and of which it is known how they ended.
+    /// Deleted Jobs whose outcome is known.
     pub(crate) gone: Vec<Arc<Job>>,
-    /// Times that were missed, in Unix seconds: no Job of theirs was seen.
+    /// The missed times, in Unix seconds: no Job of theirs was seen.
     pub(crate) missed: Vec<i64>,
 }
 
-/// What there is of a schedule's deliveries.
+/// What is known about a schedule's deliveries.
 pub(crate) struct Deliveries<'a> {
     pub(crate) schedule: &'a WebhookSchedule,
-    /// What the CronJob's Jobs have come to.
+    /// The CronJob's Jobs and their pods.
     pub(crate) runs: &'a [Run],
     pub(crate) cron_job: Option<&'a CronJob>,
-    /// How close they get by the expression, in seconds, if it can be read.
+    /// The smallest gap between two deliveries of the expression, in seconds, if the expression can be read.
     pub(crate) min_gap: Option<u64>,
-    /// Whether none may begin for now, whatever is due or asked for.
+    /// Whether no delivery may begin for now, whether it is due or requested.
     pub(crate) are_held: bool,
 }
 
-/// What became of a schedule's deliveries by `now`. Without `terms`, it isn't accepted.
+/// What became of a schedule's deliveries by `now`. Without `terms`, the schedule isn't accepted.
 pub(crate) fn delivery_history(
     deliveries: &Deliveries<'_>,
     terms: Option<&Terms<'_>>,
@@ -78,7 +79,7 @@ pub(crate) fn delivery_history(
     let old = schedule.status.clone().unwrap_or_default();
     let generation = schedule.metadata.generation;
     let now_seconds = now.as_second();
-    // What waits longer than for the next one would begin together with it.
+    // A delivery that waits longer than the gap would begin together with the next one.
     let gap = min_gap.and_then(|gap| i64::try_from(gap).ok());
     let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
     let uid = schedule.uid().unwrap_or_default();
@@ -93,7 +94,7 @@ pub(crate) fn delivery_history(
         match delivery_state(run, due, deadline, now_seconds) {
             DeliveryState::Running(until) => looks.extend(until),
             DeliveryState::Finished(delivery) => {
-                // It may have ended, and been removed since, while no watch told of it.
+                // The run may have ended and been removed while no watch reported it.
                 let is_known = !run.is_deleted || !run.pods.is_empty() || !may_be_removed(due.time, &kept);
                 seen.extend(is_known.then_some(delivery));
                 gone.extend(run.is_deleted.then(|| run.job.clone()));
@@ -113,13 +114,13 @@ pub(crate) fn delivery_history(
     let is_held = are_held || held_until.is_some();
     let due_at_all = terms.filter(|terms| !terms.suspended && was_paused.is_none() && !is_held);
     let account = due_at_all.and_then(|terms| {
-        // It was held until a due time.
+        // The schedule was held until a due time.
         let released = old.held_until.as_ref().map(|until| until.0.as_second() - 1);
         let since = released.or_else(|| Some(old.accounted_until.as_ref()?.0.as_second()));
         let since = since.filter(|_| old.observed_generation == generation)?;
         Some(match cron_job {
             Some(cron_job) => due_times(terms, schedule, &runs, kept, cron_job, since).account(now_seconds),
-            // Without it, nothing is known of its Jobs.
+            // Without the CronJob, its Jobs are unknown.
             None => Account { missed: Vec::new(), accounted_until: since, open_until: None },
         })
     });
@@ -130,10 +131,10 @@ pub(crate) fn delivery_history(
         Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 
-    // Without the CronJob, nothing is known of its Jobs.
+    // Without the CronJob, its Jobs are unknown.
     let has_job = |id: &String| cron_job.is_none() || runs.iter().any(|(_, due)| due.id.as_str() == id);
     let (recent, new) = merge(&old, seen, has_job, schedule.spec.history);
-    // What the receiver says of another spec says nothing of this one.
+    // What the receiver says about another spec doesn't apply to this one.
     let asks_to_stop = |last: &DeliveryStatus| {
         last.reason == Reason::ReceiverGone.as_str() && last.generation == generation && new.contains(last)
     };
@@ -155,12 +156,12 @@ pub(crate) fn delivery_history(
     }
 }
 
-/// The id of the delivery that a schedule makes for a time.
+/// The id of a schedule's delivery for a scheduled time.
 fn id_of(uid: &str, time: i64) -> Option<DeliveryId> {
     Some(DeliveryId::of_schedule(uid, u64::try_from(time).ok()?))
 }
 
-/// When a run that is over was due, and whether it succeeded.
+/// When a finished run was due, and whether it succeeded.
 fn over((run, due): &(&Run, ScheduledRun)) -> Option<(i64, bool)> {
     over_at(&run.job)?;
     Some((due.time, run.job.status.as_ref().is_some_and(|status| status.completion_time.is_some())))
@@ -182,7 +183,7 @@ fn due_times<'a>(
         expression: terms.expression,
         zone: terms.zone,
         deadline: terms.deadline,
-        // Jobs of a CronJob before this one went with it.
+        // The Jobs of a previous CronJob were deleted with it.
         accounted_until: cron_job
             .creation_timestamp()
             .map_or(accounted_until, |made| made.0.as_second().max(accounted_until)),
@@ -194,8 +195,8 @@ fn due_times<'a>(
     }
 }
 
-/// The latest deliveries, the latest first, and those that are new. Of each kind as many are kept as the tenant wants; and each
-/// whose Job is still there, which would tell of it again.
+/// The latest deliveries, the latest first, and the new ones. Of each kind it keeps as many as the tenant wants, and every
+/// delivery whose Job still exists, since that Job would report it again.
 fn merge(
     old: &WebhookScheduleStatus,
     seen: Vec<DeliveryStatus>,
@@ -206,7 +207,7 @@ fn merge(
     let mut new: Vec<DeliveryStatus> = Vec::new();
     for delivery in seen {
         match all.iter_mut().find(|known| known.id == delivery.id) {
-            // A sender's word counts for more than what the operator made of its silence.
+            // What a sender reports takes precedence over what the operator concluded from its silence.
             Some(known) if !is_said(known) && is_said(&delivery) => *known = delivery.clone(),
             None => all.push(delivery.clone()),
             Some(_) => continue,
@@ -229,7 +230,7 @@ fn merge(
     (all, new)
 }
 
-/// As many as the CRD admits.
+/// The maximum that the CRD allows.
 const MOST_RECENT: usize = 40;
 
 #[cfg(test)]

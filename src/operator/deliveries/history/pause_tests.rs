@@ -1,4 +1,4 @@
-//! What triggers, holds and receivers that are gone do to what is recorded.
+//! How triggers, holds and receivers that answer 410 (Gone) affect the record.
 
 use serde_json::json;
 

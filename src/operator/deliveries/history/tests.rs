@@ -10,7 +10,7 @@ use crate::operator::test_support::objects::{
     cron_job, ended, found, history, minute, over, run, said, schedule, valid_with,
 };
 
-/// A schedule of every minute, and the status that it would have.
+/// A schedule that delivers every minute, and the status that it would have.
 pub(super) struct Life {
     pub(super) schedule: WebhookSchedule,
     pub(super) spec: Value,

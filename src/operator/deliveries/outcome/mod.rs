@@ -1,4 +1,5 @@
-//! What became of a run: of a Job and its pods. Both are hostile input: who may write a pod's status writes these.
+//! What became of a run: of a Job and its pods. Both are hostile input: anyone who may write a pod's status controls what it
+//! says.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
@@ -20,14 +21,14 @@ use crate::operator::names::{
 };
 use crate::signing::DeliveryId;
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug)]
 pub(crate) enum DeliveryState {
-    /// It is not known yet how it ends; if nothing happens before, it is at this time.
+    /// It isn't known yet how the run ends. If nothing happens before, it ends at this time.
     Running(Option<i64>),
-    /// It has ended, and so.
+    /// It has ended, with this outcome.
     Finished(DeliveryStatus),
-    /// No sender is at it in time, and none may begin any more.
+    /// No sender began in time, and none may begin any more.
     Abandoned(DeliveryStatus),
 }
 
@@ -36,19 +37,19 @@ pub(crate) enum DeliveryState {
 pub(crate) struct ScheduledRun {
     pub(crate) id: DeliveryId,
     pub(crate) time: i64,
-    /// The generation of the schedule that the Job was made by.
+    /// The generation of the schedule that the Job was made from.
     pub(crate) generation: Option<i64>,
 }
 
-/// A Job is made so long before its time at the most: clocks differ.
+/// How early a Job may be made before its time, in seconds: clocks differ.
 const TOLERANCE: i64 = 60;
-/// A Job is made so long after its time at the most: the longest starting deadline, and an hour for a slow controller.
+/// How late a Job may be made after its time, in seconds: the longest starting deadline, and an hour for a slow controller.
 const LATEST: i64 = 86_400 + 3_600;
-/// The pods of a Job that is over are looked for so long.
+/// How long the pods of a finished Job are waited for, in seconds.
 const PODS_WITHIN: i64 = 60;
 
-/// Which delivery a Job makes, by its name or by what was asked for; `None` when it is none of the schedule's: anyone who
-/// may make Jobs can make one by hand, with any name and annotations, but not with another time of creation.
+/// Which delivery a Job makes, read from its name or from its trigger annotations; `None` when it is none of the schedule's.
+/// Anyone who may make Jobs can make one by hand, with any name and annotations, but can't choose its creation time.
 pub(crate) fn scheduled_run(job: &Job, schedule: &WebhookSchedule) -> Option<ScheduledRun> {
     let made = made_at(job)?;
     let generation = generation_of(job);
@@ -69,18 +70,18 @@ pub(crate) fn scheduled_run(job: &Job, schedule: &WebhookSchedule) -> Option<Sch
     (made - LATEST..=made + TOLERANCE).contains(&due.time).then_some(due)
 }
 
-/// The generation of the schedule that a Job was made by.
+/// The generation of the schedule that a Job was made from.
 pub(crate) fn generation_of(job: &Job) -> Option<i64> {
     job.annotations().get(GENERATION_ANNOTATION)?.parse().ok()
 }
 
-/// How a run stands. `deadline` is how late a sender may begin, in seconds.
+/// The state of a run. `deadline` is how late a sender may begin, in seconds.
 pub(crate) fn delivery_state(run: &Run, due: &ScheduledRun, deadline: i64, now: i64) -> DeliveryState {
     let mut pods: Vec<&Pod> = run.pods.iter().map(|pod| &**pod).collect();
     pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
     let over = is_over(&run.job) || run.is_deleted;
     let all_ended = pods.iter().all(|pod| has_ended(pod));
-    // A pod that was lost with its node is followed by another, so what it said is not final before the Job is over.
+    // A pod that was lost with its node is followed by another, so its message isn't final before the Job is over.
     let said = pods.iter().rev().filter_map(|pod| Some((outcome(pod)?, is_disrupted(pod))));
     for (outcome, disrupted) in said {
         if (over && all_ended) || !(disrupted && outcome.outcome == OutcomeClass::Interrupted) {
@@ -90,7 +91,7 @@ pub(crate) fn delivery_state(run: &Run, due: &ScheduledRun, deadline: i64, now: 
     if over {
         let looked_for = over_at(&run.job).map(|over| over + PODS_WITHIN).filter(|until| now < *until);
         return match pods.last() {
-            // What the pod says comes by another watch than what its Job does.
+            // The watch of pods and the watch of Jobs aren't synchronised, so a message may arrive before the pods have ended.
             Some(_) if !all_ended => DeliveryState::Running(None),
             Some(pod) => DeliveryState::Finished(ended_silently(pod, due)),
             None if run.is_deleted => {
@@ -105,19 +106,19 @@ pub(crate) fn delivery_state(run: &Run, due: &ScheduledRun, deadline: i64, now: 
     if ready > 0 || pods.last().is_some_and(|pod| has_begun(pod) && !has_ended(pod)) {
         return DeliveryState::Running(None);
     }
-    // One that was made late has some time all the same, and so has the job controller after a pod's end.
+    // A Job that was made late gets some time too, and so does the job controller after a pod has ended.
     let since = [made_at(&run.job), pods.last().and_then(|pod| ended_at(pod))].into_iter().flatten();
     let until = since.fold(due.time + deadline, i64::max) + MARGIN;
     if now <= until {
         return DeliveryState::Running(Some(until));
     }
     if let Some(pod) = pods.iter().rev().find(|pod| has_begun(pod)) {
-        // It was lost, and none has taken its place.
+        // The pod was lost, and none has taken its place.
         let word = outcome(pod).map(|outcome| of_outcome(&outcome, due, &run.job, now));
         return DeliveryState::Abandoned(word.unwrap_or_else(|| ended_silently(pod, due)));
     }
     let why = match pods.last() {
-        // There is one, and it hasn't been seen yet.
+        // The Job has an active pod that hasn't been seen yet.
         None if active > 0 => return DeliveryState::Running(Some(now + MARGIN)),
         None => POD_NOT_CREATED,
         Some(pod) if !is_scheduled(pod) => UNSCHEDULABLE,
@@ -127,7 +128,7 @@ pub(crate) fn delivery_state(run: &Run, due: &ScheduledRun, deadline: i64, now: 
     DeliveryState::Abandoned(without_outcome(DeliveryOutcome::NotRun, why, due))
 }
 
-/// Whether a sender said so, and not the operator, who may have seen too little.
+/// Whether a sender reported this, and not the operator, which may have seen too little.
 pub(crate) fn is_said(delivery: &DeliveryStatus) -> bool {
     Reason::from_name(&delivery.reason) != Reason::Unrecognised
 }
@@ -141,7 +142,7 @@ fn state(pod: &Pod) -> Option<&ContainerState> {
     sender(pod)?.state.as_ref()
 }
 
-/// What a sender that has ended says.
+/// The message of a sender that has ended.
 pub(crate) fn message(pod: &Pod) -> Option<&str> {
     state(pod)?.terminated.as_ref()?.message.as_deref()
 }
@@ -154,7 +155,7 @@ fn has_begun(pod: &Pod) -> bool {
     state(pod).is_some_and(|state| state.running.is_some() || state.terminated.as_ref().is_some_and(has_run))
 }
 
-/// Whether a container that has ended ever ran: one that could not be started has ended, too.
+/// Whether a container that has ended ever ran: one that could not be started counts as ended, too.
 fn has_run(terminated: &ContainerStateTerminated) -> bool {
     !matches!(terminated.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
 }
@@ -186,7 +187,7 @@ fn waits_for_image(pod: &Pod) -> bool {
     reason.is_some_and(|reason| reason.contains("Image"))
 }
 
-/// Id and times are held against the Job, which the pod can't change.
+/// Id and times are taken from the Job, which the pod can't change.
 fn of_outcome(outcome: &Outcome, due: &ScheduledRun, job: &Job, now: i64) -> DeliveryStatus {
     let started = i64::try_from(outcome.started_at.unix()).unwrap_or_default();
     let possible = made_at(job).unwrap_or(now) - TOLERANCE..=now + TOLERANCE;
@@ -198,14 +199,14 @@ fn of_outcome(outcome: &Outcome, due: &ScheduledRun, job: &Job, now: i64) -> Del
             OutcomeClass::FailedPermanently => DeliveryOutcome::FailedPermanently,
             OutcomeClass::Failed => DeliveryOutcome::Failed,
             OutcomeClass::Interrupted => DeliveryOutcome::Interrupted,
-            // What was only judged was not sent.
+            // A check sends nothing.
             OutcomeClass::Checked => DeliveryOutcome::NotRun,
         },
         reason: outcome.reason.as_str().into(),
         detail: (!outcome.detail.is_empty()).then(|| outcome.detail.clone()),
         http_status: outcome.http_status,
         attempts: outcome.attempt_count,
-        // What the schema admits as an int32.
+        // The schema allows an int32.
         latency_ms: outcome.attempts.last().map(|attempt| attempt.duration_ms.min(i32::MAX.unsigned_abs())),
         target: outcome.target.clone(),
         key_fingerprints: outcome.key_fingerprints.iter().map(ToString::to_string).collect(),
@@ -217,7 +218,7 @@ fn time(seconds: i64) -> Option<Time> {
     Timestamp::from_second(seconds).ok().map(Time)
 }
 
-/// A pod that was ended by the kernel, the kubelet or an eviction before it could say how.
+/// The outcome of a pod that was ended by the kernel, the kubelet or an eviction before it could report one.
 fn ended_silently(pod: &Pod, due: &ScheduledRun) -> DeliveryStatus {
     let by_pod = pod.status.as_ref().and_then(|status| status.reason.as_deref());
     let terminated = state(pod).and_then(|state| state.terminated.as_ref());
@@ -236,7 +237,7 @@ fn ended_silently(pod: &Pod, due: &ScheduledRun) -> DeliveryStatus {
     DeliveryStatus { started_at, ..without_outcome(outcome, why, due) }
 }
 
-/// A delivery of which no sender said anything.
+/// A delivery for which no sender reported an outcome.
 pub(crate) fn without_outcome(outcome: DeliveryOutcome, why: Why, due: &ScheduledRun) -> DeliveryStatus {
     DeliveryStatus {
         id: Some(due.id.to_string()),

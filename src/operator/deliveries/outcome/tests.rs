@@ -1,4 +1,4 @@
-//! What a run comes to, from what its Job and pods look like.
+//! What a run comes to, given the state of its Job and pods.
 
 use serde_json::{Value, json};
 

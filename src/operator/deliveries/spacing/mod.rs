@@ -1,8 +1,8 @@
-//! When the next delivery may be: no sooner after the last than the tier allows, whatever was changed in between. Pure.
+//! When the next delivery may begin: no sooner after the last one than the tier allows, whatever was changed in between. Pure.
 //!
-//! A CronJob that runs keeps the gaps of its expression by itself. It would break them when it is given another expression,
-//! when it is resumed (it makes up for the last time that it missed), and about a delivery that was triggered. Then it stays
-//! suspended, until a due time that is far enough from the last delivery.
+//! A running CronJob keeps the gaps of its expression by itself. It could break them when its expression changes, when it is
+//! resumed (it makes up for the last time that it missed), and around a triggered delivery. In these cases it stays suspended
+//! until a due time that is far enough from the last delivery.
 
 use jiff::tz::TimeZone;
 use k8s_openapi::api::batch::v1::CronJob;
@@ -17,14 +17,14 @@ use crate::api::{DeliveryOutcome, WebhookSchedule, WebhookScheduleStatus};
 use crate::cron::Expression;
 use crate::operator::kubernetes::job::made_at;
 
-/// What begins so many seconds after its time is taken to be on time in every tier.
+/// A delivery that begins within this many seconds of its time counts as on time in every tier.
 pub(crate) const PROMPT: i64 = 10;
-/// The same, where a tenth of the smallest gap is more, at the most.
+/// The upper limit of the same tolerance where a tenth of the smallest gap is more, in seconds.
 const MOST_PROMPT: i64 = 300;
-/// What begins later than that may fall into the hour of the next, which then was counted in another.
+/// A delivery that begins later than that may fall into the hour of the next one, after it was counted in another hour.
 const HOUR: i64 = 3_600;
 
-/// What is known of a schedule's deliveries. Times are Unix seconds.
+/// What is known about a schedule's deliveries. Times are Unix seconds.
 pub(crate) struct Spacing<'a> {
     pub(crate) expression: &'a Expression,
     pub(crate) zone: &'a TimeZone,
@@ -32,15 +32,15 @@ pub(crate) struct Spacing<'a> {
     pub(crate) deadline: i64,
     /// The smallest gap that the tier allows, in seconds.
     pub(crate) min_interval: i64,
-    /// The last delivery.
+    /// When the last delivery was.
     pub(crate) last: Option<i64>,
-    /// The last one that was triggered.
+    /// When the last triggered delivery was.
     pub(crate) last_triggered: Option<i64>,
-    /// When the first may be.
+    /// When the first delivery may begin.
     pub(crate) not_before: Option<i64>,
-    /// Until when it was held.
+    /// The time until which the schedule was held.
     pub(crate) held_until: Option<i64>,
-    /// Seconds after its due time at which a regular one begins.
+    /// How many seconds after its due time a regular delivery begins.
     pub(crate) spread: i64,
     pub(crate) child: CronJobState,
 }
@@ -48,21 +48,21 @@ pub(crate) struct Spacing<'a> {
 /// What the CronJob does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CronJobState {
-    /// It runs by this expression. What was due since then it may still begin.
+    /// It runs with this expression. It may still begin a delivery that has been due since this time.
     Runs(i64),
-    /// It is suspended, or has another expression. What was due since then it would make up for.
+    /// It is suspended, or has another expression. If resumed, it would make up for what has been due since this time.
     Stands(i64),
-    /// It isn't there.
+    /// It doesn't exist.
     Missing,
 }
 
-/// When a delivery that was asked for is made.
+/// When a requested delivery is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TriggerDecision {
     Now,
-    /// At this time, or once there is room. Until then, it is held against what comes by itself.
+    /// At this time, or once there is room. Until then, regular deliveries must keep their distance from it.
     At(Option<i64>),
-    /// After the one that is about to begin: look again then.
+    /// After the delivery that is about to begin: requeue then.
     After(i64),
 }
 
@@ -72,7 +72,7 @@ impl TriggerDecision {
         if let Self::At(at) = self { at } else { None }
     }
 
-    /// When to look again.
+    /// When to requeue.
     pub(crate) fn look(self) -> Option<i64> {
         if let Self::After(time) = self { Some(time) } else { self.at() }
     }
@@ -86,7 +86,7 @@ impl<'a> Spacing<'a> {
         runs: &[(&Run, ScheduledRun)],
         now: i64,
     ) -> Self {
-        // Caches may not show yet what was triggered a moment ago.
+        // The caches may not show yet what was triggered a moment ago.
         let last_triggered = last_triggered(schedule, runs).max(terms.last_triggered);
         Self {
             expression: terms.expression,
@@ -102,29 +102,30 @@ impl<'a> Spacing<'a> {
         }
     }
 
-    /// Until when the CronJob has to stay suspended.
+    /// The time until which the CronJob has to stay suspended.
     pub(crate) fn held_until(&self, now: i64) -> Option<i64> {
         let next = self.next(now)?;
         let may_start = match (self.child, self.late(now)) {
-            // However late the controller is, it keeps the gaps between due times; only a trigger can get in between.
+            // However late the controller is, it keeps the gaps between due times; only a triggered delivery can fall in
+            // between.
             (CronJobState::Runs(_), late) => late.unwrap_or(next) >= self.after(self.last_triggered),
             (_, None) => next >= self.earliest(),
             (_, Some(late)) if now - late <= self.prompt() => late >= self.earliest(),
-            // This one was held until then, and so is not another.
+            // The schedule was held until this very time, so it isn't an additional delivery.
             (_, late) if late == self.held_until => next >= now + self.min_interval,
             (_, Some(_)) => now >= self.earliest() && next >= now + self.min_interval.max(HOUR),
         };
         if may_start {
             return None;
         }
-        // The time itself is long enough after the last.
+        // The due time itself must be far enough from the last delivery.
         self.next(now.max(self.earliest().saturating_sub(1)))
     }
 
-    /// When a delivery that was asked for may be made, if the namespace has room for it at `room_at`.
+    /// When a requested delivery may be made, if the namespace has room for it at `room_at`.
     pub(crate) fn triggered(&self, room_at: Option<i64>, now: i64) -> TriggerDecision {
         let Some(room_at) = room_at else { return TriggerDecision::At(None) };
-        // The last regular one began its spread later, and this one begins at once.
+        // The last regular delivery began `spread` seconds after its due time, and a triggered one begins at once.
         let at = now.max(self.earliest() + self.spread).max(room_at);
         if let CronJobState::Runs(_) = self.child
             && let Some(coming) = self.late(now).filter(|late| *late > now - PROMPT).or_else(|| self.next(now))
@@ -136,7 +137,7 @@ impl<'a> Spacing<'a> {
         if at <= now { TriggerDecision::Now } else { TriggerDecision::At(Some(at)) }
     }
 
-    /// Whether a delivery at `at` would be too close to the next that the CronJob starts by itself.
+    /// Whether a delivery at `at` would be too close to the next one that the CronJob starts by itself.
     pub(crate) fn is_in_the_way(&self, at: i64, now: i64) -> bool {
         self.next(now).is_some_and(|next| self.is_too_close(at, next))
     }
@@ -145,7 +146,7 @@ impl<'a> Spacing<'a> {
         (at - other).abs() < self.min_interval
     }
 
-    /// How late one may begin and count as on time.
+    /// How late a delivery may begin and still count as on time, in seconds.
     fn prompt(&self) -> i64 {
         (self.min_interval / 10).clamp(PROMPT, MOST_PROMPT)
     }
@@ -158,7 +159,7 @@ impl<'a> Spacing<'a> {
         self.after(self.last).max(self.not_before.unwrap_or(i64::MIN))
     }
 
-    /// The last time that was due, has not begun, and still may: the controller knows nothing of what was triggered.
+    /// The last time that was due, has not begun, and still may begin: the controller doesn't know about triggered deliveries.
     fn late(&self, now: i64) -> Option<i64> {
         let (CronJobState::Runs(since) | CronJobState::Stands(since)) = self.child else { return None };
         let from = since.max(now - self.deadline);
@@ -175,16 +176,16 @@ impl<'a> Spacing<'a> {
     }
 }
 
-/// What is to come of a schedule, by the spacing that it may have.
+/// The plan for a schedule's next deliveries, given its spacing.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// Its last delivery.
+    /// When its last delivery was.
     pub(crate) last: Option<i64>,
-    /// Until when the CronJob is suspended, so that no delivery comes too early.
+    /// The time until which the CronJob is suspended, so that no delivery comes too early.
     pub(crate) held_until: Option<i64>,
-    /// The delivery that is to be made at once.
+    /// The delivery to trigger now.
     pub(crate) trigger: Option<Trigger>,
-    /// When the one that is asked for is made, if it is not at once.
+    /// When the requested delivery is made, if it isn't now.
     pub(crate) trigger_waits: Option<TriggerDecision>,
 }
 
@@ -202,7 +203,7 @@ pub(crate) fn plan(
     let Some(asked) = Trigger::of(schedule, now) else {
         return Plan { last, held_until: spacing.held_until(seconds), ..Plan::default() };
     };
-    // Its Job is there, and the status could not be written.
+    // The Job exists, but the status could not be written.
     if runs.iter().any(|(_, due)| due.id == asked.id) {
         return Plan { last, held_until: spacing.held_until(seconds), trigger: Some(asked), trigger_waits: None };
     }
@@ -228,12 +229,12 @@ fn cron_job_state(
 ) -> CronJobState {
     let Some(cron_job) = cron_job else { return CronJobState::Missing };
     let made = cron_job.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
-    // Its Job may be seen before its status is.
+    // The cache may show a Job before it shows the CronJob's status.
     let begun = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).map(|(_, due)| due.time);
     let since = begun.chain(last_scheduled(cron_job)).fold(made, i64::max);
     let spec = &cron_job.spec;
     let same = spec.schedule == terms.expression.resolved() && spec.time_zone.as_deref() == Some(terms.zone_name);
-    // One that is held and runs was resumed by somebody else.
+    // A CronJob that is held but runs was resumed by somebody else.
     let is_held = schedule.status.as_ref().and_then(held_until).is_some_and(|until| until > now);
     if same && spec.suspend != Some(true) && !is_held { CronJobState::Runs(since) } else { CronJobState::Stands(since) }
 }
@@ -247,7 +248,7 @@ pub(crate) fn last_scheduled(cron_job: &CronJob) -> Option<i64> {
     Some(cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0.as_second())
 }
 
-/// The last delivery, by all that tells of one.
+/// When the last delivery was, according to every source.
 fn last(schedule: &WebhookSchedule, cron_job: Option<&CronJob>, runs: &[(&Run, ScheduledRun)]) -> Option<i64> {
     let seen = runs.iter().map(|(run, due)| match made_at(&run.job) {
         Some(made) if made > due.time + PROMPT => made,

@@ -1,4 +1,4 @@
-//! When a CronJob is held, until when, and when a delivery that was asked for is made.
+//! When a CronJob is held, until when, and when a requested delivery is made.
 
 use serde_json::json;
 
@@ -90,7 +90,7 @@ fn an_edit_that_moves_the_minute_is_held_until_the_gap_is_kept() {
 
 #[test]
 fn an_edit_does_not_make_up_for_a_time_that_the_new_expression_had() {
-    // At 9:32 it would begin 9:30 at once, and 9:45 13 minutes later.
+    // If it ran at 9:32, it would begin 9:30 at once, and 9:45 only 13 minutes later.
     let case = Case { last: Some(at(9, 0)), ..Case::new("*/15 * * * *", CronJobState::Stands(at(9, 0))) };
     assert_eq!(case.held_until(at(9, 32)), Some(at(9, 45)));
     assert_eq!(case.held_until(at(9, 45) + 1), None, "it is due just now");
@@ -182,7 +182,7 @@ fn a_cron_job_that_is_held_stays_so_whoever_resumes_it() {
 
 #[test]
 fn after_a_trigger_in_its_place_a_due_time_is_not_made_up_for() {
-    // 9:15 was due while a trigger of 9:15 was made.
+    // 9:15 was due while a delivery triggered at 9:15 was made.
     let case = Case { last: Some(at(9, 15)), ..Case::new("*/15 * * * *", CronJobState::Stands(at(9, 0))) };
     assert_eq!(case.held_until(at(9, 15) + 2), Some(at(9, 30)));
     assert_eq!(case.held_until(at(9, 30)), None);

@@ -1,4 +1,4 @@
-//! The edge of isolation: makes the canaries that are due, notes what they came to, and lets the schedules know.
+//! The controller of isolation: makes canaries when they are due, notes their results, and wakes the schedules.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,16 +27,16 @@ use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SENDER_CHILDREN};
 use crate::operator::settings::Settings;
 
-/// So many canaries are under way at the same time, however many namespaces come at once.
+/// How many canaries run at the same time, however many namespaces want one.
 const AT_A_TIME: u16 = 10;
 
-/// So many canaries an hour a namespace may have, and so many at once: what is tried changes with what tenants write, and with each
-/// first schedule that they make.
+/// How many canaries a namespace may make per hour, and how many at once: what a canary tests changes with what tenants write,
+/// and with each first schedule that they make.
 const AN_HOUR: u32 = 12;
-/// What a namespace's canary has its turn by.
+/// The key of a namespace's canary in the token buckets.
 const CANARY: &str = "canary";
 
-/// What every proof shares.
+/// What every reconcile of isolation shares.
 pub(crate) struct IsolationReconciler {
     client: Client,
     settings: Settings,
@@ -46,17 +46,17 @@ pub(crate) struct IsolationReconciler {
     buckets: Buckets,
     queues: WorkQueues,
     metrics: Metrics,
-    /// What was counted last, by namespace: the canary's Job, and the reason of what it came to.
+    /// What was counted last, by namespace: the canary's Job, and the reason of its result.
     counted: Mutex<HashMap<String, (String, &'static str)>>,
 }
 
-/// Why a proof has to be tried again.
+/// Why a reconcile of isolation has to be retried.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProveError {
     /// A canary can't be made or deleted.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// What it is to try can't be written as JSON.
+    /// A canary's probes can't be serialized to JSON.
     #[error("the probes can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
 }
@@ -74,7 +74,7 @@ impl IsolationReconciler {
         Self { client, settings, caches, verdicts, limiter, buckets, queues, metrics, counted }
     }
 
-    /// Learns what the canaries of the operators before this one found, before any schedule is looked at.
+    /// Loads the results of canaries that previous operators made, before any schedule is reconciled.
     pub(crate) fn learn(&self) {
         let now = Timestamp::now().as_second();
         for namespace in self.caches.namespaces.state() {
@@ -89,7 +89,7 @@ impl IsolationReconciler {
         }
     }
 
-    /// Counts what a canary came to, unless that is done.
+    /// Counts a canary's result, unless it was counted already.
     fn count(&self, namespace: &str, job: String, verdict: &IsolationStatus) {
         let now = (job, verdict.reason);
         let before = self.counted.lock().insert(namespace.into(), now.clone());
@@ -98,7 +98,7 @@ impl IsolationReconciler {
         }
     }
 
-    /// The senders' policy of a namespace, if it has one, and what is to be proved of it.
+    /// The senders' policy of a namespace, if it has one, and what has to be proved about it.
     fn input(&self, namespace: &str) -> Option<(Arc<NetworkPolicy>, ProofInput)> {
         let policy = self.caches.senders_policy(namespace)?;
         let others = self.caches.other_policies(namespace);
@@ -121,7 +121,7 @@ impl IsolationReconciler {
         self.rest(&canary_of(namespace));
     }
 
-    /// From when on a namespace has a canary left, in Unix seconds. It is kept for it.
+    /// When the namespace's token bucket allows the next canary, in Unix seconds. Reserves the token.
     fn turn(&self, namespace: &str, now: i64) -> i64 {
         match self.buckets.reserve(namespace, CANARY, false, Allowance::of_tier(AN_HOUR), now * 1_000) {
             Turn::Now => now,
@@ -129,14 +129,14 @@ impl IsolationReconciler {
         }
     }
 
-    /// Nothing is tried in a namespace for now; the next one may have its turn.
+    /// Releases the slot of a namespace that needs no canary for now, and wakes the next namespace that waits for one.
     fn rest(&self, canary: &ObjectRef<NetworkPolicy>) {
         if let Some(next) = self.limiter.release(canary) {
             self.queues.isolation.add(&ObjectRef::new(next.namespace.as_deref().unwrap_or_default()));
         }
     }
 
-    /// Makes a canary that is due, when it is its turn, and lets others have theirs.
+    /// Makes a canary that is due, when a slot is free, and releases the slot when it isn't needed.
     async fn act(
         &self,
         stage: Phase,
@@ -157,7 +157,7 @@ impl IsolationReconciler {
                 self.verdicts.canary_made(namespace, now);
                 self.buckets.take(namespace, CANARY);
             }
-            // Whoever is done tells when it is its turn.
+            // Another namespace that releases its slot wakes this one.
             Phase::Due(_) => {}
             Phase::UnderWay => self.limiter.adopt(canary),
             Phase::Holds => self.rest(canary),
@@ -165,8 +165,8 @@ impl IsolationReconciler {
         Ok(())
     }
 
-    /// Has the accepted schedules of a namespace say what is told now. Of the others there may be any number, and they don't
-    /// say it.
+    /// Wakes the accepted schedules of a namespace, so that they report the current verdict. Schedules that aren't accepted
+    /// don't report it, and there may be any number of them.
     fn tell(&self, namespace: &str) {
         for schedule in self.caches.schedules.in_namespace(namespace).iter().filter(|schedule| is_accepted(schedule)) {
             self.queues.schedules.add(&ObjectRef::from_obj(&**schedule));
@@ -174,13 +174,13 @@ impl IsolationReconciler {
     }
 }
 
-/// Whether the status says that a schedule is accepted. What it said before is enough: where that changes, there is another
-/// reconcile anyway.
+/// Whether the status says that a schedule is accepted. The old status is enough: when it changes, another reconcile follows
+/// anyway.
 fn is_accepted(schedule: &WebhookSchedule) -> bool {
     schedule.status.as_ref().is_some_and(WebhookScheduleStatus::is_accepted)
 }
 
-/// What has its turn: the policy that a canary tries.
+/// The key of a canary in the limiter: the policy that it tests.
 fn canary_of(namespace: &str) -> ObjectRef<NetworkPolicy> {
     ObjectRef::new(SENDER_CHILDREN).within(namespace)
 }
@@ -190,7 +190,7 @@ impl Reconcile for IsolationReconciler {
     type Error = ProveError;
     const NAME: &'static str = "isolation";
 
-    /// Finds out, and goes on finding out, whether the senders of a namespace are kept from the cluster's inside.
+    /// Keeps finding out whether the senders of a namespace are isolated from the cluster's inside.
     async fn reconcile(&self, namespace: Arc<NamespaceMetadata>) -> Result<Action, ProveError> {
         let name = namespace.name_any();
         if self.caches.unlisted.has(&name) {

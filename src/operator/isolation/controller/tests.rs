@@ -1,4 +1,4 @@
-//! What a look at a namespace writes, and what is known then.
+//! What a reconcile of a namespace writes, and which verdict is known afterwards.
 
 use std::sync::Mutex;
 
@@ -14,8 +14,8 @@ use crate::operator::settings::Isolation;
 use crate::operator::test_support::fake_api;
 use crate::operator::test_support::objects::{caches, schedule, settings};
 
-/// What a look at a namespace with senders asked of an API server that answers so to a new Job, how it ended, and the reason of
-/// what is known then.
+/// Reconciles a namespace with senders, with an API server that answers this code to a new Job. Returns the requests, whether
+/// the reconcile succeeded, and the reason of the verdict afterwards.
 async fn looked(isolation: Isolation, answer: u16) -> (Vec<String>, bool, &'static str) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
@@ -91,7 +91,7 @@ async fn what_a_canary_came_to_is_counted_once_and_again_when_it_is_another_or_s
     assert_eq!(counted, [of_two, r#"postern_canaries_total{result="Unknown",reason="CanaryNotRun"} 1"#]);
 }
 
-/// The schedules that look again when the senders of their namespace are no longer kept from the inside.
+/// The schedules that are requeued when the senders of their namespace are no longer isolated.
 async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
     let client = fake_api::client(|request| (200, request.body));
     let mut own = namespace_children("team-a", &Rules::default(), &settings()).network_policy;

@@ -1,4 +1,4 @@
-//! Where a NetworkPolicy lets senders go. Policies add up: what one of them opens, none of the others closes.
+//! Where a NetworkPolicy lets senders go. Policies are additive: what one of them opens, no other can close.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::operator::cache::prune::foreign_policy::{is_dns, may_let_out};
 /// What the senders' own policy opens and closes, by address.
 pub(super) struct EgressPolicy<'a> {
     rules: &'a [NetworkPolicyEgressRule],
-    /// Blocks that it opens, and what is taken out of each: the world's, and those that the tier allows.
+    /// The blocks that it opens, each with its exceptions: the world, and the blocks that the tier allows.
     blocks: Vec<(IpNet, Vec<IpNet>)>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> EgressPolicy<'a> {
         Self { rules, blocks }
     }
 
-    /// Whether the policy itself lets senders there.
+    /// Whether the policy itself lets senders reach an address.
     pub(super) fn opens(&self, to: SocketAddr) -> bool {
         let port = |rule: &NetworkPolicyEgressRule| {
             let ports = rule.ports.as_deref().unwrap_or_default();
@@ -38,7 +38,7 @@ impl<'a> EgressPolicy<'a> {
         self.rules.iter().any(|rule| port(rule) && ip_blocks(rule).any(address))
     }
 
-    /// Whether another policy lets senders where this one doesn't.
+    /// Whether another policy lets senders reach anything that this one closes.
     pub(super) fn is_widened_by(&self, other: &NetworkPolicy) -> bool {
         let Some(spec) = &other.spec else { return false };
         let rules = spec.egress.iter().flatten();
@@ -51,17 +51,18 @@ impl<'a> EgressPolicy<'a> {
         }
         match rule.to.as_deref().unwrap_or_default() {
             [] => true,
-            // Pods are inside, wherever they are.
+            // Pods are inside the cluster, whatever their address.
             peers => peers.iter().any(|peer| peer.ip_block.as_ref().is_none_or(|block| self.is_inward(block))),
         }
     }
 
-    /// Whether a block holds anything that the own policy closes.
+    /// Whether a block contains anything that the senders' own policy closes.
     fn is_inward(&self, block: &IPBlock) -> bool {
         let Some((cidr, except)) = read(block) else { return true };
         let except = IpNet::aggregate(&except);
         let is_taken_out = |net: &IpNet| except.iter().any(|out| out.contains(net));
-        // What of a block that the own policy opens, and this one too, is taken out of the one and not of the other.
+        // Both the senders' own policy and the other one may open the block: the exceptions of the own one must be exceptions
+        // of the other, or be opened by the own one elsewhere.
         let is_opened_by = |(own, closed): &(IpNet, Vec<IpNet>)| {
             let common = closed.iter().filter_map(|closed| overlap(closed, &cidr));
             own.contains(&cidr) && common.into_iter().all(|net| is_taken_out(&net) || self.is_opened(&net))
@@ -69,7 +70,7 @@ impl<'a> EgressPolicy<'a> {
         !self.blocks.iter().any(is_opened_by)
     }
 
-    /// Whether the own policy opens all of a block by one of its own.
+    /// Whether one block of the own policy opens all of this block.
     fn is_opened(&self, net: &IpNet) -> bool {
         let opens = |(own, closed): &(IpNet, Vec<IpNet>)| {
             own.contains(net) && !closed.iter().any(|closed| overlap(closed, net).is_some())
@@ -87,7 +88,7 @@ fn ip_blocks(rule: &NetworkPolicyEgressRule) -> impl Iterator<Item = &IPBlock> {
     rule.to.iter().flatten().filter_map(|peer| peer.ip_block.as_ref())
 }
 
-/// The API server admits no other blocks than such as can be read.
+/// Parses a block. The API server admits only blocks that can be parsed.
 fn read(block: &IPBlock) -> Option<(IpNet, Vec<IpNet>)> {
     let except = block.except.iter().flatten().filter_map(|net| net.parse().ok());
     Some((block.cidr.parse().ok()?, except.collect()))

@@ -1,4 +1,4 @@
-//! Policies as their authors write them, beside the one that Postern makes for the usual tier.
+//! Policies as their authors write them, next to the one that Postern makes for a usual tier.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn own(allowed: &[&str]) -> NetworkPolicySpec {
     namespace_children("team-a", &rules, &settings()).network_policy.spec.unwrap()
 }
 
-/// Whether a policy that selects so, and opens this, widens what senders may reach.
+/// Whether a policy with this selector and this egress lets senders reach more.
 fn widens_with(allowed: &[&str], selector: &Value, egress: &Value) -> bool {
     let other = json!({"spec": {"podSelector": selector, "policyTypes": ["Egress"], "egress": egress}});
     EgressPolicy::of(&own(allowed)).is_widened_by(&serde_json::from_value(other).unwrap())
@@ -61,7 +61,7 @@ fn what_the_tier_opens_itself_does_not_widen() {
     assert!(widens(&egress));
     assert!(!widens_with(&["10.1.0.0/16"], &json!({}), &egress));
     assert!(widens_with(&["10.1.0.0/16"], &json!({}), &json!([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}])));
-    // All of it but the cluster's own pods.
+    // Everything except the cluster's own pods.
     assert!(!widens_with(&["10.0.0.0/8"], &json!({}), &egress));
     assert!(widens_with(&["10.0.0.0/8"], &json!({}), &json!([{"to": [{"ipBlock": {"cidr": "10.244.7.0/24"}}]}])));
 }

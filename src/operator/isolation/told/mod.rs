@@ -1,30 +1,30 @@
-//! What is told of one namespace: bad news at once, good news once it has held for a while. Pure.
+//! Which verdict is reported for a namespace: a worse one at once, a better one once it has held for a while. Pure.
 //!
-//! Whoever may write a NetworkPolicy can make what is found change as often as they like, and each change of what is told is
-//! written into every accepted schedule of the namespace. So the while doubles with each turn to the worse, and what is told
-//! changes at most twice in it.
+//! Anyone who may write a NetworkPolicy can change the observed verdict as often as they like, and each change of the reported
+//! verdict is written into every accepted schedule of the namespace. So the wait doubles each time the verdict gets worse, and
+//! the reported verdict changes at most twice per wait.
 
 use super::verdict::IsolationStatus;
 
-/// How long good news must have held after the first turn to the worse, in seconds, and after many.
+/// How long a better verdict must have held, in seconds: after it first got worse, and after it did many times.
 const SHORTEST: i64 = 30;
 const LONGEST: i64 = 600;
-/// After so many seconds without a change, what comes is the first turn again.
+/// After this many seconds without a change, the wait starts again at the shortest.
 const CALM: i64 = 3_600;
 
-/// What is told of a namespace, and since when something else, that is not worse, is found.
+/// The reported verdict of a namespace, and since when another one that is no worse has been observed.
 #[derive(Debug)]
 pub(super) struct Told {
     verdict: IsolationStatus,
     changed: i64,
-    /// How long anything that is not worse must have held, in seconds.
+    /// How long a verdict that is no worse must have held, in seconds.
     wait: i64,
     found: Option<Found>,
-    /// When a canary was made last.
+    /// When the last canary was made.
     canary: Option<i64>,
 }
 
-/// Something else than what is told.
+/// An observed verdict that differs from the reported one.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     rank: u8,
@@ -32,26 +32,26 @@ struct Found {
 }
 
 impl Told {
-    /// The first that is known is told at once.
+    /// Reports the first verdict at once.
     pub(super) fn first(verdict: IsolationStatus, now: i64) -> Self {
         Self { verdict, changed: now, wait: 0, found: None, canary: None }
     }
 
-    /// What is told.
+    /// The reported verdict.
     pub(super) fn verdict(&self) -> &IsolationStatus {
         &self.verdict
     }
 
-    /// Notes what is found now, and says whether something else is told than before.
+    /// Notes the observed verdict at `now`, and returns whether the reported one changes.
     pub(super) fn note(&mut self, found: IsolationStatus, now: i64) -> bool {
         if found == self.verdict {
-            // What isn't worse than that hasn't held.
+            // A better verdict, if there was one, hasn't held.
             self.found = None;
             return false;
         }
         let (rank, worst) = (rank(&found), rank(&self.verdict));
         if rank <= worst {
-            // What was as bad as what is told was no good news yet.
+            // A verdict as bad as the reported one doesn't count as the start of a better one.
             let goes_on = |before: &Found| rank <= before.rank && (before.rank < worst || rank == worst);
             let since = self.found.filter(goes_on).map_or(now, |before| before.since);
             self.found = Some(Found { rank, since });
@@ -59,7 +59,7 @@ impl Told {
                 return false;
             }
         }
-        // Whatever is better has waited its while.
+        // Raise the wait only for a verdict that isn't better: a better one has waited already.
         if rank >= worst && found.reason != "Checking" {
             let is_first = now >= self.changed + CALM;
             self.wait = if is_first { SHORTEST } else { (2 * self.wait).clamp(SHORTEST, LONGEST) };
@@ -70,12 +70,12 @@ impl Told {
         true
     }
 
-    /// When what is found now is told, if it goes on until then.
+    /// When the observed verdict is reported, if it holds until then.
     pub(super) fn until(&self) -> Option<i64> {
         self.found.map(|found| found.since + self.wait)
     }
 
-    /// From when on another canary may be made: what is tried changes with what tenants write, too.
+    /// When the next canary may be made: what a canary tests also changes with what tenants write.
     pub(super) fn next_canary(&self) -> i64 {
         self.canary.map_or(i64::MIN, |made| made + self.wait)
     }
@@ -86,7 +86,7 @@ impl Told {
     }
 }
 
-/// The higher, the worse.
+/// How bad a verdict is: higher is worse.
 fn rank(verdict: &IsolationStatus) -> u8 {
     match verdict.status {
         "True" => 0,

@@ -1,4 +1,4 @@
-//! When what is found of a namespace is told.
+//! When an observed verdict is reported.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn widened(by: &str) -> IsolationStatus {
     IsolationStatus::new("False", "ForeignPolicy", by)
 }
 
-/// How often something else was told, of what was found at these seconds.
+/// How often the reported verdict changed, with these observations at these seconds.
 fn changes(told: &mut Told, found: impl IntoIterator<Item = (i64, IsolationStatus)>) -> usize {
     found.into_iter().filter(|(at, verdict)| told.note(verdict.clone(), *at)).count()
 }
@@ -42,7 +42,7 @@ fn good_news_that_does_not_hold_begins_anew() {
     let mut told = Told::first(proved(), 0);
     assert_eq!(changes(&mut told, [(10, widened("a")), (12, proved()), (30, widened("a")), (41, proved())]), 1);
     assert_eq!(told.until(), Some(71));
-    // Something else that is as bad is no step back to what is told, and no good news.
+    // Another verdict that is as bad neither restores the reported one nor counts as a better one.
     assert_eq!(changes(&mut told, [(50, widened("b")), (60, proved())]), 0);
     assert_eq!(told.until(), Some(90));
 }
@@ -65,14 +65,14 @@ fn whatever_tenants_do_what_is_told_changes_a_few_times_an_hour() {
     let slow = |at: i64| if at % 1_300 < 650 { widened("a") } else { proved() };
     let names = |at: i64| widened(&at.to_string());
     let patient = |at: i64| if at % 70 < 35 { widened("a") } else { proved() };
-    // Twelve while the wait grows, and two in each ten minutes.
+    // Twelve changes while the wait grows, and two in each ten minutes.
     let most = 36;
     for find in [second as fn(i64) -> IsolationStatus, slow, names, patient] {
         let mut told = Told::first(proved(), 0);
         let in_two_hours = changes(&mut told, (1..7_200).map(|at| (at, find(at))));
         assert!(in_two_hours <= most, "{in_two_hours}");
     }
-    // Who looks at what is told, and undoes it.
+    // An attacker who watches the reported verdict, and reverses it.
     let mut told = Told::first(proved(), 0);
     let undo = |told: &Told| if told.verdict() == &proved() { widened("a") } else { proved() };
     let in_two_hours = (1..7_200)

@@ -1,8 +1,8 @@
-//! Whether a namespace's senders are kept from the cluster's inside, and how that is found out. Pure, but for the memory of it.
+//! Whether a namespace's senders are isolated from the cluster's inside, and when a canary has to test it. Pure.
 //!
-//! A canary is a Job of the namespace's NetworkPolicy: a pod with the sender's image, labels and account that carries no secret
-//! and tries to connect to what must be closed. What it found stands in its pod until the next one has ended, so an operator
-//! that starts knows what the one before it did.
+//! A canary is a Job that is owned by the namespace's NetworkPolicy: a pod with the sender's image, labels and account that
+//! holds no secret and tries to connect to addresses that must be closed. Its findings stay in its pod until the next canary
+//! has ended, so an operator that starts knows what the previous one learned.
 
 use std::sync::Arc;
 
@@ -23,18 +23,18 @@ use crate::operator::kubernetes::text::named;
 use crate::operator::names;
 use crate::operator::settings::{Isolation, OperatorAddresses, Settings};
 
-/// How long what a canary found holds, in seconds, and by how much more it may in a namespace: so not all come at once.
+/// How long a proof holds, in seconds, and how much longer it may hold in a namespace, so that not all canaries run at once.
 const HOLDS: i64 = 3_600;
 const SPREAD: u64 = 600;
-/// After how many seconds another canary is tried when one has proved nothing, or that it is open.
+/// How soon another canary is tried after one proved nothing, or that something is open, in seconds.
 const TRIED_AGAIN: i64 = 60;
-/// How long a canary may take to begin and end, in seconds, before it is told that it doesn't.
+/// How long a canary may take to begin and end before it is reported as not ending, in seconds.
 const ENDS_WITHIN: i64 = 150;
-/// What a pod says comes by another watch than that its Job is over: so many seconds later at most.
+/// How much later than the Job's end the pod's message may arrive, since another watch shows it, in seconds.
 const SAID_WITHIN: i64 = 10;
 
-/// Whether senders are kept from the inside: a condition's status, reason and message. It changes only when something has, and
-/// its length is bounded.
+/// Whether senders are isolated from the cluster's inside: a condition's status, reason and message. It changes only when the
+/// facts change, and its length is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IsolationStatus {
     /// `True`, `False` or `Unknown`.
@@ -50,12 +50,12 @@ impl IsolationStatus {
         Self { status, reason, message: message.into() }
     }
 
-    /// Whether deliveries may go by it where a proof is required.
+    /// Whether deliveries may go out where a proof is required.
     pub(crate) fn is_proof(&self) -> bool {
         self.status == "True"
     }
 
-    /// Of a namespace of which nothing is known yet.
+    /// The verdict for a namespace about which nothing is known yet.
     pub(crate) fn unknown(mode: Isolation) -> Self {
         match mode {
             Isolation::Unchecked => {
@@ -69,18 +69,18 @@ impl IsolationStatus {
     }
 }
 
-/// What a proof is about: when any of it changes, another one is due.
+/// What a proof is about: when any of it changes, another proof is due.
 pub(crate) struct ProofInput {
     /// What a canary tries.
     pub(crate) probes: Probes,
     /// The hash of all of it.
     hash: String,
-    /// Policies of others that open what must be closed, by name.
+    /// Policies of others that open something that must be closed, by name.
     widened_by: Vec<String>,
 }
 
 impl ProofInput {
-    /// `policy` is the senders' own, `others` are the namespace's other ones.
+    /// `policy` is the senders' own policy, `others` are the namespace's other policies.
     pub(crate) fn of(
         policy: &NetworkPolicySpec,
         others: &[Arc<NetworkPolicy>],
@@ -91,7 +91,7 @@ impl ProofInput {
         let widening = others.iter().filter(|other| own.is_widened_by(other));
         let mut wider: Vec<_> = widening.map(|other| (other.name_any(), json!(other.spec).to_string())).collect();
         wider.sort();
-        // Where this operator is says nothing of the policies.
+        // The hash leaves out the operator's own addresses: they have no influence on the policies.
         let elsewhere = probes::probes(&own, api_server, settings, &OperatorAddresses::default());
         let about = json!([policy, wider, elsewhere, settings.sender.image]);
         Self {
@@ -106,39 +106,39 @@ impl ProofInput {
     }
 }
 
-/// What is to be done about a namespace's canary.
+/// What to do about a namespace's canary.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// What is known holds, until a time.
+    /// The verdict holds until a time.
     Holds,
-    /// One is to be made.
+    /// A canary has to be made.
     Due(Canary),
-    /// One is being made.
+    /// A canary is under way.
     UnderWay,
 }
 
-/// A canary that is to be made.
+/// A canary that has to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canary {
     /// The name of its Job.
     pub job: String,
-    /// What it is about.
+    /// The hash of what it tests.
     pub hash: String,
 }
 
-/// How a namespace's proof stands.
+/// The state of a namespace's proof.
 pub(crate) struct CanaryState {
     pub(crate) verdict: IsolationStatus,
     pub(crate) stage: Phase,
-    /// When to look again, if nothing happens before.
+    /// When to requeue, if nothing happens before.
     pub(crate) until: Option<i64>,
-    /// Jobs that are of no use any more.
+    /// Jobs that are no longer needed.
     pub(crate) obsolete: Vec<Arc<Job>>,
-    /// The name of the Job of the last canary that ended or didn't in time, and what it alone came to.
+    /// The name of the Job of the last canary that ended, or didn't end in time, and the verdict from this canary alone.
     pub(crate) ended: Option<(String, IsolationStatus)>,
 }
 
-/// Looks at the canaries of a namespace, those of the policy with this UID.
+/// The state of a namespace's canaries, those that belong to the policy with this UID.
 pub(crate) fn canary_state(
     namespace: &str,
     policy_uid: &str,
@@ -189,7 +189,7 @@ pub(crate) fn canary_state(
     widened_or(look, input)
 }
 
-/// What can be seen without a canary wins.
+/// A problem that can be seen without a canary takes precedence.
 fn widened_or(look: CanaryState, input: &ProofInput) -> CanaryState {
     if input.widened_by.is_empty() { look } else { CanaryState { verdict: widened(&input.widened_by), ..look } }
 }
@@ -198,7 +198,7 @@ fn jobs<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Arc<Job>> {
     runs.map(|run| run.job.clone()).collect()
 }
 
-/// Whether a canary is over, and its pod has been heard.
+/// Whether a canary is over, and its pod's message has arrived or is overdue.
 fn has_ended(run: &Run, now: i64) -> bool {
     is_over(&run.job) && (findings(run).is_some() || over_at(&run.job).is_none_or(|over| now >= over + SAID_WITHIN))
 }
@@ -243,7 +243,7 @@ fn judge(input: &ProofInput, found: Option<&Findings>) -> IsolationStatus {
     IsolationStatus::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
 }
 
-/// Of a canary that could not run, or be heard.
+/// The verdict for a canary that could not run, or whose message never arrived.
 pub(crate) fn not_run() -> IsolationStatus {
     let message = "the pod that tries what must be closed could not run or say what it found: see kubectl get jobs -l \
                    postern.dev/canary=true, and the namespace's ResourceQuotas";

@@ -1,4 +1,4 @@
-//! What is concluded from the canaries that there are.
+//! Which verdict follows from the existing canaries.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ fn closed() -> Findings {
     Findings::new(true, Vec::new(), None)
 }
 
-/// A canary that was made in this minute, about this, with this status and pods of these statuses.
+/// A canary that was made at this minute, with this input, this Job status, and pods with these statuses.
 fn canary(input: &ProofInput, made: i64, status: Value, pods: Vec<Value>) -> Run {
     let mut run = run(made, status, pods);
     let job = Arc::make_mut(&mut run.job);
@@ -54,7 +54,7 @@ fn canary(input: &ProofInput, made: i64, status: Value, pods: Vec<Value>) -> Run
     run
 }
 
-/// The status of a Job that was over in this minute.
+/// The status of a Job that was over at this minute.
 fn over_in(at: i64) -> Value {
     json!({"completionTime": minute(at), "conditions": [{"type": "Complete", "status": "True"}]})
 }
@@ -67,7 +67,7 @@ fn look_at(input: &ProofInput, runs: Vec<Run>, at: i64) -> CanaryState {
     canary_state("team-a", UID, input, runs, Isolation::Warn, minute(at).as_second())
 }
 
-/// Status and reason, as a condition has them.
+/// Status and reason, as the condition shows them.
 fn said(look: &CanaryState) -> String {
     format!("{} {}", look.verdict.status, look.verdict.reason)
 }
@@ -131,7 +131,7 @@ fn silence_alone_proves_nothing() {
     let look = look_at(&unlisted, vec![ended(&unlisted, 0, &closed())], 1);
     assert_eq!(said(&look), "Unknown NothingToProveItBy");
 
-    // Its pod is gone, or said something else.
+    // Its pod is deleted, or said something else.
     for pods in [vec![], vec![terminated(json!({"exitCode": 1}))], vec![terminated(json!({"message": "{}"}))]] {
         let look = look_at(&input, vec![canary(&input, 0, over_in(0), pods)], 1);
         assert_eq!(said(&look), "Unknown CanaryNotRun");
@@ -144,7 +144,7 @@ fn a_canary_that_does_not_end_is_told_and_no_other_waits_for_it() {
     let input = input();
     let stuck = look_at(&input, vec![canary(&input, 0, json!({}), vec![])], 3);
     assert_eq!((said(&stuck).as_str(), stuck.stage), ("Unknown CanaryNotRun", Phase::Holds));
-    // An hour later as well: what was known then may be true no more.
+    // The same an hour later: the earlier proof may no longer be true.
     let runs = vec![ended(&input, -90, &closed()), canary(&input, 0, json!({}), vec![])];
     assert_eq!(said(&look_at(&input, runs, 3)), "Unknown CanaryNotRun");
 }
@@ -221,7 +221,7 @@ fn what_a_pod_says_is_waited_for_a_moment_after_its_job_is_over() {
     assert_eq!(at(1).stage, Phase::UnderWay);
     assert_eq!(at(1).until, Some(minute(1).as_second() + 10));
     assert_eq!(said(&at(10)), "Unknown CanaryNotRun");
-    // One that failed has no time of its end before its condition says so.
+    // A failed Job has no end time before its condition says so.
     assert_eq!(said(&look_at(&input, vec![canary(&input, 0, over(), vec![])], 1)), "Unknown CanaryNotRun");
 }
 

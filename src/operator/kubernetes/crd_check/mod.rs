@@ -1,7 +1,7 @@
-//! Whether the API server has the CRDs that this operator was built with, or newer ones: with older ones it would drop
-//! fields, of what users write and of what the operator does, without a word.
+//! Checks that the API server has the CRDs that this operator was built with, or newer ones. With older CRDs it would silently
+//! drop fields that users or the operator write.
 //!
-//! It is asked for its `OpenAPI` document, which whoever may connect may read.
+//! It reads the API server's `OpenAPI` document, which anyone who may connect can read.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use crate::api::{Crd, GROUP};
 
 /// The version whose schemas are compared.
 const VERSION: &str = "v1alpha1";
-/// The document of a CRD that was just applied appears a little later.
+/// How often to retry: the document of a CRD that was just applied appears a little later.
 const TRIES: u32 = 10;
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
 /// The API server doesn't serve what this operator needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CrdError {
-    /// There is no such CRD.
+    /// The CRD doesn't exist.
     #[error("there is no CRD {crd}; {MEND}")]
     Missing {
-        /// Its name.
+        /// The CRD's name.
         crd: String,
     },
-    /// Its schema lacks a field.
+    /// The CRD's schema lacks a field.
     #[error("the CRD {crd} is older than this operator: it lacks {field}; {MEND}")]
     Older {
-        /// Its name.
+        /// The CRD's name.
         crd: String,
-        /// The path of the first field that it lacks.
+        /// The path of the first missing field.
         field: String,
     },
 }
@@ -42,7 +42,7 @@ const MEND: &str = concat!(
     ": kubectl apply --server-side --force-conflicts -f crds/ (or the output of postern crds)"
 );
 
-/// Asks until the API server answers, and for a while until it serves every field.
+/// Retries until the API server answers, and then for a while until it serves every field.
 ///
 /// # Errors
 /// When it doesn't.
@@ -66,7 +66,7 @@ pub(crate) async fn check(client: &Client) -> Result<(), CrdError> {
     }
 }
 
-/// The document of the group; an empty one when there is no such group.
+/// The document of the API group; an empty one when the group doesn't exist.
 async fn document(client: &Client) -> Result<Value, kube::Error> {
     let path = format!("/openapi/v3/apis/{GROUP}/{VERSION}");
     let request = hyper::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
@@ -76,7 +76,7 @@ async fn document(client: &Client) -> Result<Value, kube::Error> {
     }
 }
 
-/// Holds every CRD of this operator against the document.
+/// Compares every CRD of this operator with the document.
 fn compare(document: &Value) -> Result<(), CrdError> {
     for crd in Crd::ALL {
         let definition = crd.definition();
@@ -101,7 +101,8 @@ fn served<'a>(document: &'a Value, kind: &str) -> Option<&'a Value> {
         .find(|schema| schema["x-kubernetes-group-version-kind"].as_array().is_some_and(|kinds| kinds.contains(&own)))
 }
 
-/// The path of the first field of a schema that another lacks. A list's fields are its items', written `list[].field`.
+/// The path of the first field of one schema that the other lacks. The fields of a list are those of its items, written
+/// `list[].field`.
 fn first_lacking(own: &Value, served: &Value, path: &str) -> Option<String> {
     let properties = own["properties"].as_object().into_iter().flatten();
     let in_properties = properties.map(|(name, own)| {

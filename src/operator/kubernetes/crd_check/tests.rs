@@ -5,7 +5,7 @@ use super::*;
 use crate::operator::test_support::crds::document;
 use crate::operator::test_support::fake_api;
 
-/// The document without what the pointer points at.
+/// The document without the part that the pointer selects.
 fn without(pointer: &str) -> Value {
     let mut document = document();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -53,7 +53,7 @@ fn a_crd_that_is_not_there_is_named() {
     }
 }
 
-// The clocks of these tests jump ahead whenever all that is left to do is wait.
+// The paused clock of these tests jumps ahead whenever every task is waiting.
 
 #[tokio::test(start_paused = true)]
 async fn gives_a_crd_that_was_just_applied_the_time_to_appear_and_others_no_more() {

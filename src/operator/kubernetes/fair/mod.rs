@@ -1,7 +1,7 @@
-//! Queues in which namespaces take turns, so that however much one of them wants, it keeps no other one waiting for more than
-//! one turn. Only names wait, each once: what waits is bounded by what there is.
+//! Queues in which namespaces take turns: however much one namespace queues, others wait for no more than one of its turns.
+//! Only names are queued, each once, so the length of a queue is bounded by the number of objects.
 //!
-//! What runs at the same time, and whether a namespace may have more of it, is decided by who takes from them.
+//! The users of a queue decide how much runs at the same time, and whether a namespace may have more of it.
 
 mod round_robin;
 mod work_queue;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 /// Names that wait, each once. Namespaces take turns, and within a namespace the one that has waited longest comes first.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
-    /// The namespaces with something that waits; the one whose turn is next comes first.
+    /// The namespaces with waiting names, the one whose turn is next first.
     turns: VecDeque<Arc<str>>,
     waiting: HashMap<Arc<str>, Waiting>,
 }
 
-/// What waits in one namespace, in order. Removing one costs no look at all others.
+/// What waits in one namespace, in order. Removing a name doesn't scan the others.
 #[derive(Debug, Default)]
 struct Waiting {
     last: u64,
@@ -20,7 +20,7 @@ struct Waiting {
 }
 
 impl RoundRobin {
-    /// Has a name wait; one that waits already keeps its place.
+    /// Adds a name; one that waits already keeps its place.
     pub(crate) fn push(&mut self, namespace: &str, name: &str) {
         if !self.waiting.contains_key(namespace) {
             let namespace: Arc<str> = namespace.into();
@@ -41,7 +41,7 @@ impl RoundRobin {
         self.waiting.values().map(|waiting| waiting.order.len()).sum()
     }
 
-    /// A name waits no longer.
+    /// Removes a name.
     pub(crate) fn remove(&mut self, namespace: &str, name: &str) {
         let Some(waiting) = self.waiting.get_mut(namespace) else { return };
         if let Some(place) = waiting.places.remove(name) {
@@ -53,8 +53,8 @@ impl RoundRobin {
         }
     }
 
-    /// Takes the next name, with its namespace before it: of the namespaces that `may` have one, the one that has waited
-    /// longest for its turn.
+    /// Takes the next name and its namespace: of the namespaces that `may` have one, the one that has waited longest for its
+    /// turn.
     pub(crate) fn pop(&mut self, may: impl Fn(&str) -> bool) -> Option<(Arc<str>, Arc<str>)> {
         let at = self.turns.iter().position(|namespace| may(namespace))?;
         let namespace = self.turns.remove(at)?;

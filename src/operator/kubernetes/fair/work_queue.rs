@@ -1,8 +1,8 @@
-//! What is to be reconciled, handed out to a controller in turns.
+//! Objects that wait to be reconciled, handed out to a controller in turns.
 //!
-//! kube's controller runs what it is given in the order in which it comes. So it is given no more than it runs at a time, and
-//! the rest waits here. What the controller wakes by itself, after a time, has no turn either: it is sent back here to wait
-//! for it.
+//! kube's controller reconciles in the order in which objects arrive. So it gets no more than it can run at a time, and the
+//! rest waits here. Objects that the controller requeues after a time haven't waited for a turn either: they are sent back here
+//! first.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::RoundRobin;
 
-/// Names of objects that are to be looked at. Clones are the same queue.
+/// The names of objects to reconcile. Clones share the same queue.
 pub(crate) struct WorkQueue<K> {
     state: Arc<Mutex<State>>,
     kind: PhantomData<fn() -> K>,
@@ -29,20 +29,20 @@ type Name = (Arc<str>, Arc<str>);
 #[derive(Default)]
 struct State {
     waiting: RoundRobin,
-    /// What was handed out and isn't done, and whether it was wanted again since.
+    /// Names that were handed out and aren't done, and whether each was added again since.
     handed_out: HashMap<Name, bool>,
     taker: Option<Waker>,
 }
 
-/// A look that has its turn, until this value is dropped.
+/// A reconcile that has its turn, until this value is dropped.
 pub(crate) struct Turn<K: Resource<DynamicType = ()>> {
     queue: WorkQueue<K>,
     object: ObjectRef<K>,
 }
 
 impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
-    /// Wants an object looked at. What is wanted twice before its turn is looked at once; what is wanted while it is looked at,
-    /// once more.
+    /// Queues an object. An object that is added twice before its turn is reconciled once; one that is added during its
+    /// reconcile is reconciled once more.
     pub(crate) fn add(&self, object: &ObjectRef<K>) {
         let mut state = self.state.lock();
         let name = name_of(object);
@@ -59,7 +59,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
         state.waiting.len() + state.handed_out.values().filter(|again| **again).count()
     }
 
-    /// Begins a look, if it was handed out. If it wasn't, it waits for its turn from now on.
+    /// Begins a reconcile if the object was handed out. Otherwise queues the object.
     pub(crate) fn begin(&self, object: &ObjectRef<K>) -> Option<Turn<K>> {
         if self.state.lock().handed_out.contains_key(&name_of(object)) {
             return Some(Turn { queue: self.clone(), object: object.clone() });
@@ -68,7 +68,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
         None
     }
 
-    /// Notes that a look that was handed out is over, or that there is nothing to look at.
+    /// Notes that the reconcile of a handed-out object is over, or that the object doesn't exist.
     pub(crate) fn done(&self, object: &ObjectRef<K>) {
         let mut state = self.state.lock();
         let name = name_of(object);
@@ -78,7 +78,8 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
         state.wake();
     }
 
-    /// Hands out names by turns, at most so many that aren't done. It never ends, and there is to be one of it.
+    /// Hands out names in turns, with at most this many not done. The stream never ends, and only one may be taken from a
+    /// queue.
     pub(crate) fn hand_out(&self, most: usize) -> impl Stream<Item = ObjectRef<K>> + Send + use<K> {
         let queue = Arc::clone(&self.state);
         poll_fn(move |task| {

@@ -1,8 +1,8 @@
-//! Who leads: of several operators the one that holds the Lease.
+//! Leader election: of several operators, the one that holds the Lease leads.
 //!
-//! Every write names the version of the Lease that it is made from, so that of two who reach for it one is refused. How
-//! long a holder has been silent is measured by the own clock from when its last sign was seen: clocks need not agree.
-//! Whoever can't renew stops before anybody else may take over.
+//! Every write names the version of the Lease that it is based on, so of two concurrent writers one is refused. How long a
+//! holder has been silent is measured by the local clock, from when its last change of the Lease was seen: clocks need not
+//! agree. A leader that can't renew stops before anybody else may take over.
 
 use std::time::Duration;
 
@@ -17,60 +17,60 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use super::lease::{Observed, claimed, is_held_by, released, renewed};
 use crate::operator::settings::LeaseSettings;
 
-/// Between two renewals.
+/// The time between two renewals.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-/// How long a leader leads without a renewal: shorter than the lease, so that it has ended when another begins.
+/// How long a leader leads without a renewal: shorter than the Lease's duration, so that it has stopped before another begins.
 const LEAD_FOR: Duration = Duration::from_secs(10);
-/// Between two looks at a Lease that another holds, and between two tries of what failed.
+/// The time between two checks of a Lease that another operator holds, and between two retries.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// For giving the Lease back.
+/// How long releasing the Lease may take.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
-/// One that would lead.
+/// A candidate for leadership.
 pub(crate) struct LeaderElector {
     api: Api<Lease>,
     name: String,
     identity: String,
 }
 
-/// The holder of the Lease.
+/// The current holder of the Lease.
 pub(crate) struct Leader<'a> {
     elector: &'a LeaderElector,
     /// The Lease as it was last written.
     lease: Lease,
-    /// When that write was begun.
+    /// When that write began.
     since: watch::Sender<Instant>,
 }
 
-/// The lead, for threads that don't renew the Lease themselves.
+/// The leadership, for threads that don't renew the Lease themselves.
 pub(crate) struct Leadership(watch::Receiver<Instant>);
 
 /// Why the Lease is no longer held.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseLost {
-    /// Another wrote its name into it, or it was deleted.
+    /// Another operator wrote its name into it, or it was deleted.
     #[error("somebody else took the Lease or deleted it")]
     Taken,
-    /// The API server didn't take a renewal.
+    /// The API server didn't accept a renewal in time.
     #[error("the Lease could not be renewed for {} seconds", LEAD_FOR.as_secs())]
     NotRenewed,
 }
 
 impl LeaderElector {
-    /// One in the operator's own namespace, by the name `POD_NAME`, or else one of its own.
+    /// A candidate in the operator's own namespace, with the identity in `POD_NAME`, or else a generated one.
     pub(crate) fn new(client: Client, settings: &LeaseSettings) -> Self {
         let namespace = own_namespace(&client);
         let identity = std::env::var("POD_NAME").unwrap_or_else(|_| own_name());
         Self { api: Api::namespaced(client, &namespace), name: settings.name.clone(), identity }
     }
 
-    /// Where the Lease is.
+    /// The namespace of the Lease.
     pub(crate) fn namespace(&self) -> &str {
-        // The client was made for one.
+        // The client was made for a namespace.
         self.api.namespace().unwrap_or_default()
     }
 
-    /// Waits until this one leads.
+    /// Waits until this operator leads.
     pub(crate) async fn acquire(&self) -> Leader<'_> {
         let mut observed = Observed::default();
         let mut problem = None;
@@ -81,7 +81,7 @@ impl LeaderElector {
                 Ok(None) => problem = None,
                 Err(error) => {
                     let error = error.to_string();
-                    // Once, and not every time it is tried.
+                    // Log a problem once, not at every retry.
                     if problem.as_ref() != Some(&error) {
                         tracing::warn!(error, "the Lease can't be read or written; it is tried again");
                         problem = Some(error);
@@ -111,13 +111,13 @@ impl LeaderElector {
         };
         match written {
             Ok(lease) => Ok(Some(lease)),
-            // Somebody was quicker.
+            // Another operator was faster.
             Err(error) if is(&error, 409) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives the Lease back if it is held, so that another leads at once. When that fails it just runs out.
+    /// Releases the Lease if it is held, so that another operator can lead at once. If that fails, the Lease expires.
     pub(crate) async fn release(&self) {
         match timeout(RELEASE_WITHIN, self.try_to_release()).await {
             Ok(Ok(())) => {}
@@ -143,12 +143,12 @@ impl LeaderElector {
 }
 
 impl Leader<'_> {
-    /// The lead, for another thread.
+    /// The leadership, for another thread.
     pub(crate) fn leadership(&self) -> Leadership {
         Leadership(self.since.subscribe())
     }
 
-    /// Renews for as long as it can, and ends when this one must no longer lead.
+    /// Renews for as long as possible, and returns when this operator must no longer lead.
     pub(crate) async fn renew(&mut self) -> LeaseLost {
         loop {
             let since = *self.since.borrow();
@@ -161,7 +161,7 @@ impl Leader<'_> {
         }
     }
 
-    /// Tries until it succeeds or another holds the Lease.
+    /// Retries until the renewal succeeds or another operator holds the Lease.
     async fn renew_once(&mut self) -> Result<(), LeaseLost> {
         let LeaderElector { api, name, identity } = self.elector;
         loop {
@@ -175,7 +175,8 @@ impl Leader<'_> {
                     return Ok(());
                 }
                 Err(error) if is(&error, 404) => return Err(LeaseLost::Taken),
-                // It was written since: by another, or by an own renewal whose answer was lost, or its labels were.
+                // Somebody has written it since: another operator, an own renewal whose answer was lost, or somebody who
+                // changed its labels.
                 Err(error) if is(&error, 409) => match api.get_opt(name).await {
                     Ok(Some(lease)) if is_held_by(lease.spec.as_ref(), identity) => self.lease = lease,
                     Ok(_) => return Err(LeaseLost::Taken),
@@ -188,11 +189,11 @@ impl Leader<'_> {
 }
 
 impl Leadership {
-    /// Waits until the leader is no more or has not renewed in time: its thread may hang, and can't say so then.
+    /// Waits until the leader is dropped or has not renewed in time: its thread may hang, and then can't report that itself.
     pub(crate) async fn lost(mut self) -> LeaseLost {
         loop {
             let since = *self.0.borrow_and_update();
-            // A renewal counts however late it is seen: it is looked for first, and then at the time.
+            // A renewal counts however late it is seen, so check for a change before the deadline.
             let Ok(Ok(())) = timeout_at(since + LEAD_FOR, self.0.changed()).await else { return LeaseLost::NotRenewed };
         }
     }
@@ -216,7 +217,8 @@ fn wall_clock() -> MicroTime {
     MicroTime(Timestamp::now())
 }
 
-/// For a process that isn't a pod's: the host's name, and what makes it another than the last one on that host.
+/// The identity of a process that isn't a pod: the host's name, and a random part that tells it from an earlier process on that
+/// host.
 fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let mut chance = [0; 8];

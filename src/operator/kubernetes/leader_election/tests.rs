@@ -65,7 +65,7 @@ impl Server {
     }
 }
 
-// The clocks of these tests jump ahead whenever all that is left to do is wait.
+// The paused clock of these tests jumps ahead whenever every task is waiting.
 
 #[tokio::test(start_paused = true)]
 async fn a_second_one_leads_once_the_first_has_given_the_lease_back_and_not_before() {
@@ -99,7 +99,7 @@ async fn a_leader_that_cannot_renew_stops_before_another_begins() {
     let server = Server::default();
     let (first, second) = (server.elector("first"), server.elector("second"));
     let mut leader = first.acquire().await;
-    // The second one sees the last sign of the first as early as it can.
+    // The second operator sees the last renewal of the first as early as possible.
     let begun = Instant::now();
     let lease = second.api.get("postern").await.unwrap();
     server.change(|state| state.is_down = true);
@@ -192,7 +192,7 @@ async fn another_thread_leads_as_long_as_the_lease_is_renewed_and_no_longer() {
         () = sleep(Duration::from_hours(1)) => {}
     }
     assert!(is_blocked.as_mut().now_or_never().is_none(), "whoever looks late must not look at what was");
-    // As if the thread that renews hung.
+    // As if the renewing thread hung.
     let begun = Instant::now();
     leader.leadership().lost().await;
     assert!(begun.elapsed() <= LEAD_FOR, "{:?}", begun.elapsed());

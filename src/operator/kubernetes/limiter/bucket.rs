@@ -1,34 +1,34 @@
-//! How many checks a namespace may make: a token bucket for each namespace, sized by its tier. Pure; times are Unix milliseconds.
+//! A rate limit for checks: a token bucket for each namespace, sized by its tier. Pure; times are Unix milliseconds.
 //!
-//! Buckets are kept by the namespace's name, so nobody gains by making a schedule or a namespace again. A full bucket is like
-//! none and is forgotten, so memory is bounded by the namespaces that made checks within the last hour. A new operator begins
-//! with full buckets.
+//! Buckets are keyed by the namespace's name, so nobody gains by recreating a schedule or a namespace. A full bucket is
+//! equivalent to no bucket and is forgotten, so memory is bounded by the namespaces that made checks within the last hour. A
+//! new operator starts with full buckets.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-/// The smallest size of a bucket, and the fewest tokens that it gets in an hour.
+/// The smallest size of a bucket, and the smallest number of tokens that it gets in an hour.
 const FEWEST: u32 = 4;
 /// The largest size of a bucket.
 const MOST: u32 = 60;
 
 const HOUR: i64 = 3_600_000;
 
-/// How many checks a tier allows.
+/// The rate that a tier allows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
-    /// How many at once.
+    /// The burst: how many checks at once.
     at_once: i64,
-    /// After how many milliseconds there may be one more.
+    /// The time per token, in milliseconds.
     interval: i64,
 }
 
 impl Allowance {
-    /// As many checks in an hour as deliveries, but at least four.
+    /// As many checks per hour as deliveries, but at least four.
     pub(crate) fn of_tier(max_deliveries_per_hour: u32) -> Self {
         let rate = max_deliveries_per_hour.max(FEWEST);
-        // Rounded up, so that it is never more than the tier says.
+        // Round up, so that the rate never exceeds what the tier says.
         Self { at_once: rate.min(MOST).into(), interval: (HOUR - 1) / i64::from(rate) + 1 }
     }
 }
@@ -48,26 +48,27 @@ pub(crate) struct Buckets(Mutex<HashMap<String, Bucket>>);
 
 #[derive(Debug, Default)]
 struct Bucket {
-    /// When the bucket is full, with reserved tokens counted as taken.
+    /// When the bucket is full again, with reserved tokens counted as taken.
     full_at: i64,
     /// The tokens that are reserved, by the schedule's name.
     reserved: HashMap<String, Reserved>,
 }
 
-/// A token that one schedule will take.
+/// A token that is reserved for one schedule.
 #[derive(Debug, Clone, Copy)]
 struct Reserved {
     /// When it can be taken.
     at: i64,
-    /// What it holds the bucket up by.
+    /// How much later it makes the bucket full, in milliseconds.
     interval: i64,
 }
 
 impl Buckets {
-    /// Reserves a token for the next check of a schedule, unless there is one already, and says when it can be taken. The time
-    /// stays the same whoever else asks, so a schedule that waits needs to ask once more only.
+    /// Reserves a token for the next check of a schedule, unless one is reserved already, and returns when it can be taken. The
+    /// time doesn't change whoever else asks, so a waiting schedule needs to ask only once more.
     ///
-    /// A check that is repeated (`is_repeat`) reserves only a token that is there, so repeats hold up no new spec.
+    /// A repeated check (`is_repeat`) reserves a token only if one is available now, so repeats don't delay checks of new
+    /// specs.
     pub(crate) fn reserve(
         &self,
         namespace: &str,
@@ -102,7 +103,7 @@ impl Buckets {
         }
     }
 
-    /// Gives the token that is reserved for a schedule back, if there is one: no check is wanted any more.
+    /// Returns the token that is reserved for a schedule, if there is one: no check is wanted any more.
     pub(crate) fn release(&self, namespace: &str, schedule: &str) {
         if let Some(bucket) = self.0.lock().get_mut(namespace)
             && let Some(reserved) = bucket.reserved.remove(schedule)
@@ -118,7 +119,7 @@ mod tests {
 
     const MINUTE: i64 = 60_000;
 
-    /// How many checks of one schedule may begin at a time when as many are wanted as there may be.
+    /// How many checks of one schedule may begin at a time when as many are wanted as possible.
     fn begun(buckets: &Buckets, namespace: &str, allowance: Allowance, now: i64) -> usize {
         let begins = |_: &usize| {
             let is_now = buckets.reserve(namespace, "a", true, allowance, now) == Turn::Now;
@@ -175,7 +176,7 @@ mod tests {
             buckets.release("team", "a");
             buckets.release("team", "a");
         }
-        // Made again under the same name, or under another.
+        // Whether the schedule was recreated under the same name, or under another.
         for schedule in ["a", "b"] {
             assert!(matches!(ask(schedule), Turn::At(_)), "{schedule}");
         }

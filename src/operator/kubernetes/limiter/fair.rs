@@ -1,9 +1,9 @@
-//! Whose turn it is to be checked: of a thousand schedules that come at once, a few at a time.
+//! Limits how many checks run at a time, and decides whose turn it is when a thousand schedules want one at once.
 //!
-//! Nothing polls: whoever is done with a check names the next one. Namespaces take turns, and one has at most a fifth of all
-//! checks at a time, so a tenant whose checks all hang, for want of quota, has a fifth. The last fifth goes only to namespaces
-//! that have none under way, which also come first when one is done. All of it can be forgotten: an operator that begins
-//! finds the checks that are under way by their Jobs, and each schedule asks for its turn again.
+//! Nothing polls: releasing a slot returns the schedule that gets it next. Namespaces take turns, and each has at most a fifth
+//! of all slots, so a tenant whose checks all hang, for example for lack of quota, blocks only a fifth. The last fifth goes
+//! only to namespaces that have no check under way; these also come first when a slot becomes free. All of this state can be
+//! lost: a new operator finds the checks under way by their Jobs, and each schedule asks for its turn again.
 
 use std::collections::HashSet;
 
@@ -13,29 +13,30 @@ use parking_lot::Mutex;
 
 use crate::operator::kubernetes::fair::RoundRobin;
 
-/// A namespace has at most one in so many of all checks, and as many are kept for namespaces that have none; at least one.
+/// A namespace gets at most one in this many of all slots, and as many are kept free for namespaces that have none; at least
+/// one each.
 const SHARE: usize = 5;
 
-/// The checks that are under way, and the schedules that wait for theirs.
+/// The checks under way, and the schedules that wait for a slot.
 pub(crate) struct FairLimiter<K: Resource<DynamicType = ()>> {
     state: Mutex<State<K>>,
 }
 
 struct State<K: Resource<DynamicType = ()>> {
     most: usize,
-    /// The schedules whose turn it is.
+    /// The schedules that have a slot.
     taken: HashSet<ObjectRef<K>>,
     waiting: RoundRobin,
 }
 
 impl<K: Resource<DynamicType = ()>> FairLimiter<K> {
-    /// For so many checks at a time.
+    /// A limiter with this many slots.
     pub(crate) fn new(most: u16) -> Self {
         let (taken, waiting) = (HashSet::new(), RoundRobin::default());
         Self { state: Mutex::new(State { most: most.into(), taken, waiting }) }
     }
 
-    /// Whether it is a schedule's turn. If not, it waits for it.
+    /// Whether a schedule gets a slot, or has one. If not, it waits for one.
     pub(crate) fn try_acquire(&self, schedule: &ObjectRef<K>) -> bool {
         let mut state = self.state.lock();
         if state.taken.contains(schedule) {
@@ -50,14 +51,14 @@ impl<K: Resource<DynamicType = ()>> FairLimiter<K> {
         false
     }
 
-    /// Notes that a schedule's check is under way, whether it was its turn or not.
+    /// Notes that a schedule's check is under way, whether the schedule got a slot or not.
     pub(crate) fn adopt(&self, schedule: &ObjectRef<K>) {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
         state.taken.insert(schedule.clone());
     }
 
-    /// Notes that a schedule wants no check, or has it behind it; and returns the one whose turn it is now.
+    /// Notes that a schedule wants no check, or that its check is over, and returns the schedule that gets the slot now.
     pub(crate) fn release(&self, schedule: &ObjectRef<K>) -> Option<ObjectRef<K>> {
         let mut state = self.state.lock();
         state.stop_waiting(schedule);
@@ -71,7 +72,7 @@ impl<K: Resource<DynamicType = ()>> FairLimiter<K> {
 }
 
 impl<K: Resource<DynamicType = ()>> State<K> {
-    /// Whether one more of a namespace may begin.
+    /// Whether a namespace may have one more slot.
     fn has_room(&self, namespace: &str) -> bool {
         let (own, free) = (self.own(namespace), self.most.saturating_sub(self.taken.len()));
         let share = (self.most / SHARE).max(1);
@@ -90,7 +91,7 @@ impl<K: Resource<DynamicType = ()>> State<K> {
         self.waiting.remove(namespace_of(schedule), &schedule.name);
     }
 
-    /// One of a namespace that has none under way, or else of one that may have more.
+    /// The next schedule: one of a namespace that has no slot, or else one of a namespace that may have more.
     fn next(&mut self) -> Option<ObjectRef<K>> {
         let mut waiting = std::mem::take(&mut self.waiting);
         let first = waiting.pop(|namespace| self.own(namespace) == 0 && self.has_room(namespace));
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(order, ["1", "a", "2", "3"]);
     }
 
-    /// How many checks a namespace gets that wants ten.
+    /// How many slots a namespace gets that wants ten.
     fn taken(limiter: &FairLimiter<WebhookSchedule>, namespace: &str) -> usize {
         (0..10).filter(|number| limiter.try_acquire(&schedule(namespace, &number.to_string()))).count()
     }

@@ -1,6 +1,6 @@
-//! The controller of preflight: makes the Job of a check that is due, when it is its turn, and ends those that nobody asks for.
+//! The controller of preflight: it makes the Job of a check that is due, in its turn, and deletes those that nobody asks for.
 //!
-//! It writes no status. What the Jobs come to, the controller of schedules reads from the same caches.
+//! It writes no status. The controller of schedules reads the results of the Jobs from the same caches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,13 +45,13 @@ pub(crate) struct PreflightReconciler {
     pub(crate) buckets: Buckets,
 }
 
-/// Why a reconcile of checks has to be tried again.
+/// Why a reconcile of checks has to be retried.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PreflightError {
     /// A Job can't be deleted.
     #[error(transparent)]
     Delete(#[from] ApplyError),
-    /// A delivery can't be written as JSON.
+    /// A delivery can't be serialized to JSON.
     #[error("the delivery can't be written as JSON: {0}")]
     Build(#[from] serde_json::Error),
 }
@@ -72,7 +72,7 @@ impl Reconcile for PreflightReconciler {
 }
 
 impl PreflightReconciler {
-    /// Learns which checks an operator before this one began, before any other is made.
+    /// Loads the checks that a previous operator began, before any other check is made.
     pub(crate) fn learn(&self) {
         for job in self.caches.jobs.all().iter().filter(|job| is_check(job) && !is_over(job)) {
             let (Some(owner), Some(namespace)) = (controller_of(&**job), job.namespace()) else { continue };
@@ -83,7 +83,7 @@ impl PreflightReconciler {
         }
     }
 
-    /// Does what is due about a schedule's checks at a time.
+    /// Reconciles a schedule's checks at a given time.
     pub(crate) async fn reconcile_at(
         &self,
         schedule: &WebhookSchedule,
@@ -100,7 +100,7 @@ impl PreflightReconciler {
         }
         let status = schedule.status.as_ref();
         if status.is_none_or(|status| status.observed_generation != schedule.metadata.generation) {
-            // The controller of schedules hasn't judged this spec yet, and its status will bring this back.
+            // The controller of schedules hasn't validated this spec yet; its status update will trigger another reconcile.
             return Ok(Action::await_change());
         }
         if self.consistency.ensure_ready(schedule, Some(schedule)).is_err() {
@@ -118,7 +118,7 @@ impl PreflightReconciler {
         let mut next = until;
         match (&stage, &valid) {
             (Phase::Due(due), Some(_)) if self.is_late(schedule, due) => return Ok(Action::requeue(LATE)),
-            // Once status says so, another check is due, or none.
+            // Once the status reports it, another check is due, or none.
             (Phase::Due(due), Some(_)) if self.obstacles.is_not_made(&name, due) => return Ok(Action::await_change()),
             (Phase::Due(due), Some(valid)) => next = self.begin(schedule, valid, due, now).await?,
             (Phase::UnderWay, _) => {
@@ -135,7 +135,7 @@ impl PreflightReconciler {
         Ok(wait.map_or_else(Action::await_change, |wait| Action::requeue(Duration::from_secs(wait))))
     }
 
-    /// The schedule, if it is accepted and its children are in place: no pod is made without its policy.
+    /// The validated schedule, if it is accepted and its children exist: no pod may be made without its policy.
     fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<ValidatedSchedule> {
         let namespace = schedule.namespace()?;
         let cron_job = self.caches.cron_jobs.get(&namespace, &names::cron_job(&schedule.name_any()))?;
@@ -150,7 +150,7 @@ impl PreflightReconciler {
         (!valid.waits_for_key).then_some(valid)
     }
 
-    /// What the Jobs have come to that the schedule itself owns.
+    /// The runs of the checks, whose Jobs the schedule itself owns.
     fn checks(&self, schedule: &WebhookSchedule) -> Vec<Run> {
         let (namespace, uid) = (schedule.namespace().unwrap_or_default(), schedule.uid().unwrap_or_default());
         let mut runs = Run::all_of(&self.caches, &namespace, &uid);
@@ -158,7 +158,7 @@ impl PreflightReconciler {
         runs
     }
 
-    /// Makes the Job of a check, if its namespace may make one more and it is the schedule's turn. Returns when to look again.
+    /// Makes the Job of a check, if the namespace may make one more and the schedule has a slot. Returns when to requeue.
     async fn begin(
         &self,
         schedule: &WebhookSchedule,
@@ -179,7 +179,7 @@ impl PreflightReconciler {
         }
         self.obstacles.forget(name);
         if !self.limiter.try_acquire(name) {
-            // Whoever is done tells when it is its turn.
+            // The schedule that releases its slot wakes this one.
             return Ok(None);
         }
         let job = check_job(valid, &due.job, due.value.as_deref(), &self.settings)?;
@@ -195,27 +195,27 @@ impl PreflightReconciler {
         Ok(None)
     }
 
-    /// Whether the Job of a check was made a moment ago and no cache shows it yet.
+    /// Whether the Job of a check was made a moment ago and the cache doesn't show it yet.
     fn is_late(&self, schedule: &WebhookSchedule, due: &Check) -> bool {
         let job = self.caches.jobs.get(&schedule.namespace().unwrap_or_default(), &due.job);
         self.consistency.ensure_ready(schedule, job.as_deref()).is_err()
     }
 
-    /// Has the status say what keeps a check from being made.
+    /// Has the status report what keeps a check from being made.
     fn note(&self, name: &ObjectRef<WebhookSchedule>, due: &Check, obstacle: Obstacle) {
         if self.obstacles.note(name, due, obstacle) {
             self.queues.schedules.add(name);
         }
     }
 
-    /// Lets the next schedule have its check, if this one kept it from that.
+    /// Releases whatever a schedule that needs no check holds, and wakes the next schedule that waits for its slot.
     fn needs_none(&self, schedule: &ObjectRef<WebhookSchedule>) {
         self.obstacles.forget(schedule);
         self.buckets.release(schedule.namespace.as_deref().unwrap_or_default(), &schedule.name);
         self.leaves_slot(schedule);
     }
 
-    /// The same, of one that goes on waiting for its check.
+    /// Releases only the slot, of a schedule that still waits for its check.
     fn leaves_slot(&self, schedule: &ObjectRef<WebhookSchedule>) {
         if let Some(next) = self.limiter.release(schedule) {
             self.queues.preflight.add(&next);

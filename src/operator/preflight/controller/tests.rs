@@ -1,4 +1,4 @@
-//! What a check that can't be made, or isn't wanted any more, does to the other checks and to the status.
+//! How a check that can't be made, or isn't wanted any more, affects other checks and the status.
 
 use std::sync::Mutex;
 
@@ -15,12 +15,12 @@ use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
 use crate::operator::test_support::objects::{self, Controllers, minute, settings, store, tier};
 
-/// A cluster with one schedule, and what was asked of its API server.
+/// A cluster with one schedule, and the requests to its API server.
 struct World {
     schedule: WebhookSchedule,
     cron_job: Option<CronJob>,
     jobs: Vec<Job>,
-    /// What a POST of a Job is answered with.
+    /// The status code for a POST of a Job.
     answer: u16,
     asked: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl Operator {
         look(&mut self.world.lock().unwrap())
     }
 
-    /// Has the watches show what there is.
+    /// Has the watches show the current state.
     fn see(&mut self, now: Timestamp) -> WebhookSchedule {
         let mut tier = tier();
         (tier.spec.default, tier.spec.max_deliveries_per_hour) = (true, self.max_deliveries_per_hour);
@@ -74,7 +74,7 @@ impl Operator {
         world.schedule.clone()
     }
 
-    /// The controllers take turns, until what one of them did has been seen by the other.
+    /// The controllers take turns, until each has seen what the other did.
     async fn work(&mut self, now: Timestamp) -> Action {
         let mut action = Action::await_change();
         for _ in 0..2 {
@@ -217,7 +217,7 @@ async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace
     let mut operator = Operator::new(201, &settings());
     operator.max_deliveries_per_hour = 4;
     for number in 0..50 {
-        // As if it had been deleted and made again, with the last check forgotten.
+        // As if the schedule had been deleted and recreated, with the last check forgotten.
         operator.world(|world| {
             (world.cron_job, world.schedule.status) = (None, None);
             world.schedule.metadata.uid = Some(format!("uid-{number}"));
@@ -225,15 +225,15 @@ async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace
         let known = ObjectRef::from_obj(&objects::schedule());
         operator.controllers.schedules.consistency.clear("team-a", "nightly-report");
         operator.work(minute(0) + SignedDuration::from_secs(number)).await;
-        // Its Job was over at once.
+        // Its Job ended at once.
         operator.limiter().release(&known);
-        // What a namespace uses is recorded once a second.
+        // The use of a namespace is recorded at most once a second.
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(operator.made(), 4);
     let (status, reason, message) = operator.target_allowed();
     assert_eq!((&*status, &*reason), ("Unknown", "CheckWaits"), "{message}");
-    // The next may be made a quarter of an hour after the first.
+    // The next check may be made a quarter of an hour after the first.
     assert!(message.contains("2027-01-15T08:15:00Z"), "{message}");
     operator.work(minute(15)).await;
     assert_eq!(operator.made(), 5);

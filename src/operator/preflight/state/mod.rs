@@ -1,7 +1,8 @@
-//! Whether a delivery would be sent, found out before the first is due: what is asked for, and what came of it. Pure.
+//! Whether a delivery would be sent, checked before the first one is due: which check is wanted, and its result. Pure.
 //!
-//! A Job runs the sender with `--check`, once for each spec and whenever somebody asks. The Job is the schedule's own and not
-//! its CronJob's, which would count it among the deliveries: keep fewer of them, and begin none while it runs.
+//! A Job runs the sender with `--check`, once for each spec and whenever somebody asks. The schedule owns this Job, not its
+//! CronJob, since the CronJob controller would count it among the deliveries: it would keep fewer of them, and begin none while
+//! the check runs.
 
 use std::sync::Arc;
 
@@ -24,9 +25,9 @@ use crate::operator::kubernetes::job::{is_over, made_at};
 use crate::operator::names;
 use crate::signing::DeliveryId;
 
-/// How long a check may take to begin, in seconds: one that can't must not keep others from their turn.
+/// How long a check may take to begin, in seconds: a check that can't begin must not block others.
 const BEGINS_WITHIN: i64 = 120;
-/// How long all of it may take, in seconds: one whose node was lost would never end.
+/// How long the whole check may take, in seconds: a check whose node was lost would never end.
 const ENDS_WITHIN: i64 = 180;
 
 const JOB_NOT_CREATED: Why = (
@@ -34,50 +35,51 @@ const JOB_NOT_CREATED: Why = (
     "its Job could not be made: see the namespace's ResourceQuotas, and the admission webhooks that judge Jobs",
 );
 
-/// A check that is asked for and has not come to a result.
+/// A check that is wanted and has no result yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// The name of its Job.
     pub job: String,
-    /// What is asked, as the annotation `postern.dev/check` has it.
+    /// The value of the annotation `postern.dev/check`, if it asks for this check.
     pub value: Option<String>,
-    /// How long to wait, in seconds, if it is a check that is repeated by itself and has to.
+    /// How long to wait at least, in seconds, if it is an automatic repeat.
     pub repeated_within: Option<i64>,
 }
 
-/// How the check that is asked for stands.
+/// The state of the check that is wanted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// None is asked for, or it has come to a result.
+    /// None is wanted, or it has a result.
     Nothing,
-    /// It is to be made.
+    /// A check has to be made.
     Due(Check),
-    /// It is to be made at this time, in Unix seconds: the namespace has made as many as its tier allows.
+    /// A check has to be made at this time, in Unix seconds: the namespace has made as many as its tier allows for now.
     Waits(i64),
-    /// It is being made.
+    /// A check is under way.
     UnderWay,
 }
 
-/// What is to be done about a schedule's checks, and what they came to.
+/// What to do about a schedule's checks, and their results.
 pub(crate) struct CheckState {
     pub(crate) stage: Phase,
-    /// Nothing is known of this spec yet: no check and no delivery told of it.
+    /// Whether nothing is known about this spec yet: no check and no delivery has reported on it.
     pub(crate) is_first: bool,
-    /// What the last one came to.
+    /// The result of the last check.
     pub(crate) checked: Option<CheckStatus>,
-    /// What one that has ended now came to, for metrics: the result and its reason. `checked` may hold what an earlier one found.
+    /// The result and reason of a check that has just ended, for metrics. `checked` may hold what an earlier one found.
     pub(crate) ended: Option<(CheckResult, String)>,
-    /// When to look again, if nothing happens before.
+    /// When to requeue, if nothing happens before.
     pub(crate) until: Option<i64>,
-    /// The Job of one that did not begin or end in time.
+    /// The Job of a check that did not begin or end in time.
     pub(crate) given_up: Option<Arc<Job>>,
-    /// Jobs under way that nobody asks for, or that do not end in time and are in the way of one; and old ones that are over.
+    /// Jobs to delete: those under way that nobody asks for, those that did not end in time and block another, and old finished
+    /// ones.
     pub(crate) obsolete: Vec<Arc<Job>>,
 }
 
 impl Check {
-    /// What is asked for that status has no result of: about a new spec, unless a delivery by it told as much already; for a new
-    /// value of the annotation; and once more about what may have passed.
+    /// The check that is wanted and has no result in the status: for a new spec, unless a delivery with it already answered the
+    /// question; for a new value of the annotation; and a repeat, where the problem may have disappeared.
     fn of(schedule: &WebhookSchedule, last: Option<&CheckStatus>, recent: &[DeliveryStatus], now: i64) -> Option<Self> {
         let generation = schedule.metadata.generation;
         let value = value_of(schedule);
@@ -87,7 +89,8 @@ impl Check {
         if !is_asked && !is_new && again.is_none() {
             return None;
         }
-        // The same however often it is tried to make it, and another when a value comes back or it is repeated.
+        // The name stays the same however often the operator tries to make the check. It changes when a value comes back or the
+        // check is repeated.
         let time = |time: &Time| time.0.to_string();
         let before = last.map(|last| time(&last.time)).unwrap_or_default();
         let repeats = last.and_then(|last| last.repeat_at.as_ref()).map(time).unwrap_or_default();
@@ -104,7 +107,7 @@ fn repeat_at(checked: &CheckStatus, generation: Option<i64>) -> Option<i64> {
     Some(at.0.as_second())
 }
 
-/// What the last check came to, and that it isn't repeated when a later delivery told as much.
+/// The result of the last check, without its repeat when a later delivery answered the question.
 fn last_check(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<CheckStatus> {
     let last = schedule.status.as_ref()?.checked.clone()?;
     let told = judged(recent, schedule.metadata.generation).filter(|delivery| began(delivery) > Some(&last.time));
@@ -115,14 +118,14 @@ fn last_check(schedule: &WebhookSchedule, recent: &[DeliveryStatus]) -> Option<C
     Some(if is_told { CheckStatus { repeats: 0, repeat_at: None, ..last } } else { last })
 }
 
-/// When a delivery began, or was due.
+/// When a delivery began, or else when it was due.
 pub(crate) fn began(delivery: &DeliveryStatus) -> Option<&Time> {
     delivery.started_at.as_ref().or(delivery.scheduled_time.as_ref())
 }
 
-/// The last delivery by the spec of this generation that tells whether one may be sent.
+/// The last delivery with the spec of this generation that shows whether deliveries are allowed.
 pub(crate) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Option<&DeliveryStatus> {
-    /// For lateness and the like, which say nothing of the target.
+    /// Lateness and similar reasons, which say nothing about the target.
     const NOT_OF_THE_TARGET: [Reason; 4] =
         [Reason::StartingDeadlineExceeded, Reason::ScheduledTimeInFuture, Reason::JobNameInvalid, Reason::NotIsolated];
     recent.iter().filter(|delivery| delivery.generation == generation).find(|delivery| {
@@ -130,7 +133,7 @@ pub(crate) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Opti
         if delivery.outcome == DeliveryOutcome::Refused {
             !NOT_OF_THE_TARGET.contains(&reason)
         } else {
-            // Where it would have gone is not known when its name was not resolved.
+            // If the name was not resolved, it isn't known where the delivery would have gone.
             delivery.attempts > 0 && reason != Reason::NameNotResolved
         }
     })
@@ -141,8 +144,8 @@ pub(crate) fn is_check(job: &Job) -> bool {
     job.annotations().contains_key(CHECK_ANNOTATION)
 }
 
-/// How a schedule's checks stand. `runs` are its check Jobs, and `recent` its deliveries, the latest first. Without
-/// `checked_first`, no check is to be made: the spec isn't accepted, or the admin wants none.
+/// The state of a schedule's checks. `runs` are its check Jobs, and `recent` its deliveries, the latest first. Without
+/// `checked_first`, no check is made: the spec isn't accepted, or the admin has disabled checks.
 pub(crate) fn check_state(
     schedule: &WebhookSchedule,
     runs: &[Run],
@@ -171,7 +174,7 @@ pub(crate) fn check_state(
         look.until = look.checked.as_ref().filter(|_| checked_first).and_then(|last| repeat_at(last, generation));
         return look;
     };
-    // Of a spec that nothing is known of, any check tells, whatever it was asked by.
+    // If nothing is known about a spec, any check of it counts, whatever requested it.
     let is_own =
         |run: &&Run| run.job.name_any() == asked.job || (is_unchecked && generation_of(&run.job) == generation);
     if let Some(run) = runs.iter().find(is_own) {
@@ -191,12 +194,12 @@ pub(crate) fn check_state(
         return look;
     }
     look.stage = Phase::Due(asked);
-    // Those that are over would only pile up; people may still look at the last.
+    // Delete finished checks, which would pile up, but keep the last one so that people can look at it.
     let mut over: Vec<_> = runs.iter().filter(|run| is_over(&run.job) && !is_deleted(run)).collect();
     over.sort_by_key(|run| made_at(&run.job));
     over.pop();
     look.obsolete.extend(over.into_iter().map(|run| run.job.clone()));
-    // However often somebody asks, one of a schedule is made after the other.
+    // A schedule has one check at a time, however often somebody asks.
     for run in runs.iter().filter(goes_on) {
         if let DeliveryState::Running(until) = check_run_state(run, seconds) {
             look.stage = Phase::UnderWay;
@@ -208,25 +211,25 @@ pub(crate) fn check_state(
     look
 }
 
-/// How the run of a check stands. None goes on for ever.
+/// The state of a check's run. Every check ends.
 fn check_run_state(run: &Run, now: i64) -> DeliveryState {
     let made = made_at(&run.job).unwrap_or(now);
     let ends = made + ENDS_WITHIN;
-    // What a check is said to come to is told like a delivery; of its id nothing is kept.
+    // A check's result is read like a delivery's; its id isn't used.
     let due = ScheduledRun { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
     match delivery_state(run, &due, BEGINS_WITHIN, now) {
         DeliveryState::Running(until) if now <= ends => DeliveryState::Running(Some(until.unwrap_or(ends).min(ends))),
         DeliveryState::Running(_) => {
             DeliveryState::Abandoned(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
         }
-        // Only when it is over is it the next one's turn.
+        // The next check has to wait until this Job is over.
         DeliveryState::Finished(_) if !is_over(&run.job) && now <= ends => DeliveryState::Running(Some(ends)),
         DeliveryState::Finished(told) if !is_over(&run.job) => DeliveryState::Abandoned(told),
         known => known,
     }
 }
 
-/// What the annotation asks for, of a schedule or a check's Job.
+/// The value of the annotation on a schedule or on a check's Job.
 fn value_of(object: &impl ResourceExt) -> Option<String> {
     let value = object.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
     value.filter(|value| !value.is_empty())
@@ -241,7 +244,7 @@ impl CheckState {
         self.ends(schedule, check.value.clone(), told, now);
     }
 
-    /// Notes what a check came to, and when it is repeated.
+    /// Notes the result of a check, and when it is repeated.
     fn ends(&mut self, schedule: &WebhookSchedule, value: Option<String>, told: DeliveryStatus, now: Timestamp) {
         let result = result_of(&told);
         let ended = (result, told.reason.clone());
@@ -250,7 +253,7 @@ impl CheckState {
         let value = value.or_else(|| last.as_ref()?.value.clone());
         let known = last.as_ref().filter(|last| last.generation == generation && last.result != CheckResult::Unknown);
         let checked = match known.filter(|_| result == CheckResult::Unknown) {
-            // One that could not be made takes nothing from what is known.
+            // A check that could not be made doesn't replace an earlier result.
             Some(known) => CheckStatus { value, ..known.clone() },
             None => CheckStatus {
                 generation,
@@ -275,7 +278,7 @@ impl CheckState {
 
 fn result_of(told: &DeliveryStatus) -> CheckResult {
     match told.outcome {
-        // A sender says so of what it was only to judge.
+        // The sender of a check reports this outcome.
         DeliveryOutcome::NotRun if told.reason == Reason::Allowed.as_str() => CheckResult::Allowed,
         DeliveryOutcome::Refused | DeliveryOutcome::FailedPermanently | DeliveryOutcome::Failed if is_said(told) => {
             CheckResult::Refused

@@ -1,4 +1,4 @@
-//! Which checks are repeated by themselves, and until when.
+//! Which checks are repeated automatically, and until when.
 
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What is checked, when, and what it comes to.
+//! What is checked, when, and with which result.
 
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::operator::test_support::objects::{
     ended, found, history, minute, over, run, said, schedule, terminated, valid_with,
 };
 
-/// A schedule whose checks are looked at, one after the other.
+/// A schedule whose checks are observed one after the other.
 pub(super) struct Life {
     pub(super) schedule: WebhookSchedule,
     pub(super) recent: Vec<DeliveryStatus>,
@@ -28,12 +28,12 @@ impl Life {
         self.look_at(0, runs)
     }
 
-    /// Looks this many minutes after the first Jobs were made, and writes the status.
+    /// Observes this many minutes after the first Jobs were made, and writes the status.
     pub(super) fn look_at(&mut self, now: i64, runs: &[Run]) -> CheckState {
         self.look_after(60 * now, runs)
     }
 
-    /// Looks so many seconds later, and writes the status.
+    /// Observes this many seconds later, and writes the status.
     pub(super) fn look_after(&mut self, seconds: i64, runs: &[Run]) -> CheckState {
         let now = minute(0) + SignedDuration::from_secs(seconds);
         let look = check_state(&self.schedule, runs, &self.recent, true, now);
@@ -53,7 +53,7 @@ impl Life {
         }
     }
 
-    /// What it comes to when its sender says this.
+    /// The result of a check whose sender reports this.
     pub(super) fn checked(&mut self, class: OutcomeClass, reason: Reason) -> CheckStatus {
         let check = self.due();
         let look = self.look(&[made(&check, over(), vec![said(class, reason)])]);
@@ -62,7 +62,7 @@ impl Life {
     }
 }
 
-/// A check's run, begun at the first minute.
+/// A check's run that began at the first minute.
 pub(super) fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
     let mut run = run(0, job, pods);
     let job = Arc::make_mut(&mut run.job);
@@ -97,7 +97,7 @@ fn each_new_value_asks_again_and_one_that_comes_back_too() {
         names.push(life.due().job);
         assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
         assert_eq!(life.look(&[]).stage, Phase::Nothing);
-        // So that the next one is later.
+        // Make the next check later than this one.
         life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
     }
     names.sort();
@@ -196,7 +196,7 @@ fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
 fn one_that_does_not_end_is_given_up_whatever_becomes_of_its_job() {
     let mut life = Life::new();
     let check = life.due();
-    // Its node is lost, say.
+    // For example, its node is lost.
     let mut runs = [made(&check, json!({"active": 1, "ready": 1}), Vec::new())];
     let waits = life.look_at(3, &runs);
     assert_eq!((waits.stage, waits.until), (Phase::UnderWay, Some(minute(3).as_second())));
@@ -251,7 +251,7 @@ fn however_often_the_spec_changes_one_is_made_after_the_other() {
     let stuck = life.look_at(3, &[made(&first, json!({}), Vec::new())]);
     assert!(matches!(stuck.stage, Phase::Due(_)), "{:?}", stuck.stage);
     assert_eq!(stuck.obsolete.len(), 1, "it is in the way");
-    // What it came to was not asked.
+    // The check of the first spec says nothing about the second spec.
     let over = life.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
     assert!(matches!(over.stage, Phase::Due(check) if check.job != first.job));
     assert_eq!(over.checked, None);

@@ -1,5 +1,5 @@
-//! What a reconcile needs to know beside the schedule: from caches, and from what the other controllers found. Nothing here
-//! asks an API server, and nothing changes by being looked at.
+//! Collects what a reconcile needs to know besides the schedule: from caches, and from what the other controllers found.
+//! Nothing here asks an API server, and observing changes nothing.
 
 use std::sync::Arc;
 
@@ -25,26 +25,26 @@ use crate::operator::tier::quota::QuotaUsage;
 /// All that exists for one schedule.
 pub(crate) struct ObservedState {
     pub(crate) tier: Result<Arc<WebhookTier>, TierError>,
-    /// What it takes of what its tier allows its namespace.
+    /// How much it uses of what its tier allows its namespace.
     pub(crate) share: QuotaUsage,
     pub(crate) cron_job: Option<Arc<CronJob>>,
     pub(crate) service_account: Option<Arc<ServiceAccount>>,
     pub(crate) network_policy: Option<Arc<NetworkPolicy>>,
-    /// What is the cluster's own.
+    /// The cluster's own addresses.
     pub(crate) own_addresses: OwnAddresses,
-    /// Whether its senders are kept from the inside.
+    /// Whether its senders are isolated from the cluster's inside.
     pub(crate) isolation: IsolationStatus,
     /// Whether our admission policies are in force.
     pub(crate) protection: AdmissionStatus,
     /// Why the last signing key that was due could not be made.
     pub(crate) key_error: Option<KeyNotMade>,
-    /// What the CronJob's Jobs have come to: deliveries.
+    /// The CronJob's Jobs with their pods: deliveries.
     pub(crate) runs: Vec<Run>,
-    /// What the schedule's own Jobs have come to: checks.
+    /// The schedule's own Jobs with their pods: checks.
     pub(crate) checks: Vec<Run>,
 }
 
-/// Collects what exists for a schedule; `None` while it is just becoming known. `now` is in Unix seconds.
+/// Collects what exists for a schedule; `None` until the quotas know the schedule. `now` is in Unix seconds.
 pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, now: i64) -> Option<ObservedState> {
     let caches = &context.caches;
     let (name, namespace) = (schedule.name_any(), schedule.namespace().unwrap_or_default());
@@ -71,8 +71,8 @@ pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, 
     })
 }
 
-/// What the Jobs of a schedule's CronJob have come to, those among them that were deleted. Without its CronJob, nothing is known
-/// of what it ran.
+/// The Jobs of a schedule's CronJob with their pods, deleted Jobs included. Without its CronJob, nothing is known about its
+/// runs.
 fn runs(
     schedule: &WebhookSchedule,
     cron_job: Option<&CronJob>,

@@ -1,4 +1,4 @@
-//! What a reconcile looks at.
+//! What a reconcile reads.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -16,7 +16,7 @@ fn read<K: DeserializeOwned>(object: Value) -> K {
     serde_json::from_value(object).unwrap()
 }
 
-/// The metadata of a schedule's child, which the object with this UID controls.
+/// The metadata of a schedule's child that is controlled by the object with this UID.
 fn cron_job_state(schedule: &str, name: &str, owner: &str) -> Value {
     json!({
         "namespace": "team-a", "name": name, "uid": name, "creationTimestamp": minute(0),
@@ -25,8 +25,8 @@ fn cron_job_state(schedule: &str, name: &str, owner: &str) -> Value {
     })
 }
 
-/// Caches with so many schedules in one namespace, each with a CronJob, three Jobs and their pods. The first is the one of the
-/// tests.
+/// Caches with this many schedules in one namespace, each with a CronJob, three Jobs and their pods. The first schedule is the
+/// one of the tests.
 fn caches(count: usize) -> Caches {
     let first = objects::schedule();
     let mut schedules = vec![first.clone()];
@@ -58,7 +58,7 @@ fn caches(count: usize) -> Caches {
     }
 }
 
-/// What is found for the first of so many schedules, and how many objects that took.
+/// The observed state of the first of this many schedules, and how many objects were read for it.
 fn observed(count: usize) -> (ObservedState, usize) {
     let now: Timestamp = minute(3);
     let client = fake_api::client(|request| (200, request.body));

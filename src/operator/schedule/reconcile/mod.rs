@@ -23,10 +23,10 @@ use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::settings::Settings;
 use crate::operator::validate::{Refusal, ValidatedSchedule, keys, validate};
 
-/// The wait for a time that has come already.
+/// The wait for a time that has already passed.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Brings the cluster to where the schedule wants it, and says so in its status.
+/// Brings the cluster to the state that the schedule wants, and reports it in the status.
 pub(crate) async fn reconcile_at(
     schedule: &WebhookSchedule,
     context: &ScheduleReconciler,
@@ -38,7 +38,7 @@ pub(crate) async fn reconcile_at(
     let to = &context.applier;
     context.recompute_quota(schedule, now.as_second());
     let Some(observed) = observe(schedule, context, now.as_second()) else { return Ok(Action::requeue(SOON)) };
-    // While something holds back a schedule that is being deleted, it sends nothing.
+    // A schedule that is being deleted, but held back by a finalizer, sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
         return suspend(schedule, &observed, to).await.map(|_| Action::await_change());
     }
@@ -69,7 +69,7 @@ pub(crate) async fn reconcile_at(
     let saved =
         update_status(schedule, &new, &context.client, &context.consistency).await.map_err(ReconcileError::Status)?;
     if saved == StatusUpdate::Conflict {
-        // It was changed or deleted since: what it is now has another reconcile coming.
+        // It was changed or deleted since, and another reconcile is queued for that.
         return applied.map(|_| Action::await_change());
     }
     report(context, schedule, &assessment, &new, saved == StatusUpdate::Changed).await?;
@@ -79,8 +79,8 @@ pub(crate) async fn reconcile_at(
     Ok(next_requeue(schedule, &new, &assessment, now))
 }
 
-/// What to do instead where nothing can be done yet: the cache doesn't show what was written last, the namespace can't be listed
-/// yet, or it is being deleted, which leaves the rest to the garbage collector.
+/// What to do instead when no reconcile is possible yet: the cache doesn't show the last write, the namespace can't be listed
+/// yet, or it is being deleted, which leaves the rest to garbage collection.
 fn wait_instead(schedule: &WebhookSchedule, context: &ScheduleReconciler) -> Option<Action> {
     let namespace = schedule.namespace().unwrap_or_default();
     if context.consistency.ensure_ready(schedule, Some(schedule)).is_err() || context.caches.is_ending(&namespace) {
@@ -99,8 +99,8 @@ fn judge(
     validate(schedule, &tier, &observed.share, &observed.own_addresses, settings, now.as_second())
 }
 
-/// That something never began is concluded from what caches don't show, and each is kept by a watch of its own, which may
-/// be late. So it is asked once more, before it is told and a Job is given up.
+/// Confirms with the API server that something never began. The caches only show that it is absent, and each is kept by a
+/// separate watch, which may be late. So ask before it is reported and a Job is given up.
 async fn confirm(
     schedule: &WebhookSchedule,
     Assessment { history, check, .. }: &Assessment,
@@ -119,8 +119,8 @@ async fn confirm(
     if is_sure { Ok(()) } else { Err(ReconcileError::StaleCache) }
 }
 
-/// The next look, when nothing happens before: once the delivery that the status announces is due, one that is due now is
-/// missed, a key ends, a check is repeated or given up, or `Ready` has waited long enough for one.
+/// When to requeue, if nothing happens before: when the announced delivery is due, when one that is due counts as missed, when
+/// a key ends, when a check is repeated or given up, or when `Ready` has waited long enough for one.
 fn next_requeue(
     schedule: &WebhookSchedule,
     status: &WebhookScheduleStatus,

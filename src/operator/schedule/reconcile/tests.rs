@@ -1,4 +1,4 @@
-//! What is asked before a delivery is told as one that never began.
+//! What is asked of the API server before a delivery is reported as never begun.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +12,8 @@ use crate::operator::test_support::objects::{
     Controllers, caches, cron_job, found, minute, schedule, settings, valid_with,
 };
 
-/// Whether it is sure that minute 1 was missed, when the API server has a CronJob of this version and Jobs of these names,
-/// which a CronJob with this UID controls; and what it was asked.
+/// Whether a reconcile is sure that minute 1 was missed, when the API server has a CronJob of this version, and Jobs of these
+/// names that are controlled by a CronJob with this UID; and the requests that it made.
 async fn confirmed(version: &str, jobs: &[&str], owner: &str) -> (bool, Vec<String>) {
     let mut cached = cron_job(json!({}));
     cached.metadata.name = Some("postern-nightly-report".into());
@@ -57,8 +57,8 @@ async fn a_missed_time_is_told_once_neither_its_job_nor_a_newer_cron_job_is_ther
     assert!(confirmed("7", &of_that_time, "another").await.0, "somebody else's Job by the name and label of one");
 }
 
-/// An API server that fills in a field of each CronJob that nobody asked for, and one that Postern knows nothing of; the CronJob
-/// that it has, and its writes.
+/// An API server that fills in two fields of each CronJob that nobody set, one of which Postern doesn't know; its CronJob, and
+/// the writes.
 #[derive(Default)]
 struct Newer {
     cron_job: Option<Value>,

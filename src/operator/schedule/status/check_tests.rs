@@ -24,7 +24,7 @@ fn that_no_job_could_be_made_for_a_check_is_told_while_nothing_is_known_and_is_i
     assert!(include_str!("../../../../docs/reasons.md").contains("| `JobNotCreated` |"));
 }
 
-/// What a check of this generation came to, which began at this minute.
+/// The result of a check of this generation that began at this minute.
 pub(super) fn checked(generation: i64, result: CheckResult, at: i64) -> CheckStatus {
     let (generation, value, time) = (generation, None, Time(minute(at)));
     let (reason, detail) = ("ReferenceMissing".into(), Some("add it".into()));
@@ -51,15 +51,16 @@ fn the_target_is_judged_by_a_check_until_a_later_delivery_tells_and_the_other_wa
     let unknown = told(&mut life, Vec::new(), Some(checked(1, CheckResult::Unknown, 0)));
     assert_eq!(unknown, fact("Unknown", "ReferenceMissing", "the check could not be made: add it"));
     assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 0))), by_delivery);
-    // On demand, after the delivery.
+    // A check on demand, after the delivery.
     assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Refused, 6))), refused);
     assert_eq!(condition(life.schedule.status.as_ref().unwrap(), "Ready").reason, "ReferenceMissing");
     assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Allowed, 6))).0, "True");
     assert_eq!(told(&mut life, delivered(), Some(checked(1, CheckResult::Unknown, 6))), by_delivery);
 }
 
-/// What `Ready` and `TargetAllowed` say so many minutes after a spec came whose first check is at this stage; and the message.
-fn told_at(life: &mut Life, at: i64, stage: Phase) -> [String; 3] {
+/// What `Ready` and `TargetAllowed` say this many minutes after a new spec, when its first check is in this phase; and the
+/// message.
+fn report_at(life: &mut Life, at: i64, stage: Phase) -> [String; 3] {
     let valid = valid_with(json!({})).unwrap();
     let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(at));
     assessment.check.stage = stage;
@@ -73,46 +74,46 @@ fn told_at(life: &mut Life, at: i64, stage: Phase) -> [String; 3] {
 fn nobody_knows_whether_a_schedule_is_ready_until_its_spec_is_checked() {
     let mut life = Life::new();
     for at in 0..5 {
-        assert_eq!(told_at(&mut life, at, Phase::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
+        assert_eq!(report_at(&mut life, at, Phase::UnderWay)[..2], ["Unknown Checking", "Unknown Checking"], "{at}");
     }
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Allowed, 5));
-    assert_eq!(told_at(&mut life, 5, Phase::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
-    assert_eq!(told_at(&mut life, 6, Phase::UnderWay)[0], "True Ready", "it is checked again");
+    assert_eq!(report_at(&mut life, 5, Phase::Nothing)[..2], ["True Ready", "True ReferenceMissing"]);
+    assert_eq!(report_at(&mut life, 6, Phase::UnderWay)[0], "True Ready", "it is checked again");
     life.schedule.metadata.generation = Some(2);
-    assert_eq!(told_at(&mut life, 7, Phase::UnderWay)[0], "Unknown Checking", "another spec");
+    assert_eq!(report_at(&mut life, 7, Phase::UnderWay)[0], "Unknown Checking", "another spec");
     life.schedule.status.as_mut().unwrap().checked = Some(checked(2, CheckResult::Refused, 8));
-    assert_eq!(told_at(&mut life, 8, Phase::Nothing)[0], "False ReferenceMissing");
+    assert_eq!(report_at(&mut life, 8, Phase::Nothing)[0], "False ReferenceMissing");
 }
 
 #[test]
 fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
     let due = || Phase::Due(Check { job: "check".into(), value: None, repeated_within: None });
     let mut life = Life::new();
-    assert_eq!(told_at(&mut life, 0, due())[0], "Unknown Checking");
-    assert_eq!(told_at(&mut life, 1, due())[0], "Unknown Checking");
-    assert_eq!(told_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
-    assert_eq!(told_at(&mut life, 3, Phase::UnderWay)[0], "True Ready", "it doesn't turn back");
+    assert_eq!(report_at(&mut life, 0, due())[0], "Unknown Checking");
+    assert_eq!(report_at(&mut life, 1, due())[0], "Unknown Checking");
+    assert_eq!(report_at(&mut life, 2, due())[..2], ["True Ready", "Unknown Checking"]);
+    assert_eq!(report_at(&mut life, 3, Phase::UnderWay)[0], "True Ready", "it doesn't turn back");
 
     let mut life = Life::new();
-    told_at(&mut life, 0, Phase::UnderWay);
+    report_at(&mut life, 0, Phase::UnderWay);
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
-    assert_eq!(told_at(&mut life, 1, Phase::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
+    assert_eq!(report_at(&mut life, 1, Phase::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
 }
 
 #[test]
 fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_soon() {
     let at = |minutes| Phase::Waits(minute(minutes).as_second());
     let mut life = Life::new();
-    let told = told_at(&mut life, 0, at(1));
+    let told = report_at(&mut life, 0, at(1));
     assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
     assert!(told[2].contains("will be checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
     assert!(include_str!("../../../../docs/reasons.md").contains("| `CheckWaits` |"));
     let mut life = Life::new();
     for now in 0..3 {
-        assert_eq!(told_at(&mut life, now, at(15))[..2], ["True Ready", "Unknown CheckWaits"], "{now}");
+        assert_eq!(report_at(&mut life, now, at(15))[..2], ["True Ready", "Unknown CheckWaits"], "{now}");
     }
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Refused, 8));
-    let told = told_at(&mut life, 9, at(15));
+    let told = report_at(&mut life, 9, at(15));
     assert_eq!(told[..2], ["False ReferenceMissing", "False ReferenceMissing"]);
     let waits =
         "add it; the check that was asked for is made at 2027-01-15T08:15:00Z, since the tier allows no earlier one";

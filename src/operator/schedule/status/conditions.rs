@@ -24,13 +24,13 @@ const SCHEDULED: &str = "Scheduled";
 /// The condition that says whether a delivery would be refused.
 const TARGET_ALLOWED: &str = "TargetAllowed";
 
-/// The condition that says whether senders are kept from the cluster's inside.
+/// The condition that says whether senders are isolated from the cluster's inside.
 const EGRESS_ISOLATED: &str = "EgressIsolated";
 
-/// The reason why a CronJob starts nothing for a while.
+/// The reason of a CronJob that is suspended for a while.
 const HELD: &str = "Held";
 
-/// Every condition, after a reconcile.
+/// All conditions, after a reconcile.
 pub(super) fn conditions(
     schedule: &WebhookSchedule,
     progress: &Progress<'_>,
@@ -51,7 +51,7 @@ pub(super) fn conditions(
     let waits = patience(schedule, check, now).is_some();
     facts.push(ready(&facts, waits));
     let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
-    // How long Ready has waited is counted for each spec anew.
+    // The wait of Ready starts again with each spec.
     let generation = schedule.metadata.generation;
     old.retain(|old| old.type_ != "Ready" || old.status != "Unknown" || old.observed_generation == generation);
     facts.into_iter().map(|fact| fact.condition(&old, schedule.metadata.generation, now)).collect()
@@ -136,7 +136,7 @@ fn blocked(error: &ReconcileError) -> ConditionUpdate {
     }
 }
 
-/// What became of a delivery that was asked for and isn't made yet.
+/// What happens to a requested delivery that isn't made yet.
 fn waits(made: TriggerDecision) -> String {
     match made {
         TriggerDecision::Now => String::new(),
@@ -159,7 +159,7 @@ const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from 
 const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
     after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
-/// By the last delivery of this very spec that came so far, or the check of it, whichever is later.
+/// The condition follows from the last delivery of this spec that got far enough, or from its check, whichever is later.
 fn target_allowed(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i64>) -> ConditionUpdate {
     let mut fact = judgement(recent, check, generation);
     if let Phase::Waits(at) = check.stage {
@@ -183,7 +183,7 @@ fn judgement(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i
     let fact = |status, reason: &str, message: &str| ConditionUpdate::new(TARGET_ALLOWED, status, reason, message);
     let delivery = judged(recent, generation);
     let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == generation);
-    // A check that could not be made says nothing against what is known.
+    // A check that could not be made doesn't contradict what is known.
     let is_later = |checked: &&CheckStatus| {
         delivery.is_none_or(|delivery| checked.result != CheckResult::Unknown && began(delivery) < Some(&checked.time))
     };
@@ -210,13 +210,13 @@ fn judgement(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i
     }
 }
 
-/// A schedule that is not accepted doesn't say what is true of its namespace or of the cluster: of such ones a tenant may have any
-/// number, and each would be written when that changes.
+/// A schedule that isn't accepted doesn't report the state of its namespace or of the cluster: a tenant may have any number of
+/// such schedules, and each would be written when that state changes.
 fn not_accepted(kind: &'static str) -> ConditionUpdate {
     ConditionUpdate::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
 }
 
-/// What is known of the namespace's senders. It says nothing against the schedule itself.
+/// The verdict on the namespace's senders. A bad verdict isn't the schedule's fault.
 fn isolated(verdict: &IsolationStatus) -> ConditionUpdate {
     ConditionUpdate::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
 }
@@ -238,8 +238,8 @@ fn healthy(recent: &[DeliveryStatus]) -> ConditionUpdate {
     }
 }
 
-/// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused one does. While
-/// it waits for its first key or the first check of its spec, nobody knows.
+/// Ready is what `kubectl wait`, Helm and Argo CD look at: whether the schedule does what its spec says. A paused schedule
+/// does. While it waits for its first key or the first check of its spec, Ready is Unknown.
 fn ready(facts: &[ConditionUpdate], waits_for_check: bool) -> ConditionUpdate {
     let wrong = facts.iter().find(|fact| {
         matches!(fact.kind, "Accepted" | SCHEDULED | TARGET_ALLOWED)

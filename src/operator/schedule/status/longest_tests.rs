@@ -28,7 +28,7 @@ use crate::operator::tier::membership::Membership;
 use crate::operator::tier::membership::TierError;
 use crate::operator::tier::quota::ledger::RecordError;
 
-/// What the API server would say against a value, by the lengths and forms of the schema.
+/// The API server's objections to a value, by the lengths and formats in the schema.
 fn refusals(path: &str, schema: &JSONSchemaProps, value: &Value, found: &mut Vec<String>) {
     let mut hold = |holds: bool, what: &str| {
         if !holds {
@@ -77,7 +77,7 @@ fn assert_admitted(crd: Crd, status: &impl Serialize) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// A name as long as Kubernetes admits.
+/// A name as long as Kubernetes allows.
 fn name(number: usize) -> String {
     format!("{number:x>253}")
 }
@@ -86,7 +86,7 @@ fn long() -> String {
     "ö\"".repeat(40_000)
 }
 
-/// A schedule with the longest of all that its tenant writes into annotations.
+/// A schedule with the longest annotations that its tenant can write.
 fn annotated() -> WebhookSchedule {
     let mut schedule = schedule();
     let annotations = [TRIGGER_ANNOTATION, CHECK_ANNOTATION].map(|name| (name.to_owned(), long()));
@@ -94,7 +94,7 @@ fn annotated() -> WebhookSchedule {
     schedule
 }
 
-/// All that isn't refused is admitted with the Events that follow.
+/// Asserts that the API server accepts the status and the Events that follow from it.
 fn assert_told(progress: &Progress<'_>, mut assessment: Assessment, protection: AdmissionStatus) {
     let schedule = annotated();
     assessment.protection = protection;
@@ -170,7 +170,7 @@ fn however_many_policies_open_the_inside_and_however_long_their_names() {
     let others: Vec<_> = (0..140).map(foreign).collect();
     let subject = ProofInput::of(&own, &others, &ApiServer::default(), &settings());
     let verdict = canary_state("team-a", "uid", &subject, Vec::new(), Isolation::Unchecked, 0).verdict;
-    // An Event has room for all of it: what to do comes last.
+    // An Event has room for the whole message: what to do comes last.
     assert!(verdict.message.len() <= 1_000, "{} bytes: {}", verdict.message.len(), verdict.message);
     assert!(verdict.message.contains(" and 137 more lets senders"), "{}", verdict.message);
     let mut assessment = assess(&annotated(), &found(Vec::new()), Some(&valid), minute(1));

@@ -1,4 +1,5 @@
-//! What a tenant sees of a schedule. Pure: the old status, the record, what was done, and the time make the new one.
+//! What a tenant sees of a schedule. Pure: it computes the new status from the old one, the record, what was done, and the
+//! time.
 
 pub(super) mod conditions;
 
@@ -10,15 +11,15 @@ use super::error::ReconcileError;
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::validate::{Refusal, ValidatedSchedule};
 
-/// How far a reconcile came.
+/// How far a reconcile got.
 pub(crate) enum Progress<'a> {
-    /// Everything is as it should be.
+    /// Everything is in place.
     Applied(&'a ValidatedSchedule),
-    /// The spec is right, and there is no key to sign with yet.
+    /// The spec is valid, but there is no key to sign with yet.
     WaitsForKey(&'a ValidatedSchedule),
-    /// The spec is right, and a child can't be made.
+    /// The spec is valid, but a child can't be written.
     Blocked(&'a ValidatedSchedule, &'a ReconcileError),
-    /// The spec or the tier is wrong.
+    /// The spec or the tier is invalid.
     Refused(&'a Refusal),
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn status(
         Progress::Applied(valid) | Progress::WaitsForKey(valid) | Progress::Blocked(valid, _) => Some(*valid),
         Progress::Refused(_) => None,
     };
-    // What was not made is still to be made.
+    // A requested delivery that was not made still has to be made.
     let made = matches!(progress, Progress::Applied(_));
     WebhookScheduleStatus {
         observed_generation: schedule.metadata.generation,

@@ -1,4 +1,4 @@
-//! What a tenant sees, from what happened.
+//! What a tenant sees, depending on what happened.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::test_support::objects::{ended, found, minute, schedule, valid_with};
 use crate::operator::tier::membership::TierError;
 
-/// A schedule that goes through statuses, a minute after each other.
+/// A schedule whose status is written once a minute.
 pub(super) struct Life {
     pub(super) schedule: WebhookSchedule,
     minute: i64,
@@ -121,7 +121,7 @@ fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_chan
     let next = |now: &str| next(&valid, now.parse().unwrap()).unwrap().0.to_string();
     assert_eq!(next("2027-03-26T12:00:00Z"), "2027-03-27T01:30:00Z");
     assert_eq!(next("2027-03-28T12:00:00Z"), "2027-03-29T00:30:00Z");
-    // In autumn 02:30 comes twice.
+    // In autumn, 02:30 occurs twice.
     assert_eq!(next("2027-10-30T12:00:00Z"), "2027-10-31T00:30:00Z");
     assert_eq!(next("2027-10-31T00:30:00Z"), "2027-10-31T01:30:00Z");
 }

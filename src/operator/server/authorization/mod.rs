@@ -1,5 +1,5 @@
-//! Whether a caller may read the metrics: the API server says who it is (`TokenReview`), and whether it may
-//! (`SubjectAccessReview`).
+//! Whether a caller may read the metrics: the API server says who the caller is (`TokenReview`), and whether they have the
+//! permission (`SubjectAccessReview`).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,23 +15,22 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-/// Where metrics are read; a caller needs the verb `get` on this non-resource URL.
+/// The path of the metrics; a caller needs the verb `get` on this non-resource URL.
 pub(super) const PATH: &str = "/metrics";
 
-/// A ServiceAccount's has one or two thousand.
+/// The longest accepted token. A ServiceAccount's token has one or two thousand bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// How long an answer holds: a scraper comes more often than that, and who loses the right keeps it no longer.
+/// How long an answer is cached: scrapers ask more often than that, and callers who lose the permission keep access no longer.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
-/// Different tokens that are remembered.
+/// How many different tokens are cached.
 const MAX_REMEMBERED: usize = 256;
-/// For both questions to the API server.
+/// How long both requests to the API server may take together.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// A caller's token: it can't be printed, and is wiped when it is no longer needed. What is sent to the API server is a
-/// copy.
+/// A caller's token: it can't be printed, and is wiped when it is no longer needed. The API server gets a copy.
 pub(crate) struct Token(Zeroizing<String>);
 
-/// What the API server said of a token.
+/// The API server's answer about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allowed,
@@ -43,7 +42,7 @@ pub(crate) enum Verdict {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unavailable;
 
-/// Asks the API server, and remembers for a while what it said.
+/// Asks the API server, and caches its answers for a while.
 pub(crate) struct Access {
     client: Client,
     /// By the token's SHA-256, with when it is forgotten.
@@ -51,7 +50,7 @@ pub(crate) struct Access {
 }
 
 impl Token {
-    /// The one token of a request (RFC 6750, section 2.1).
+    /// The only token of a request (RFC 6750, section 2.1).
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -81,7 +80,7 @@ impl Access {
         }
         let asked = timeout(ANSWERED_WITHIN, self.ask(token)).await;
         let verdict = asked.map_err(|_| unavailable("no answer in time"))?.map_err(|error| match error {
-            // What an API server says in words may quote what it was asked.
+            // The text of an API server's answer may quote the request, so leave it out.
             kube::Error::Api(status) => unavailable(&format!("it answered {}", status.code)),
             _ => unavailable("no answer"),
         })?;
@@ -109,7 +108,7 @@ impl Access {
         if remembered.len() >= MAX_REMEMBERED {
             remembered.retain(|_, (_, until)| now < *until);
         }
-        // Nobody has so many scrapers: these were tries. To ask again costs no more than they did.
+        // Nobody has so many scrapers: these were guesses. Asking again costs no more than they did.
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }

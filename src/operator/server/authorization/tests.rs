@@ -13,7 +13,7 @@ fn token(text: &str) -> Token {
     Token::of(&HeaderMap::from_iter(headers)).unwrap()
 }
 
-/// An API server that knows one token, whose holder it lets read or not, and how often it was asked who a token's is.
+/// An API server that knows one token, with or without the permission to read, and the number of its `TokenReview`s.
 fn access(allowed: bool) -> (Access, Arc<AtomicU32>) {
     let asked = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&asked);

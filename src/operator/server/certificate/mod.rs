@@ -1,4 +1,4 @@
-//! The certificate of the metrics: the admin's, read again when its files change, or one of the process's own.
+//! The certificate of the metrics: the admin's, read again when its files change, or a self-signed one.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -12,37 +12,37 @@ use zeroize::Zeroizing;
 
 use crate::operator::settings::MetricsSettings;
 
-/// In the certificate that nobody signed; callers can't verify it anyway.
+/// The name in the self-signed certificate; callers can't verify it anyway.
 const OWN_NAME: &str = "postern-operator";
 
-/// Why there is no certificate to begin with.
+/// Why there is no certificate at the start.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file can't be read.
     #[error("{field}: {} can't be read: {source}", path.display())]
     Unreadable {
-        /// The field of the settings.
+        /// The field in the settings.
         field: &'static str,
         /// The file that it names.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file of the certificate holds something else.
+    /// The certificate's file holds no certificate.
     #[error("metrics.certificate: {} holds no PEM certificate, or one that can't be read", .0.display())]
     NoCertificate(PathBuf),
-    /// The file of the key holds something else.
+    /// The key's file holds no key.
     #[error("metrics.key: {} holds no PEM private key", .0.display())]
     NoKey(PathBuf),
-    /// The key isn't the certificate's, or of a kind that isn't supported.
+    /// The key doesn't match the certificate, or its kind isn't supported.
     #[error("metrics.certificate, metrics.key: they can't be used together: {0}")]
     Mismatch(#[from] rustls::Error),
-    /// The process can't make one itself.
+    /// The process can't make a certificate itself.
     #[error("no certificate could be made for the metrics: {0}")]
     NotMade(#[from] rcgen::Error),
 }
 
-/// The certificate that is in use.
+/// The current certificate.
 pub(crate) struct Certificate {
     files: Option<Files>,
     config: RefCell<Arc<ServerConfig>>,
@@ -73,7 +73,7 @@ impl Certificate {
         Ok(Self { files: Some(files), config: RefCell::new(Arc::new(config)) })
     }
 
-    /// TLS with the certificate as its files have it now. Files that can't be used leave the last ones that could in place.
+    /// TLS with the certificate as its files are now. When the files can't be used, the last usable ones stay in place.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         if let Some(files) = &self.files {
             match files.renewed() {
@@ -90,9 +90,9 @@ impl Certificate {
 }
 
 impl Files {
-    /// What the files hold is compared, not when they were written: two small files for each scrape.
+    /// Compares the files' content, not their times: that costs reading two small files per scrape.
     fn renewed(&self) -> Result<Option<ServerConfig>, CertificateError> {
-        // Between two files of a renewal one may be missing; nothing is noted then, so it is looked at again.
+        // While the files are being renewed, one may be missing; nothing is noted then, so they are read again next time.
         let contents = self.contents()?;
         let sha256 = contents.sha256();
         if self.read.replace(sha256) == sha256 {

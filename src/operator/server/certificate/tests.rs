@@ -53,7 +53,7 @@ fn a_certificate_that_cannot_be_used_leaves_the_one_in_use_until_one_comes_that_
     let folder = Folder::with(&certificate, &key);
     let in_use = folder.certificate().unwrap();
     let first = in_use.config();
-    // The certificate is renewed before its key is.
+    // The certificate's file is renewed before the key's.
     let (certificate, new_key) = pem();
     folder.write(&certificate, &key);
     assert!(Arc::ptr_eq(&first, &in_use.config()));

@@ -1,4 +1,4 @@
-//! The little of an HTTP server that probes and scrapes need: one request a connection, and bounds on everything that a
+//! The small part of an HTTP server that probes and scrapes need: one request per connection, and limits on everything that a
 //! caller could hold on to.
 
 use std::convert::Infallible;
@@ -23,25 +23,25 @@ use tokio::time::{sleep, timeout};
 
 use super::places::Places;
 
-/// For a TLS handshake, and then for a request's line and headers.
+/// How long a TLS handshake may take, and then a request's line and headers.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A connection's whole life: TLS, request and answer.
+/// How long a connection may live: TLS, request and answer.
 const LIFETIME: Duration = Duration::from_secs(10);
-/// Of a request's line and headers.
+/// The size limit of a request's line and headers.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Before the next try, when the system can't give a connection.
+/// How long to wait before the next try when the system can't accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that the kernel keeps until they are accepted, where `net.core.somaxconn` allows as many. A caller whose
-/// connection finds no room there tries again after a second.
+/// How many connections the kernel queues until they are accepted, where `net.core.somaxconn` allows that many. A caller whose
+/// connection finds no room in the queue tries again after a second.
 const BACKLOG: u32 = 4096;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Listens at this address.
+/// Listens on this address.
 ///
 /// # Errors
-/// When the address is taken, or isn't one of this machine.
+/// When the address is taken, or doesn't belong to this machine.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -49,8 +49,8 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Answers requests for ever. `open` makes of a connection what HTTP is spoken on. Every connection is accepted, so
-/// callers who say nothing keep nobody out: when too many are open, one of theirs is closed.
+/// Answers requests for ever. `open` turns a connection into a stream that speaks HTTP. Every connection is accepted, so silent
+/// callers keep nobody out: when too many are open, one of theirs is closed.
 pub(crate) async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(
     listener: TcpListener,
     open: impl AsyncFn(TcpStream) -> io::Result<Io>,
@@ -66,7 +66,7 @@ pub(crate) async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(
                     let place = places.take(peer.ip());
                     connections.push(async move {
                         let life = timeout(LIFETIME, connection(stream, open, answer, &place.has_asked));
-                        // Why a connection has ended is its caller's to see.
+                        // Ignore why a connection has ended: that is the caller's concern.
                         let _ = Abortable::new(life, place.closed).await;
                         place.number
                     });
@@ -90,11 +90,11 @@ async fn connection<Io: AsyncRead + AsyncWrite + Unpin>(
     });
     let mut http = http1::Builder::new();
     http.keep_alive(false).max_buf_size(MAX_HEAD_BYTES).timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    // The caller may go away at any time.
+    // The caller may disconnect at any time.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An answer of one line for people.
+/// A plain-text answer of one line.
 pub(crate) fn plain(status: StatusCode, text: &'static str) -> Answer {
     let mut answer = Response::new(Full::from(Bytes::from_static(text.as_bytes())));
     *answer.status_mut() = status;

@@ -6,14 +6,14 @@ use tokio::time::Instant;
 use super::*;
 use crate::operator::test_support::attack::Attack;
 
-/// What a server that says `fine` sends back to these bytes, until it closes the connection.
+/// What a server that says `fine` answers to these bytes, until it closes the connection.
 async fn sent_back(bytes: &[u8]) -> String {
     let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let server = serve(listener, async |stream| Ok(stream), async |_| plain(StatusCode::OK, "fine"));
     let client = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // A server that has heard enough may close while this still writes.
+        // A server that has read enough may close the connection while this still writes.
         if let Err(error) = stream.write_all(bytes).await {
             assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
         }
@@ -41,7 +41,7 @@ async fn refuses_a_head_that_is_too_large() {
     request.extend(b"\r\n\r\n");
     let answer = sent_back(&request).await;
     assert!(!answer.contains("200 OK"), "{answer}");
-    // A little shorter, and it is answered.
+    // A slightly shorter one is answered.
     let mut request = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ".to_vec();
     request.resize(MAX_HEAD_BYTES - 1024, b'a');
     request.extend(b"\r\n\r\n");
@@ -50,7 +50,7 @@ async fn refuses_a_head_that_is_too_large() {
 
 #[tokio::test(start_paused = true)]
 async fn closes_within_a_second_the_connection_of_who_never_ends_a_request() {
-    // The clock jumps ahead whenever all that is left to do is wait.
+    // The clock jumps ahead whenever every task is waiting.
     for begun in [&b""[..], b"GET / HTTP/1.1\r\nHost: x\r\n"] {
         let start = Instant::now();
         assert_eq!(sent_back(begun).await, "");
@@ -58,7 +58,7 @@ async fn closes_within_a_second_the_connection_of_who_never_ends_a_request() {
     }
 }
 
-/// That each of five requests is answered while this goes on. The clock stands still unless nobody has anything to do.
+/// Asserts that five requests are answered during this attack. The clock stands still unless every task is idle.
 async fn answers_all_the_same(attack: Attack) {
     let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();

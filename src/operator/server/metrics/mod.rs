@@ -1,4 +1,4 @@
-//! The metrics over HTTPS, for who may read them.
+//! Serves the metrics over HTTPS to callers who may read them.
 
 use std::convert::Infallible;
 
@@ -16,11 +16,11 @@ use super::http::{self, Answer, plain};
 use crate::operator::metrics::Metrics;
 use crate::operator::settings::MetricsSettings;
 
-/// As `OpenMetrics` 1.0 has it.
+/// The content type of `OpenMetrics` 1.0.
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// What serves the metrics.
+/// The server of the metrics.
 pub(crate) struct Scrape {
     metrics: Metrics,
     access: Access,
@@ -33,7 +33,7 @@ impl Scrape {
         Ok(Self { metrics, access: Access::new(client), certificate: Certificate::new(settings)? })
     }
 
-    /// Answers for ever.
+    /// Answers requests for ever.
     pub(crate) async fn serve(&self, listener: TcpListener) -> Infallible {
         let open = async |stream: TcpStream| TlsAcceptor::from(self.certificate.config()).accept(stream).await;
         let answer = async |request: hyper::Request<_>| {

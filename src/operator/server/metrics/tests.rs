@@ -14,7 +14,7 @@ use super::*;
 use crate::operator::test_support::attack::Attack;
 use crate::operator::test_support::fake_api;
 
-/// Takes any certificate: that of these tests was signed by nobody.
+/// Accepts any certificate: that of these tests is self-signed.
 #[derive(Debug)]
 struct Anyone;
 
@@ -53,7 +53,7 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-/// A listener of any free port, and what serves the metrics on it.
+/// A listener on any free port, and a server of the metrics for it.
 fn scrape() -> (TcpListener, Scrape) {
     let client = fake_api::client(|request| {
         let mut object = request.body;
@@ -69,7 +69,7 @@ fn scrape() -> (TcpListener, Scrape) {
     (http::listen(([127, 0, 0, 1], 0).into()).unwrap(), scrape)
 }
 
-/// What is answered, over TLS, to a request with this first line and these further headers.
+/// The answer, over TLS, to a request with this first line and these additional headers.
 async fn asked(address: SocketAddr, line: &str, headers: &str) -> String {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -131,7 +131,7 @@ async fn shows_the_metrics_while_others_open_silent_connections_without_end() {
             attack.is_under_way().await;
             for _ in 0..5 {
                 let asked = asked(address, "GET /metrics", "Authorization: Bearer reader\r\n");
-                // The clock stands still unless nobody has anything to do.
+                // The clock stands still unless every task is idle.
                 let answer = timeout(Duration::from_secs(1), asked).await.unwrap();
                 assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
             }

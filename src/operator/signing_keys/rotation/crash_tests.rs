@@ -1,4 +1,4 @@
-//! An operator that dies at any write of a key's life, before it or after it, and the one that goes on.
+//! An operator that dies before or after any write in a key's life, and the next operator, which continues.
 
 use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;
@@ -9,7 +9,7 @@ use super::life::Life;
 use crate::api::KeyState;
 use crate::operator::test_support::objects;
 
-/// Tries what `begin` begins with an operator that dies at each write in turn, and then the next operator goes on.
+/// Runs `begin` with an operator that dies at each write in turn; then the next operator continues.
 async fn survives<F: Future<Output = Life>>(begin: impl Fn() -> F) {
     let mut cuts = 0;
     for at in 1..20 {
@@ -25,7 +25,7 @@ async fn survives<F: Future<Output = Life>>(begin: impl Fn() -> F) {
             life.world(|world| world.cut = None);
             life.wait(1);
             life.run().await;
-            // What may be there and isn't known goes a minute later.
+            // A Secret that may exist without being known is deleted a minute later.
             life.wait(SETTLED);
             life.run().await;
             let keys = life.world(|world| world.keys());
@@ -115,7 +115,7 @@ async fn a_secret_that_a_delivery_under_way_has_mounted_stays_until_that_has_end
             "spec": {"template": {"spec": {"containers": [], "volumes": [{"name": "x", "projected": {"sources": [source]}}]}}},
         })
     };
-    // The other has the label of the schedule's own, and is somebody else's.
+    // The other CronJob's Job has the label of the schedule's own, but belongs to somebody else.
     life.world(|world| world.jobs.extend(["the-cron-job", "another"].map(job)));
     life.ask("revoke");
     life.run().await;
@@ -131,7 +131,7 @@ async fn a_secret_that_a_delivery_under_way_has_mounted_stays_until_that_has_end
 async fn a_new_key_costs_its_secret_and_two_writes_of_the_status_and_rest_costs_none() {
     let life = Life::new();
     life.run().await;
-    // That it is accepted, the CronJob, and the status that says so; then the key's own.
+    // The acceptance, the CronJob, and the status that reports it; then the three writes of the key.
     assert_eq!(life.world(|world| std::mem::take(&mut world.writes)), 3 + 3);
     life.run().await;
     assert_eq!(life.world(|world| world.writes), 0);
@@ -201,7 +201,7 @@ async fn a_secret_goes_that_was_left_behind_by_a_rotation_for_which_nobody_asks_
 async fn two_controllers_that_write_the_status_at_the_same_time_lose_nothing() {
     let life = Life::with_a_key().await;
     life.ask("now");
-    // Both see the same version, and both have something to write.
+    // Both operators see the same version, and both have something to write.
     let mut seen = life.world(|world| world.schedule());
     seen.status.as_mut().unwrap().tier = None;
     life.rotate(&seen).await;

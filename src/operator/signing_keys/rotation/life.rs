@@ -1,4 +1,4 @@
-//! Operators on the cluster of the tests of keys, and the time there.
+//! Operators on the cluster of the key tests, and its clock.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub(super) struct Memory {
     revocations: Arc<FollowedRevocations>,
 }
 
-/// A cluster, and the time there.
+/// A cluster, and its clock.
 pub(super) struct Life {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) now: Timestamp,
@@ -41,12 +41,12 @@ impl Life {
         look(&mut self.world.lock().unwrap())
     }
 
-    /// Starts an operator, and runs it until it finds nothing to do, or is dead.
+    /// Starts an operator, and runs it until it has nothing to do, or is dead.
     pub(super) async fn run(&self) {
         self.go_on(&mut Memory::default()).await;
     }
 
-    /// The same with one that has run before: its two controllers take turns.
+    /// Does the same with an operator that has run before: its two controllers take turns.
     pub(super) async fn go_on(&self, memory: &mut Memory) {
         for _ in 0..12 {
             let before = self.world(|world| world.writes);
@@ -73,17 +73,17 @@ impl Life {
         panic!("it finds no rest: {:?}", self.world(|world| world.keys()));
     }
 
-    /// Has the controller of schedules look at a version of the schedule.
+    /// Has the controller of schedules reconcile a version of the schedule.
     pub(super) async fn reconcile(&self, seen: &WebhookSchedule) {
         let _ = Box::pin(reconcile_at(seen, &self.controllers().schedules, self.now)).await;
     }
 
-    /// Has the controller of keys look at a version of the schedule.
+    /// Has the controller of keys reconcile a version of the schedule.
     pub(super) async fn rotate(&self, seen: &WebhookSchedule) {
         let _ = Box::pin(self.controllers().signing_keys.reconcile_at(seen, self.now)).await;
     }
 
-    /// The controllers of an operator, whose watches show what there is. Checks are another matter.
+    /// The controllers of an operator whose watches show the current state. Checks are disabled.
     fn controllers(&self) -> Controllers {
         let world = Arc::clone(&self.world);
         let client = fake_api::client(move |asked| world.lock().unwrap().answer(&asked));

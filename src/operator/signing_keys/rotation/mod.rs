@@ -1,13 +1,13 @@
-//! The signing keys that Postern makes for a schedule, and when each begins and ends. Pure but for `keeper`, which makes and
-//! deletes the Secrets.
+//! The signing keys that Postern makes for a schedule, and when each one begins and ends to sign. Pure: `controller` and
+//! `secret` create and delete the Secrets.
 //!
-//! The operator can't read a Secret, so all that is known of a key stands in the status:
+//! The operator can't read a Secret, so everything that it knows about a key is in the status:
 //!
-//! - `Pending` before its Secret is made. Whoever finds one that is `Pending` can't know whether the Secret is there, and the
-//!   key itself is lost; so it never signs and becomes `Retired`, and another key is made by another name.
-//! - `Active` once its Secret is there for sure, and before the CronJob mounts it.
+//! - `Pending` before its Secret is created. An operator that finds a `Pending` key can't know whether the Secret exists, and
+//!   the key itself is lost. So the key never signs and becomes `Retired`, and another key is made under another name.
+//! - `Active` once its Secret exists for sure, and before the CronJob mounts it.
 //! - `Retiring` while it signs beside a newer one.
-//! - `Retired` once no CronJob mounts it. Its Secret is deleted [`SETTLED`] later, when no delivery that runs has it mounted.
+//! - `Retired` once no CronJob mounts it. Its Secret is deleted [`SETTLED`] later, when no running delivery has it mounted.
 
 use std::collections::BTreeSet;
 
@@ -20,40 +20,40 @@ use crate::api::{
 use crate::delivery::MAX_KEYS;
 use crate::operator::validate::keys::{self, keys_of, signs};
 
-/// How long after its last use, in seconds, a Secret may still be wanted by what the operator can't see yet: a Job that the
-/// CronJob controller makes from what the CronJob was, or a request of an operator before this one. The API server ends
-/// requests after a minute.
+/// How long after its last use a Secret may still be needed by something that the operator can't see yet, in seconds: a Job
+/// that the CronJob controller makes from an older version of the CronJob, or a request of a previous operator. The API server
+/// ends requests after a minute.
 const SETTLED: i64 = 60;
-/// As many keys as the status holds.
+/// How many keys the status can hold.
 const MOST: usize = 16;
-/// So many of them are kept free of what is only asked for, so that a revocation never waits for room.
+/// How many of them requested and scheduled rotations leave free, so that a revocation never waits for room.
 const ROOM_TO_REVOKE: usize = 4;
 
 /// Why a key is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// None signs.
+    /// No key signs yet.
     First,
-    /// The one that signs has its age, or is of another type than the spec says.
+    /// The signing key has reached its age, or its type differs from the spec's.
     Due,
-    /// Somebody asked for it.
+    /// Somebody asked for a rotation.
     Asked,
-    /// Somebody asked for it, and that no older key signs any more.
+    /// Somebody asked for a revocation: no older key may sign any more.
     Revoked,
 }
 
-/// A key that is to be made.
+/// A key that has to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) cause: Cause,
     pub(crate) key_type: ManagedKeyType,
-    /// How long the one before signs beside it.
+    /// How long the previous key signs beside it.
     overlap: SignedDuration,
-    /// The annotation's value, which is followed by this.
+    /// The annotation's value that this key fulfils.
     asked: Option<String>,
 }
 
-/// The key that a schedule is to get now.
+/// The key that has to be made now, if any.
 pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wanted> {
     let managed = schedule.spec.signing.managed.as_ref()?;
     let ManagedKeys { key_type, rotate_every: _, overlap } = *managed;
@@ -71,14 +71,14 @@ pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wante
     Some(Wanted { cause, key_type, overlap: SignedDuration::from_secs(overlap.seconds()), asked })
 }
 
-/// Why there is no room for another key, if there is none.
+/// Why there is no room for another key; `None` when there is.
 pub(super) fn no_room(schedule: &WebhookSchedule, cause: Cause) -> Option<String> {
     let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
     let count = keys_of(schedule).count();
     (count >= most).then(|| format!("{count} older ones wait for their Secrets to be deleted"))
 }
 
-/// What is said of the keys before a new one is made, or when none can be.
+/// The keys in the status before a new one is made, or when none can be.
 pub(super) fn begun(
     schedule: &WebhookSchedule,
     new: Option<SigningKeyStatus>,
@@ -93,7 +93,7 @@ pub(super) fn begun(
     new.into_iter().chain(before).collect()
 }
 
-/// What is said of the keys once the Secret of the newest is there, and of what was asked for.
+/// The status once the Secret of the newest key exists: the keys, and the request that was fulfilled.
 pub(super) fn made(status: &WebhookScheduleStatus, wanted: &Wanted, now: Timestamp) -> WebhookScheduleStatus {
     let overlap = now.checked_add(wanted.overlap).unwrap_or(now);
     let mut sign = 0;
@@ -104,7 +104,7 @@ pub(super) fn made(status: &WebhookScheduleStatus, wanted: &Wanted, now: Timesta
             _ => key.clone(),
         };
         sign += usize::from(signs(&key, now));
-        // The oldest end early, when more are asked for than may sign.
+        // The oldest end early when more keys would sign than allowed.
         if sign > MAX_KEYS && signs(&key, now) { until(&key, now) } else { key }
     };
     let signing_keys = status.signing_keys.iter().enumerate().map(one).collect();
@@ -113,7 +113,7 @@ pub(super) fn made(status: &WebhookScheduleStatus, wanted: &Wanted, now: Timesta
     WebhookScheduleStatus { signing_keys, last_rotation, ..status.clone() }
 }
 
-/// What is said of the keys when the newest could not be made: nothing, when its Secret is not there for sure.
+/// The keys in the status when the newest could not be made. It is removed when its Secret can't exist.
 pub(super) fn unmade(keys: &[SigningKeyStatus], maybe_there: bool, now: Timestamp) -> Vec<SigningKeyStatus> {
     let one = |key: &SigningKeyStatus| match key.state {
         KeyState::Pending => maybe_there.then(|| ended(key, KeyState::Retired, now)),
@@ -122,7 +122,7 @@ pub(super) fn unmade(keys: &[SigningKeyStatus], maybe_there: bool, now: Timestam
     keys.iter().filter_map(one).collect()
 }
 
-/// What is said of the keys of a schedule whose CronJob mounts these Secrets: one that signs no more and isn't mounted is retired.
+/// The keys in the status when the CronJob mounts these Secrets: a key that no longer signs and isn't mounted is retired.
 pub(super) fn settled(schedule: &WebhookSchedule, mounted: &BTreeSet<String>, now: Timestamp) -> Vec<SigningKeyStatus> {
     let now = whole_seconds(now);
     let is_managed = schedule.spec.signing.managed.is_some();
@@ -130,19 +130,19 @@ pub(super) fn settled(schedule: &WebhookSchedule, mounted: &BTreeSet<String>, no
         KeyState::Retired => key.clone(),
         KeyState::Active | KeyState::Retiring if is_managed && signs(key, now) => key.clone(),
         _ if key.secret_name.as_ref().is_some_and(|name| mounted.contains(name)) => key.clone(),
-        // One that is `Pending` still was left behind.
+        // A key that is still `Pending` was left behind.
         _ => ended(key, KeyState::Retired, now),
     };
     keys_of(schedule).map(one).collect()
 }
 
-/// The Secrets that nothing unseen can want any more.
+/// The Secrets that nothing unseen can need any more.
 pub(super) fn unused(schedule: &WebhookSchedule, now: Timestamp) -> Vec<String> {
     let unused = keys_of(schedule).filter(|key| settles_at(key).is_some_and(|at| at <= now.as_second()));
     unused.filter_map(|key| key.secret_name.clone()).collect()
 }
 
-/// When there is something to do about the keys next, in Unix seconds.
+/// When a key needs the next change, in Unix seconds.
 pub(super) fn next_change(schedule: &WebhookSchedule, keys: &[SigningKeyStatus], now: Timestamp) -> Option<i64> {
     let managed = schedule.spec.signing.managed.as_ref();
     let one = |key: &SigningKeyStatus| match key.state {
@@ -151,11 +151,11 @@ pub(super) fn next_change(schedule: &WebhookSchedule, keys: &[SigningKeyStatus],
         KeyState::Retired => settles_at(key),
         KeyState::Pending => None,
     };
-    // What was to be done and was not waits for something else: for room, or for a delivery that needs a Secret.
+    // A change that is overdue waits for something else: for room, or for a delivery that needs a Secret.
     keys.iter().filter_map(one).filter(|at| *at > now.as_second()).min()
 }
 
-/// When the key that signs first was made.
+/// When the active key was made, in Unix seconds.
 pub(super) fn active_since(keys: &[SigningKeyStatus]) -> Option<i64> {
     active(keys).map(made_at)
 }
@@ -164,7 +164,7 @@ fn active<'a>(keys: impl IntoIterator<Item = &'a SigningKeyStatus>) -> Option<&'
     keys.into_iter().find(|key| key.state == KeyState::Active)
 }
 
-/// Has a key sign no longer than to this time.
+/// Has a key sign no longer than until this time.
 fn until(key: &SigningKeyStatus, time: Timestamp) -> SigningKeyStatus {
     let time = key.retires_at.as_ref().map_or(time, |at| at.0.min(time));
     ended(key, KeyState::Retiring, time)
@@ -188,7 +188,7 @@ fn type_of(key: &SigningKeyStatus) -> ManagedKeyType {
     if key.public_key.is_some() { ManagedKeyType::V1a } else { ManagedKeyType::V1 }
 }
 
-/// As precise as the API server keeps it.
+/// Truncates a time to the precision of the API server.
 pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

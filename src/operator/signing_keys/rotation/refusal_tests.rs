@@ -1,4 +1,4 @@
-//! An API server that refuses what a key needs, or doesn't say what it did.
+//! An API server that refuses requests for a key, or doesn't answer them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The life of keys, as the status tells it: when one is made, which sign, and when a Secret may go.
+//! The life of keys, as the status shows it: when one is made, which ones sign, and when a Secret may be deleted.
 
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::operator::test_support::objects::{self, minute};
 
 const HOUR: i64 = 60;
 
-/// A schedule with managed keys, of which the status says this. Times are minutes.
+/// A schedule with managed keys and this status. Times are minutes.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the keys where they call it")]
 fn schedule(keys: Value) -> WebhookSchedule {
     let mut schedule = objects::schedule();
@@ -31,7 +31,7 @@ fn secret(name: &str) -> String {
     names::signing_key("nightly-report", &format!("{name:x>9}"))
 }
 
-/// All that the status says.
+/// All keys in the status.
 fn listed(schedule: &WebhookSchedule) -> &[SigningKeyStatus] {
     &schedule.status.as_ref().unwrap().signing_keys
 }
@@ -44,7 +44,7 @@ fn cause(schedule: &WebhookSchedule, at: i64) -> Option<Cause> {
     wanted(schedule, minute(at)).map(|wanted| wanted.cause)
 }
 
-/// Makes the key that is wanted, as if all went well.
+/// Makes the wanted key, with every step successful.
 fn rotate(schedule: &mut WebhookSchedule, name: &str, at: i64) {
     let wanted = wanted(schedule, minute(at)).unwrap();
     let new = serde_json::from_value(key(name, "Pending", at, None)).unwrap();

@@ -1,4 +1,4 @@
-//! A cluster for the tests of the keys of one schedule, in which what must hold of them is held at every write.
+//! A cluster for the key tests of one schedule. It checks its invariants at every write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use crate::api::{KeyState, WebhookSchedule};
 use crate::operator::test_support::fake_api::Asked;
 use crate::operator::test_support::objects::{self, minute};
 
-/// A cluster, as far as one schedule with managed keys goes.
+/// A cluster with one schedule that has managed keys.
 pub(super) struct World {
     pub(super) schedule: Value,
     pub(super) cron_job: Option<Value>,
-    /// The Secrets of keys, by their names.
+    /// The Secrets of keys, by name.
     pub(super) secrets: BTreeMap<String, Value>,
     pub(super) jobs: Vec<Value>,
-    /// The kind of which the API server takes no writes, and with which code it says so.
+    /// The kind whose writes the API server refuses, and the status code.
     pub(super) refuses: Option<(&'static str, u16)>,
     /// A Secret that the API server doesn't delete.
     pub(super) keeps: Option<String>,
@@ -23,17 +23,17 @@ pub(super) struct World {
     pub(super) conflict_in: Option<usize>,
     /// The names of the Secrets that were to be made.
     pub(super) asked_for: Vec<String>,
-    /// Secrets are made, and this is answered; 0 is no answer at all.
+    /// Secrets are created, but this is answered; 0 is no answer at all.
     pub(super) loses_answers: Option<u16>,
     /// The reasons of the Events.
     pub(super) told: Vec<String>,
     pub(super) writes: usize,
-    /// The operator dies at this write, and whether that is done.
+    /// The operator dies at this write, and whether the write is done.
     pub(super) cut: Option<(usize, bool)>,
     pub(super) is_dead: bool,
     /// A key that a receiver relies on.
     pub(super) relied_on: Option<String>,
-    /// A key that has leaked, from when the status says that it signs no more.
+    /// A leaked key, from when the status says that it no longer signs.
     pub(super) revoked: Option<String>,
 }
 
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// What must hold at every moment.
+    /// The invariants that hold at every moment.
     fn check(&self) {
         let mounted = self.mounted();
         let runs = self.runs();
@@ -162,7 +162,7 @@ impl World {
         keys.into_iter().flatten().any(|key| key["secretName"] == name && key["state"] == state)
     }
 
-    /// The reason and the message of the condition.
+    /// The reason and the message of the condition `Scheduled`.
     pub(super) fn scheduled(&self) -> (String, String) {
         let conditions = self.schedule().status.unwrap_or_default().conditions;
         let scheduled = conditions.into_iter().find(|condition| condition.type_ == "Scheduled").unwrap();
@@ -190,7 +190,7 @@ impl World {
         keys.into_iter().map(|key| (key.secret_name.unwrap(), key.state)).collect()
     }
 
-    /// Whether all that was begun is done: the status names every Secret, and the CronJob mounts those that sign.
+    /// Whether everything that was begun is done: the status names every Secret, and the CronJob mounts the signing ones.
     pub(super) fn is_whole(&self) -> bool {
         let names: BTreeSet<String> = self.keys().into_iter().map(|(name, _)| name).collect();
         let active = self.keys().iter().filter(|(_, state)| *state == KeyState::Active).count();

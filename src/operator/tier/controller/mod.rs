@@ -1,7 +1,8 @@
-//! What the status of a tier says: how many use it, and whether it is in force.
+//! The controller of tiers: it writes into a tier's status how many schedules and namespaces use it, and whether it is in
+//! force.
 //!
-//! The numbers are counted anew over the caches at each look. Looks are wanted when a tier's spec, the members of a tier or
-//! their schedules change; a look that finds nothing new writes nothing.
+//! Each reconcile counts over the caches. A tier is reconciled when its spec, its member namespaces or their schedules change;
+//! a reconcile that finds nothing new writes nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -25,19 +26,19 @@ use crate::operator::kubernetes::controller::Reconcile;
 use crate::operator::kubernetes::text::named;
 use crate::operator::settings::Settings;
 
-/// The least time between two writes of one tier's status, which is what bounds them: of a thousand schedules that are made at
-/// once, the first is counted at once, and the others together. A debounce wouldn't do: kube's begins anew with each event,
-/// so that a tenant who makes and deletes schedules without end would keep the status from ever being written.
+/// The least time between two writes of one tier's status, which limits their rate: of a thousand schedules that are made at
+/// once, the first is counted at once, and the others together. A debounce wouldn't work: kube's restarts with each event, so a
+/// tenant who makes and deletes schedules without end would keep the status from ever being written.
 const PACE: Duration = Duration::from_secs(2);
 
-/// What every look shares.
+/// What every reconcile of tiers shares.
 pub(crate) struct TierReconciler {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
     pub(crate) caches: Arc<Caches>,
     pub(crate) membership: Membership,
     pub(crate) consistency: Arc<ConsistencyStore>,
-    /// When each tier's status was written last.
+    /// When each tier's status was last written.
     pub(crate) last_written: Mutex<HashMap<String, Instant>>,
 }
 
@@ -54,7 +55,7 @@ impl Reconcile for TierReconciler {
     type Error = TierStatusError;
     const NAME: &'static str = "tier";
 
-    /// Says in a tier's status what is new.
+    /// Writes a tier's status, if it changed.
     async fn reconcile(&self, tier: Arc<WebhookTier>) -> Result<Action, TierStatusError> {
         let name = tier.name_any();
         if self.consistency.ensure_ready(&*tier, Some(&*tier)).is_err() {
@@ -78,7 +79,7 @@ impl Reconcile for TierReconciler {
                     self.consistency.wrote_at(&*tier, Some(&*tier), &by);
                     self.last_written.lock().insert(name, Instant::now());
                 }
-                // Another version is there that the watch is about to tell of, and it may be no reason for a look.
+                // The watch is about to show another version, which may not trigger a reconcile.
                 Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Action::requeue(PACE)),
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 Err(source) => return Err(TierStatusError { tier: name, source }),
@@ -87,7 +88,7 @@ impl Reconcile for TierReconciler {
         Ok(Action::await_change())
     }
 
-    /// Forgets a tier that is no more.
+    /// Forgets a deleted tier.
     fn forget(&self, tier: &ObjectRef<WebhookTier>) {
         self.last_written.lock().remove(&tier.name);
         self.consistency.clear("", &tier.name);
@@ -95,8 +96,8 @@ impl Reconcile for TierReconciler {
 }
 
 impl TierReconciler {
-    /// Whether this operator writes the tier's status. One that works in some namespaces only leaves a tier alone that none of
-    /// them is in or was in: another operator may know more of it, and each would write over what the other one counted.
+    /// Whether this operator writes the tier's status. An operator that is limited to some namespaces ignores a tier that none
+    /// of them is in or was in: another operator may know more about it, and each would overwrite what the other counted.
     fn is_ours(&self, tier: &WebhookTier) -> bool {
         let (name, watched) = (tier.name_any(), &self.settings.watch_namespaces);
         watched.is_empty()
@@ -120,7 +121,7 @@ impl Used {
     }
 }
 
-/// The status of a tier that so many use, that these say to be the default beside, and that has this problem.
+/// The status of a tier with these users, these other tiers that claim to be the default, and this problem.
 fn tier_status(
     tier: &WebhookTier,
     rivals: &[String],

@@ -33,7 +33,7 @@ fn version(version: u32) -> Arc<WebhookTier> {
 /// The bodies of the requests.
 type Puts = Arc<Mutex<Vec<Value>>>;
 
-/// A reconciler that sees these schedules, all of namespaces that are in the tier `premium`, with an API server that answers so.
+/// A reconciler that sees these schedules, all in namespaces of the tier `premium`, with an API server that answers this code.
 fn reconciler(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<TierReconciler>, Puts) {
     let puts = Puts::default();
     let noted = Arc::clone(&puts);
@@ -159,7 +159,7 @@ async fn however_often_a_tier_changes_it_is_written_at_its_pace_and_in_the_end()
     let (reconciler, puts) = reconciler(&[("a", "x")], &[], 200);
     let tick = Duration::from_millis(100);
     let mut waits = Vec::new();
-    // Each look sees a version without the right status: something always changed.
+    // Each reconcile sees a version with an outdated status: something has always changed.
     for changed in 1..=100 {
         let action = reconcile(version(10 * changed), reconciler.clone()).await.unwrap();
         waits.push(!is_done(&action));
@@ -203,7 +203,7 @@ async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
     let mut default = (*version(1)).clone();
     default.spec.default = true;
     assert_eq!(written(&elsewhere, &puts, Arc::new(default)).await, 1, "and so may be in the default");
-    // Which it left since: that is to be told, too.
+    // The namespace has left the tier since: the status must report that, too.
     tokio::time::advance(PACE).await;
     assert_eq!(written(&elsewhere, &puts, version(3)).await, 2);
     let (here, puts) = reconciler(&[], &["other", "in-premium"], 200);

@@ -1,4 +1,4 @@
-//! Which tier a namespace is in, and whom a change of a tier concerns. By caches alone.
+//! Which tier a namespace is in, and which objects a change of a tier affects. It reads only caches.
 //!
 //! A namespace is in the tier that its label names, or in the default tier when it has no label.
 
@@ -13,7 +13,7 @@ use crate::operator::cache::indexed::Indexed;
 use crate::operator::cache::watches::Change;
 use crate::operator::kubernetes::text::named;
 
-/// Why a namespace is in no tier that can be used. For its schedules, each is a reason and a message.
+/// Why a namespace is in no usable tier. For its schedules, each variant is a reason and a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TierError {
     /// The namespace's tier doesn't exist.
@@ -21,15 +21,15 @@ pub enum TierError {
         "the label postern.dev/tier of this namespace names the tier {0:?}, and there is no such WebhookTier: ask your admin"
     )]
     NotFound(String),
-    /// The namespace names no tier, and none is the default.
+    /// The namespace names no tier, and there is no default.
     #[error("this namespace has no label postern.dev/tier, and no WebhookTier is the default: ask your admin")]
     NoDefault,
-    /// The namespace names no tier, and several say that they are the default.
+    /// The namespace names no tier, and several tiers claim to be the default.
     #[error(
         "this namespace has no label postern.dev/tier, and the WebhookTiers {0} all are the default: ask your admin"
     )]
     SeveralDefaults(String),
-    /// The tier holds something that can't be read.
+    /// The tier holds something that can't be parsed.
     #[error("the WebhookTier {tier} has a mistake, so nothing is sent: {problem}; ask your admin")]
     Invalid {
         /// The tier's name.
@@ -40,7 +40,7 @@ pub enum TierError {
 }
 
 impl TierError {
-    /// The reason of the condition of a schedule.
+    /// The reason of the schedule's condition.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl TierError {
     }
 }
 
-/// The caches that say it.
+/// The caches of tiers and namespaces.
 #[derive(Clone)]
 pub(crate) struct Membership {
     pub(crate) tiers: Store<WebhookTier>,
@@ -63,7 +63,7 @@ impl Membership {
     /// The tier that a namespace is in.
     ///
     /// # Errors
-    /// When there is no such tier, or no default or several.
+    /// When the named tier doesn't exist, or when there is no default or more than one.
     pub(crate) fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, TierError> {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace));
         match namespace.as_deref().and_then(label) {
@@ -80,27 +80,27 @@ impl Membership {
         }
     }
 
-    /// The tiers that say that they are the default, by name.
+    /// The tiers that claim to be the default, sorted by name.
     fn defaults(&self) -> Vec<Arc<WebhookTier>> {
         let mut defaults = self.tiers.state_filter(|tier| tier.spec.default);
         defaults.sort_by_key(|tier| tier.name_any());
         defaults
     }
 
-    /// The other tiers that say that they are the default, when this one does.
+    /// The other tiers that claim to be the default, when this one does.
     pub(crate) fn rivals(&self, tier: &WebhookTier) -> Vec<String> {
         let own = tier.name_any();
         let defaults = if tier.spec.default { self.defaults() } else { Vec::new() };
         names(&defaults).into_iter().filter(|name| *name != own).collect()
     }
 
-    /// The schedules that are in a tier.
+    /// The schedules in a tier.
     pub(crate) fn schedules(&self, tier: &str, all: &Indexed<WebhookSchedule>) -> Vec<ObjectRef<WebhookSchedule>> {
         let is_default = self.default_tier().is_ok_and(|default| default.name_any() == tier);
         self.schedules_of(tier, is_default, all)
     }
 
-    /// Whether a namespace names a tier; one that names none does so when `unlabelled`.
+    /// Whether a namespace names a tier; for one that names none, the answer is `unlabelled`.
     pub(crate) fn names(&self, namespace: &str, tier: &str, unlabelled: bool) -> bool {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace));
         namespace.as_deref().and_then(label).map_or(unlabelled, |name| name == tier)
@@ -117,8 +117,8 @@ impl Membership {
         namespaces.iter().flat_map(|namespace| all.refs_in_namespace(namespace)).collect()
     }
 
-    /// The schedules that a change of a tier concerns: those of the namespaces that name it, and of those that name none
-    /// when it is or was a default. A change of its status alone concerns none.
+    /// The schedules that a change of a tier affects: those in namespaces that name it and, when it is or was a default, those
+    /// in namespaces that name none. A change of only its status affects none.
     pub(crate) fn concerned(
         &self,
         tier: &WebhookTier,
@@ -132,8 +132,8 @@ impl Membership {
         self.schedules_of(&tier.name_any(), is_or_was_default(tier, before), all)
     }
 
-    /// The tiers whose status a change of a tier may change: itself, and the defaults when it is or was one of them. That
-    /// nothing but its own status or its annotations changed is no reason to look.
+    /// The tiers whose status a change of a tier may affect: itself, and the defaults when it is or was one of them. A change
+    /// of only its status or annotations affects none.
     pub(crate) fn tiers_by_tier(&self, tier: &WebhookTier, change: &Change<WebhookTier>) -> Vec<String> {
         let before = change.before();
         let is_same = |before: &WebhookTier| {
@@ -146,7 +146,7 @@ impl Membership {
         rivals.into_iter().chain([tier.name_any()]).collect()
     }
 
-    /// The tiers that lose or win a namespace by its change. One that isn't known counts as one without a label.
+    /// The tiers that lose or gain a namespace when it changes. A namespace that isn't known counts as one without a label.
     pub(crate) fn tiers_by_namespace(
         &self,
         namespace: &NamespaceMetadata,
@@ -156,7 +156,7 @@ impl Membership {
         self.named(label(namespace)).into_iter().chain(self.named(before)).collect()
     }
 
-    /// The tier that gains or loses a schedule when one of this namespace comes or goes.
+    /// The tier that gains or loses a schedule when one in this namespace is created or deleted.
     pub(crate) fn tiers_by_schedule(&self, namespace: &str) -> Vec<String> {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace));
         self.named(namespace.as_deref().and_then(label))
@@ -167,7 +167,7 @@ impl Membership {
     }
 }
 
-/// Whether a namespace's change is one of its tier, or it comes, ends or goes.
+/// Whether the change affects a namespace's tier, or the namespace appears, terminates or is deleted.
 pub(crate) fn is_news(namespace: &NamespaceMetadata, change: &Change<NamespaceMetadata>) -> bool {
     change.before().is_none_or(|before| {
         let is_ending = |namespace: &NamespaceMetadata| namespace.metadata.deletion_timestamp.is_some();

@@ -1,4 +1,4 @@
-//! Which tier a namespace is in, and whom a change concerns.
+//! Which tier a namespace is in, and what a change affects.
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ fn namespace(name: &str, tier: Option<&str>) -> NamespaceMetadata {
     serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap()
 }
 
-/// The tiers, and a namespace `in-NAME` of each of `names`; one without a label, which is `unlabelled`; one that nothing is
-/// known of.
+/// These tiers, and a namespace `in-NAME` for each of `names`; `unlabelled`, a namespace without a label; and a namespace that
+/// isn't known.
 fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Indexed<WebhookSchedule>) {
     let labelled = names.iter().map(|name| namespace(&format!("in-{name}"), Some(name)));
     let namespaces: Vec<_> = labelled.chain([namespace("unlabelled", None)]).collect();
@@ -33,7 +33,7 @@ fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Indexed<W
     (Membership { tiers: store(tiers), namespaces: store(namespaces) }, schedules)
 }
 
-/// Where the schedules are that a change concerns.
+/// The namespaces of the schedules that a change affects.
 fn concerned(
     tier: &WebhookTier,
     change: &Change<WebhookTier>,
@@ -76,7 +76,7 @@ fn a_tier_has_the_schedules_of_its_namespaces_and_the_only_default_those_of_the_
     let count = |(of, all): &(Membership, Indexed<WebhookSchedule>), tier: &str| of.schedules(tier, all).len();
     let one = membership(vec![tier_named("free", true), tier_named("premium", false)], &["free", "premium", "gone"]);
     assert_eq!((count(&one, "free"), count(&one, "premium")), (3, 1));
-    // Of two, neither is in force for those without a label.
+    // When two tiers claim to be the default, neither is in force for namespaces without a label.
     let two = membership(vec![tier_named("free", true), tier_named("premium", true)], &["free", "premium", "gone"]);
     assert_eq!((count(&two, "free"), count(&two, "premium")), (1, 1));
 }
@@ -142,7 +142,7 @@ fn a_namespace_that_changes_its_label_concerns_both_tiers_and_a_schedule_the_one
     assert_eq!(of.tiers_by_namespace(&premium, &from(basic)), ["premium", "basic"]);
     assert_eq!(of.tiers_by_namespace(&premium, &from(none.clone())), ["premium", "free"]);
     assert_eq!(of.tiers_by_namespace(&none, &from(premium.clone())), ["free", "premium"]);
-    // What is in it counted for the default before it was known, and does so after it is gone.
+    // Its schedules counted for the default before the namespace was known, and do so again after it is deleted.
     assert_eq!(of.tiers_by_namespace(&premium, &Change::Added), ["premium", "free"]);
     assert_eq!(of.tiers_by_namespace(&premium, &Change::Deleted), ["premium", "free"]);
     assert_eq!(of.tiers_by_schedule("in-premium"), ["premium"]);

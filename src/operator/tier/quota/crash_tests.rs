@@ -1,5 +1,5 @@
-//! A tenant who triggers, deletes and makes anew, whatever becomes of the operator: it dies at any write, before it or after
-//! it, and the namespace gets no more than its tier allows.
+//! A tenant who triggers, deletes and recreates a schedule while the operator dies before or after any write. The namespace
+//! never gets more than its tier allows.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use crate::operator::test_support::objects::{self, Controllers, settings, store}
 const START: i64 = 1_800_000_000;
 const QUARTER: i64 = 900;
 
-/// A cluster whose tier allows a delivery every 15 minutes and four in an hour.
+/// A cluster whose tier allows a delivery every 15 minutes, and four per hour.
 struct Cluster {
     world: Arc<Mutex<World>>,
     made: u32,
@@ -63,7 +63,7 @@ impl Cluster {
         Operator { quotas, ledger }
     }
 
-    /// The tenant makes the schedule, another one each time.
+    /// The tenant creates the schedule, a different one each time.
     fn make(&mut self, expression: &str) {
         self.made += 1;
         let uid = format!("6d3f2b54-9a0e-4c55-8c62-{:012}", self.made);
@@ -82,7 +82,7 @@ impl Cluster {
         });
     }
 
-    /// The tenant deletes the schedule, and its children go with it.
+    /// The tenant deletes the schedule, and its children are deleted with it.
     fn delete(&self) -> Option<WebhookSchedule> {
         let deleted = self.schedule();
         self.world(|world| {
@@ -111,7 +111,7 @@ impl Cluster {
 }
 
 impl Operator {
-    /// Works until it finds nothing to do, or is dead.
+    /// Runs the operator until it has nothing to do, or is dead.
     async fn work(&self, cluster: &Cluster) {
         for _ in 0..9 {
             let (Some(schedule), false) = (cluster.schedule(), cluster.is_dead()) else { return };
@@ -122,7 +122,7 @@ impl Operator {
             if cluster.world(|world| world.writes.len()) == before {
                 return;
             }
-            // Its own pace.
+            // Wait for the ledger's rate limit.
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
         panic!("it finds no rest");
@@ -149,7 +149,7 @@ impl Operator {
         ScheduleReconciler { quotas, ledger, ..schedules }
     }
 
-    /// It sees that the schedule is gone.
+    /// The operator sees that the schedule was deleted.
     async fn sees_deletion(&self, cluster: &Cluster, deleted: &WebhookSchedule) {
         let now = cluster.world(|world| world.now);
         self.quotas.remove(deleted, now);
@@ -157,8 +157,8 @@ impl Operator {
     }
 }
 
-/// A schedule that was just triggered is deleted and made anew, and triggered, by the end of which the operator has died at
-/// this write, if it made so many.
+/// A schedule that was just triggered is deleted, recreated and triggered again. By the end, the operator has died at this
+/// write, if it made that many.
 async fn attack(cut: Option<(usize, bool)>, seen: bool) -> (Cluster, bool) {
     let mut cluster = Cluster::new();
     let operator = cluster.start().await;
@@ -211,7 +211,7 @@ async fn a_schedule_that_is_made_anew_delivers_no_sooner_wherever_the_operator_d
 async fn what_is_held_is_delivered_once_the_smallest_gap_has_passed_and_the_record_goes_in_the_end() {
     let (mut cluster, _) = attack(None, true).await;
     assert_eq!(cluster.delivered(), [0]);
-    // The last operator saw the last deletion; what it was unsure of counts as delivered then.
+    // The last operator saw the last deletion; whatever it wasn't sure of counts as delivered then.
     cluster.wait(QUARTER);
     let operator = cluster.start().await;
     cluster.make("0 12 1 1 *");

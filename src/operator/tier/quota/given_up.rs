@@ -1,20 +1,21 @@
-//! Deliveries that stay taken for a while although no schedule's part stands for them: what was used of a part that was given
-//! up, and what was triggered. Pure, and bounded however many there are.
+//! Deliveries that count for a while although no schedule's share covers them: those from a share that was given up, and
+//! triggered ones. Pure, and bounded however many there are.
 
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-/// Above this many entries, it is no longer kept who made them.
+/// Above this many entries, it is no longer recorded which schedule made them.
 pub(super) const MANY: usize = 200;
-/// Those of one schedule that end within the same seconds are one entry, and end with the last of them.
+/// Deliveries of one schedule that expire within the same interval, in seconds, are one entry, which expires with the last of
+/// them.
 const GRAIN: i64 = 60;
 
-/// Deliveries that stay taken.
+/// Deliveries that still count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(Option<String>, u32, i64)", into = "(Option<String>, u32, i64)")]
 pub(super) struct Entry {
-    /// Until when, in Unix seconds.
+    /// When they expire, in Unix seconds.
     pub(super) until: i64,
     /// The UID of the schedule that made them, where that is known.
     pub(super) by: Option<String>,
@@ -33,7 +34,7 @@ impl From<Entry> for (Option<String>, u32, i64) {
     }
 }
 
-/// All of a namespace.
+/// All entries of a namespace.
 #[derive(Default)]
 pub(super) struct GivenUp(Vec<Entry>);
 
@@ -42,7 +43,7 @@ impl GivenUp {
         Self(entries)
     }
 
-    /// Adds what a schedule made.
+    /// Adds deliveries that a schedule made.
     pub(super) fn add(&mut self, by: &str, count: u32, until: i64, now: i64) {
         if count == 0 || until <= now {
             return;
@@ -67,7 +68,7 @@ impl GivenUp {
         }
     }
 
-    /// Takes back one delivery that was added with this end.
+    /// Takes back one delivery that was added with this expiry.
     pub(super) fn take_back(&mut self, by: &str, until: i64) {
         let grain = until.div_euclid(GRAIN);
         let is_it = |entry: &&mut Entry| entry.by.as_deref() == Some(by) && entry.until.div_euclid(GRAIN) == grain;
@@ -77,20 +78,20 @@ impl GivenUp {
         self.0.retain(|entry| entry.count > 0);
     }
 
-    /// Those that are still taken, in an order of their own.
+    /// The entries that still count, in their own order.
     pub(super) fn taken(&self, now: i64) -> Vec<Entry> {
         let mut taken: Vec<_> = self.0.iter().filter(|entry| entry.until > now).cloned().collect();
         taken.sort();
         taken
     }
 
-    /// When no more than `room` are taken, not counting those of some schedules.
+    /// When at most `room` deliveries count, in Unix seconds; deliveries of exempt schedules are ignored.
     pub(super) fn leaves_room_at(&self, room: u32, is_exempt: impl Fn(&str) -> bool, now: i64) -> i64 {
         let counts = |entry: &&Entry| entry.until > now && !entry.by.as_deref().is_some_and(&is_exempt);
         let mut taken: Vec<_> = self.0.iter().filter(counts).collect();
         taken.sort_by_key(|entry| Reverse(entry.until));
         let mut sum = 0_u32;
-        // Those that end last are still there when the others have ended.
+        // The entries that expire last still count when the others have expired.
         let first_too_many = taken.iter().find(|entry| {
             sum = sum.saturating_add(entry.count);
             sum > room

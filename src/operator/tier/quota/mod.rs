@@ -1,10 +1,10 @@
-//! What the schedules of a namespace take of what its tier allows them together, the oldest first.
+//! How a namespace's schedules share what their tier allows, the oldest first.
 //!
-//! A schedule's part of the hour is the most that its expression can deliver in one, so what is regular never exceeds the
-//! sum. Where a part is given up (the schedule is deleted, gets another expression, or is no longer accepted), what was used
-//! of it stays taken until it is an hour old, and so does each delivery that was triggered. What begins anew waits until
-//! there is room. What a namespace uses is recorded for the next operator (`usage`), before anything may be delivered by it
-//! (`ledger`): so it outlives the operator, the last schedule and the namespace.
+//! A schedule's share of the hour is the most that its expression can deliver in an hour, so regular deliveries never exceed
+//! the sum. When a share is given up (the schedule is deleted, gets another expression, or is no longer accepted), the
+//! deliveries made from it count until they are an hour old, and so does each triggered delivery. A new share waits until there
+//! is room. What a namespace uses is recorded (`usage`) before anything may be delivered (`ledger`), so that the next operator
+//! knows it: the record outlives the operator, the last schedule and the namespace.
 
 mod given_up;
 pub(crate) mod ledger;
@@ -27,30 +27,30 @@ use crate::operator::kubernetes::digest::number_of;
 use namespace::{Before, Namespace};
 use usage::Usage;
 
-/// Seconds for which what was given up stays taken.
+/// How long deliveries from a given-up share count, in seconds.
 const HOUR: i64 = 3_600;
 
-/// What one schedule takes of its namespace's quotas. Times are Unix seconds.
+/// What one schedule uses of its namespace's quotas. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QuotaUsage {
-    /// Its place by age: 1 is the oldest.
+    /// Its rank by age: 1 is the oldest.
     pub rank: u32,
-    /// What older ones can deliver in an hour.
+    /// How many deliveries older schedules can make in an hour.
     pub older_per_hour: u32,
-    /// How close its own deliveries get; `None` when its expression can't be read or never fires.
+    /// The smallest gap and fullest hour of its own expression; `None` when the expression can't be read or never fires.
     pub tightest: Option<Tightest>,
-    /// Its last delivery that this operator triggered.
+    /// When this operator last triggered a delivery of it.
     pub last_triggered: Option<i64>,
-    /// When its first delivery may be, at the earliest.
+    /// When its first delivery is allowed, at the earliest.
     pub not_before: Option<i64>,
-    /// When the namespace has room in its hour for one delivery more; `None` when the schedules take all of it.
+    /// When the namespace's hour has room for one more delivery; `None` when the schedules take all of it.
     pub room_at: Option<i64>,
 }
 
-/// The part of a tier that a namespace's schedules share.
+/// The limits of a tier that a namespace's schedules share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Seconds.
+    /// In seconds.
     min_interval: i64,
     max_schedules: u32,
     max_per_hour: u32,
@@ -71,19 +71,19 @@ impl From<&WebhookTierSpec> for Limits {
 pub(crate) struct Quotas {
     namespaces: Mutex<HashMap<String, Namespace>>,
     is_listed: AtomicBool,
-    /// Namespaces of which something was given up that nobody is about to record.
+    /// Namespaces that gave up something that no reconcile is about to record.
     left: Mutex<BTreeSet<String>>,
     has_left: Notify,
 }
 
 impl Quotas {
-    /// Takes what was recorded of a namespace, before any of its schedules is seen.
+    /// Restores a namespace from its record, before any of its schedules is seen.
     fn restore(&self, namespace: &str, usage: Usage) {
         self.namespaces.lock().insert(namespace.into(), Namespace::of(usage));
     }
 
-    /// From now on, a schedule that is seen for the first time has just been made; and those that were recorded and not seen
-    /// are no more, but in the namespaces that could not be listed.
+    /// Notes that the listing is complete. From now on, a schedule that is seen for the first time is new, and recorded
+    /// schedules that were not seen count as deleted, except in namespaces that could not be listed.
     pub(crate) fn listed(&self, is_unlisted: impl Fn(&str) -> bool, now: i64) {
         self.is_listed.store(true, Ordering::Relaxed);
         for (name, namespace) in self.namespaces.lock().iter_mut().filter(|(name, _)| !is_unlisted(name)) {
@@ -93,13 +93,13 @@ impl Quotas {
         }
     }
 
-    /// Takes a schedule as it is now, and returns the others that this concerns.
+    /// Notes a schedule's current state, and returns the other schedules that this affects.
     pub(crate) fn note(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
         let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         if self.with(schedule, |namespace| namespace.knows(&age, &asked)) {
             return Vec::new();
         }
-        // This takes its time, so it is done before anything is locked.
+        // This may take long, so do it before anything is locked.
         let tightest = asked.tightest(&age.uid, now);
         let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
         let changed =
@@ -107,14 +107,14 @@ impl Quotas {
         in_namespace(schedule, &changed)
     }
 
-    /// Takes a schedule away, and returns the others that this concerns.
+    /// Removes a schedule, and returns the others that this affects.
     pub(crate) fn remove(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
         let age = Age::of(schedule);
         self.leave(&schedule.namespace().unwrap_or_default());
         in_namespace(schedule, &self.with(schedule, |namespace| namespace.remove(&age, now)))
     }
 
-    /// Takes the limits of a schedule's tier, and lets the schedule begin if its time has come.
+    /// Applies the limits of a schedule's tier, and lets the schedule begin if its time has come.
     pub(crate) fn recompute(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) {
         let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         self.with(schedule, |namespace| {
@@ -124,7 +124,8 @@ impl Quotas {
         });
     }
 
-    /// What a schedule takes, by the limits of the last [`Self::recompute`]; `None` when it was not noted as it is here.
+    /// What a schedule uses, under the limits of the last [`Self::recompute`]; `None` when the schedule's current state wasn't
+    /// noted.
     pub(crate) fn usage_of(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<QuotaUsage> {
         let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
         let namespaces = self.namespaces.lock();
@@ -132,44 +133,44 @@ impl Quotas {
         namespace.knows(&age, &asked).then(|| namespace.usage_of(&age, limits, now))
     }
 
-    /// What a schedule takes, by limits that are new.
+    /// What a schedule uses under new limits.
     #[cfg(test)]
     pub(crate) fn recomputed(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) -> Option<QuotaUsage> {
         self.recompute(schedule, limits, now);
         self.usage_of(schedule, limits, now)
     }
 
-    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be recorded.
+    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns whether it can be recorded.
     fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
         self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
     }
 
-    /// Notes that a delivery is about to be triggered, and returns what was so before.
+    /// Notes that a delivery is about to be triggered, and returns the state before.
     fn triggered(&self, schedule: &WebhookSchedule, now: i64) -> Option<Before> {
         self.with(schedule, |namespace| namespace.triggered(&Age::of(schedule), now))
     }
 
-    /// Takes that back.
+    /// Takes a triggered delivery back.
     fn not_triggered(&self, schedule: &WebhookSchedule, before: Before) {
         self.with(schedule, |namespace| namespace.not_triggered(&Age::of(schedule), before));
     }
 
-    /// Notes when a schedule delivered last, and whether it waits for room for one that is triggered.
+    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room.
     pub(crate) fn delivered(&self, schedule: &WebhookSchedule, last: Option<i64>, wants_room: bool) {
         self.with(schedule, |namespace| namespace.delivered(&Age::of(schedule), last, wants_room));
     }
 
-    /// What is to be recorded of a namespace now.
+    /// The record of a namespace now.
     fn usage(&self, namespace: &str, now: i64) -> Usage {
         self.namespaces.lock().get(namespace).map(|namespace| namespace.usage(now)).unwrap_or_default()
     }
 
-    /// Forgets a namespace of which there is nothing to remember.
+    /// Forgets a namespace that has nothing to remember.
     fn forget_if_idle(&self, namespace: &str, now: i64) {
         self.namespaces.lock().retain(|name, known| name != namespace || !known.is_idle(now));
     }
 
-    /// Something of this namespace has to be recorded, and no reconcile will do it.
+    /// Notes that something of this namespace has to be recorded, but no reconcile will do it.
     fn leave(&self, namespace: &str) {
         self.left.lock().insert(namespace.into());
         self.has_left.notify_one();
@@ -185,7 +186,7 @@ fn in_namespace(of: &WebhookSchedule, names: &[String]) -> Vec<ObjectRef<Webhook
     names.iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
 }
 
-/// The order of schedules: the oldest first, and of the same second by UID.
+/// The order of schedules: by age, the oldest first, then by UID.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
     created: i64,
@@ -211,7 +212,7 @@ impl ScheduleKey {
         Self { expression: schedule.spec.schedule.clone(), zone: schedule.spec.time_zone.clone() }
     }
 
-    /// The same for ever for the same.
+    /// A hash that never changes for the same expression and zone.
     fn hash(&self) -> u64 {
         number_of(&format!("{}\n{}", self.expression, self.zone))
     }
@@ -225,7 +226,7 @@ impl ScheduleKey {
         expression.tightest(&zone, Timestamp::from_second(now).ok()?)
     }
 
-    /// When it was due, after `since` up to `now`.
+    /// When it was due, after `since` and up to `now`.
     fn due(&self, uid: &str, since: i64, now: i64) -> Vec<i64> {
         let (Some((expression, zone)), Ok(since)) = (self.parse(uid), Timestamp::from_second(since)) else {
             return Vec::new();

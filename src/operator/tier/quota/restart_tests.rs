@@ -1,4 +1,4 @@
-//! What an operator that has just begun makes of what the one before it recorded.
+//! What a new operator concludes from the record of the previous one.
 
 use kube::ResourceExt as _;
 
@@ -24,7 +24,7 @@ fn share(quotas: &Quotas, name: &str, expression: &str, now: i64) -> QuotaUsage 
     quotas.recomputed(&schedule, LIMITS, now).unwrap()
 }
 
-/// An operator that sees these schedules at its start, after one that had recorded this.
+/// An operator that sees these schedules at its start, with this record of the previous operator.
 fn restarted(usage: Usage, seen: &[(&str, &str)], now: i64) -> Quotas {
     let quotas = Quotas::default();
     quotas.restore("team-a", usage);
@@ -35,7 +35,7 @@ fn restarted(usage: Usage, seen: &[(&str, &str)], now: i64) -> Quotas {
     quotas
 }
 
-/// What is on record after two schedules began at noon.
+/// The record after two schedules began at noon.
 fn two() -> Usage {
     let quotas = restarted(Usage::default(), &[], NOON);
     share(&quotas, "a", HALF_HOURLY, NOON);

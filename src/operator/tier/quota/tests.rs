@@ -1,4 +1,4 @@
-//! Who is within the quotas of a namespace, what stays taken, and who is looked at again.
+//! Which schedules are within a namespace's quotas, which deliveries still count, and which schedules are requeued.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
@@ -17,14 +17,14 @@ struct Team {
 }
 
 impl Team {
-    /// An operator has just listed all schedules.
+    /// An operator that has just listed all schedules.
     fn new() -> Self {
         let quotas = Quotas::default();
         quotas.listed(|_| false, NOON);
         Self { quotas, limits: Limits { min_interval: 900, max_schedules: 3, max_per_hour: 10 }, now: NOON }
     }
 
-    /// Notes a schedule that was made at this second of the team's life.
+    /// Notes a schedule that was created at this second of the team's life.
     fn note(&self, name: &str, created: i64, expression: &str) -> Vec<String> {
         names(&self.quotas.note(&schedule(name, created, expression), self.now))
     }
@@ -82,7 +82,7 @@ fn what_does_not_fit_takes_nothing_from_the_younger() {
     team.note("b", 2, QUARTERLY);
     team.note("c", 3, "0 * * * *");
     assert_eq!(team.place("c", 3, "0 * * * *"), (3, 4));
-    // One that is outside the tier by itself takes nothing either.
+    // A schedule that exceeds the tier by itself takes nothing either.
     team.note("a", 1, "* * * * *");
     assert_eq!(team.place("b", 2, QUARTERLY), (2, 0));
 }
@@ -120,7 +120,7 @@ fn what_was_used_of_a_deleted_schedule_stays_taken_for_an_hour() {
     let mut team = Team::new();
     team.limits.max_per_hour = 4;
     team.usage_of("a", 0, QUARTERLY);
-    // Due at :15 and :30.
+    // It is due at :15 and :30.
     team.now = NOON + 31 * 60;
     team.delete("a", 0, QUARTERLY);
     team.now = NOON + 60 * 60;
@@ -187,7 +187,7 @@ fn one_that_can_make_no_more_than_it_takes_by_its_gap_alone_needs_no_room_for_a_
     team.now = NOON + 46 * 60;
     let share = team.usage_of("a", 0, "1-59/15 * * * *");
     assert_eq!((share.not_before, share.room_at), (None, Some(team.now)), "nor for a trigger");
-    // A tier that is wrong for a moment costs nothing.
+    // A tier that is wrong for a moment has no lasting effect.
     team.limits.min_interval = 1_200;
     team.usage_of("a", 0, "1-59/15 * * * *");
     team.limits.min_interval = 900;

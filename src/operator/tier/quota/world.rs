@@ -1,4 +1,4 @@
-//! A cluster for the tests of what is recorded: one namespace with at most one schedule, and the operator's own namespace.
+//! A cluster for the tests of records: one namespace with at most one schedule, and the operator's own namespace.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use crate::operator::test_support::fake_api::Asked;
 
-/// The cluster, in which what must hold of records is held at every write.
+/// The cluster. It checks the invariants of records at every write.
 #[derive(Default)]
 pub(super) struct World {
     pub(super) now: i64,
     pub(super) schedule: Option<Value>,
     pub(super) cron_job: Option<Value>,
     pub(super) jobs: Vec<Value>,
-    /// Those of the operator's namespace, by their names.
+    /// The records in the operator's namespace, by name.
     pub(super) records: BTreeMap<String, Value>,
     /// When deliveries were made.
     pub(super) delivered: Vec<i64>,
     /// The writes, as `verb resource`.
     pub(super) writes: Vec<String>,
-    /// The operator dies at this write, and whether that is done.
+    /// The operator dies at this write, and whether the write is done.
     pub(super) cut: Option<(usize, bool)>,
     pub(super) is_dead: bool,
-    /// The kind of which the API server takes no writes, and with which code it says so.
+    /// The kind whose writes the API server refuses, and the status code.
     pub(super) refuses: Option<(&'static str, u16)>,
     pub(super) version: u64,
 }
@@ -120,7 +120,7 @@ impl World {
         self.schedule.as_ref().unwrap()["metadata"]["uid"].as_str().unwrap().into()
     }
 
-    /// What is recorded of the schedule.
+    /// The schedule's record.
     fn recorded(&self) -> Value {
         let text = self.records.get("postern-usage-team-a").map(|record| record["data"]["usage"].as_str().unwrap());
         let usage: Value = serde_json::from_str(text.unwrap_or("{}")).unwrap();

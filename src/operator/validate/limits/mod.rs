@@ -1,4 +1,4 @@
-//! How often and how much a tier lets its namespaces deliver.
+//! How often, and how much, a tier lets its namespaces deliver.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,7 +8,7 @@ use crate::api::{Body, DeliveryOptions, WebhookScheduleSpec, WebhookTier, Webhoo
 use crate::cron::{Tightest, closest_usual};
 use crate::operator::tier::quota::QuotaUsage;
 
-/// Holds a schedule against its tier, and what it takes of its namespace's quotas.
+/// Checks a schedule, and what it uses of its namespace's quotas, against its tier.
 pub(super) fn limits(
     spec: &WebhookScheduleSpec,
     zone: &TimeZone,
@@ -16,7 +16,7 @@ pub(super) fn limits(
     share: &QuotaUsage,
     now: i64,
 ) -> Result<(), Refusal> {
-    // Without `..`: a new field must be thought of here.
+    // Without `..`, so that a new field can't be forgotten here.
     let WebhookTierSpec {
         min_interval,
         max_schedules,

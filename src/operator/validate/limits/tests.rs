@@ -1,4 +1,4 @@
-//! Each limit of a tier, at its edge, with the message that a tenant reads.
+//! Each limit of a tier, at its boundary, with the message that a tenant reads.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::operator::tier::quota::Quotas;
 
 const NOW: i64 = 1_800_000_000;
 
-/// Judges a schedule of this spec in a tier of this spec, with these older ones of the namespace.
+/// Validates a schedule with this spec in a tier with this spec, with these older schedules in the namespace.
 #[expect(clippy::needless_pass_by_value, reason = "tests write the changes where they call it")]
 fn judge(spec: serde_json::Value, tier: serde_json::Value, older: &[&str]) -> Result<(), (&'static str, String)> {
     let (mut schedule, mut allowed) = (objects::schedule(), objects::tier());
@@ -24,7 +24,7 @@ fn judge(spec: serde_json::Value, tier: serde_json::Value, older: &[&str]) -> Re
     for (index, expression) in older.iter().enumerate() {
         let mut other = objects::schedule();
         other.metadata.name = Some(format!("other-{index}"));
-        // The same age, and a UID that comes first.
+        // Created in the same second, with a UID that sorts first.
         other.metadata.uid = Some(format!("0-{index}"));
         other.spec.schedule = (*expression).into();
         quotas.note(&other, NOW);

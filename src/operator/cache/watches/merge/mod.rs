@@ -1,4 +1,4 @@
-//! The watches of several namespaces, as if they were one.
+//! Merges the watches of several namespaces into one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::Watch;
 use super::error::is_forbidden;
 use crate::operator::cache::unlisted::Unlisted;
 
-/// The watches of several namespaces, as if they were one.
+/// Merges the watches of several namespaces into one.
 pub(super) fn merge<K>(
     watches: Vec<(Option<String>, Watch<K>)>,
     cache: Store<K>,
@@ -40,7 +40,7 @@ where
 
 struct Merged<K: Resource<DynamicType = ()> + 'static> {
     listings: Vec<Listing<K>>,
-    /// What is known while the first listings are under way: the cache is filled once they all are done.
+    /// The objects seen while the first listings are under way: the cache is filled once they are all done.
     first: Option<HashMap<ObjectRef<K>, K>>,
     cache: Store<K>,
     unlisted: Unlisted,
@@ -67,7 +67,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
     fn take(&mut self, index: usize, event: Event<K>) -> Vec<Event<K>> {
         let listing = &mut self.listings[index];
         if let (Event::InitDone, Some(namespace)) = (&event, &listing.namespace) {
-            // The cache holds all of the listing but what vanished.
+            // By now the cache holds the whole listing; only vanished objects are still to be removed from it.
             self.unlisted.remove(namespace, &K::kind(&()));
         }
         let Some(known) = &mut self.first else {
@@ -86,7 +86,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
         self.fill()
     }
 
-    /// A namespace that can't be listed, for want of a right, holds no other one back.
+    /// A namespace that can't be listed because a permission is missing doesn't hold up the others.
     fn do_without(&mut self, index: usize) -> Vec<Event<K>> {
         let listing = &mut self.listings[index];
         if let Some(namespace) = listing.namespace.as_ref().filter(|_| !listing.done) {
@@ -96,7 +96,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
         self.fill()
     }
 
-    /// Fills the cache, once every first listing is done.
+    /// Fills the cache once every first listing is done.
     fn fill(&mut self) -> Vec<Event<K>> {
         if self.first.is_none() || !self.listings.iter().all(|listing| listing.done) {
             return Vec::new();
@@ -106,8 +106,8 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Merged<K> {
     }
 }
 
-/// A later listing changes one by one what the cache holds of its namespace: so other namespaces keep theirs, and
-/// whoever listens learns what has vanished meanwhile.
+/// A later listing updates the objects of its namespace one by one. So other namespaces keep theirs, and listeners learn which
+/// objects have vanished meanwhile.
 fn relist<K: Resource<DynamicType = ()> + Clone + 'static>(
     listing: &mut Listing<K>,
     event: Event<K>,

@@ -1,4 +1,4 @@
-//! What several watches look like as one.
+//! How several watches look after they are merged.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ObjectMeta;
@@ -11,7 +11,7 @@ fn object(namespace: &str, name: &str) -> ConfigMap {
     ConfigMap { metadata, ..ConfigMap::default() }
 }
 
-/// The events of two namespaces as one, and the cache that they fill.
+/// The merged events of two namespaces, and the cache that they fill.
 struct Two {
     merged: Merged<ConfigMap>,
     writer: reflector::store::Writer<ConfigMap>,
@@ -24,7 +24,7 @@ impl Two {
         Self { merged: Merged { listings, first: Some(HashMap::new()), cache, unlisted: Unlisted::default() }, writer }
     }
 
-    /// What comes out for an event of the first or second namespace.
+    /// The merged events after an event of the first or second namespace.
     fn take(&mut self, index: usize, event: Event<ConfigMap>) -> Vec<Event<ConfigMap>> {
         let events = self.merged.take(index, event);
         for event in &events {
@@ -61,7 +61,7 @@ fn nothing_is_known_before_every_namespace_was_listed() {
     two.take(0, Event::Init);
     two.take(0, Event::InitApply(object("a", "one")));
     two.take(0, Event::InitDone);
-    // Changes of the one namespace while the other is still being listed.
+    // One namespace changes while the other is still being listed.
     two.take(0, Event::Apply(object("a", "two")));
     two.take(0, Event::Delete(object("a", "one")));
     assert!(two.cached().is_empty());
@@ -104,7 +104,7 @@ fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
     }
     assert_eq!(two.cached(), ["a/one"]);
     assert!(two.merged.unlisted.has("b") && !two.merged.unlisted.has("a"), "what it holds isn't known");
-    // Once it can be listed, what it holds is there too.
+    // Once the namespace can be listed, its objects are there too.
     two.take(1, Event::Init);
     two.take(1, Event::InitApply(object("b", "one")));
     assert!(two.merged.unlisted.has("b"), "not before its listing is done");

@@ -1,4 +1,4 @@
-//! One namespace's record, and what is known of it.
+//! One namespace's record, and what is known about it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::operator::kubernetes::apply::by_postern;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
 use crate::operator::tier::quota::usage::Usage;
 
-/// What is known of a record.
+/// What is known about a record.
 #[derive(Default)]
 pub(super) struct Book {
-    /// What stands there, if `place` is known.
+    /// What the record holds, if `place` is known.
     written: Usage,
     place: Place,
     written_at: Option<Instant>,
@@ -25,12 +25,12 @@ pub(super) struct Book {
 /// The object that a write replaces.
 #[derive(Default)]
 pub(super) enum Place {
-    /// There is none.
+    /// The object doesn't exist.
     #[default]
     None,
-    /// This very one, of this version.
+    /// Exactly this object, in this version.
     At { uid: Option<String>, version: Option<String> },
-    /// It has to be looked for: an answer was lost, or somebody else has written.
+    /// It has to be read first: an answer was lost, or somebody else has written.
     Unknown,
 }
 
@@ -41,26 +41,26 @@ impl Place {
 }
 
 impl Book {
-    /// As it was read; `None` when nothing could be made of it, so that it is replaced.
+    /// A record that was read; `None` when it could not be parsed, so that it is replaced.
     pub(super) fn read(place: Place, usage: Option<Usage>) -> Self {
         let place = if usage.is_some() { place } else { Place::Unknown };
         Self { written: usage.unwrap_or_default(), place, written_at: None }
     }
 
-    /// Whether this stands there.
+    /// Whether the record holds this.
     pub(super) fn says(&self, usage: &Usage, now: i64) -> bool {
         let written = self.written.clone().at(now);
         let is_known = !matches!(self.place, Place::Unknown);
         is_known && (written == *usage || written.is_empty() && usage.is_empty())
     }
 
-    /// How long the next write has to wait.
+    /// How long the next write has to wait for the rate limit.
     pub(super) fn wait(&self) -> Option<Duration> {
         let wait = PACE.checked_sub(self.written_at?.elapsed())?;
         Some(wait).filter(|wait| !wait.is_zero())
     }
 
-    /// When what stands there no longer matters.
+    /// When the record no longer matters, in Unix seconds.
     pub(super) fn end(&self) -> Option<i64> {
         self.written.ends()
     }
@@ -72,8 +72,8 @@ impl Book {
 
     /// Writes what a namespace uses.
     ///
-    /// When somebody else has written since, that is an error, and so is an answer that is lost. Whoever tries again still
-    /// leads, and so replaces what stands there by then.
+    /// It is an error when somebody else has written since, or when the answer is lost. An operator that retries is still the
+    /// leader, so it may replace whatever the record holds by then.
     pub(super) async fn write(
         &mut self,
         api: &Api<ConfigMap>,
@@ -81,7 +81,7 @@ impl Book {
         usage: Usage,
     ) -> Result<(), kube::Error> {
         let name = names::usage(namespace);
-        // Whatever happens from here on, what stands there is known only once it was answered.
+        // From here on, the record's content is unknown until the API server answers.
         let mut place = std::mem::replace(&mut self.place, Place::Unknown);
         if matches!(place, Place::Unknown) {
             place = api.get_opt(&name).await?.as_ref().map_or(Place::None, Place::of);
@@ -107,7 +107,7 @@ impl Book {
         Ok(())
     }
 
-    /// Deletes the record, if there is one.
+    /// Deletes the record, if it exists.
     pub(super) async fn delete(&mut self, api: &Api<ConfigMap>, namespace: &str) -> Result<(), kube::Error> {
         let name = names::usage(namespace);
         let mut place = std::mem::replace(&mut self.place, Place::Unknown);

@@ -1,4 +1,4 @@
-//! What stands on record when an operator begins to lead.
+//! Reads the records when an operator begins to lead.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::operator::kubernetes::backoff::Backoff;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
 use crate::operator::tier::quota::usage::Usage;
 
-/// Records of a page of the listing: at most 128 KiB each.
+/// How many records a page of the listing has: each has at most 128 KiB.
 const PAGE: u32 = 50;
 
 impl Ledger {
-    /// Reads all records of the namespaces that are worked in; none are named when these are all. Tries until it succeeds:
-    /// without them, nothing is known of what was used.
+    /// Reads all records of the namespaces that the operator works in; an empty list means all. Retries until it succeeds:
+    /// without the records, nothing is known about past usage.
     pub(crate) async fn load(&self, namespaces: &[String]) {
         let failures = Backoff::default();
         while let Err(error) = self.try_to_load(namespaces, Timestamp::now().as_second()).await {

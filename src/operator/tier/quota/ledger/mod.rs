@@ -1,8 +1,9 @@
-//! The records of what namespaces use, in the operator's own namespace, where no tenant writes: a ConfigMap for each namespace.
+//! The records of what namespaces use: a ConfigMap for each namespace, in the operator's own namespace, where no tenant can
+//! write.
 //!
-//! They are read once, by the operator that has just begun to lead; from then on, what it has in memory is the truth. What may
-//! deliver is recorded first, so an operator that ends at any moment has recorded at least what was delivered. Each write names
-//! the version that it replaces: one of an operator that no longer leads is refused.
+//! An operator that begins to lead reads them once; from then on, its memory is authoritative. What may deliver is recorded
+//! first, so an operator that ends at any moment has recorded at least what was delivered. Each write names the version that it
+//! replaces, so a write of an operator that no longer leads is refused.
 
 mod book;
 mod load;
@@ -26,10 +27,10 @@ use book::Book;
 
 /// The least time between two writes for one namespace.
 const PACE: Duration = Duration::from_secs(1);
-/// The longest wait for what ends by itself.
+/// The longest wait for a record to expire.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// What a namespace uses, on record.
+/// The recorded usage of namespaces.
 pub(crate) struct Ledger {
     api: Api<ConfigMap>,
     quotas: Arc<Quotas>,
@@ -39,16 +40,16 @@ pub(crate) struct Ledger {
 /// What is about to be started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
-    /// The CronJob is to run.
+    /// Whether the CronJob is to run.
     pub(crate) runs: bool,
-    /// One delivery is to be triggered.
+    /// Whether a delivery is to be triggered.
     pub(crate) triggered: bool,
 }
 
 /// Why nothing may be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
-    /// As many schedules of the namespace have begun as can be recorded.
+    /// As many schedules of the namespace as can be recorded have begun already.
     #[error(
         "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
          use another namespace"
@@ -64,28 +65,28 @@ pub(crate) enum RecordError {
 
 /// Whether something may be started.
 pub(crate) enum Recorded {
-    /// It is on record.
+    /// It is recorded.
     Done(Noted),
-    /// The namespace was written for a moment ago: ask again then.
+    /// The namespace's record was written a moment ago: requeue after this time.
     Wait(Duration),
 }
 
-/// A delivery that was recorded because it is about to be triggered, if it is.
+/// A triggered delivery that was recorded before it is made, if there is one.
 #[derive(Default)]
 #[must_use = "what is not made after all is taken back"]
 pub(crate) struct Noted(Option<Before>);
 
 impl Ledger {
-    /// In this namespace, with nothing on record.
+    /// A ledger in this namespace, without any records yet.
     pub(crate) fn new(client: Client, namespace: &str, quotas: Arc<Quotas>) -> Self {
         Self { api: Api::namespaced(client, namespace), quotas, books: Mutex::default() }
     }
 
-    /// Records what the namespace of a schedule uses, with what is about to be started. Writes nothing when all of it stands
-    /// there.
+    /// Records what a schedule's namespace uses, including what is about to be started. Writes nothing when the record holds
+    /// all of it already.
     ///
     /// # Errors
-    /// When the API server doesn't take it, or it would be too much: then nothing may be started.
+    /// When the API server doesn't accept the record, or the record would be too large: then nothing may be started.
     pub(crate) async fn record(
         &self,
         schedule: &WebhookSchedule,
@@ -114,19 +115,19 @@ impl Ledger {
         }
     }
 
-    /// What was recorded as about to be triggered was not made, for sure.
+    /// Takes back a triggered delivery that was recorded but certainly not made.
     pub(crate) fn take_back(&self, schedule: &WebhookSchedule, Noted(before): Noted) {
         if let Some(before) = before {
             self.quotas.not_triggered(schedule, before);
         }
     }
 
-    /// Records what was deleted, and deletes records that no longer matter, for ever.
+    /// Records deletions, and deletes records that no longer matter, for ever.
     pub(crate) async fn tidy(&self) -> Infallible {
         let failures = Backoff::default();
         let mut open = BTreeSet::new();
         loop {
-            // What comes together is written together.
+            // Batch changes that come together into one write.
             let wait = if open.is_empty() { self.next_end() } else { failures.wait("") };
             tokio::select! {
                 () = self.quotas.has_left.notified(), if open.is_empty() => sleep(PACE).await,
@@ -174,7 +175,7 @@ impl Ledger {
         Arc::clone(self.books.lock().entry(namespace.into()).or_default())
     }
 
-    /// Forgets the books in which nothing stands and that nobody has open.
+    /// Forgets the books of namespaces without a record, unless somebody is using them.
     fn close_books(&self) {
         let mut books = self.books.lock();
         books.retain(|_, book| Arc::strong_count(book) > 1 || !book.try_lock().is_ok_and(|book| book.is_blank()));
@@ -194,7 +195,7 @@ impl Ledger {
         left.unwrap_or(LONGEST_WAIT).clamp(PACE, LONGEST_WAIT)
     }
 
-    /// When records no longer matter. Those that are being written are told of when they were.
+    /// When records no longer matter, in Unix seconds. A record that is being written is left out until it is written.
     fn ends(&self) -> Vec<(String, i64)> {
         let books = self.books.lock();
         let end = |(namespace, book): (&String, &Arc<tokio::sync::Mutex<Book>>)| {

@@ -1,4 +1,4 @@
-//! Records as other operators and admins leave them.
+//! Records in the state in which other operators and admins left them.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +27,7 @@ impl Cluster {
         Ledger::new(client, "postern-system", Arc::default())
     }
 
-    /// A ledger that has been read, of an operator that sees this schedule appear.
+    /// A ledger that has been loaded, of an operator that sees this schedule appear.
     async fn leader(&self, schedule: &WebhookSchedule) -> Ledger {
         let ledger = self.ledger();
         ledger.try_to_load(&[], NOW).await.unwrap();
@@ -42,7 +42,7 @@ impl Cluster {
     }
 }
 
-/// When the schedule's first delivery may be.
+/// When the schedule's first delivery is allowed.
 fn begins_at(ledger: &Ledger, schedule: &WebhookSchedule) -> Option<i64> {
     let limits = Limits { min_interval: 900, max_schedules: 9, max_per_hour: 40 };
     ledger.quotas.recomputed(schedule, limits, NOW).unwrap().not_before

@@ -1,4 +1,4 @@
-//! One schedule of a namespace, and what it takes. Pure.
+//! One schedule of a namespace, and its share. Pure.
 
 use super::super::{HOUR, Limits, ScheduleKey};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
@@ -8,22 +8,22 @@ pub(super) struct Member {
     pub(super) name: String,
     pub(super) asked: ScheduleKey,
     pub(super) tightest: Option<Tightest>,
-    /// Whether the quotas have a place for it.
+    /// Whether the quotas have room for it.
     pub(super) fits: bool,
-    /// What it may deliver in an hour: nothing while it is outside its tier.
+    /// Its share of the hour: nothing while it exceeds its tier.
     pub(super) takes: u32,
-    /// Its place by age, and what older ones take.
+    /// Its rank by age, and what older schedules take.
     pub(super) place: (u32, u32),
     pub(super) begins: Eligibility,
-    /// Since when its CronJob may run: its next time may be later than what it waits for.
+    /// Since when its CronJob may run. The CronJob runs early if its next time is later than what the schedule waits for.
     pub(super) runs_since: Option<i64>,
-    /// When it delivered last.
+    /// When it last delivered.
     pub(super) last: Option<i64>,
-    /// Whether it was there before the operator was, and nobody has looked yet when it delivered last.
+    /// Whether it existed before the operator started, and its last delivery hasn't been looked up yet.
     pub(super) is_unsure: bool,
-    /// When it was triggered last.
+    /// When it was last triggered.
     pub(super) last_triggered: Option<i64>,
-    /// Whether a delivery that was triggered waits for room.
+    /// Whether a triggered delivery of it waits for room.
     pub(super) wants_room: bool,
 }
 
@@ -32,17 +32,17 @@ pub(super) struct Member {
 pub(super) enum Eligibility {
     /// It has to wait for room.
     Waits {
-        /// It has to keep the smallest gap after what others delivered until then.
+        /// It has to keep the smallest gap after this time, until which others delivered.
         after: Option<i64>,
-        /// It was held until then.
+        /// It was held until this time.
         until: Option<i64>,
     },
-    /// It may, since then.
+    /// It may deliver since this time.
     Since(i64),
 }
 
 impl Eligibility {
-    /// Of a schedule that was there when the operator began, in a namespace of which nothing was recorded.
+    /// For a schedule that existed when the operator started, in a namespace without a record.
     pub(super) fn found(schedule: &WebhookSchedule, now: i64) -> Self {
         let status = schedule.status.as_ref();
         let is_accepted = status.is_some_and(WebhookScheduleStatus::is_accepted);
@@ -53,7 +53,7 @@ impl Eligibility {
         }
     }
 
-    /// Of a schedule of which it is recorded that it has not begun.
+    /// For a schedule whose record says that it has not begun.
     pub(super) fn held(schedule: &WebhookSchedule) -> Self {
         let until = schedule.status.as_ref().and_then(|status| status.held_until.as_ref());
         Self::Waits { after: None, until: until.map(|until| until.0.as_second()) }
@@ -65,7 +65,7 @@ impl Eligibility {
 }
 
 impl Member {
-    /// How many deliveries it may have made in the hour before `now`, and when it may have made the last.
+    /// How many deliveries it may have made in the hour before `now`, and when it may have made the last one.
     pub(super) fn used(&self, uid: &str, now: i64) -> (u32, Option<i64>) {
         if self.is_unsure {
             return (self.takes, Some(now));
@@ -77,7 +77,7 @@ impl Member {
         let since = since.max(now - HOUR);
         let due = self.asked.due(uid, since, now);
         let last = self.last.max(due.last().copied());
-        // One that was late may have been due longer ago.
+        // A late delivery may have been due longer ago.
         let count = u32::try_from(due.len()).unwrap_or(u32::MAX).max((last > Some(since)).into());
         (count, last)
     }
@@ -91,7 +91,7 @@ impl Member {
         self.tightest.filter(keeps_gap).map_or(0, |tightest| tightest.max_per_hour)
     }
 
-    /// Whether deliveries that keep the tier's gap can't be more in an hour than it takes.
+    /// Whether deliveries that keep the tier's gap can't exceed its share of the hour.
     pub(super) fn is_paced(&self, limits: Limits) -> bool {
         i64::from(self.takes).saturating_mul(limits.min_interval) >= HOUR
     }

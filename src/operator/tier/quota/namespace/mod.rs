@@ -1,4 +1,4 @@
-//! The schedules of one namespace, and what they take together. Pure.
+//! The schedules of one namespace, and what they use together. Pure.
 
 mod member;
 mod recorded;
@@ -16,20 +16,20 @@ use member::{Eligibility, Member};
 pub(super) struct Namespace {
     schedules: BTreeMap<Age, Member>,
     limits: Option<Limits>,
-    /// The smallest gap that its tier allowed when that was last known. Seconds.
+    /// The last known smallest gap that its tier allows, in seconds.
     min_interval: i64,
-    /// What all of them may deliver in an hour.
+    /// The most deliveries that all schedules together may make in an hour.
     regular: u32,
     given_up: GivenUp,
-    /// When one that was deleted delivered last.
+    /// When a deleted schedule last delivered.
     deleted_last: Option<i64>,
-    /// What was recorded of schedules that were not seen yet, by their UIDs.
+    /// The recorded shares of schedules that were not seen yet, by UID.
     unseen: BTreeMap<String, Part>,
-    /// Whether it was recorded what began: what is not in the record did not.
+    /// Whether there is a record: then a schedule that isn't in it has not begun.
     is_recorded: bool,
 }
 
-/// What the last delivery was before one that was triggered.
+/// When the schedule last delivered, and was last triggered, before the latest trigger.
 pub(super) struct Before {
     last: Option<i64>,
     last_triggered: Option<i64>,
@@ -41,7 +41,7 @@ impl Namespace {
         self.schedules.get(age).is_some_and(|member| member.asked == *asked)
     }
 
-    /// Takes a schedule as it is now, and returns those whom this concerns.
+    /// Notes a schedule's current state, and returns the names of the schedules that this affects.
     pub(super) fn note(
         &mut self,
         age: Age,
@@ -51,7 +51,7 @@ impl Namespace {
         found: Option<&WebhookSchedule>,
         now: i64,
     ) -> Vec<String> {
-        // A watch that was interrupted shows another of that name, and no deletion.
+        // A watch that was interrupted shows another schedule of the same name, without a deletion.
         let same_name = self.schedules.iter().find(|(other, member)| **other != age && member.name == name);
         if let Some(gone) = same_name.map(|(other, _)| other.clone()) {
             self.remove(&gone, now);
@@ -59,7 +59,7 @@ impl Namespace {
         self.give_up(&age, now);
         let deleted_last = self.deleted_last;
         if let Some(member) = self.schedules.get_mut(&age) {
-            // One that had no part in anything is as good as new.
+            // A schedule without a share counts as new.
             let others = deleted_last.filter(|_| member.takes == 0);
             member.begins = Eligibility::Waits { after: member.begins.after().max(others), until: None };
             (member.asked, member.tightest, member.takes, member.runs_since) = (asked, tightest, 0, None);
@@ -89,7 +89,7 @@ impl Namespace {
         self.settle(now)
     }
 
-    /// Takes a schedule away, and returns those whom this concerns.
+    /// Removes a schedule, and returns the names of the schedules that this affects.
     pub(super) fn remove(&mut self, age: &Age, now: i64) -> Vec<String> {
         let last = self.give_up(age, now);
         if self.schedules.remove(age).is_none() {
@@ -99,7 +99,7 @@ impl Namespace {
         self.settle(now)
     }
 
-    /// Takes the limits of the namespace's tier, and lets a schedule begin whose time has come.
+    /// Applies the limits of the namespace's tier, and lets a schedule begin if its time has come.
     pub(super) fn recompute(&mut self, age: &Age, limits: Limits, now: i64) {
         self.seen_all(now);
         if self.limits != Some(limits) {
@@ -117,10 +117,10 @@ impl Namespace {
         }
     }
 
-    /// What a schedule takes that is one of the namespace's.
+    /// What a schedule of the namespace uses.
     pub(super) fn usage_of(&self, age: &Age, limits: Limits, now: i64) -> QuotaUsage {
         let Some(member) = self.schedules.get(age) else { return QuotaUsage::default() };
-        // One that keeps the gap makes no more than it takes, however many are triggered.
+        // A schedule that keeps the gap never exceeds its share, however many deliveries are triggered.
         let room_at = if member.is_paced(limits) { Some(now) } else { self.room_at(1, limits, now) };
         QuotaUsage {
             rank: member.place.0,
@@ -132,14 +132,14 @@ impl Namespace {
         }
     }
 
-    /// When the first delivery of a schedule that has to wait may be.
+    /// When the first delivery of a waiting schedule is allowed.
     fn not_before(&self, member: &Member, limits: Limits, now: i64) -> Option<i64> {
         let Eligibility::Waits { after, until } = member.begins else { return None };
         let after = after.map(|last| last.saturating_add(limits.min_interval));
         after.max(until).max(self.room_at(0, limits, now)).filter(|time| *time > now)
     }
 
-    /// Notes that a delivery is about to be triggered, and returns what was so before.
+    /// Notes that a delivery is about to be triggered, and returns the state before.
     pub(super) fn triggered(&mut self, age: &Age, now: i64) -> Option<Before> {
         let member = self.schedules.get_mut(age)?;
         let before = Before { last: member.last, last_triggered: member.last_triggered };
@@ -149,7 +149,7 @@ impl Namespace {
         Some(before)
     }
 
-    /// Takes that back: it was not made.
+    /// Takes a triggered delivery back, because it was not made.
     pub(super) fn not_triggered(&mut self, age: &Age, Before { last, last_triggered }: Before) {
         let Some(member) = self.schedules.get_mut(age) else { return };
         let noted = member.last_triggered;
@@ -159,7 +159,7 @@ impl Namespace {
         }
     }
 
-    /// Notes when a schedule delivered last, and whether it waits for room for one that is triggered.
+    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room.
     pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool) {
         if let Some(member) = self.schedules.get_mut(age) {
             member.last = member.last.max(last);
@@ -167,7 +167,7 @@ impl Namespace {
         }
     }
 
-    /// Keeps what a schedule used, which now has no part of its own any more; returns when it delivered last.
+    /// Keeps counting what a schedule used of the share that it gives up; returns when it last delivered.
     fn give_up(&mut self, age: &Age, now: i64) -> Option<i64> {
         let member = self.schedules.get_mut(age)?;
         let (count, last) = member.used(&age.uid, now);
@@ -176,19 +176,20 @@ impl Namespace {
         last
     }
 
-    /// When there is room for so many more in the hour.
+    /// When the hour has room for this many more deliveries.
     fn room_at(&self, more: u32, limits: Limits, now: i64) -> Option<i64> {
         let room = limits.max_per_hour.checked_sub(self.regular)?.checked_sub(more)?;
         if self.given_up.is_empty() {
             return Some(now);
         }
-        // Before and after, one that keeps the gap makes no more than it takes.
+        // A schedule that keeps the gap never exceeds its share, before or after it gave up another.
         let paced = self.schedules.iter().filter(|(_, member)| member.is_paced(limits));
         let paced: BTreeSet<&str> = paced.map(|(age, _)| &*age.uid).collect();
         Some(self.given_up.leaves_room_at(room, |uid| paced.contains(uid), now))
     }
 
-    /// Goes through all of them, the oldest first, and returns those who find a place or lose it, and those who want room.
+    /// Recomputes all shares, the oldest schedule first. Returns the schedules that gain or lose their place, and those that
+    /// wait for room.
     fn settle(&mut self, now: i64) -> Vec<String> {
         let Some(limits) = self.limits else { return Vec::new() };
         let (mut rank, mut sum) = (0, 0);
@@ -209,7 +210,7 @@ impl Namespace {
                 && fits
                 && !member.fits
             {
-                // It may take the place of one that was deleted.
+                // It may take the place of a deleted schedule.
                 *after = (*after).max(self.deleted_last);
             }
             if fits != member.fits || std::mem::take(&mut member.wants_room) {

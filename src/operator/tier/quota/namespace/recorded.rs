@@ -1,4 +1,4 @@
-//! What of a namespace is recorded, and for how many schedules it can be. Pure.
+//! What is recorded about a namespace, and for how many schedules that is possible. Pure.
 
 use super::{Eligibility, Member, Namespace};
 use crate::operator::tier::quota::given_up::GivenUp;
@@ -6,7 +6,7 @@ use crate::operator::tier::quota::usage::{MOST_PARTS, Part, Usage};
 use crate::operator::tier::quota::{Age, HOUR};
 
 impl Namespace {
-    /// Of which this was recorded, and whose schedules were not seen yet.
+    /// A namespace with this record, whose schedules were not seen yet.
     pub(in crate::operator::tier::quota) fn of(usage: Usage) -> Self {
         let Usage { min_interval, schedules, given_up, deleted_last } = usage;
         Self {
@@ -19,7 +19,7 @@ impl Namespace {
         }
     }
 
-    /// A schedule that is seen for the first time, with what was recorded of it.
+    /// A schedule that is seen for the first time, combined with its record.
     pub(super) fn recorded(&mut self, uid: &str, member: Member, now: i64) -> Member {
         let Some(Part { takes, since, asked, last_triggered }) = self.unseen.remove(uid) else { return member };
         let last = last_triggered;
@@ -28,7 +28,7 @@ impl Namespace {
             (0, _, _) => member,
             (_, true, Some(since)) => Member { takes, begins: Eligibility::Since(since), ..member },
             (_, true, None) => Member { takes, runs_since: Some(now - HOUR), ..member },
-            // It was edited meanwhile, and may have delivered by what it was before.
+            // It was edited meanwhile, and may have delivered with its old expression.
             (_, false, _) => {
                 self.given_up.add(uid, takes, now + HOUR, now);
                 Member { begins: Eligibility::Waits { after: None, until: None }, ..member }
@@ -36,7 +36,7 @@ impl Namespace {
         }
     }
 
-    /// All schedules that there are were seen. What was recorded of others counts as delivered until now. Says
+    /// Notes that all existing schedules were seen. Other recorded schedules count as having delivered until now. Returns
     /// whether there were any.
     pub(in crate::operator::tier::quota) fn seen_all(&mut self, now: i64) -> bool {
         let gone = std::mem::take(&mut self.unseen);
@@ -47,9 +47,9 @@ impl Namespace {
         !gone.is_empty()
     }
 
-    /// What is to be recorded now.
+    /// The record to write now.
     pub(in crate::operator::tier::quota) fn usage(&self, now: i64) -> Usage {
-        // One beyond them waits before it begins.
+        // Schedules beyond that number have to wait before they begin.
         let seen = self.schedules.iter().filter(|(_, member)| member.is_recorded()).take(MOST_PARTS);
         let seen = seen.map(|(age, member)| (age.uid.clone(), member.part()));
         let usage = Usage {
@@ -66,7 +66,8 @@ impl Namespace {
         self.schedules.is_empty() && self.usage(now).is_empty()
     }
 
-    /// Whether as many others have begun as can be recorded: of those that have, the older ones.
+    /// Whether the maximum of other schedules that can be recorded have begun; for a schedule that has begun itself, only older
+    /// ones count.
     fn is_one_too_many(&self, age: &Age) -> bool {
         if self.schedules.len() <= MOST_PARTS {
             return false;
@@ -79,8 +80,8 @@ impl Namespace {
         others.count() >= MOST_PARTS
     }
 
-    /// Notes that a schedule is about to be started: its CronJob when this `runs`. Says whether it can be: whether it is none
-    /// too many to be recorded.
+    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns whether it may be: not when there are too
+    /// many schedules to be recorded.
     pub(in crate::operator::tier::quota) fn starts(&mut self, age: &Age, runs: bool, now: i64) -> bool {
         if self.is_one_too_many(age) {
             return false;
@@ -93,7 +94,7 @@ impl Namespace {
 }
 
 impl Member {
-    /// Whether something of it has to be recorded.
+    /// Whether something about the schedule has to be recorded.
     fn is_recorded(&self) -> bool {
         let may_deliver = matches!(self.begins, Eligibility::Since(_)) || self.runs_since.is_some();
         self.last_triggered.is_some() || self.takes > 0 && may_deliver

@@ -1,6 +1,6 @@
 //! What a namespace uses of its tier, as it is recorded for the next operator: to and from JSON. Pure.
 //!
-//! What can't be read counts as if the namespace had just delivered all that its tier allows: nobody gains by it.
+//! A record that can't be read counts as if the namespace had just delivered all that its tier allows, so nobody gains by it.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::HOUR;
 use super::given_up::{Entry, MANY};
 
-/// The most schedules of a namespace of which it can be recorded what they take. Others wait.
+/// How many schedules of a namespace can be recorded at most. Others wait.
 pub(crate) const MOST_PARTS: usize = 1_000;
-/// The most bytes of a record.
+/// The largest size of a record, in bytes.
 pub(super) const MOST_BYTES: usize = 128 * 1_024;
-/// What is written here and read.
+/// The version that is written and read.
 const VERSION: u32 = 1;
 /// The longest `minInterval` of a tier, in seconds: 8760 h.
 const LONGEST_INTERVAL: i64 = 8_760 * HOUR;
@@ -24,25 +24,25 @@ const LONGEST_INTERVAL: i64 = 8_760 * HOUR;
 pub(super) struct Usage {
     /// The smallest gap that its tier allows, in seconds.
     pub(super) min_interval: i64,
-    /// What schedules take, by their UIDs.
+    /// The shares of schedules, by UID.
     pub(super) schedules: BTreeMap<String, Part>,
-    /// What stays taken for a while.
+    /// Deliveries that count for a while.
     pub(super) given_up: Vec<Entry>,
-    /// When one that was deleted delivered last.
+    /// When a deleted schedule last delivered.
     pub(super) deleted_last: Option<i64>,
 }
 
-/// What one schedule takes.
+/// The share of one schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u32, Option<i64>, u64, Option<i64>)", into = "(u32, Option<i64>, u64, Option<i64>)")]
 pub(super) struct Part {
     /// The most that its expression delivers in an hour.
     pub(super) takes: u32,
-    /// Since when it may; `None` while it waits, and its CronJob may run since its next time is later than that.
+    /// Since when it may deliver; `None` while it waits. Its CronJob may run already if its next time is later than that.
     pub(super) since: Option<i64>,
     /// A hash of the expression and its zone.
     pub(super) asked: u64,
-    /// When it was triggered last, while that still matters.
+    /// When it was last triggered, while that still matters.
     pub(super) last_triggered: Option<i64>,
 }
 
@@ -86,15 +86,15 @@ struct Versioned {
 }
 
 impl Usage {
-    /// As JSON: at most [`MOST_BYTES`] for at most [`MOST_PARTS`] schedules.
+    /// Serializes to JSON: at most [`MOST_BYTES`] for at most [`MOST_PARTS`] schedules.
     pub(super) fn write(&self) -> serde_json::Result<String> {
         serde_json::to_string(&Written { version: VERSION, usage: self })
     }
 
-    /// From JSON.
+    /// Parses JSON.
     ///
     /// # Errors
-    /// When it is none that was written by this version.
+    /// When it was not written by this version.
     pub(super) fn read(text: Option<&str>, now: i64) -> Result<Self, Unreadable> {
         let text = text.ok_or(Unreadable::Missing)?;
         if text.len() > MOST_BYTES {
@@ -112,7 +112,7 @@ impl Usage {
         Ok(usage)
     }
 
-    /// Of a namespace of which nothing is known but that it may have used all.
+    /// The usage of a namespace that may have used everything, since nothing is known about it.
     pub(super) fn unknown(now: i64) -> Self {
         Self {
             min_interval: LONGEST_INTERVAL,
@@ -122,7 +122,7 @@ impl Usage {
         }
     }
 
-    /// The clock of who wrote it may have been ahead.
+    /// Bounds the values: the clock of the operator that wrote them may have been ahead.
     fn bound(&mut self, now: i64) {
         self.min_interval = self.min_interval.clamp(0, LONGEST_INTERVAL);
         self.deleted_last = self.deleted_last.map(|last| last.min(now));
@@ -136,7 +136,7 @@ impl Usage {
         self.given_up.truncate(2 * MANY);
     }
 
-    /// Without what no longer matters.
+    /// Drops what no longer matters.
     pub(super) fn at(mut self, now: i64) -> Self {
         let keep = self.keep();
         let matters = |last: &i64| now < last.saturating_add(keep);
@@ -149,7 +149,7 @@ impl Usage {
         self
     }
 
-    /// How long what happened matters, in seconds.
+    /// How long past deliveries matter, in seconds.
     fn keep(&self) -> i64 {
         self.min_interval.max(HOUR)
     }
@@ -159,7 +159,7 @@ impl Usage {
         self.schedules.is_empty() && self.given_up.is_empty() && self.deleted_last.is_none()
     }
 
-    /// When it is empty, if nothing happens before; `None` while schedules take part.
+    /// When it becomes empty, if nothing happens before, in Unix seconds; `None` while schedules have shares.
     pub(super) fn ends(&self) -> Option<i64> {
         let given_up = self.given_up.iter().map(|entry| entry.until).max();
         let deleted = self.deleted_last.map(|last| last.saturating_add(self.keep()));

@@ -1,4 +1,4 @@
-//! What is recorded is read again, however much it is; what can't be read gives nobody an advantage.
+//! Records are read back, however large they are; unreadable records give nobody an advantage.
 
 use super::*;
 
