@@ -131,7 +131,7 @@ impl SigningKey {
     /// Makes a `whsec_` key of 32 bytes, as text.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random source gives nothing.
     pub fn generate_hmac(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
         let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
         random.fill(&mut *bytes)?;
@@ -141,7 +141,7 @@ impl SigningKey {
     /// Makes a `whsk_` key (seed and public key, the form that other libraries read too), as text.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random source gives nothing.
     pub fn generate_ed25519(random: &dyn SecureRandom) -> Result<Zeroizing<String>, ring::error::Unspecified> {
         let mut bytes = Zeroizing::new([0; SEED_BYTES + PUBLIC_BYTES]);
         let (seed, public) = bytes.split_at_mut(SEED_BYTES);
