@@ -57,7 +57,7 @@ pub(crate) async fn check(client: &Client) -> Result<(), CrdError> {
                 Ok(()) => return Ok(()),
             },
             Err(error) if is_known_silent => {
-                tracing::debug!(%error, "the API server still doesn't say which fields its CRDs have")
+                tracing::debug!(%error, "the API server still doesn't say which fields its CRDs have");
             }
             Err(error) => {
                 is_known_silent = true;
