@@ -45,10 +45,10 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct History {
-    /// The most deliveries that succeeded: 0 to 20, and the last one is kept even by 0. Default: 3.
+    /// The most deliveries that succeeded: 0 to 20; at least the last one is kept. Default: 3.
     #[schemars(range(min = 0, max = 20))]
     pub successful: u32,
-    /// The most deliveries that did not succeed: 0 to 20, and the last three are kept even by fewer. Default: 10.
+    /// The most deliveries that did not succeed: 0 to 20; at least the last three are kept. Default: 10.
     #[schemars(range(min = 0, max = 20))]
     pub failed: u32,
 }

@@ -22,7 +22,8 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
     selectable = ".spec.suspend",
     selectable = ".status.tier",
     validation = Rule::new("self.metadata.name.size() <= 44")
-        .message("metadata.name must have at most 44 characters, since Kubernetes ends the names of its Jobs with more: choose a shorter name"),
+        .message("metadata.name must have at most 44 characters, since Kubernetes appends more to the names of its \
+            Jobs: choose a shorter name"),
     printcolumn(name = "Schedule", type_ = "string", json_path = ".spec.schedule", description = "As it was written"),
     printcolumn(name = "Tier", type_ = "string", json_path = ".status.tier", description = "What the admin allows this namespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether deliveries will be made"),
@@ -30,7 +31,7 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastDelivery.outcome", description = "How the last delivery ended"),
     printcolumn(name = "Next", type_ = "string", json_path = ".status.nextDeliveryTime", description = "When the next delivery is due"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.lastDelivery.reason", description = "Why the last delivery ended so", priority = 1),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.lastDelivery.reason", description = "Why the last delivery ended as it did", priority = 1),
     printcolumn(name = "Resolved", type_ = "string", json_path = ".status.resolvedSchedule", description = "The schedule with every H replaced", priority = 1),
     printcolumn(name = "Time Zone", type_ = "string", json_path = ".spec.timeZone", description = "The zone of the schedule", priority = 1),
     printcolumn(name = "Suspend", type_ = "boolean", json_path = ".spec.suspend", description = "Whether you paused it", priority = 1)
@@ -43,7 +44,8 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
          + (has(self.target.tls) && has(self.target.tls.clientCertificateFrom) ? 1 : 0) \
          + (has(self.body) && !has(self.body.inline) ? 1 : 0) \
          + (has(self.signing.keysFrom) ? self.signing.keysFrom.size() : 0) <= 16")
-        .message("names more than 16 Secrets and ConfigMaps, the URL's included: take values that are no secret from headers[].value, or name fewer keys"),
+        .message("names more than 16 Secrets and ConfigMaps, the URL's included: put values that are no secret into \
+            headers[].value, or name fewer keys"),
     validation = Rule::new(
         "!has(self.signing.classic) || !has(self.target.headers) \
          || !self.target.headers.exists(header, header.name.lowerAscii() == self.signing.classic.header.lowerAscii())")
@@ -79,7 +81,7 @@ pub struct WebhookScheduleSpec {
     pub body: Option<Body>,
     /// How the receiver can tell that a delivery is yours. To send without a signature, say so: scheme None.
     pub signing: Signing,
-    /// How hard to try.
+    /// Attempts, timeouts and waits.
     #[serde(default)]
     pub delivery: DeliveryOptions,
     /// How many ended deliveries status.recentDeliveries keeps.

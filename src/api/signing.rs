@@ -14,15 +14,19 @@ use super::{Duration, schemas};
     validation = Rule::new("self.scheme == 'None' || has(self.keysFrom) != has(self.managed)")
         .message("give exactly one of keysFrom (keys that you keep in Secrets) and managed (keys that Postern makes)"),
     validation = Rule::new("self.scheme != 'None' || !(has(self.keysFrom) || has(self.managed) || has(self.classic))")
-        .message("scheme None sends without a signature: leave keysFrom, managed and classic out, or name another scheme"),
+        .message("scheme None sends without a signature: leave keysFrom, managed and classic out, or name another \
+            scheme"),
     validation = Rule::new("self.scheme != 'StandardWebhooks' || !has(self.classic)")
         .message("classic belongs to the schemes HmacSha256Hex and HmacSha256Base64: leave it out"),
     validation = Rule::new("!self.scheme.startsWith('Hmac') || has(self.classic)")
-        .message("schemes HmacSha256Hex and HmacSha256Base64 need classic.header, the header that carries the signature"),
+        .message("schemes HmacSha256Hex and HmacSha256Base64 need classic.header, the header that carries the \
+            signature"),
     validation = Rule::new("!self.scheme.startsWith('Hmac') || !has(self.managed)")
         .message("managed keys are for scheme StandardWebhooks: give keysFrom"),
-    validation = Rule::new("!has(self.classic) || self.classic.payload != 'Body' || !has(self.keysFrom) || size(self.keysFrom) == 1")
-        .message("a classic signature of the body alone takes one key: name one in keysFrom, or set classic.payload to TimestampBody")
+    validation = Rule::new("!has(self.classic) || self.classic.payload != 'Body' || !has(self.keysFrom) || \
+        size(self.keysFrom) == 1")
+        .message("a classic signature of the body alone takes one key: name one in keysFrom, or set classic.payload \
+            to TimestampBody")
 )]
 pub struct Signing {
     /// How to sign. StandardWebhooks: Standard Webhooks 1.0.0, v1 (HMAC-SHA256) or v1a (ed25519) by each key's prefix.
@@ -37,7 +41,7 @@ pub struct Signing {
     /// Keys that Postern makes, keeps in Secrets of this namespace and replaces on schedule. `{}` takes the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<ManagedKeys>,
-    /// What schemes HmacSha256Hex and HmacSha256Base64 need to know.
+    /// Settings for the schemes HmacSha256Hex and HmacSha256Base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classic: Option<ClassicOptions>,
 }

@@ -53,8 +53,8 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub paused_generation: Option<i64>,
-    /// Until then the CronJob stays suspended, since the next delivery would come sooner than the tier allows. Absent
-    /// otherwise.
+    /// The CronJob stays suspended until then, since the next delivery would come sooner than the tier allows.
+    /// Absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub held_until: Option<Time>,
@@ -138,12 +138,12 @@ pub struct CheckStatus {
         extend("x-kubernetes-list-type" = "atomic")
     )]
     pub key_fingerprints: Vec<String>,
-    /// How many checks in a row, before this one, were to be repeated.
+    /// How many checks in a row, before this one, had to be repeated.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub repeats: u32,
-    /// When it is checked again by itself, or soon after: what it found may be gone although the spec is the same, or it could
-    /// not be made. Absent when it isn't.
+    /// When the operator repeats it, or soon after: the problem may be gone although the spec is the same, or it
+    /// could not be made. Absent when it isn't repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub repeat_at: Option<Time>,
@@ -181,10 +181,10 @@ pub struct DeliveryStatus {
     #[schemars(schema_with = "schemas::time")]
     pub started_at: Option<Time>,
     /// How it ended. Delivered: the receiver took it. Refused: nothing was sent, and nothing will be until something is
-    /// changed. FailedPermanently: another attempt would not have mended it. Failed: every attempt failed, or the time ran
+    /// changed. FailedPermanently: another attempt would have failed, too. Failed: every attempt failed, or the time ran
     /// out. Interrupted: the sender was stopped. NotRun: it never began.
     pub outcome: DeliveryOutcome,
-    /// Why it ended so, in one word; the reasons and what to do about each are in the documentation.
+    /// Why it ended as it did, in one word; the reasons and what to do about each are in the documentation.
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Z][A-Za-z0-9]*$"))]
     pub reason: String,
     /// What to do about it, when the reason doesn't say it all.
@@ -241,8 +241,8 @@ pub struct SigningKeyStatus {
     /// sha256: and the first 8 hex digits of a hash of the key.
     #[schemars(length(min = 1, max = 64))]
     pub fingerprint: String,
-    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one. Retired: signs no
-    /// more since retiresAt; its Secret is deleted once no delivery that began before needs it.
+    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one. Retired:
+    /// stopped signing at retiresAt; its Secret is deleted once no delivery that began before needs it.
     pub state: KeyState,
     /// The Secret that holds it, when Postern made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -28,7 +28,7 @@ pub struct Target {
             .message("must hold each header once, whatever the case of its name: join the values with a comma")
     )]
     pub headers: Vec<Header>,
-    /// Whom to trust beside the public certificate authorities, and who to be. Certificates are always verified.
+    /// More certificate authorities to trust, and the client certificate. The receiver's certificate is always verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }

@@ -18,10 +18,12 @@ use super::{Duration, schemas};
     category = "postern",
     status = "WebhookTierStatus",
     derive = "PartialEq",
-    doc = "What the cluster's admins allow the namespaces whose label postern.dev/tier names this tier: how often they deliver, how much, and where to.",
+    doc = "What the cluster's admins allow the namespaces whose label postern.dev/tier names this tier: how often \
+        they deliver, how much, and where to.",
     selectable = ".spec.default",
     validation = Rule::new("self.metadata.name.size() <= 63")
-        .message("metadata.name must have at most 63 characters, since a namespace names its tier in a label: choose a shorter name"),
+        .message("metadata.name must have at most 63 characters, since a namespace names its tier in a label: choose \
+            a shorter name"),
     printcolumn(name = "Min Interval", type_ = "string", json_path = ".spec.minInterval", description = "The smallest gap between two deliveries of a schedule"),
     printcolumn(name = "Hourly", type_ = "integer", json_path = ".spec.maxDeliveriesPerHour", description = "The most deliveries of a namespace in an hour"),
     printcolumn(name = "Max Schedules", type_ = "integer", json_path = ".spec.maxSchedules", description = "The most schedules of a namespace"),
@@ -73,8 +75,8 @@ pub struct WebhookTierSpec {
     #[serde(default, rename = "allowedCIDRs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::cidrs")]
     pub allowed_cidrs: Vec<String>,
-    /// Whether namespaces without the label postern.dev/tier are in this tier. One tier at most may say so; with two, neither
-    /// is in force for them. Default: false.
+    /// Whether namespaces without the label postern.dev/tier are in this tier. At most one tier may say so; with
+    /// two, neither applies to them. Default: false.
     #[serde(default)]
     pub default: bool,
 }

@@ -78,7 +78,7 @@ enum Error {
     From(String),
     #[error("count: give at most {MAX_COUNT}, not {0}")]
     Count(u32),
-    #[error("not a question: {0}")]
+    #[error("the line is not a question: {0}")]
     Json(#[from] serde_json::Error),
 }
 

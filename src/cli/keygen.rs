@@ -21,7 +21,7 @@ enum Scheme {
     V1a,
 }
 
-/// Prints a new key. Exit code 0, or 1 when the system has no randomness to give.
+/// Prints a new key. Exit code 0, or 1 when the system's random source gives nothing.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     let text = match args.scheme {
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> ExitCode {
         Scheme::V1a => SigningKey::generate_ed25519(),
     };
     let Ok(text) = text else {
-        eprintln!("postern: the system has no randomness to give");
+        eprintln!("postern: the system's random source gives nothing");
         return ExitCode::FAILURE;
     };
     match SigningKey::parse(text.as_bytes()) {

@@ -74,10 +74,10 @@ pub enum CanaryUnreadable {
     #[error("it has more than {0} bytes")]
     TooLarge(usize),
     /// No JSON, or a field is missing or of another kind.
-    #[error("it is not as it should be")]
+    #[error("it is malformed")]
     Malformed,
     /// Another version than this build's.
-    #[error("it has another version than this one reads: use the sender of the operator's release")]
+    #[error("its version is not the one that this sender reads: use the sender of the operator's release")]
     Version,
     /// More addresses than there may be.
     #[error("it has too many addresses")]

@@ -70,7 +70,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
             return Err("a label of the host name starts or ends with a hyphen");
         }
         if !label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
-            return Err("the host name has a character that host names don't have");
+            return Err("the host name has a character that is not allowed in host names");
         }
     }
     Ok(())

@@ -42,8 +42,10 @@ impl Trace {
     }
 }
 
-const SUCCESS_CUT_SHORT: &str = "the receiver answered with success before it had the whole request, and ended the connection: it must read all of it";
-const SUCCESS_UNREAD: &str = "the receiver answered with success before it had the whole request, and didn't read the rest: it must read all of it";
+const SUCCESS_CUT_SHORT: &str = "the receiver answered with success and ended the connection before it had the whole \
+    request: it must read the whole request";
+const SUCCESS_UNREAD: &str =
+    "the receiver answered with success but didn't read the rest of the request: it must read the whole request";
 
 /// An exchange with the receiver, over TLS.
 pub(super) type Conversation = Exchange<TlsStream<TcpStream>>;

@@ -56,8 +56,8 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
 fn too_late(problem: &str, after: Option<Duration>, left: Duration) -> String {
     let why = match after {
         Some(after) if after >= left => format!(
-            "the receiver asks to be left alone for {} s (Retry-After), which is beyond delivery.totalDeadlineSeconds: raise that \
-             to give it the time",
+            "the receiver asks to wait {} s (Retry-After), which is beyond delivery.totalDeadlineSeconds: raise that \
+             to wait so long",
             after.as_secs(),
         ),
         _ => "the next attempt would come after delivery.totalDeadlineSeconds: raise that to have all attempts"
@@ -81,7 +81,7 @@ fn settle(
             Purpose::Deliver => {
                 tracing::info!(delivery = %id, attempt = number, status = outcome.http_status, "delivered");
             }
-            Purpose::Check => tracing::info!(attempt = number, "checked, and not sent"),
+            Purpose::Check => tracing::info!(attempt = number, "checked; nothing was sent"),
         }
         let (class, reason) = success(purpose);
         outcome.conclude(class, reason, String::new());

@@ -100,8 +100,10 @@ pub(super) fn reason_of_connect(error: &io::Error) -> Reason {
 pub(super) fn of_malformed(malformed: Malformed) -> Failure {
     let detail = match malformed {
         Malformed::Http2 => HTTP2_ONLY,
-        Malformed::NotHttp1 => "what came doesn't begin with an HTTP/1.1 status line: look at what answers at that URL",
-        Malformed::TooLong => "no status line ended within 16 KiB: look at what answers at that URL",
+        Malformed::NotHttp1 => {
+            "the answer doesn't begin with an HTTP/1.1 status line: look at what answers at that URL"
+        }
+        Malformed::TooLong => "the answer's status line doesn't end within 16 KiB: look at what answers at that URL",
     };
     Failure::of_transport(Reason::ResponseMalformed).because(detail)
 }

@@ -77,14 +77,14 @@ pub async fn run(root: &Path, purpose: Purpose) -> std::io::Result<Outcome> {
 pub async fn explore(root: &Path) -> std::io::Result<Findings> {
     let probes = Root::new(root).probes()?;
     let findings = isolation::explore(&probes, ENFORCED_WITHIN).await;
-    tracing::info!(open = findings.open, reached = findings.reached_count, "tried what must be closed");
+    tracing::info!(open = findings.open, reached = findings.reached_count, "tried all addresses that must be closed");
     Ok(findings)
 }
 
 /// An outcome that isn't concluded says that it was interrupted; one that is stays as it is.
 fn stop_delivering(outcome: &Outcome) {
     let (id, reason) = (outcome.id.as_ref().map(display), outcome.reason);
-    tracing::warn!(delivery = id, %reason, "told to stop");
+    tracing::warn!(delivery = id, %reason, "received the signal to stop");
 }
 
 async fn deliver(root: &Root, purpose: Purpose, outcome: &mut Outcome) {

@@ -92,10 +92,10 @@ fn tenant_headers(headers: &[Header], root: &Root) -> Result<HeaderMap, Refusal>
         let refusal = |reason, problem: &str| Refusal::new(reason, format!("the header {name} {problem}"));
         let secret = root.value(value, MAX_VALUE_BYTES)?;
         let unfit = || {
-            let allowed = "may have printable ASCII, blanks and tabs in its value, which";
             let problem = values::hidden(secret.line())
                 .map_or_else(|| "has something else, such as a line break".to_owned(), |flaw| flaw.to_string());
-            refusal(Reason::HeaderValueInvalid, &format!("{allowed} {problem}"))
+            let problem = format!("may hold only printable ASCII, blanks and tabs, but its value {problem}");
+            refusal(Reason::HeaderValueInvalid, &problem)
         };
         let mut value = Some(secret.line())
             .filter(|line| is_header_value(line))

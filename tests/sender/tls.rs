@@ -138,7 +138,7 @@ fn says_what_a_receiver_lacks_that_refuses_tls() {
         (&[21, 3, 3, 0, 2, 2, 40][..], "RSA key exchange, DHE, CBC, P-521 and RSASSA-PSS keys"),
         (&[21, 3, 3, 0, 2, 2, 70], "neither TLS 1.2 nor TLS 1.3"),
         (&[21, 3, 3, 0, 2, 2, 80], "often it has no certificate for the URL's host"),
-        (&[21, 3, 3, 0, 2, 2, 112], "serves no host of the URL's name"),
+        (&[21, 3, 3, 0, 2, 2, 112], "doesn't serve the URL's host name"),
         (&[21, 3, 3, 0, 2, 2, 120], "enable HTTP/1.1"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", "plain HTTP"),
         (b"SSH-2.0-OpenSSH_9.9\r\n", "doesn't speak TLS"),
@@ -150,7 +150,7 @@ fn says_what_a_receiver_lacks_that_refuses_tls() {
     }
     let ran = runs_against(b"");
     ran.assert(OutcomeClass::Failed, "ConnectionReset");
-    assert!(ran.outcome.detail.contains("while TLS was being agreed on"), "{:?}", ran.outcome);
+    assert!(ran.outcome.detail.contains("during the TLS handshake"), "{:?}", ran.outcome);
 }
 
 #[test]

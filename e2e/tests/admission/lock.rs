@@ -205,7 +205,7 @@ async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
     let eviction = |pod: &str| json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "team"}});
     let what = |words: &str| {
         format!(
-            "{words}: names with the prefix postern- are kept for Postern; give pods, Services and accounts of yours others"
+            "{words}: names with the prefix postern- are reserved for Postern; choose other names for your pods, Services and accounts"
         )
     };
     for connection in ["exec?command=/toolbox&stdout=1", "attach?stdout=1", "portforward", "proxy"] {

@@ -6,8 +6,7 @@ use super::children::SCHEDULES;
 use super::{make, policies};
 
 const BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
-const NEXT: &str =
-    "Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them";
+const NEXT: &str = "Ask an admin of the cluster to set admissionPolicies.enabled, or to restore the chart's policies";
 
 pub(super) async fn all(cluster: &Cluster) {
     is_protected(cluster, "True", "PoliciesInForce", "Postern's admission policies are in force").await;
@@ -26,7 +25,7 @@ pub(super) async fn all(cluster: &Cluster) {
 }
 
 async fn schedules_say_which_policy_is_off_and_that_it_is_back(cluster: &Cluster) {
-    let secrets = "whoever may create WebhookSchedules can have any Secret of this namespace sent anywhere";
+    let secrets = "anyone who may create WebhookSchedules can send any Secret of this namespace anywhere";
     cluster.run(&["kubectl", "delete", BINDINGS, "postern-readable-secrets"], "").unwrap();
     let missing = format!("not in force: postern-readable-secrets (no binding names it), so that {secrets}. {NEXT}");
     is_protected(cluster, "False", "PoliciesOff", &missing).await;
@@ -39,8 +38,9 @@ async fn schedules_say_which_policy_is_off_and_that_it_is_back(cluster: &Cluster
         .run(&["kubectl", "patch", BINDINGS, "postern-lock-children", "--type=merge", "--patch", audit], "")
         .unwrap();
     let both = format!(
-        "not in force: postern-readable-secrets (no binding names it), so that {secrets}; postern-lock-children (no binding of it \
-         has the action Deny), so that what Postern makes can be changed, imitated, entered or left behind. {NEXT}"
+        "not in force: postern-readable-secrets (no binding names it), so that {secrets}; postern-lock-children (none \
+         of its bindings has the action Deny), so that tenants can change, imitate, enter or orphan the objects that \
+         Postern makes. {NEXT}"
     );
     is_protected(cluster, "False", "PoliciesOff", &both).await;
 

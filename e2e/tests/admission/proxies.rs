@@ -27,8 +27,8 @@ pub(super) async fn no_tenant_has_the_api_server_call_what_is_postern_s(cluster:
                 assert_eq!(
                     refused_by(NAMES, proxy(cluster, ALICE, &path).await),
                     format!(
-                        "proxy of {form}: names with the prefix postern- are kept for Postern; give pods, Services and accounts \
-                         of yours others"
+                        "proxy of {form}: names with the prefix postern- are reserved for Postern; choose other \
+                         names for your pods, Services and accounts"
                     ),
                     "{path}"
                 );

@@ -11,13 +11,13 @@ fn without_the_policies_a_schedule_says_what_follows_and_is_ready_all_the_same()
         let message = tenant.condition("report", "Protected", "False", "PoliciesOff").await;
         assert_eq!(
             message,
-            "not in force: postern-readable-secrets (missing), so that whoever may create WebhookSchedules can have any Secret of \
-             this namespace sent anywhere; postern-lock-children (missing), postern-lock-names (missing), postern-lock-status \
-             (missing), postern-no-orphans \
-             (missing), so that what Postern makes can be changed, imitated, entered or left behind; postern-confine-operator \
-             (missing), postern-confine-senders (missing), postern-confine-egress (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit \
-             this Namespace chooses its tier. Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back \
-             as the chart has them"
+            "not in force: postern-readable-secrets (missing), so that anyone who may create WebhookSchedules can \
+             send any Secret of this namespace anywhere; postern-lock-children (missing), postern-lock-names \
+             (missing), postern-lock-status (missing), postern-no-orphans (missing), so that tenants can change, \
+             imitate, enter or orphan the objects that Postern makes; postern-confine-operator (missing), \
+             postern-confine-senders (missing), postern-confine-egress (missing), so that the operator's account is \
+             not confined; postern-tier-label (missing), so that anyone who may edit this Namespace can choose its \
+             tier. Ask an admin of the cluster to set admissionPolicies.enabled, or to restore the chart's policies"
         );
     });
 }

@@ -26,7 +26,7 @@ fn refuse_more_than_sixteen_references() {
             .with("spec.signing.keysFrom", keys(8));
         draft.clone().with("spec.target.headers", headers(4)).submit(&cluster, &namespace).await.unwrap();
 
-        let words = "spec: Invalid value: names more than 16 Secrets and ConfigMaps, the URL's included: take values that are no secret from headers[].value, or name fewer keys";
+        let words = "spec: Invalid value: names more than 16 Secrets and ConfigMaps, the URL's included: put values that are no secret into headers[].value, or name fewer keys";
         refuses(&cluster, &namespace, draft, [("spec.target.headers", headers(5), words)]).await;
         let many = Draft::schedule().with("spec.signing.keysFrom", keys(1));
         many.clone().with("spec.target.headers", headers(14)).submit(&cluster, &namespace).await.unwrap();

@@ -63,7 +63,7 @@ fn refuse_a_name_that_leaves_no_room_for_the_names_of_its_jobs() {
         let cases = [(
             "metadata.name",
             json!("a".repeat(45)),
-            "<nil>: Invalid value: metadata.name must have at most 44 characters, since Kubernetes ends the names of its Jobs with more: choose a shorter name",
+            "<nil>: Invalid value: metadata.name must have at most 44 characters, since Kubernetes appends more to the names of its Jobs: choose a shorter name",
         )];
         refuses(&cluster, &namespace, Draft::schedule(), cases).await;
     });

@@ -77,7 +77,8 @@ fn a_cron_job_of_somebody_else_is_left_alone_and_named() {
         let message = tenant.condition("report", "Ready", "False", "NameTaken").await;
         assert_eq!(
             message,
-            "CronJob postern-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
+            "CronJob postern-report exists and doesn't belong to Postern: delete or rename it, and this schedule goes \
+             on by itself"
         );
         assert_eq!(
             tenant.cron_jobs.get(&foreign.name_any()).await.unwrap().resource_version(),
@@ -99,8 +100,8 @@ fn a_namespace_whose_tier_is_gone_has_its_deliveries_paused_until_it_is_back() {
         let message = tenant.condition("report", "Accepted", "False", "TierNotFound").await;
         assert_eq!(
             message,
-            "the label postern.dev/tier of this namespace names the tier \"no-such-tier\", and there is no such WebhookTier: \
-             ask your admin"
+            "the label postern.dev/tier of this namespace names the tier \"no-such-tier\", and there is no such \
+             WebhookTier: ask your admin"
         );
         // Somebody else's, with a controller of its own, by the name and labels of a child.
         let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);

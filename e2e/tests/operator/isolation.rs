@@ -49,7 +49,7 @@ fn a_network_that_is_closed_to_senders_is_proved_once_and_an_operator_that_start
         tenant.make_secret(json!({"url": "https://hooks.example/", "key": KEY}), &no_certificates()).await;
         tenant.make_schedule("report", "{}").await;
         let message = proved(&tenant, "report").await;
-        assert!(message.starts_with("a pod like a sender's reached a name server and none of "), "{message}");
+        assert!(message.starts_with("a canary pod reached a name server and none of "), "{message}");
 
         let before = canaries(&tenant).await;
         assert_eq!(before.len(), 1);

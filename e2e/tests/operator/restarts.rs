@@ -96,7 +96,7 @@ async fn made_anew_it_waits(tenant: &Tenant) {
     tenant.trigger("report", "again").await;
     eventually("the delivery to wait", async || {
         let message = tenant.condition("report", "Scheduled", "True", "Scheduled").await;
-        if message.contains("the delivery that was asked for is made at ") { Ok(()) } else { Err(message) }
+        if message.contains("; the triggered delivery is made at ") { Ok(()) } else { Err(message) }
     })
     .await;
     assert!(tenant.jobs().list(&ListParams::default()).await.unwrap().items.is_empty());

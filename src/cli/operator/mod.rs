@@ -52,11 +52,11 @@ fn start(args: &Args) -> Result<(), String> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!("told to stop");
+            tracing::info!("received the signal to stop");
         };
         manager::run(connect, settings, stop).await.map_err(|e| e.to_string())
     };
-    watchdog::block_on(process).map_err(|e| format!("the process can't have its threads: {e}"))?
+    watchdog::block_on(process).map_err(|e| format!("the process's threads can't be started: {e}"))?
 }
 
 /// Reads the configuration.
@@ -81,7 +81,7 @@ fn client(mut config: Config) -> Result<Client, kube::Error> {
 }
 
 fn no_way(error: impl std::fmt::Display) -> String {
-    format!("no way to the API server: {error}")
+    format!("no connection to the API server: {error}")
 }
 
 #[cfg(test)]

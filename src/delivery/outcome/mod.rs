@@ -146,10 +146,10 @@ pub enum OutcomeUnreadable {
     #[error("the outcome has version {0}, newer than this operator reads: upgrade the operator")]
     Version(u32),
     /// No JSON, or a field is missing or of another kind.
-    #[error("the outcome is not as it should be")]
+    #[error("the outcome is malformed")]
     Malformed,
     /// A field breaks a limit.
-    #[error("the outcome's {0} breaks its limit")]
+    #[error("the outcome's {0} is beyond its limit")]
     Field(&'static str),
 }
 

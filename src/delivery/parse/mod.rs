@@ -14,7 +14,7 @@ pub enum DeliveryInvalid {
     #[error("delivery.json has version {0} and this sender reads version 1: use the sender of the operator's release")]
     Version(u32),
     /// No JSON, or a field is missing, unknown or of another kind.
-    #[error("delivery.json is not as it should be at line {line}, column {column}")]
+    #[error("delivery.json is malformed at line {line}, column {column}")]
     Malformed {
         /// From 1.
         line: usize,

@@ -4,9 +4,9 @@
 pub(crate) type Why = (&'static str, &'static str);
 
 pub(super) const PODS_LOST: Why =
-    ("PodLost", "its pods were lost before the sender could say how it ended: see whether nodes fail");
+    ("PodLost", "its pods were lost before the sender could say how it ended: check whether nodes fail");
 pub(super) const JOB_DELETED: Why =
-    ("JobDeleted", "its Job was deleted before it was over, by hand or since concurrencyPolicy is Replace");
+    ("JobDeleted", "its Job was deleted before it ended, by hand or because concurrencyPolicy is Replace");
 pub(super) const POD_NOT_CREATED: Why = (
     "PodNotCreated",
     "no pod could be made for it: see the namespace's ResourceQuotas and LimitRanges, and kubectl describe job",
@@ -17,16 +17,17 @@ pub(super) const IMAGE_NOT_PULLED: Why =
 pub(super) const POD_NOT_STARTED: Why =
     ("PodNotStarted", "its pod did not start in time: see kubectl describe pod, or ask your admin");
 pub(crate) const POD_DEADLINE_EXCEEDED: Why =
-    ("PodDeadlineExceeded", "the pod was ended after its time: see whether nodes can run it");
-pub(super) const EVICTED: Why = ("Evicted", "the node was short of something and ended the pod");
+    ("PodDeadlineExceeded", "the pod was stopped after its deadline: check whether nodes can run it");
+pub(super) const EVICTED: Why = ("Evicted", "the node ran short of a resource and evicted the pod");
 pub(super) const OUT_OF_MEMORY: Why =
     ("OOMKilled", "the sender had too little memory: ask your admin to raise its limit");
 pub(super) const ENDED_SILENTLY: Why = ("SenderEndedSilently", "the pod ended before the sender could say how");
 pub(super) const DEADLINE_MISSED: Why = (
     "DeadlineMissed",
-    "no Job was made for it within startingDeadlineSeconds: a quota on Jobs, or the cluster's control plane was away",
+    "no Job was made for it within startingDeadlineSeconds: a quota limits Jobs, or the control plane was down",
 );
 pub(super) const PREVIOUS_STILL_RUNNING: Why = (
     "PreviousStillRunning",
-    "the delivery before it was still being tried, and concurrencyPolicy is Forbid: give each less time, or use Allow",
+    "the previous delivery was still being tried, and concurrencyPolicy is Forbid: give each delivery less time, or \
+     use Allow",
 );

@@ -26,7 +26,9 @@ use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The name belongs to somebody else's object.
-    #[error("{kind} {name} exists and is not Postern's: delete or rename it, and this schedule goes on by itself")]
+    #[error(
+        "{kind} {name} exists and doesn't belong to Postern: delete or rename it, and this schedule goes on by itself"
+    )]
     NameTaken {
         /// The object's kind.
         kind: String,
@@ -34,7 +36,7 @@ pub enum ApplyError {
         name: String,
     },
     /// The object is being deleted, and a finalizer may block that.
-    #[error("{kind} {name} is being deleted; it is made again once it is gone: see its finalizers if that takes long")]
+    #[error("{kind} {name} is being deleted, and is made again after that: look at its finalizers if that takes long")]
     Ending {
         /// The object's kind.
         kind: String,
@@ -42,7 +44,7 @@ pub enum ApplyError {
         name: String,
     },
     /// The object was changed since it was read.
-    #[error("{kind} {name} was changed meanwhile; what it is now is looked at next")]
+    #[error("{kind} {name} was changed meanwhile; the operator reads it again")]
     Outdated {
         /// The object's kind.
         kind: String,

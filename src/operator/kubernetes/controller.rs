@@ -85,7 +85,7 @@ async fn in_turn<R: Reconcile>(object: Arc<R::Kind>, running: Arc<Running<R>>) -
 #[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
 fn on_error<R: Reconcile>(object: Arc<R::Kind>, error: &R::Error, running: Arc<Running<R>>) -> Action {
     let (namespace, name) = (object.namespace(), object.name_any());
-    tracing::warn!(controller = R::NAME, namespace, name, %error, "a reconcile failed; it is tried again");
+    tracing::warn!(controller = R::NAME, namespace, name, %error, "a reconcile failed; trying again");
     Action::requeue(running.failures.wait(&name_of(&ObjectRef::from_obj(&*object))))
 }
 

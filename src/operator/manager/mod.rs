@@ -25,7 +25,7 @@ use crate::operator::settings::Settings;
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The process can't listen on a port.
-    #[error("{field}: {address} can't be listened on: {source}")]
+    #[error("{field}: the operator can't listen on {address}: {source}")]
     Listen {
         /// The field in the settings.
         field: &'static str,
@@ -35,10 +35,10 @@ pub enum ProcessError {
         source: std::io::Error,
     },
     /// No client could be made.
-    #[error("no way to the API server: {0}")]
+    #[error("no connection to the API server: {0}")]
     Client(#[from] kube::Error),
     /// No thread could be started.
-    #[error("the controllers can't have a thread of their own: {0}")]
+    #[error("the controllers' thread can't be started: {0}")]
     Thread(#[source] std::io::Error),
     /// The metrics have no certificate.
     #[error(transparent)]
@@ -47,7 +47,7 @@ pub enum ProcessError {
     #[error(transparent)]
     Crds(#[from] CrdError),
     /// Another operator may lead by now, and two must not lead.
-    #[error("{0}, so that this operator no longer leads; it ends, to begin anew as a standby")]
+    #[error("{0}, so this operator no longer leads; it exits to restart as a standby")]
     LeaseLost(#[from] LeaseLost),
     /// The watches ended by themselves.
     #[error("the controllers ended by themselves; please report it")]

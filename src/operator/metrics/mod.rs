@@ -92,13 +92,13 @@ impl Metrics {
         // The text format appends `_total` to a counter's name, and `_info` to an info's.
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("checks", "Checks that ended, or that could not be made", checks.clone());
-        registry.register("canaries", "Canaries that ended, or that didn't in time", canaries.clone());
+        registry.register("canaries", "Canaries that ended, or that didn't end in time", canaries.clone());
         registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
         registry.register("delivery_latency_seconds", "How long the last attempt of a delivery took", latency.clone());
         registry.register("delivery_skew_seconds", "How long after its time a delivery's sender ran", skew.clone());
         registry.register("reconciles", "Reconciles that ended", reconciles.clone());
         registry.register("reconcile_duration_seconds", "How long a reconcile took", reconcile_duration.clone());
-        registry.register("watch_restarts", "Watches that failed and were begun anew", watch_restarts.clone());
+        registry.register("watch_restarts", "Watches that failed and were restarted", watch_restarts.clone());
         registry.register_collector(Box::new(Arc::clone(&queue)));
         registry.register_collector(Box::new(Arc::clone(&keys)));
         registry.register_collector(Box::new(Arc::clone(&isolated)));
@@ -111,7 +111,7 @@ impl Metrics {
         let external = "Services with externalIPs, by which a tenant can draw deliveries into a pod";
         registry.register("external_ip_services", external, external_ips.clone());
         registry.register("leader", "1 when this process leads, otherwise 0", leader.clone());
-        registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self(Arc::new(Counted {
             registry,
             deliveries,

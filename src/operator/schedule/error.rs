@@ -13,7 +13,7 @@ pub(crate) enum ReconcileError {
     #[error(transparent)]
     DeliveryHistory(#[from] RecordError),
     /// A cache is behind the API server.
-    #[error("what became of a delivery is not known for sure yet; it is looked at again")]
+    #[error("the outcome of a delivery is not certain yet; the operator looks again")]
     StaleCache,
     /// A delivery can't be serialized to JSON.
     #[error("the delivery can't be written as JSON: {0}")]

@@ -16,20 +16,20 @@ pub(crate) async fn serve(listener: TcpListener, readiness: Readiness) -> Infall
 
 fn answer(method: &Method, path: &str, step: Step) -> Answer {
     if method != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n");
     }
     match path {
         "/readyz" => {
             let (status, text) = readiness(step);
             plain(status, text)
         }
-        _ => plain(StatusCode::NOT_FOUND, "/readyz is answered here\n"),
+        _ => plain(StatusCode::NOT_FOUND, "not found: ask for /readyz\n"),
     }
 }
 
 fn readiness(step: Step) -> (StatusCode, &'static str) {
     match step {
-        Step::Starting => (StatusCode::SERVICE_UNAVAILABLE, "the API server has not shown yet that it has the CRDs\n"),
+        Step::Starting => (StatusCode::SERVICE_UNAVAILABLE, "the API server has not confirmed the CRDs yet\n"),
         Step::Standby => (StatusCode::OK, "stands by: another process leads\n"),
         Step::Filling => (StatusCode::SERVICE_UNAVAILABLE, "leads, but the caches are not full yet\n"),
         Step::Leading => (StatusCode::OK, "leads\n"),

@@ -93,7 +93,7 @@ fn end(hanging: &str) -> ! {
     let log = thread::Builder::new().spawn(move || {
         tracing::error!(
             thread = hanging,
-            "a thread has hung for {LOOKS} seconds; the process ends, to begin anew. Please report it"
+            "a thread has hung for {LOOKS} seconds; the process exits to restart. Please report it"
         );
     });
     if let Ok(log) = log {

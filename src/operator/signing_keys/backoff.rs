@@ -11,8 +11,8 @@ use crate::api::WebhookSchedule;
 /// No signing key could be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no signing key could be made: {why}; it is tried again: if it goes on, look for a quota or an admission webhook \
-     that keeps Secrets from being made or deleted"
+    "no signing key could be made: {why}. The operator tries again; if it keeps failing, look for a quota or an \
+     admission webhook that stops Secrets from being made or deleted"
 )]
 pub(crate) struct KeyNotMade {
     /// What prevented it; nothing about the key itself.

@@ -192,7 +192,7 @@ impl SigningKeyReconciler {
         let key = match rotation::no_room(schedule, wanted.cause) {
             Some(why) => Err(why),
             None => NewKey::generate(&schedule.name_any(), wanted.key_type)
-                .ok_or_else(|| "the system has no randomness to give".into()),
+                .ok_or_else(|| "the system's random source gives nothing".into()),
         };
         let mut status = schedule.status.clone().unwrap_or_default();
         let new = key.as_ref().ok().map(|key| key.status(now));

@@ -18,8 +18,8 @@ pub(super) fn key_made(cause: Cause, new: &WebhookScheduleStatus) -> Option<Even
     let last_of_others = others.filter_map(|key| key.retires_at.clone()).max();
     let (reason, then) = match (cause, last_of_others) {
         (Cause::First, _) => ("KeyCreated", "it signs from now on".into()),
-        (Cause::Revoked, _) => ("KeyRevoked", "it signs from now on, and no older key does".into()),
-        (_, Some(until)) => ("KeyRotated", format!("it signs from now on, and those before it until {}", until.0)),
+        (Cause::Revoked, _) => ("KeyRevoked", "it signs from now on, and the older keys don't".into()),
+        (_, Some(until)) => ("KeyRotated", format!("it signs from now on, and the older keys sign until {}", until.0)),
         (_, None) => ("KeyRotated", "it signs from now on".into()),
     };
     let note = format!("the signing key {} was made and is in Secret {name}; {then}", key.fingerprint);
@@ -49,8 +49,8 @@ mod tests {
         };
         let made = "the signing key sha256:b was made and is in Secret b; it signs from now on";
         assert_eq!(told(Cause::First), format!("KeyCreated {made}"));
-        let then = "and those before it until 2027-01-15T08:00:00Z";
+        let then = "and the older keys sign until 2027-01-15T08:00:00Z";
         assert_eq!(told(Cause::Due), format!("KeyRotated {made}, {then}"));
-        assert_eq!(told(Cause::Revoked), format!("KeyRevoked {made}, and no older key does"));
+        assert_eq!(told(Cause::Revoked), format!("KeyRevoked {made}, and the older keys don't"));
     }
 }

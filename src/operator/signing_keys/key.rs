@@ -24,7 +24,7 @@ pub(super) struct NewKey {
 }
 
 impl NewKey {
-    /// Makes a key of this type, and a name for it. `None` when the system has no randomness to give.
+    /// Makes a key of this type, and a name for it. `None` when the system's random source gives nothing.
     pub(super) fn generate(schedule: &str, key_type: ManagedKeyType) -> Option<Self> {
         let text = match key_type {
             ManagedKeyType::V1 => SigningKey::generate_hmac(),

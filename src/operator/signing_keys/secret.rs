@@ -43,10 +43,10 @@ pub(super) async fn create(client: &Client, schedule: &WebhookSchedule, key: New
         Ok(Ok(_)) => Ok(()),
         // With 409, the name belongs to somebody else's Secret: the client sends nothing twice.
         Ok(Err(kube::Error::Api(status))) if (400..500).contains(&status.code) && status.code != 408 => {
-            Err(unsent(&format!("the API server answered {} to its Secret", status.code)))
+            Err(unsent(&format!("the API server answered {} when asked to make its Secret", status.code)))
         }
         Ok(Err(_)) | Err(_) => {
-            Err(NotMade { maybe_there: true, why: "the API server didn't say what became of its Secret".into() })
+            Err(NotMade { maybe_there: true, why: "the API server didn't say whether its Secret was made".into() })
         }
     }
 }

@@ -55,7 +55,7 @@ pub enum UninstallError {
     #[error(transparent)]
     Delete(#[from] ApplyError),
     /// An operator is running again.
-    #[error("{0}: an operator was started again meanwhile; end it, and try once more")]
+    #[error("{0}: an operator was started again meanwhile; stop it, and try again")]
     OperatorBack(#[from] LeaseLost),
     /// Something was refused in some namespaces.
     #[error("{0}")]
@@ -81,9 +81,9 @@ impl UninstallError {
 pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) -> Result<(), UninstallError> {
     let elector = LeaderElector::new(client.clone(), &settings.lease);
     println!("{}", coverage(&settings.watch_namespaces));
-    println!("scaling Deployment {deployment} to 0, so that no operator puts right what is done here");
+    println!("scaling Deployment {deployment} to 0, so that no operator undoes what follows");
     end_operators(&client, elector.namespace(), deployment).await?;
-    println!("waiting until the last operator has given its Lease back");
+    println!("waiting until the last operator has released its Lease");
     let mut leader = elector.acquire().await;
     let done = tokio::select! {
         lost = leader.renew() => return Err(lost.into()),
@@ -96,7 +96,8 @@ pub async fn uninstall(client: Client, settings: &Settings, deployment: &str) ->
     elector.release().await;
     done?;
     println!(
-        "done: nothing fires any more; schedules, tiers, CRDs and suspended CronJobs are left (kubectl get whs,cronjobs -A)"
+        "done: no CronJob fires any more; schedules, tiers, CRDs and suspended CronJobs remain (kubectl get \
+         whs,cronjobs -A)"
     );
     Ok(())
 }
@@ -131,7 +132,7 @@ fn coverage(namespaces: &[String]) -> String {
         return "working in all namespaces".into();
     }
     let names = namespaces.join(", ");
-    format!("working in the namespaces of watchNamespaces alone: {names}; a CronJob elsewhere stays as it is")
+    format!("working only in the namespaces of watchNamespaces: {names}; CronJobs elsewhere stay as they are")
 }
 
 async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallError> {
@@ -147,7 +148,7 @@ async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallEr
     let left = ours.finish(&applier).await?;
     for pod in &left {
         let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
-        println!("Pod {name} of namespace {namespace} has not ended: see whether its node is there");
+        println!("Pod {name} of namespace {namespace} has not ended: check whether its node is up");
     }
 
     for account in ours.list::<ServiceAccount>().await? {
@@ -159,8 +160,8 @@ async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallEr
         let namespace = policy.namespace().unwrap_or_default();
         if in_use.contains(&namespace) || ours.unreached.includes(&namespace) {
             println!(
-                "NetworkPolicy {name} of namespace {namespace} stays, since senders may run there; once none does: \
-                 kubectl -n {namespace} delete networkpolicy {name}",
+                "NetworkPolicy {name} of namespace {namespace} stays, since senders may run there; when none runs \
+                 any more: kubectl -n {namespace} delete networkpolicy {name}",
                 name = policy.name_any()
             );
             continue;
@@ -168,7 +169,7 @@ async fn clear(client: &Client, namespaces: &[String]) -> Result<(), UninstallEr
         let deleted = applier.delete(&policy).await.map_err(Into::into);
         ours.unreached.note(Some(&namespace), deleted)?;
     }
-    println!("removed the ServiceAccounts of senders, and the NetworkPolicies of those that run no more");
+    println!("removed the ServiceAccounts of senders, and the NetworkPolicies of namespaces where no sender runs");
     ours.tell().await
 }
 
@@ -231,12 +232,12 @@ impl Ours<'_> {
             match next(unfinished.len(), before, first.elapsed()) {
                 Next::Done => return Ok(Vec::new()),
                 Next::End => break unfinished,
-                Next::Look => println!("{} deliveries are being made; looking again", unfinished.len()),
+                Next::Look => println!("{} deliveries are running; looking again", unfinished.len()),
             }
             before = Some(unfinished.len());
             sleep(LOOK_EVERY).await;
         };
-        println!("ending {} deliveries that are still being made", unfinished.len());
+        println!("stopping {} deliveries that are still running", unfinished.len());
         let mut ended = BTreeSet::new();
         for job in &unfinished {
             let deleted = applier.delete(job).await.map_err(Into::into);
@@ -273,7 +274,7 @@ impl Ours<'_> {
         });
         let verdict = self.unreached.judge(existing.as_ref());
         for namespace in &verdict.gone {
-            println!("namespace {namespace} is gone or about to be, and what Postern made there with it");
+            println!("namespace {namespace} is deleted or being deleted, with all that Postern made there");
         }
         verdict.refused.map_or(Ok(()), |refused| Err(UninstallError::Refused(refused)))
     }

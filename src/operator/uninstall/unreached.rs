@@ -73,9 +73,9 @@ pub(super) struct Verdict {
 
 fn advice(refused: &[String]) -> String {
     format!(
-        "not everything could be done, and in these namespaces CronJobs may go on to fire:\n  {}\n\
-         Where it is forbidden, apply Role and RoleBinding postern-operator again (helm get manifest shows them), and \
-         uninstall once more. Or suspend the CronJobs yourself (kubectl get cronjobs -A \
+        "the uninstallation is incomplete, and CronJobs may still fire in these namespaces:\n  {}\n\
+         Where access is forbidden, apply Role and RoleBinding postern-operator again (helm get manifest shows them), and \
+         uninstall again. Or suspend the CronJobs yourself (kubectl get cronjobs -A \
          -l app.kubernetes.io/managed-by=postern), and uninstall with --no-hooks",
         refused.join("\n  ")
     )

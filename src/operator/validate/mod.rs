@@ -180,8 +180,9 @@ pub fn validate(
     } = &schedule.spec;
     if schedule.annotations().contains_key(LEFT_OUT_ANNOTATION) {
         return Err(Refusal::TooManySchedules(format!(
-            "the schedules of this namespace hold more than {MOST_BYTES} bytes in spec.body.inline and spec.target.headers: keep \
-             bodies in ConfigMaps or Secrets, or delete some; then change this schedule, or wait until it is read anew"
+            "the schedules of this namespace hold more than {MOST_BYTES} bytes in spec.body.inline and \
+             spec.target.headers: keep bodies in ConfigMaps or Secrets, or delete schedules; then change this \
+             schedule, or wait until the operator reads it again"
         )));
     }
     let incomplete = || Refusal::SpecInvalid("metadata: the API server left out the name, namespace or UID".into());
@@ -276,11 +277,14 @@ fn offset(uid: &str, spread: u32) -> u32 {
 fn never_fires(expression: &Expression) -> String {
     expression.empty_field().map_or_else(
         || {
-            "there is no such date, so nothing would ever be sent: choose a day that the month has; to send only when you ask \
-             for it, write @yearly and set spec.suspend to true: each new value of the annotation postern.dev/trigger sends once"
+            "there is no such date, so nothing would ever be sent: choose a day that the month has. To send only \
+             when you ask for it, write @yearly and set spec.suspend to true: each new value of the annotation \
+             postern.dev/trigger then sends one delivery"
                 .into()
         },
-        |field| format!("the {field} field has commas and no number, so nothing would ever be sent: write numbers or *"),
+        |field| {
+            format!("the {field} field has commas and no number, so nothing would ever be sent: write numbers or *")
+        },
     )
 }
 

@@ -28,7 +28,7 @@ pub(super) fn certificates(pem: &[u8]) -> impl Iterator<Item = Option<Certificat
 
 /// Why a value has nothing that begins so.
 pub(super) fn why_none(pem: &[u8], beginning: &str) -> String {
-    flaw(pem).map_or_else(|| format!("has no PEM in it that can be read ({beginning})"), |flaw| flaw.to_string())
+    flaw(pem).map_or_else(|| format!("holds no PEM that can be read ({beginning})"), |flaw| flaw.to_string())
 }
 
 /// Why a value has no private key that can be read.

@@ -38,7 +38,7 @@ fn says_why_there_is_none() {
     assert_eq!(flaw(block("AQID").replace('\n', "\\n").as_bytes()), Some(Flaw::LineBreaksWrittenOut));
     let wide: Vec<u8> = block("AQID").encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(flaw(&wide), Some(Flaw::Utf16));
-    assert_eq!(why_none(b"canary", CERTIFICATE), "has no PEM in it that can be read (-----BEGIN CERTIFICATE-----)");
+    assert_eq!(why_none(b"canary", CERTIFICATE), "holds no PEM that can be read (-----BEGIN CERTIFICATE-----)");
 }
 
 #[test]

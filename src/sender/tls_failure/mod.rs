@@ -22,24 +22,26 @@ pub(super) enum ClientAuth<'a> {
 const CLIENT_CERTIFICATE_MISSING: &str =
     "the receiver asked for a client certificate, and the schedule has none: set tls.clientCertificateFrom";
 /// Of what has other causes too: a receiver may ask for a certificate and do without.
-const CLIENT_CERTIFICATE_PERHAPS: &str = "the receiver also asked for a client certificate, which the schedule doesn't have; if it \
-    requires one, set tls.clientCertificateFrom";
-const PARAMETERS: &str = "the receiver must offer TLS 1.3, or TLS 1.2 with ECDHE (X25519, P-256 or P-384) and AES-GCM or \
-    ChaCha20-Poly1305, and have a certificate with an RSA, P-256, P-384 or Ed25519 key; RSA key exchange, DHE, CBC, P-521 \
-    and RSASSA-PSS keys aren't supported";
-const P_521: &str = "a certificate of the chain is signed by a P-521 key, or with ECDSA and SHA-512 as such keys do, which isn't \
-    supported: let an authority sign it that has a P-256, P-384 or RSA key, with SHA-256 or SHA-384";
-const SIGNATURE: &str = "a certificate of the chain is signed in a way that isn't supported, such as SHA-1: let the authority sign by \
-    RSA (at least 2048 bits) with SHA-256, SHA-384 or SHA-512, by ECDSA (P-256 or P-384) with SHA-256 or SHA-384, or by Ed25519";
-const AUTHORITY: &str = "the receiver's own certificate says that it is an authority (basicConstraints CA:TRUE), as those do \
-    that `openssl req -x509` makes: give the receiver one with CA:FALSE, and put it or its issuer into tls.caBundleFrom";
+const CLIENT_CERTIFICATE_PERHAPS: &str = "the receiver also asked for a client certificate, which the schedule \
+    doesn't have; if it requires one, set tls.clientCertificateFrom";
+const PARAMETERS: &str = "the receiver must offer TLS 1.3, or TLS 1.2 with ECDHE (X25519, P-256 or P-384) and AES-GCM \
+    or ChaCha20-Poly1305, and have a certificate with an RSA, P-256, P-384 or Ed25519 key; RSA key exchange, DHE, \
+    CBC, P-521 and RSASSA-PSS keys aren't supported";
+const P_521: &str = "a certificate of the chain is signed by a P-521 key, or with ECDSA and SHA-512, which isn't \
+    supported: have it signed with SHA-256 or SHA-384 by an authority with a P-256, P-384 or RSA key";
+const SIGNATURE: &str = "a certificate of the chain is signed in a way that isn't supported, such as SHA-1: have it \
+    signed by RSA (at least 2048 bits) with SHA-256, SHA-384 or SHA-512, by ECDSA (P-256 or P-384) with SHA-256 or \
+    SHA-384, or by Ed25519";
+const AUTHORITY: &str = "the receiver's own certificate is marked as an authority (basicConstraints CA:TRUE), as \
+    `openssl req -x509` does by default: give the receiver one with CA:FALSE, and put it or its issuer into \
+    tls.caBundleFrom";
 
 /// Why the handshake failed.
 pub(super) fn of_handshake(error: &io::Error, client: ClientAuth<'_>) -> (Reason, String) {
     let (reason, detail) = of_stream(error, client);
     if detail.is_empty() && reason == Reason::ConnectionReset {
-        let detail = "the receiver ended the connection while TLS was being agreed on: check that it serves HTTPS on this port, \
-            and what stands before it";
+        let detail = "the receiver ended the connection during the TLS handshake: check that it serves HTTPS on this \
+            port, and check proxies in front of it";
         return (reason, detail.to_owned());
     }
     (reason, detail)
@@ -58,7 +60,7 @@ pub(super) fn of_stream(error: &io::Error, client: ClientAuth<'_>) -> (Reason, S
         }
         rustls::Error::AlertReceived(alert) => return (Reason::TlsHandshakeFailed, of_alert(*alert, client)),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "what listens there doesn't speak TLS, but plain HTTP perhaps: use the port on which the receiver serves HTTPS"
+            "the receiver doesn't speak TLS on this port, but perhaps plain HTTP: use the port on which it serves HTTPS"
         }
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
@@ -105,15 +107,15 @@ fn of_alert(alert: AlertDescription, client: ClientAuth<'_>) -> String {
             ClientAuth::Shown(secret),
         ) => {
             return format!(
-                "the receiver doesn't accept the client certificate of Secret {secret} ({alert:?}): check its issuer, dates and \
-                 purpose (clientAuth) against what the receiver trusts"
+                "the receiver doesn't accept the client certificate of Secret {secret} ({alert:?}): check its issuer, \
+                 dates and purpose (clientAuth) against what the receiver trusts"
             );
         }
         (Alert::HandshakeFailure | Alert::InsufficientSecurity, _) => PARAMETERS,
         (Alert::ProtocolVersion, _) => "the receiver speaks neither TLS 1.2 nor TLS 1.3: enable one of them there",
         (Alert::NoApplicationProtocol, _) => HTTP2_ONLY,
         (Alert::UnrecognisedName, _) => {
-            "the receiver serves no host of the URL's name: correct the URL, or the receiver's host names"
+            "the receiver doesn't serve the URL's host name: correct the URL, or the receiver's host names"
         }
         (Alert::InternalError, _) => {
             "the receiver failed: look at its log; often it has no certificate for the URL's host yet"
@@ -124,7 +126,8 @@ fn of_alert(alert: AlertDescription, client: ClientAuth<'_>) -> String {
 }
 
 /// What to do about a receiver that speaks HTTP/2 and nothing else.
-pub(super) const HTTP2_ONLY: &str = "the receiver doesn't speak HTTP/1.1, which is all that Postern sends, but HTTP/2 only perhaps: enable HTTP/1.1 there";
+pub(super) const HTTP2_ONLY: &str = "the receiver doesn't speak HTTP/1.1, the only version that Postern sends, but \
+    perhaps only HTTP/2: enable HTTP/1.1 there";
 
 fn of_certificate(error: &CertificateError) -> (Reason, &'static str) {
     match error {
@@ -134,7 +137,8 @@ fn of_certificate(error: &CertificateError) -> (Reason, &'static str) {
         }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => (
             Reason::CertificateNameMismatch,
-            "the certificate has no name in subjectAltName, and its common name doesn't count: reissue it with the URL's host there",
+            "the certificate has no name in subjectAltName, and its common name doesn't count: reissue it with the \
+             URL's host there",
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             (Reason::CertificateNameMismatch, "")
@@ -159,14 +163,15 @@ fn of_invalid_certificate(error: &CertificateError) -> &'static str {
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => SIGNATURE,
         CertificateError::BadSignature => {
-            "a signature of the chain or of the handshake is wrong, or made by an RSA key of fewer than 2048 bits: reissue the \
-             certificates with larger keys, and check that the receiver sends the issuer that signed its certificate"
+            "a signature of the chain or of the handshake is wrong, or made by an RSA key of fewer than 2048 bits: \
+             reissue the certificates with larger keys, and check that the receiver sends the issuer that signed its \
+             certificate"
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is for another purpose: reissue it with serverAuth in extendedKeyUsage"
         }
         CertificateError::UnhandledCriticalExtension => {
-            "a certificate of the chain has a critical extension that isn't known: reissue it without"
+            "a certificate of the chain has an unknown critical extension: reissue it without that extension"
         }
         CertificateError::BadEncoding => "a certificate of the chain can't be read: reissue it as X.509 v3",
         CertificateError::Other(OtherError(error)) => match error.downcast_ref::<webpki::Error>() {
@@ -174,7 +179,9 @@ fn of_invalid_certificate(error: &CertificateError) -> &'static str {
             Some(webpki::Error::EndEntityUsedAsCa) => {
                 "the certificate that signed the receiver's isn't an authority's: it needs basicConstraints CA:TRUE"
             }
-            Some(webpki::Error::UnsupportedCertVersion) => "a certificate of the chain isn't X.509 v3: reissue it so",
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                "a certificate of the chain isn't X.509 v3: reissue it as X.509 v3"
+            }
             Some(webpki::Error::NameConstraintViolation) => {
                 "an authority of the chain may not vouch for this name (nameConstraints): use another one"
             }
@@ -188,7 +195,7 @@ fn of_invalid_certificate(error: &CertificateError) -> &'static str {
 }
 
 /// The rest: forms that hardly any authority makes.
-const REISSUE: &str = "the certificate isn't as RFC 5280 wants it: reissue it";
+const REISSUE: &str = "the certificate breaks the rules of RFC 5280: reissue it";
 /// An object identifier in DER (RFC 5758, 3.2), which is all of an `AlgorithmIdentifier`'s content.
 const ECDSA_WITH_SHA_512: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04];
 /// The object identifier of the curve P-521 in DER (RFC 5480, 2.1.1.1), at an `AlgorithmIdentifier`'s end.

@@ -128,7 +128,7 @@ impl SigningKey {
     /// Makes a `whsec_` key of 32 bytes, as text.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random source gives nothing.
     pub fn generate_hmac() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
         getrandom::fill(&mut *bytes)?;
@@ -138,7 +138,7 @@ impl SigningKey {
     /// Makes a `whsk_` key (seed and public key, the form that other libraries read too), as text.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random source gives nothing.
     pub fn generate_ed25519() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         getrandom::fill(&mut *seed)?;

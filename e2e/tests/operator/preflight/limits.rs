@@ -84,7 +84,7 @@ fn a_tier_bounds_checks_whatever_is_annotated_or_made_again() {
         }
         eventually("it to say until when the next check waits", async || {
             let conditions = tenant.status("looped").await.conditions;
-            let waits = |message: &str| message.contains("; the check that was asked for is made at 2");
+            let waits = |message: &str| message.contains("; the requested check is made at 2");
             if conditions.iter().any(|condition| waits(&condition.message)) { Ok(()) } else { Err(conditions) }
         })
         .await;
@@ -101,7 +101,7 @@ fn a_tier_bounds_checks_whatever_is_annotated_or_made_again() {
             tenant.condition("looped", "TargetAllowed", "Unknown", "CheckWaits").await;
         }
         let message = tenant.condition("looped", "TargetAllowed", "Unknown", "CheckWaits").await;
-        assert!(message.starts_with("this spec will be checked at 2"), "{message}");
+        assert!(message.starts_with("this spec is checked at 2"), "{message}");
         tenant.condition("looped", "Ready", "True", "Ready").await;
         eventually("four checks in the log, and no more", async || {
             assert!(made() <= 4, "{}", made());

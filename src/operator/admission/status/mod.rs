@@ -32,17 +32,20 @@ struct Guarantee {
 const GUARANTEES: [Guarantee; 4] = [
     Guarantee {
         policies: &["postern-readable-secrets"],
-        otherwise: "whoever may create WebhookSchedules can have any Secret of this namespace sent anywhere",
+        otherwise: "anyone who may create WebhookSchedules can send any Secret of this namespace anywhere",
     },
     Guarantee {
         policies: &["postern-lock-children", "postern-lock-names", "postern-lock-status", "postern-no-orphans"],
-        otherwise: "what Postern makes can be changed, imitated, entered or left behind",
+        otherwise: "tenants can change, imitate, enter or orphan the objects that Postern makes",
     },
     Guarantee {
         policies: &["postern-confine-operator", "postern-confine-senders", "postern-confine-egress"],
         otherwise: "the operator's account is not confined",
     },
-    Guarantee { policies: &["postern-tier-label"], otherwise: "whoever may edit this Namespace chooses its tier" },
+    Guarantee {
+        policies: &["postern-tier-label"],
+        otherwise: "anyone who may edit this Namespace can choose its tier",
+    },
 ];
 
 /// Why a policy is not in force.
@@ -61,10 +64,10 @@ impl fmt::Display for Disabled {
         f.write_str(match self {
             Self::Missing => "missing",
             Self::FailsOpen => "its failurePolicy isn't Fail",
-            Self::Narrowed => "it matches a part only",
+            Self::Narrowed => "it matches only some of the requests",
             Self::NotBound => "no binding names it",
-            Self::NotDenying => "no binding of it has the action Deny",
-            Self::BoundInPart => "it is bound for a part only",
+            Self::NotDenying => "none of its bindings has the action Deny",
+            Self::BoundInPart => "its bindings cover only some of the requests",
         })
     }
 }
@@ -112,11 +115,10 @@ impl AdmissionStatus {
     }
 }
 
-const UNREADABLE: &str = "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say whether \
-    Postern's are in force: ask an admin of the cluster to give it that right";
+const UNREADABLE: &str = "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say \
+    whether Postern's are in force: ask an admin of the cluster to give it that right";
 
-const NEXT: &str =
-    "Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them";
+const NEXT: &str = "Ask an admin of the cluster to set admissionPolicies.enabled, or to restore the chart's policies";
 
 impl Guarantee {
     /// Which of its policies are off, and what that allows.

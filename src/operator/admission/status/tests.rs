@@ -84,13 +84,13 @@ fn without_any_a_user_reads_what_follows_and_what_to_do() {
     assert_eq!((fact.status, &*fact.reason), ("False", "PoliciesOff"));
     assert_eq!(
         fact.message,
-        "not in force: postern-readable-secrets (missing), so that whoever may create WebhookSchedules can have any Secret of \
-         this namespace sent anywhere; postern-lock-children (missing), postern-lock-names (missing), postern-lock-status \
-         (missing), postern-no-orphans \
-         (missing), so that what Postern makes can be changed, imitated, entered or left behind; postern-confine-operator \
-         (missing), postern-confine-senders (missing), postern-confine-egress (missing), so that the operator's account is not confined; postern-tier-label (missing), so that whoever may edit this \
-         Namespace chooses its tier. Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the \
-         chart has them"
+        "not in force: postern-readable-secrets (missing), so that anyone who may create WebhookSchedules can send \
+         any Secret of this namespace anywhere; postern-lock-children (missing), postern-lock-names (missing), \
+         postern-lock-status (missing), postern-no-orphans (missing), so that tenants can change, imitate, enter or \
+         orphan the objects that Postern makes; postern-confine-operator (missing), postern-confine-senders \
+         (missing), postern-confine-egress (missing), so that the operator's account is not confined; \
+         postern-tier-label (missing), so that anyone who may edit this Namespace can choose its tier. Ask an admin \
+         of the cluster to set admissionPolicies.enabled, or to restore the chart's policies"
     );
 }
 
@@ -100,8 +100,9 @@ fn one_that_is_off_is_named_alone() {
     cluster.bindings.retain(|binding| binding["metadata"]["name"] != "postern-lock-names");
     assert_eq!(
         cluster.fact().message,
-        "not in force: postern-lock-names (no binding names it), so that what Postern makes can be changed, imitated, entered \
-         or left behind. Ask an admin of the cluster to set admissionPolicies.enabled, or to put them back as the chart has them"
+        "not in force: postern-lock-names (no binding names it), so that tenants can change, imitate, enter or orphan \
+         the objects that Postern makes. Ask an admin of the cluster to set admissionPolicies.enabled, or to restore \
+         the chart's policies"
     );
 }
 
@@ -118,9 +119,9 @@ fn each_way_in_which_one_is_off_is_told() {
         json!({"excludeResourceRules": rules}),
     ] {
         let narrowed = Cluster::with(json!({"matchConstraints": part}), same.clone());
-        assert_eq!(why(&narrowed), "it matches a part only", "{part}");
+        assert_eq!(why(&narrowed), "it matches only some of the requests", "{part}");
         let bound_in_part = Cluster::with(same.clone(), json!({"matchResources": part}));
-        assert_eq!(why(&bound_in_part), "it is bound for a part only", "{part}");
+        assert_eq!(why(&bound_in_part), "its bindings cover only some of the requests", "{part}");
     }
     let by_tier = json!({"paramKind": {"apiVersion": "postern.dev/v1alpha1", "kind": "WebhookTier"}});
     for parameters in [
@@ -130,15 +131,15 @@ fn each_way_in_which_one_is_off_is_told() {
         json!({"selector": {}, "parameterNotFoundAction": "Allow"}),
     ] {
         let of_some_parameters = Cluster::with(by_tier.clone(), json!({"paramRef": parameters}));
-        assert_eq!(why(&of_some_parameters), "it is bound for a part only", "{parameters}");
+        assert_eq!(why(&of_some_parameters), "its bindings cover only some of the requests", "{parameters}");
     }
     let of_each_tier = json!({"paramRef": {"selector": {}, "parameterNotFoundAction": "Deny"}});
     assert_eq!(Cluster::with(by_tier, of_each_tier).fact().status, "True");
     let bound_in_part = Cluster::with(same.clone(), json!({"matchResources": {"resourceRules": rules}}));
-    assert_eq!(why(&bound_in_part), "it is bound for a part only");
+    assert_eq!(why(&bound_in_part), "its bindings cover only some of the requests");
     for actions in [json!(["Audit"]), json!(["Warn", "Audit"])] {
         let told = Cluster::with(same.clone(), json!({"validationActions": actions}));
-        assert_eq!(why(&told), "no binding of it has the action Deny");
+        assert_eq!(why(&told), "none of its bindings has the action Deny");
     }
     let bound_to_another = Cluster::with(same, json!({"policyName": "another"}));
     assert_eq!(why(&bound_to_another), "no binding names it");
@@ -165,8 +166,8 @@ fn what_cant_be_read_is_not_known() {
     assert_eq!((fact.kind, fact.status, &*fact.reason), ("Protected", "Unknown", "PoliciesUnreadable"));
     assert_eq!(
         fact.message,
-        "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say whether Postern's are in \
-         force: ask an admin of the cluster to give it that right"
+        "the operator can't list ValidatingAdmissionPolicies and their bindings, so it can't say whether Postern's \
+         are in force: ask an admin of the cluster to give it that right"
     );
     assert_eq!(AdmissionStatus::Unreadable.in_force().count(), 0);
 }

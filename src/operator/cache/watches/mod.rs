@@ -173,7 +173,7 @@ where
     let events = watch(api, config.clone()).default_backoff().inspect(move |event| {
         if let Err(error) = event {
             metrics.watch_restarted(kind.clone());
-            tracing::warn!(%kind, %error, "a watch failed; it is tried again");
+            tracing::warn!(%kind, %error, "a watch failed; trying again");
         }
     });
     let (mut crowds, mut texts) = (Crowds::default(), Texts::default());

@@ -58,11 +58,14 @@ impl IsolationStatus {
     /// The verdict for a namespace about which nothing is known yet.
     pub(crate) fn unknown(mode: Isolation) -> Self {
         match mode {
-            Isolation::Unchecked => {
-                Self::new("Unknown", "NotChecked", "nothing checks it: the admin has set egress.isolation to Unchecked")
-            }
+            Isolation::Unchecked => Self::new(
+                "Unknown",
+                "NotChecked",
+                "the admin has set egress.isolation to Unchecked, so no canary pod checks this",
+            ),
             Isolation::Warn | Isolation::Require => {
-                let message = "a pod like a sender's is about to try what must be closed to it";
+                let message =
+                    "a canary pod, which is like a sender's, is about to try addresses that must be closed to it";
                 Self::new("Unknown", "Checking", message)
             }
         }
@@ -215,29 +218,29 @@ fn judge(input: &ProofInput, found: Option<&Findings>) -> IsolationStatus {
         let more = usize::try_from(found.reached_count).unwrap_or(usize::MAX).saturating_sub(named.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "a pod like a sender's reached what the NetworkPolicy postern-sender closes: {}{more}. Ask your admin whether a \
-             NetworkPolicy engine runs on every node",
+            "a canary pod reached addresses that the NetworkPolicy postern-sender closes: {}{more}. Ask your admin \
+             whether a NetworkPolicy engine runs on every node",
             named.join(", ")
         );
         return IsolationStatus::new("False", "InternalReachable", message);
     }
     if !found.open {
-        let message = "a pod like a sender's reached nothing at all, not even a name server, which proves nothing: ask your admin \
-                       to compare nameServers and nameServerPods with the cluster's DNS";
+        let message = "a canary pod reached nothing at all, not even a name server, so nothing is proved: ask your \
+            admin to compare nameServers and nameServerPods with the cluster's DNS";
         return IsolationStatus::new("Unknown", "NameServersUnreachable", message);
     }
     if !input.probes.closed.iter().any(|probe| probe.place == Place::ApiServer) {
-        let message =
-            "nothing that is known to listen is closed to senders, since the tier lets them reach the API server";
+        let message = "a canary pod has nothing to try: the tier lets senders reach the API server, and no other \
+            closed address is known to listen";
         return IsolationStatus::new("Unknown", "NothingToProveItBy", message);
     }
     let late = match found.enforced_after_ms {
-        Some(_) => ". It could for a moment after its start: the engine is late with new pods",
+        Some(_) => ". For a moment after its start it could reach some: the NetworkPolicy engine is late with new pods",
         None => "",
     };
     let message = format!(
-        "a pod like a sender's reached a name server and none of {} addresses inside the cluster, the API server's among \
-         them{late}",
+        "a canary pod reached a name server and none of {} addresses inside the cluster, including the API \
+         server's{late}",
         input.probes.closed.len()
     );
     IsolationStatus::new("True", if late.is_empty() { "Proved" } else { "ProvedLate" }, message)
@@ -245,15 +248,15 @@ fn judge(input: &ProofInput, found: Option<&Findings>) -> IsolationStatus {
 
 /// The verdict for a canary that could not run, or whose message never arrived.
 pub(crate) fn not_run() -> IsolationStatus {
-    let message = "the pod that tries what must be closed could not run or say what it found: see kubectl get jobs -l \
+    let message = "the canary pod could not run, or could not say what it found: see kubectl get jobs -l \
                    postern.dev/canary=true, and the namespace's ResourceQuotas";
     IsolationStatus::new("Unknown", "CanaryNotRun", message)
 }
 
 fn widened(by: &[String]) -> IsolationStatus {
     let message = format!(
-        "NetworkPolicy {} lets senders reach what the policy postern-sender closes, and policies add up: leave senders out of \
-         its podSelector (postern.dev/role NotIn [sender]), or the inside out of what it opens",
+        "NetworkPolicy {} lets senders reach addresses that postern-sender closes, since NetworkPolicies add up: \
+         exclude senders in its podSelector (postern.dev/role NotIn [sender]), or open no internal addresses in it",
         named(by)
     );
     IsolationStatus::new("False", "ForeignPolicy", message)

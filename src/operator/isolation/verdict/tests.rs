@@ -93,7 +93,7 @@ fn what_is_closed_while_a_name_server_answers_and_the_api_server_listens_is_proo
     assert_eq!((said(&look).as_str(), look.stage), ("True Proved", Phase::Holds));
     assert_eq!(
         look.verdict.message,
-        "a pod like a sender's reached a name server and none of 12 addresses inside the cluster, the API server's among them"
+        "a canary pod reached a name server and none of 12 addresses inside the cluster, including the API server's"
     );
     let late = Findings { enforced_after_ms: Some(1_200), ..closed() };
     assert_eq!(said(&look_at(&input, vec![ended(&input, 0, &late)], 1)), "True ProvedLate");
@@ -109,7 +109,7 @@ fn what_was_reached_is_named() {
     assert!(is_due(&look), "it is tried again");
     assert_eq!(
         look.verdict.message,
-        "a pod like a sender's reached what the NetworkPolicy postern-sender closes: 10.96.0.1:443 (the API server), \
+        "a canary pod reached addresses that the NetworkPolicy postern-sender closes: 10.96.0.1:443 (the API server), \
          10.244.0.7:8443 (a pod of another namespace). Ask your admin whether a NetworkPolicy engine runs on every node"
     );
     let many = vec![Probe { place: Place::Kubelet, address: "10.0.0.1:10250".parse().unwrap() }; 10];

@@ -56,10 +56,12 @@ pub(crate) async fn check(client: &Client) -> Result<(), CrdError> {
                 Err(_) => tries_left -= 1,
                 Ok(()) => return Ok(()),
             },
-            Err(error) if is_known_silent => tracing::debug!(%error, "the API server still doesn't say what it serves"),
+            Err(error) if is_known_silent => {
+                tracing::debug!(%error, "the API server still doesn't say which fields its CRDs have");
+            }
             Err(error) => {
                 is_known_silent = true;
-                tracing::warn!(%error, "the API server doesn't say what it serves; it is asked again");
+                tracing::warn!(%error, "the API server doesn't say which fields its CRDs have; asking again");
             }
         }
         sleep(RETRY_EVERY).await;

@@ -83,7 +83,7 @@ impl LeaderElector {
                     let error = error.to_string();
                     // Log a problem once, not at every retry.
                     if problem.as_ref() != Some(&error) {
-                        tracing::warn!(error, "the Lease can't be read or written; it is tried again");
+                        tracing::warn!(error, "the Lease can't be read or written; trying again");
                         problem = Some(error);
                     }
                 }
@@ -121,8 +121,8 @@ impl LeaderElector {
     pub(crate) async fn release(&self) {
         match timeout(RELEASE_WITHIN, self.try_to_release()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be given back"),
-            Err(_) => tracing::warn!("the Lease could not be given back in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be released"),
+            Err(_) => tracing::warn!("the Lease could not be released in time"),
         }
     }
 
@@ -200,7 +200,7 @@ impl Leadership {
 }
 
 async fn failed(error: &kube::Error) {
-    tracing::warn!(%error, "the Lease could not be renewed; it is tried again");
+    tracing::warn!(%error, "the Lease could not be renewed; trying again");
     sleep(RETRY_EVERY).await;
 }
 

@@ -106,7 +106,7 @@ fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_
     let mut life = Life::new();
     let told = report_at(&mut life, 0, at(1));
     assert_eq!(told[..2], ["Unknown CheckWaits", "Unknown CheckWaits"]);
-    assert!(told[2].contains("will be checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
+    assert!(told[2].contains("this spec is checked at 2027-01-15T08:01:00Z"), "{}", told[2]);
     assert!(include_str!("../../../../docs/reasons.md").contains("| `CheckWaits` |"));
     let mut life = Life::new();
     for now in 0..3 {
@@ -115,8 +115,7 @@ fn a_check_that_waits_for_the_tier_says_until_when_and_is_waited_for_if_that_is_
     life.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Refused, 8));
     let told = report_at(&mut life, 9, at(15));
     assert_eq!(told[..2], ["False ReferenceMissing", "False ReferenceMissing"]);
-    let waits =
-        "add it; the check that was asked for is made at 2027-01-15T08:15:00Z, since the tier allows no earlier one";
+    let waits = "add it; the requested check is made at 2027-01-15T08:15:00Z, the earliest time that the tier allows";
     assert_eq!(told[2], waits);
 }
 

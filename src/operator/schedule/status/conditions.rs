@@ -75,8 +75,8 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> ConditionUpdat
             }
             Some(Pause::Held(until)) => {
                 let message = format!(
-                    "until {until} nothing is sent: minInterval or maxDeliveriesPerHour of tier {} allows no delivery sooner, with \
-                     what was edited, resumed, deleted or triggered counted",
+                    "tier {} allows the next delivery at {until} (minInterval, maxDeliveriesPerHour), and nothing is \
+                     sent before; edits, resumptions, deletions and triggers count",
                     valid.tier
                 );
                 ConditionUpdate::new(SCHEDULED, "False", HELD, message)
@@ -95,13 +95,13 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> ConditionUpdat
                 SCHEDULED,
                 "False",
                 KEY_NOT_MADE,
-                format!("{error}. Until there is one, nothing is sent"),
+                format!("{error}. Nothing is sent until a key is made"),
             ),
             None => ConditionUpdate::new(
                 SCHEDULED,
                 "Unknown",
                 "KeyPending",
-                "a signing key is being made; nothing is sent before",
+                "a signing key is being made; nothing is sent until it is ready",
             ),
         },
         Progress::Blocked(_, error) => blocked(error),
@@ -118,15 +118,15 @@ fn blocked(error: &ReconcileError) -> ConditionUpdate {
             ConditionUpdate::new(SCHEDULED, "False", "NameTaken", error.to_string())
         }
         ReconcileError::Apply(ApplyError::Api { kind, .. } | ApplyError::Outdated { kind, .. }) => {
-            let message = format!("the {kind} could not be written; it is tried again");
+            let message = format!("the {kind} could not be written; the operator tries again");
             ConditionUpdate::new(SCHEDULED, "False", "ApplyFailed", message)
         }
         ReconcileError::DeliveryHistory(RecordError::TooMany) => {
             ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
         }
         ReconcileError::DeliveryHistory(RecordError::NotRecorded { .. }) => {
-            let message = "what the namespace uses of its tier could not be recorded, so nothing new is started; it is tried \
-                           again: the operator's log says more";
+            let message = "the operator could not record what the namespace uses of its tier, so it starts nothing \
+                           new; it tries again, and its log says more";
             ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", message)
         }
         ReconcileError::Apply(ApplyError::Ending { .. })
@@ -142,22 +142,22 @@ fn waits(made: TriggerDecision) -> String {
         TriggerDecision::Now => String::new(),
         TriggerDecision::At(Some(at)) => {
             let at = Timestamp::from_second(at).unwrap_or_default();
-            format!("; the delivery that was asked for is made at {at}, since the tier allows no earlier one")
+            format!("; the triggered delivery is made at {at}, the earliest time that the tier allows")
         }
         TriggerDecision::At(None) => {
-            "; the delivery that was asked for waits: the schedules of the namespace may take all \
-            deliveries that the tier allows in an hour"
+            "; the triggered delivery waits: the schedules of the namespace may use all deliveries that the tier \
+            allows in an hour"
                 .into()
         }
-        TriggerDecision::After(_) => "; the delivery that was asked for is made after the one that is due".into(),
+        TriggerDecision::After(_) => "; the triggered delivery is made after the one that is due".into(),
     }
 }
 
-const NOT_ISOLATED: &str = "the admin requires proof that senders are kept from the cluster's inside, so nothing is sent \
-    until EgressIsolated is True: its message says what is missing";
+const NOT_ISOLATED: &str = "the admin requires proof that senders can't reach the inside of the cluster, so nothing \
+    is sent until the condition EgressIsolated is True: its message says what is missing";
 
-const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the schedule; \
-    after a change in a Secret, give the annotation postern.dev/trigger a new value";
+const RECEIVER_GONE: &str = "the receiver answered 410 Gone, so nothing is sent: correct the spec, or delete the \
+    schedule; after a change in a Secret, give the annotation postern.dev/trigger a new value";
 
 /// The condition follows from the last delivery of this spec that got far enough, or from its check, whichever is later.
 fn target_allowed(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i64>) -> ConditionUpdate {
@@ -166,14 +166,11 @@ fn target_allowed(recent: &[DeliveryStatus], check: &CheckState, generation: Opt
         let at = Timestamp::from_second(at).unwrap_or_default();
         fact.message = if check.is_first {
             format!(
-                "this spec will be checked at {at}: the namespace has made as many checks as its tier allows for now, with what was \
-                 deleted, changed or asked for counted"
+                "this spec is checked at {at}: the namespace has made as many checks as its tier allows for now; \
+                 checks of changed and deleted schedules and requested checks count"
             )
         } else {
-            format!(
-                "{}; the check that was asked for is made at {at}, since the tier allows no earlier one",
-                fact.message
-            )
+            format!("{}; the requested check is made at {at}, the earliest time that the tier allows", fact.message)
         };
     }
     fact
@@ -191,7 +188,7 @@ fn judgement(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i
         let detail = detail.as_deref().unwrap_or("see the reason in the documentation");
         return match result {
             CheckResult::Allowed => {
-                fact("True", reason, "a delivery was checked and not sent: it would not be refused")
+                fact("True", reason, "a check, which sends nothing, found that a delivery would not be refused")
             }
             CheckResult::Refused => fact("False", reason, detail),
             CheckResult::Unknown => fact("Unknown", reason, &format!("the check could not be made: {detail}")),
@@ -204,16 +201,16 @@ fn judgement(recent: &[DeliveryStatus], check: &CheckState, generation: Option<i
         Some(_) => fact("True", "Allowed", "the last delivery was not refused"),
         None if matches!(check.stage, Phase::Waits(_)) => fact("Unknown", "CheckWaits", ""),
         None if check.stage != Phase::Nothing => {
-            fact("Unknown", "Checking", "whether a delivery would be refused is being checked, or will be in its turn")
+            fact("Unknown", "Checking", "a check of whether a delivery would be refused is running or queued")
         }
-        None => fact("Unknown", "NotTried", "no delivery has been made by this spec yet"),
+        None => fact("Unknown", "NotTried", "no delivery of this spec has been made yet"),
     }
 }
 
 /// A schedule that isn't accepted doesn't report the state of its namespace or of the cluster: a tenant may have any number of
 /// such schedules, and each would be written when that state changes.
 fn not_accepted(kind: &'static str) -> ConditionUpdate {
-    ConditionUpdate::new(kind, "Unknown", "NotAccepted", "it is told once the schedule is accepted")
+    ConditionUpdate::new(kind, "Unknown", "NotAccepted", "this is reported once the schedule is accepted")
 }
 
 /// The verdict on the namespace's senders. A bad verdict isn't the schedule's fault.

@@ -149,7 +149,7 @@ fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_t
     assert_eq!(waits.next_delivery_time, None);
     assert!(include_str!("../../../../docs/reasons.md").contains("| `KeyPending` |"));
     let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(1));
-    assessment.key_error = Some(KeyNotMade { why: "the API server answered 403 to its Secret".into() });
+    assessment.key_error = Some(KeyNotMade { why: "the API server answered 403 when asked to make its Secret".into() });
     let failed = status(&life.schedule, &Progress::WaitsForKey(&valid), &assessment, minute(1));
     for kind in ["Scheduled", "Ready"] {
         let condition = condition(&failed, kind);
@@ -221,7 +221,8 @@ fn a_name_that_is_taken_is_named() {
     assert_eq!(scheduled.reason, "NameTaken");
     assert_eq!(
         scheduled.message,
-        "CronJob postern-nightly-report exists and is not Postern's: delete or rename it, and this schedule goes on by itself"
+        "CronJob postern-nightly-report exists and doesn't belong to Postern: delete or rename it, and this schedule \
+         goes on by itself"
     );
 }
 

@@ -131,7 +131,7 @@ fn may_read(user: UserInfo) -> SubjectAccessReview {
 }
 
 fn unavailable(problem: &str) -> Unavailable {
-    tracing::warn!(problem, "the API server can't be asked who may read the metrics");
+    tracing::warn!(problem, "the operator can't ask the API server who may read the metrics");
     Unavailable
 }
 

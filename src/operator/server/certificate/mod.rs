@@ -38,7 +38,7 @@ pub enum CertificateError {
     #[error("metrics.certificate, metrics.key: they can't be used together: {0}")]
     Mismatch(#[from] rustls::Error),
     /// The process can't make a certificate itself.
-    #[error("no certificate could be made for the metrics: {0}")]
+    #[error("the certificate for the metrics could not be made: {0}")]
     NotMade(#[from] rcgen::Error),
 }
 
@@ -78,11 +78,11 @@ impl Certificate {
         if let Some(files) = &self.files {
             match files.renewed() {
                 Ok(Some(config)) => {
-                    tracing::info!("the metrics have a new certificate");
+                    tracing::info!("the metrics use a new certificate");
                     self.config.replace(Arc::new(config));
                 }
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "the metrics keep the certificate that they have"),
+                Err(error) => tracing::warn!(%error, "the metrics keep their old certificate"),
             }
         }
         Arc::clone(&self.config.borrow())

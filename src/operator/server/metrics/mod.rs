@@ -44,10 +44,10 @@ impl Scrape {
 
     async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
         if path != PATH {
-            return plain(StatusCode::NOT_FOUND, "/metrics is answered here\n");
+            return plain(StatusCode::NOT_FOUND, "not found: ask for /metrics\n");
         }
         if method != Method::GET {
-            return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n");
         }
         let Some(token) = Token::of(headers) else { return unauthenticated() };
         match self.access.verdict(&token).await {
@@ -56,7 +56,7 @@ impl Scrape {
                 plain(StatusCode::FORBIDDEN, "the token's holder needs the verb get on the non-resource URL /metrics\n")
             }
             Ok(Verdict::Unauthenticated) => unauthenticated(),
-            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the API server can't be asked about the token\n"),
+            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the operator can't ask the API server about the token\n"),
         }
     }
 
@@ -71,7 +71,7 @@ impl Scrape {
 }
 
 fn unauthenticated() -> Answer {
-    let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token that the API server knows is needed\n");
+    let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed that the API server accepts\n");
     answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer
 }

@@ -75,7 +75,7 @@ pub(super) fn wanted(schedule: &WebhookSchedule, now: Timestamp) -> Option<Wante
 pub(super) fn no_room(schedule: &WebhookSchedule, cause: Cause) -> Option<String> {
     let most = if matches!(cause, Cause::First | Cause::Revoked) { MOST } else { MOST - ROOM_TO_REVOKE };
     let count = keys_of(schedule).count();
-    (count >= most).then(|| format!("{count} older ones wait for their Secrets to be deleted"))
+    (count >= most).then(|| format!("{count} older keys wait for their Secrets to be deleted"))
 }
 
 /// The keys in the status before a new one is made, or when none can be.

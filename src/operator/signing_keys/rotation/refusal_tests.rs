@@ -107,7 +107,7 @@ async fn a_revocation_ends_the_old_key_even_when_there_is_no_room_for_a_new_one(
     assert!(!life.world(|world| world.runs()));
     let (reason, message) = life.world(|world| world.scheduled());
     assert_eq!(reason, "KeyNotMade");
-    assert!(message.contains("16 older ones wait for their Secrets to be deleted"), "{message}");
+    assert!(message.contains("16 older keys wait for their Secrets to be deleted"), "{message}");
     life.wait(SETTLED);
     life.run().await;
     life.run().await;

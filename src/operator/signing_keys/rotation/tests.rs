@@ -208,7 +208,7 @@ fn however_often_it_is_asked_no_more_keys_sign_than_a_delivery_takes_and_a_revoc
         assert!(sign(&schedule, 1).len() <= MAX_KEYS);
     }
     assert_eq!(listed(&schedule).len(), MOST - ROOM_TO_REVOKE);
-    let why = "12 older ones wait for their Secrets to be deleted";
+    let why = "12 older keys wait for their Secrets to be deleted";
     assert_eq!(no_room(&schedule, Cause::Asked).as_deref(), Some(why));
     ask(&mut schedule, "revoke");
     assert_eq!((cause(&schedule, 1), no_room(&schedule, Cause::Revoked)), (Some(Cause::Revoked), None));

@@ -34,14 +34,15 @@ pub(super) fn limits(
     let DeliveryOptions { timeout_seconds, attempts, .. } = spec.delivery;
 
     let Some(Tightest { min_gap_seconds, max_per_hour }) = share.tightest else {
-        return Err(Refusal::ScheduleInvalid("it is not known how often it fires".into()));
+        return Err(Refusal::ScheduleInvalid("Postern can't compute how often it fires".into()));
     };
     let allowed = min_interval.as_secs();
     if min_gap_seconds < allowed {
         let closest = closest_usual(allowed, zone, Timestamp::from_second(now).unwrap_or_default())
             .unwrap_or("none that fires every year");
         return Err(Refusal::IntervalTooShort(format!(
-            "fires every {min_gap_seconds} s at its tightest; tier {tier} allows {allowed} s; the closest allowed: {closest}"
+            "fires every {min_gap_seconds} s at its tightest; tier {tier} allows {allowed} s; the closest allowed: \
+             {closest}"
         )));
     }
     if attempts > *max_attempts {
@@ -59,14 +60,15 @@ pub(super) fn limits(
     }
     if share.rank > *max_schedules {
         return Err(Refusal::TooManySchedules(format!(
-            "tier {tier} allows {max_schedules} schedules in a namespace, and there are as many older ones: delete one, or ask \
-             your admin"
+            "tier {tier} allows {max_schedules} schedules in a namespace, and the namespace has as many older ones: \
+             delete one, or ask your admin"
         )));
     }
     if share.older_per_hour + max_per_hour > *max_deliveries_per_hour {
         return Err(Refusal::TooManyDeliveries(format!(
-            "up to {max_per_hour} deliveries in an hour; tier {tier} allows {max_deliveries_per_hour} to all schedules of the \
-             namespace together, and older ones leave less: choose fewer here or there, or ask your admin"
+            "up to {max_per_hour} deliveries in an hour; tier {tier} allows {max_deliveries_per_hour} for all \
+             schedules of the namespace together, and older schedules leave fewer: deliver less often here or there, \
+             or ask your admin"
         )));
     }
     Ok(())

@@ -107,7 +107,8 @@ fn schedules_are_counted_by_age() {
         limit(2),
         refused(
             "TooManySchedules",
-            "tier free allows 2 schedules in a namespace, and there are as many older ones: delete one, or ask your admin"
+            "tier free allows 2 schedules in a namespace, and the namespace has as many older ones: delete one, or \
+             ask your admin"
         )
     );
     assert_eq!(judge(json!({}), json!({"maxSchedules": 0}), &[]).unwrap_err().0, "TooManySchedules");
@@ -123,8 +124,8 @@ fn deliveries_of_an_hour_are_added_up_from_the_oldest() {
         limit(5),
         refused(
             "TooManyDeliveries",
-            "spec.schedule: up to 2 deliveries in an hour; tier free allows 5 to all schedules of the namespace together, and \
-             older ones leave less: choose fewer here or there, or ask your admin"
+            "spec.schedule: up to 2 deliveries in an hour; tier free allows 5 for all schedules of the namespace \
+             together, and older schedules leave fewer: deliver less often here or there, or ask your admin"
         )
     );
 }

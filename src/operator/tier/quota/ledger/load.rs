@@ -23,7 +23,8 @@ impl Ledger {
     pub(crate) async fn load(&self, namespaces: &[String]) {
         let failures = Backoff::default();
         while let Err(error) = self.try_to_load(namespaces, Timestamp::now().as_second()).await {
-            tracing::warn!(%error, "what namespaces used of their tiers can't be read, and nothing is done before; it is tried again");
+            tracing::warn!(%error, "the operator can't read what namespaces used of their tiers; it tries again, and \
+                does nothing until then");
             sleep(failures.wait("")).await;
         }
     }
@@ -56,7 +57,8 @@ impl Ledger {
         if let Err(error) = &usage {
             tracing::warn!(
                 namespace, record = record.name_any(), %error,
-                "what this namespace used of its tier can't be read: it counts as all that the tier allows, until now"
+                "the record of what this namespace used of its tier can't be read: the namespace counts as having \
+                 used all that its tier allows until now"
             );
         }
         let usage = usage.ok();

@@ -51,12 +51,12 @@ pub(crate) struct Start {
 pub(crate) enum RecordError {
     /// As many schedules of the namespace as can be recorded have begun already.
     #[error(
-        "{MOST_PARTS} older schedules of the namespace have begun, and what more take of the tier can't be recorded: delete one, or \
-         use another namespace"
+        "{MOST_PARTS} older schedules of the namespace have begun, and the operator can't record the use of more: \
+         delete one, or use another namespace"
     )]
     TooMany,
     /// What the namespace uses of its tier could not be recorded.
-    #[error("what the namespace uses of its tier could not be recorded, so nothing is started: {source}")]
+    #[error("the operator could not record what the namespace uses of its tier, so it starts nothing: {source}")]
     NotRecorded {
         /// What the API server said.
         source: kube::Error,
@@ -138,7 +138,7 @@ impl Ledger {
             open.extend(self.ended(now));
             for namespace in std::mem::take(&mut open) {
                 if let Err(error) = self.tidy_one(&namespace, now).await {
-                    tracing::warn!(namespace, %error, "what was used could not be recorded; it is tried again");
+                    tracing::warn!(namespace, %error, "what was used could not be recorded; trying again");
                     open.insert(namespace);
                 }
             }
