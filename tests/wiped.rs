@@ -1,6 +1,8 @@
 //! Keys are wiped: once they are dropped, nothing of them is left in the memory of the process. All of it is searched but the
 //! stack, of which nothing is promised.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::os::unix::fs::FileExt as _;

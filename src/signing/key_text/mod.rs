@@ -173,12 +173,12 @@ fn parse_hmac(encoded: &[u8]) -> Result<HmacKey, KeyError> {
 
 fn parse_ed25519(encoded: &[u8]) -> Result<Ed25519Key, KeyError> {
     let bytes = decode(encoded)?;
-    let key = if let Ok(seed) = bytes.as_slice().try_into() {
+    let key = if let Ok(seed) = <&[u8; SEED_BYTES]>::try_from(bytes.as_slice()) {
         ed25519_dalek::SigningKey::from_bytes(seed)
-    } else if let Ok(both) = bytes.as_slice().try_into() {
-        ed25519_dalek::SigningKey::from_keypair_bytes(both).map_err(|_| KeyError::Ed25519Mismatch)?
     } else {
-        return Err(KeyError::Ed25519Length(bytes.len()));
+        let length = |_| KeyError::Ed25519Length(bytes.len());
+        let both = bytes.as_slice().try_into().map_err(length)?;
+        ed25519_dalek::SigningKey::from_keypair_bytes(both).map_err(|_| KeyError::Ed25519Mismatch)?
     };
     Ok(Ed25519Key { key: Box::new(key) })
 }
