@@ -67,7 +67,7 @@ impl Memory {
                 at = self.stack;
             }
             // On the stack, and so it isn't found a second time.
-            let (mut window, mut last_16_bytes) = ([0; 64 * 1024], 0);
+            let (mut window, mut last_16_bytes) = ([0; 16 * 1024], 0);
             while at < end {
                 let wanted = window.len().min(end - at);
                 let read = self.mem.read_at(&mut window[..wanted], at as u64).unwrap();
