@@ -180,7 +180,7 @@ fn an_endless_body_is_cut_short() {
 }
 
 #[test]
-fn a_connection_reset_amid_the_headers_is_tried_again() {
+fn a_connection_reset_amid_the_status_line_is_tried_again() {
     on_cluster(|cluster, namespace| async move {
         let mut take = Receiver::by_turns([OK]);
         let mut first = true;
@@ -188,7 +188,8 @@ fn a_connection_reset_amid_the_headers_is_tried_again() {
             if !std::mem::take(&mut first) {
                 return take(stream);
             }
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-le")?;
+            // A whole status line would decide, if it is read before the reset comes.
+            stream.write_all(b"HTTP/1.1 200 O")?;
             // A connection that is closed so ends in a reset.
             set_socket_linger(&stream.sock, Some(Duration::ZERO))?;
             Err(io::ErrorKind::ConnectionReset.into())
