@@ -8,7 +8,7 @@ use super::make;
 use super::people::{CAROL, DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-egress";
-/// The NetworkPolicies of a namespace that has none of the operator's.
+/// The `NetworkPolicies` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 
 const SENDERS: &str = "Postern's operator makes NetworkPolicies for senders alone";
@@ -113,7 +113,7 @@ async fn it_opens_what_the_tier_opens(cluster: &Cluster, policy: &Value) {
     cluster.run(&["kubectl", "delete", "webhooktier", "open"], "").unwrap();
 }
 
-/// The admission policies leave other people's NetworkPolicies alone, whether there are tiers or not.
+/// The admission policies leave other people's `NetworkPolicies` alone, whether there are tiers or not.
 async fn without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster: &Cluster, policy: &Value) {
     let tier = cluster.get("/apis/postern.dev/v1alpha1/webhooktiers/minutely").await.unwrap();
     cluster.run(&["kubectl", "delete", "webhooktier", "minutely"], "").unwrap();

@@ -8,7 +8,7 @@ use super::confine_operator::{SECRETS, key};
 use super::people::{CAROL, DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-operator";
-/// The ServiceAccounts of a namespace that has none of the operator's.
+/// The `ServiceAccounts` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/api/v1/namespaces/default/serviceaccounts";
 
 const FIELDS: &str = "Postern's operator sets no fields but those that it needs";

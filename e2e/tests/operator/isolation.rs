@@ -1,4 +1,4 @@
-//! Whether the network is closed to senders, as canaries find out and as other NetworkPolicies allow.
+//! Whether the network is closed to senders, as canaries find out and as other `NetworkPolicies` allow.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
