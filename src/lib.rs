@@ -1,7 +1,7 @@
-//! Postern: scheduled webhooks for Kubernetes, each one signed HTTPS request to a destination that was proved not
-//! to be internal.
+//! Postern: scheduled webhooks for Kubernetes. Each webhook is one signed HTTPS request to a destination that was proved not to
+//! be internal.
 //!
-//! The modules below `operator` in the picture know nothing of Kubernetes; the sender is built from them alone
+//! `delivery`, `egress`, `sender`, `signing` and `values` know nothing about Kubernetes. The sender is built from them alone
 //! (`--no-default-features`).
 
 pub mod delivery;

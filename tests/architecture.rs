@@ -1,4 +1,5 @@
-//! Who may import whom, as docs/architecture.md says: rooms of the operator from the bottom up, and no circle of files anywhere.
+//! Which modules may import which, as docs/architecture.md says: rooms of the operator from the bottom up, and no circular
+//! imports between files.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -6,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of `src/operator`, from the bottom up. A room imports those below it, and none beside it or above.
+/// The rooms of `src/operator`, from the bottom up. A room imports only the rooms below it, not those beside or above it.
 const ORDER: [&[&str]; 12] = [
     &["names", "settings"],
     &["metrics"],
@@ -22,7 +23,7 @@ const ORDER: [&[&str]; 12] = [
     &["manager", "uninstall"],
 ];
 
-/// The files of a crate without its tests, by module path, and the modules that each imports.
+/// The files of a crate except its tests, by module path, and the modules that each file imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
@@ -76,7 +77,7 @@ fn room(module: &str) -> Option<&str> {
     module.strip_prefix("crate::operator::")?.split("::").next()
 }
 
-/// Files that lead back to each other by their imports.
+/// Files that import each other in a circle.
 fn circles(imports: &Imports) -> Vec<Vec<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> =
         imports.keys().map(|file| (file, reached(file, imports))).collect();
@@ -89,7 +90,7 @@ fn circles(imports: &Imports) -> Vec<Vec<String>> {
     all.into_iter().collect()
 }
 
-/// What a file's imports lead to, however far.
+/// All files that a file's imports lead to, directly or indirectly.
 fn reached<'a>(file: &'a String, imports: &'a Imports) -> BTreeSet<&'a String> {
     let mut reached = BTreeSet::new();
     let mut open = vec![file];
@@ -123,7 +124,7 @@ fn imports(root: &Path) -> Imports {
     let production = texts.iter().filter(|(file, _)| !is_test(file));
     let imported = |(file, text): (&String, &String)| {
         let uses = uses(text).flat_map(leaves).filter_map(|path| known(&absolute(&path, file)));
-        // A module is made of what lies below it: that is no arrow.
+        // An import of a module that lies below the file's own module doesn't count: it is a part of it.
         let others = uses.filter(|other| other != file && !other.starts_with(&format!("{file}::")));
         (file.clone(), others.collect())
     };
@@ -141,14 +142,14 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The path of the module in a file.
+/// The module path of a file.
 fn module(path: &Path, root: &Path) -> String {
     let path = path.strip_prefix(root).unwrap().with_extension("");
     let parts = path.iter().map(|part| part.to_str().unwrap()).filter(|part| !matches!(*part, "mod" | "lib" | "main"));
     std::iter::once("crate").chain(parts).collect::<Vec<_>>().join("::")
 }
 
-/// The modules that a file declares for tests alone.
+/// The modules that a file declares only for tests.
 fn test_modules(file: &str, text: &str) -> Vec<String> {
     let declared = text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| {
         let (_, rest) = rest.lines().next()?.split_once("mod ")?;
@@ -157,7 +158,7 @@ fn test_modules(file: &str, text: &str) -> Vec<String> {
     declared.map(|name| format!("{file}::{name}")).collect()
 }
 
-/// The trees of a file's imports, those of its tests left out.
+/// The import trees of a file, except those of its tests.
 fn uses(text: &str) -> impl Iterator<Item = &str> {
     let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let statements = production.split(';').map(str::trim).map(|statement| {
@@ -167,7 +168,7 @@ fn uses(text: &str) -> impl Iterator<Item = &str> {
     statements.filter_map(|statement| statement.strip_prefix("use ").or_else(|| statement.strip_prefix("pub use ")))
 }
 
-/// The paths of a tree.
+/// The paths of an import tree.
 fn leaves(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let Some((prefix, rest)) = tree.split_once('{') else {
@@ -191,7 +192,7 @@ fn leaves(tree: &str) -> Vec<String> {
     items.flat_map(leaves).map(|leaf| format!("{prefix}{leaf}")).collect()
 }
 
-/// A path of an import in a file, from the root of the crate.
+/// An import's path in a file, written from the root of the crate.
 fn absolute(path: &str, file: &str) -> String {
     let (mut module, mut path) = (file.to_owned(), path);
     if let Some(rest) = path.strip_prefix("self::") {
@@ -204,6 +205,6 @@ fn absolute(path: &str, file: &str) -> String {
             return format!("{module}::{path}");
         }
     }
-    // A child of the module, or another crate.
+    // The path starts with a child of the module, or with another crate.
     if path.starts_with("crate::") { path.to_owned() } else { format!("{module}::{path}") }
 }

@@ -1,5 +1,5 @@
-//! The chart's files hold together: its version, its values and their schema. What Helm makes of them, `e2e/tests/install`
-//! tests, where there is a Helm.
+//! The chart's files fit together: its version, its values and their schema. `e2e/tests/install`, which needs Helm, tests what
+//! Helm makes of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 fn chart(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/postern").join(file);
     let text = std::fs::read_to_string(&path).unwrap();
-    // JSON is YAML.
+    // JSON is also YAML.
     serde_saphyr::from_str(&text).unwrap_or_else(|problem| panic!("{file}: {problem}"))
 }
 
@@ -20,13 +20,13 @@ fn keys(object: &Value) -> BTreeSet<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// A subschema, with what it refers to in its place.
+/// A subschema, with its reference resolved.
 fn resolve<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
     let Some(reference) = part.get("$ref") else { return part };
     schema.pointer(reference.as_str().unwrap().strip_prefix('#').unwrap()).unwrap()
 }
 
-/// Calls `look` with the path of every object of the schema and its values, where both have one.
+/// Calls `look` with the path of every object that is both in the schema and in the values.
 fn walk<'a>(
     schema: &'a Value,
     part: &'a Value,
@@ -58,7 +58,7 @@ fn every_value_is_in_the_schema_and_everything_in_the_schema_is_a_value() {
     walk(&schema, &schema, &values, "", &mut |path, part, values| {
         objects += 1;
         assert_eq!(part["additionalProperties"], false, "{path}");
-        // What Helm adds; and of a tier, what the chart sets stands in values.yaml.
+        // Helm adds some values; for tiers, values.yaml has only what the chart sets.
         let optional = path.starts_with("/tiers/") || path.ends_with("resources");
         let mut properties = keys(&part["properties"]);
         properties.remove("global");
@@ -99,7 +99,7 @@ fn a_tier_of_the_chart_has_the_fields_of_a_webhook_tier() {
     assert_eq!(as_set(&schema["definitions"]["tier"]["required"]), as_set(&spec["required"]));
 }
 
-/// The values' paths: an object of the chart's own is its fields, what is passed on as it is counts as one.
+/// The values' paths. An object of the chart's own counts as its fields; a value that is passed on unchanged counts as one.
 fn paths(schema: &Value, part: &Value, path: &str, found: &mut Vec<String>) {
     let part = resolve(schema, part);
     match part.get("properties").and_then(Value::as_object) {

@@ -1,4 +1,5 @@
-//! The documentation holds together: its links lead somewhere, its code is the code that is tested, its tests exist.
+//! The documentation is consistent: its links lead somewhere, its code is the code that is tested, and the tests that it names
+//! exist.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -10,7 +11,7 @@ fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-/// The files below some folders of the repository that have this extension.
+/// The files below these folders of the repository that have this extension.
 fn files<const N: usize>(folders: [&str; N], extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
@@ -33,12 +34,12 @@ fn pages() -> Vec<PathBuf> {
     top.chain(files(["docs", "e2e", "config"], "md")).collect()
 }
 
-/// What stands between each `](` and the next `)`.
+/// The text between each `](` and the next `)`.
 fn links(page: &str) -> impl Iterator<Item = &str> {
     page.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
 
-/// The anchors of a page's headings, as code hosts make them.
+/// The anchors of a page's headings, as code hosts generate them.
 fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let anchor = |heading: &str| {
@@ -88,12 +89,12 @@ fn every_metric_is_in_the_table_of_the_documentation() {
         code.split("registry.register(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(names.len() > 5, "{names:?}");
     for name in names {
-        // With `_total` or `_info` behind it, or not.
+        // The name may be followed by `_total` or `_info`.
         assert!(table.contains(&format!("\n| `postern_{name}")), "{name} is not in docs/operator.md");
     }
 }
 
-/// A name of a test: words joined by underscores, many more than any other name in backticks has but those of metrics.
+/// Whether a name is a test's: words joined by underscores, many more than any other name in backticks has, except for metrics.
 fn is_test(name: &str) -> bool {
     name.split('_').count() > 4
         && !name.starts_with("postern_")
@@ -120,7 +121,7 @@ fn every_test_that_a_page_names_exists() {
 fn each_rule_that_senders_carry_into_tenants_namespaces_is_told_to_admins() {
     let page = fs::read_to_string(root().join("docs/tiers.md")).unwrap();
     let section = page.split("\n## ").find(|section| section.starts_with("What tenants see of a tier\n")).unwrap();
-    // What is left out while it is empty is there, too.
+    // Fields that are left out when they are empty must be there, too.
     let rules = postern::egress::Rules { load_balancers: vec!["203.0.113.1".parse().unwrap()], ..Default::default() };
     let rules = serde_json::to_value(rules).unwrap();
     let fields: Vec<&String> = rules.as_object().unwrap().keys().collect();

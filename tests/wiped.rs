@@ -1,5 +1,5 @@
-//! Keys are wiped: once they are dropped, nothing of them is left in the memory of the process. All of it is searched but the
-//! stack, of which nothing is promised.
+//! Keys are wiped: after they are dropped, the process's memory has nothing left of them. All memory is searched except the
+//! stack, for which nothing is promised.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 const NOTHING: [&str; 0] = [];
 
-/// A piece of a secret. It is kept with its bits inverted: else the search would find what it searches by.
+/// A piece of a secret. It is kept with its bits inverted: otherwise the search would find its own copy.
 struct Piece {
     of: &'static str,
     inverted: u128,
@@ -28,14 +28,14 @@ struct Piece {
 }
 
 impl Piece {
-    /// The second 16 bytes: into the first, the allocator writes when they are freed.
+    /// The second 16 bytes of the secret: the allocator overwrites the first 16 when they are freed.
     fn new(of: &'static str, secret: &[u8], is_held: bool) -> Self {
         Self { of, inverted: !u128::from_be_bytes(secret[16..32].try_into().unwrap()), is_held }
     }
 }
 
-/// The memory of this process but for the part of this thread's stack below an address. To search it takes no memory, which
-/// might be what was freed last.
+/// The memory of this process, except for the part of this thread's stack below an address. The search allocates no memory, which
+/// might be the memory that was just freed.
 struct Memory {
     stack: usize,
     maps: File,
@@ -49,7 +49,7 @@ impl Memory {
         Self { stack: ptr::from_ref(local).addr(), maps, mem, text: String::with_capacity(256 * 1024) }
     }
 
-    /// The secrets of which a piece is found, each as often as it is.
+    /// The secrets of which a piece is found, once for each time that it is found.
     #[inline(never)]
     fn find(&mut self, pieces: &[Piece]) -> Vec<&'static str> {
         let mut is_last = [false; 256];
@@ -66,7 +66,7 @@ impl Memory {
             if (at..end).contains(&self.stack) {
                 at = self.stack;
             }
-            // On the stack, and so it isn't found a second time.
+            // On the stack, so that it isn't found a second time.
             let (mut window, mut last_16_bytes) = ([0; 16 * 1024], 0);
             while at < end {
                 let wanted = window.len().min(end - at);
@@ -84,7 +84,7 @@ impl Memory {
         found
     }
 
-    /// What a key holds must be there now: a search that saw nothing at all would be content with everything.
+    /// Pieces that a key holds must be found now: otherwise a search that sees nothing would pass every test.
     fn assert_holds(&mut self, pieces: &[Piece]) {
         let found = self.find(pieces);
         for piece in pieces.iter().filter(|piece| piece.is_held) {
@@ -93,13 +93,13 @@ impl Memory {
     }
 }
 
-/// What HMAC-SHA256 makes of a key and one of its pads (RFC 2104, section 4). It is as good as the key.
+/// The state of HMAC-SHA256 after a key and one of its pads (RFC 2104, section 4). It is as sensitive as the key.
 fn state(key: &[u8], pad: u8) -> [u8; 32] {
     let mut block = [pad; 64];
     for (byte, key) in block.iter_mut().zip(key) {
         *byte ^= key;
     }
-    // As SHA-256 begins (FIPS 180-4, section 5.3.3).
+    // SHA-256's initial state (FIPS 180-4, section 5.3.3).
     let mut state =
         [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
     compress256(&mut state, &[block]);
@@ -121,7 +121,7 @@ fn of_hmac(key: &[u8]) -> Vec<Piece> {
 fn of_ed25519(seed: &[u8]) -> Vec<Piece> {
     vec![
         Piece::new("an ed25519 key", seed, true),
-        // RFC 8032, section 5.1.6: whoever knows it can compute the key from a signature.
+        // RFC 8032, section 5.1.6: whoever knows it can compute the private key from a signature.
         Piece::new("an ed25519 key's prefix", &Sha512::digest(seed)[32..], false),
     ]
 }
@@ -138,7 +138,7 @@ fn of_text(text: &str) -> Vec<Piece> {
 #[inline(never)]
 fn sign_with_several_keys(memory: &mut Memory) -> Vec<Piece> {
     let pair = || [SigningKey::generate_hmac().unwrap(), SigningKey::generate_ed25519().unwrap()];
-    // So many that the list of keys grows, which copies them.
+    // Enough keys that the list grows, which copies them.
     let texts: Vec<_> = [pair(), pair(), pair()].into_iter().flatten().collect();
     let pieces = texts.iter().flat_map(|text| of_text(text)).collect::<Vec<_>>();
     let keys: Result<Vec<_>, _> = texts.iter().map(|text| SigningKey::parse(text.as_bytes())).collect();
@@ -152,7 +152,7 @@ fn sign_with_several_keys(memory: &mut Memory) -> Vec<Piece> {
 fn sign_and_verify_with_a_classic_key(memory: &mut Memory) -> Vec<Piece> {
     let mut raw = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *raw).unwrap();
-    // A line end there would be no part of the key.
+    // A trailing line end would not be part of the key.
     raw[31] = 0xff;
     let pieces = of_hmac(&*raw);
     let key = HmacKey::parse_classic(&*raw).unwrap();
@@ -194,7 +194,7 @@ fn drop_without_wiping() -> Vec<Piece> {
     pieces
 }
 
-/// All in one test: another thread would change the memory while it is searched.
+/// One test for everything: another thread would change the memory during the search.
 #[test]
 fn nothing_is_left_of_keys_that_were_dropped() {
     let local = 0;

@@ -1,4 +1,4 @@
-//! Many schedules at once, and as many CronJobs by a client that does nothing else.
+//! Many schedules at once, and the same number of CronJobs made by a client that does nothing else.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -20,12 +20,12 @@ use serde_json::json;
 
 use crate::subject::Subject;
 
-/// How many objects a client makes at the same time: as many as the operator, by default.
+/// How many objects a client makes at the same time: the operator's default.
 const CONCURRENCY: usize = 8;
 const SCHEDULES: &str = "schedules";
 const BARE: &str = "bare-cronjobs";
 
-/// How long it took until all schedules were as they should be.
+/// The time until all schedules were as they should be.
 pub(crate) struct Converged {
     /// From the first POST until the last schedule was made.
     pub(crate) made: Duration,
@@ -33,7 +33,7 @@ pub(crate) struct Converged {
     pub(crate) ready: Duration,
     /// CPU time of the operator.
     pub(crate) cpu: Duration,
-    /// What the operator asked of the API server.
+    /// The operator's requests to the API server.
     pub(crate) requests: Vec<Request>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
     let mut written = 0;
     let mut last = began;
     loop {
-        // The log costs nobody anything but this client.
+        // Reading the log costs only this client.
         let mut line = String::new();
         while log.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
             let is_status =
@@ -79,14 +79,14 @@ pub(crate) async fn schedules(subject: &Subject, count: usize) -> Converged {
     }
 }
 
-/// Makes CronJobs like those of the schedules, without owners, and says how long that took.
+/// Makes CronJobs like those of the schedules, without owners, and returns how long that took.
 pub(crate) async fn bare_cron_jobs(subject: &Subject, count: usize) -> Duration {
     subject.cluster.make_namespace(BARE, json!({})).await;
     let of_schedules: Api<CronJob> = Api::namespaced(subject.cluster.client.clone(), SCHEDULES);
     let template = of_schedules.get(&names::cron_job("schedule-0000")).await.unwrap();
     let cron_job = |index| {
         let mut labels = template.labels().clone();
-        // The operator would delete what carries its label and has no owner.
+        // The operator would delete an object that has its label and no owner.
         labels.insert(names::MANAGED_BY_LABEL.into(), "nobody".into());
         let metadata = ObjectMeta {
             name: Some(format!("{}-{index:04}", template.name_any())),
@@ -101,7 +101,7 @@ pub(crate) async fn bare_cron_jobs(subject: &Subject, count: usize) -> Duration 
     between(began, Timestamp::now())
 }
 
-/// Removes what both have made.
+/// Deletes what both have made.
 pub(crate) async fn clear(subject: &Subject) {
     let namespaces: Api<Namespace> = Api::all(subject.cluster.client.clone());
     for namespace in [SCHEDULES, BARE] {

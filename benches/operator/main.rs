@@ -1,9 +1,9 @@
-//! What the operator takes: memory with no schedule and with a thousand, the time until a thousand schedules are as they
-//! should be, and the time from a minute's beginning to the request at the receiver. A client that makes bare CronJobs and
-//! pods that do nothing but connect are beside it, in turns, so that noise hits all alike.
+//! What the operator costs: memory with no schedule and with a thousand, the time until a thousand schedules are as they should
+//! be, and the time from a minute's beginning to the request at the receiver. For comparison, there is a client that makes bare
+//! CronJobs, and there are pods that only connect; they take turns with the operator, so that noise affects all alike.
 //!
-//! Everything happens on a cluster of the bench's own, where the operator has its own user and no more rights than it is
-//! installed with. Nothing is asserted: numbers are for people. Run it by `make bench`.
+//! The bench has a cluster of its own, where the operator has its own user, with exactly the rights that it is installed with.
+//! Nothing is asserted: people read the numbers. Run it with `make bench`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench ends where it can't go on, and says where")]
 

@@ -10,12 +10,12 @@ use crate::converge::Converged;
 use crate::subject::Memory;
 use crate::ticks::Ticks;
 
-/// Says what happens now.
+/// Prints what happens now.
 pub(crate) fn progress(what: &str) {
     println!("… {what} (load {})", load());
 }
 
-/// How many processes wanted a core, over the last minute.
+/// How many processes wanted a core, averaged over the last minute.
 fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or_default().to_owned()
@@ -62,7 +62,7 @@ fn row(name: &str, measured: &[Duration]) {
     println!("  {name:<48}{:>9}{min:>9.2}{p50:>9.2}{p99:>9.2}{max:>9.2}", seconds.len());
 }
 
-/// What was asked of the API server, and how often for each of them.
+/// The requests to the API server, and how many there were for each schedule.
 fn requests(title: &str, requests: &[Request], each: usize) {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for request in requests.iter().filter(|request| !request.is_lease()) {

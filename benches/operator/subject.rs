@@ -1,4 +1,4 @@
-//! The operator that is measured, and what it has of the machine.
+//! The operator that is measured, and how much of the machine it uses.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,17 +15,17 @@ pub(crate) struct Subject {
     process: Option<OperatorProcess>,
 }
 
-/// What a process has taken so far.
+/// How much memory a process has used so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory {
-    /// KiB that are resident now.
+    /// The resident KiB now.
     pub(crate) resident: u64,
-    /// The most KiB that ever were.
+    /// The most KiB that were resident at any time.
     pub(crate) peak: u64,
 }
 
 impl Subject {
-    /// Installs it with one tier for all, which lets deliveries go to the cluster's internet, and starts it.
+    /// Installs the operator with one tier for all, which allows deliveries to the cluster's internet, and starts it.
     pub(crate) async fn install(cluster: Cluster) -> Self {
         install_crds(&cluster).await;
         let most = json!({"default": true, "maxSchedules": 10_000, "maxDeliveriesPerHour": 600_000});
@@ -36,7 +36,7 @@ impl Subject {
         subject
     }
 
-    /// Ends it if it runs, starts it, and waits until it leads.
+    /// Ends the operator if it runs, starts it, and waits until it leads.
     pub(crate) async fn restart(&mut self) {
         if let Some(process) = self.process.take() {
             process.end(Signal::TERM).await;
@@ -47,7 +47,7 @@ impl Subject {
         self.process = Some(process);
     }
 
-    /// Its memory once it has nothing to do.
+    /// The operator's memory once it has nothing to do.
     pub(crate) async fn memory(&self) -> Memory {
         let mut before = self.cpu();
         loop {
@@ -66,10 +66,10 @@ impl Subject {
         Memory { resident: field("VmRSS"), peak: field("VmHWM") }
     }
 
-    /// The CPU time that it has taken so far, user and system, to the hundredth of a second.
+    /// The CPU time that the operator has used so far, user and system, to the hundredth of a second.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = self.proc("stat");
-        // What is in parentheses is its name; utime and stime are the fields 14 and 15 (proc(5)).
+        // The text in parentheses is the process's name; utime and stime are the fields 14 and 15 (proc(5)).
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         let ticks: u64 = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 10)

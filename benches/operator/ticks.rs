@@ -1,5 +1,5 @@
-//! From the minute's beginning to the receiver: deliveries in the even minutes; in the odd ones plain CronJobs whose pods
-//! open a connection and end, which is what Kubernetes itself takes.
+//! The time from the minute to the receiver. In even minutes there are deliveries; in odd minutes there are plain CronJobs whose
+//! pods open a connection and end, which shows how long Kubernetes itself takes.
 
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver as Arrivals, Sender, channel};
@@ -17,7 +17,7 @@ use crate::converge::{make, schedule};
 use crate::report::progress;
 use crate::subject::Subject;
 
-/// Due at the same time.
+/// How many schedules are due at the same time.
 const AT_ONCE: usize = 10;
 /// How many arrivals of each kind are measured.
 const ENOUGH: usize = 50;
@@ -26,13 +26,13 @@ const ADDRESS: &str = "198.51.100.10";
 const PLAIN_ADDRESS: &str = "203.0.113.10";
 
 pub(crate) struct Ticks {
-    /// From the minute to the whole request.
+    /// The times from the minute to the whole request.
     pub(crate) deliveries: Vec<Duration>,
-    /// From the minute to the connection.
+    /// The times from the minute to the connection.
     pub(crate) connections: Vec<Duration>,
     /// CPU time of the operator for all of them.
     pub(crate) cpu: Duration,
-    /// What the operator asked of the API server for all of them.
+    /// The operator's requests to the API server for all of them.
     pub(crate) requests: Vec<Request>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn measure(subject: &Subject) -> Ticks {
             progress(&format!("{} deliveries, {} plain connections", delivered.len(), connected.len()));
         }
     }
-    // What the last ones have come to is written when their pods have ended, which takes them a second or two.
+    // The outcomes of the last deliveries are written when their pods have ended, a second or two later.
     subject.memory().await;
     let requests = subject.cluster.requests_of(OPERATOR, since);
     Ticks { deliveries: delivered, connections: connected, cpu: subject.cpu().saturating_sub(cpu), requests }

@@ -11,7 +11,7 @@ use crate::receiver::ADDRESS;
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 53);
 
-/// Answers every A question with the receiver's address, and every other with nothing.
+/// Answers every A question with the receiver's address, and every other question with no records.
 pub(crate) fn start() {
     let socket = UdpSocket::bind((SERVER, 53)).unwrap();
     let address: Ipv4Addr = ADDRESS.parse().unwrap();

@@ -1,7 +1,7 @@
-//! The sender beside `curl`: the same signed POST to the same TLS receiver, in turns, so that noise hits both alike.
+//! The sender compared with `curl`: the same signed POST to the same TLS receiver, in turns, so that noise affects both alike.
 //!
-//! Everything happens in a network and mount namespace of the bench's own, where the receiver has port 443 and the DNS
-//! server port 53 of the loopback interface. Nothing is asserted: numbers are for people. Run it by `make bench`.
+//! Everything happens in the bench's own network and mount namespaces, where the receiver has port 443 and the DNS server port 53
+//! of the loopback interface. Nothing is asserted: people read the numbers. Run it with `make bench`.
 
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can't go on, and says where")]
 
@@ -21,10 +21,10 @@ use postern_e2e::program;
 use programs::Programs;
 use receiver::Receiver;
 
-/// Set in the namespaces, where the bench starts itself anew.
+/// Set inside the namespaces, where the bench starts itself again.
 const INSIDE: &str = "POSTERN_BENCH_INSIDE";
 const DEFAULT_RUNS: usize = 200;
-/// The first runs fill the page cache, and are not counted.
+/// How many first runs are not counted: they fill the page cache.
 const WARM_UP: usize = 5;
 
 fn main() {

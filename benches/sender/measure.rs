@@ -1,7 +1,7 @@
 //! One run of one program, under a parent of its own.
 //!
-//! The kernel keeps the peak memory of a parent's children as one maximum, so each run has a parent: this bench,
-//! started anew, which starts the program, waits for it, and tells what it took.
+//! The kernel keeps the peak memory of a parent's children as one maximum, so each run has a parent of its own: this bench,
+//! started again. The parent starts the program, waits for it, and prints what it cost.
 
 use std::env;
 use std::os::unix::process::CommandExt as _;
@@ -17,13 +17,13 @@ use crate::receiver::Receiver;
 /// The first argument that makes this program the parent of one run.
 pub(crate) const ARGUMENT: &str = "measure";
 
-/// What one run took.
+/// What one run cost.
 pub(crate) struct Measurement {
-    /// From before the process was made until it was gone.
+    /// The time from before the process was made until it was gone.
     pub(crate) wall: Duration,
-    /// From before the process was made until the receiver had its connection.
+    /// The time from before the process was made until the receiver had its connection.
     pub(crate) syn: Duration,
-    /// User and system.
+    /// CPU time, user and system.
     pub(crate) cpu: Duration,
     /// The most memory that was resident, in KiB.
     pub(crate) resident: u64,
@@ -56,13 +56,13 @@ pub(crate) fn measure(command: &[String], receiver: &Receiver) -> Measurement {
     }
 }
 
-/// Runs the command and prints what it took: nanoseconds of its start and its end, microseconds of CPU, KiB of memory.
+/// Runs the command and prints what it cost: nanoseconds of its start and its end, microseconds of CPU, KiB of memory.
 pub(crate) fn be_measurer(command: &[String]) {
     let mut run = Command::new(&command[0]);
     run.args(&command[1..])
         .env_clear()
-        // Changes nothing, but makes the library fork instead of sharing our memory with the child until it is the
-        // program: the kernel would count ours as the child's peak.
+        // This changes nothing, but makes the library fork instead of sharing this process's memory with the child until the
+        // child runs the program: the kernel would count that memory as the child's peak.
         .gid(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

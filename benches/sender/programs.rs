@@ -41,7 +41,7 @@ impl Programs {
         programs
     }
 
-    /// In the order of [`NAMES`]. The sender reads its folder and signs; curl is given what to send.
+    /// The commands in the order of [`NAMES`]. The sender reads its folder and signs; curl is told what to send.
     pub(crate) fn commands(&self) -> [Vec<String>; 2] {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let sender = [
@@ -51,7 +51,7 @@ impl Programs {
             "--termination-log".to_owned(),
             file("termination-log"),
         ];
-        // Without -q and --noproxy it would look for a configuration and for proxies, which the sender doesn't.
+        // Without -q and --noproxy, curl would look for a configuration and for proxies; the sender does neither.
         let curl = ["curl", "-q", "--noproxy", "*", "--silent", "--fail"].map(str::to_owned);
         let what = [
             "--request".to_owned(),
@@ -67,13 +67,13 @@ impl Programs {
     }
 }
 
-/// Those that the sender sends besides what curl sends by itself.
+/// The headers that the sender sends in addition to those that curl sends by itself.
 fn headers() -> Vec<String> {
     let key = SigningKey::parse(KEY.as_bytes()).unwrap();
     let signer = Signer::standard_webhooks(vec![key]).unwrap();
     let id: DeliveryId = ID.to_owned().try_into().unwrap();
     let scheduled_time: Timestamp = SCHEDULED_TIME.parse().unwrap();
-    // Its age is nothing to the receiver.
+    // The receiver doesn't check the signature's age.
     let signature = signer.sign(&id, scheduled_time.unix(), BODY.as_bytes());
     let mut lines = vec![
         "Content-Type: application/json".to_owned(),

@@ -1,4 +1,4 @@
-//! A TLS receiver that takes everything, and notes when a connection came.
+//! A TLS receiver that accepts every request, and records when a connection came.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::measure::now;
 
 pub(crate) const ADDRESS: &str = "127.0.0.1";
-/// The DNS server says that it is at [`ADDRESS`].
+/// The name that the DNS server resolves to [`ADDRESS`].
 pub(crate) const NAME: &str = "hooks.example.com";
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -31,14 +31,14 @@ impl Receiver {
             while let Ok((stream, _)) = listener.accept() {
                 came.send(now()).unwrap();
                 let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                // The program's exit code says that something went wrong.
+                // If something goes wrong, the program's exit code shows it.
                 let _ = answer(StreamOwned::new(connection, stream));
             }
         });
         Receiver { ca_pem, connections }
     }
 
-    /// When the one connection since the last call came.
+    /// When the only connection since the last call came.
     pub(crate) fn only_connection(&self) -> Duration {
         let came = self.connections.try_recv().unwrap();
         assert!(self.connections.try_recv().is_err(), "one connection a run");
@@ -62,7 +62,7 @@ fn answer(mut stream: StreamOwned<ServerConnection, TcpStream>) -> io::Result<()
     stream.flush()
 }
 
-/// Both programs send the same body, at whose end the request ends.
+/// Whether the request is complete: both programs send the same body, and the request ends with it.
 fn is_whole(request: &[u8]) -> bool {
     request.ends_with(crate::programs::BODY.as_bytes())
 }
@@ -70,7 +70,7 @@ fn is_whole(request: &[u8]) -> bool {
 fn tls() -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // Without a name of its own it would have the server's, and openssl take the server for self-signed.
+    // Without a name of its own, the authority would have the server's name, and openssl would take the server for self-signed.
     params.distinguished_name.push(DnType::CommonName, "the bench's authority");
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::measure::Measurement;
 use crate::programs::NAMES;
 
-/// Says what the numbers were taken on.
+/// Prints which machine the numbers were taken on.
 pub(crate) fn machine() {
     println!("{}", postern_benches::machine());
     let curl = Command::new("curl").arg("--version").output().unwrap();
@@ -18,7 +18,7 @@ pub(crate) fn machine() {
     println!("{}", curl.lines().next().unwrap_or_default());
 }
 
-/// The image holds the binary and next to nothing else.
+/// Prints the binary's size: the image holds almost nothing else.
 pub(crate) fn sizes(sender: &Path) {
     let binary = fs::read(sender).unwrap();
     let mut gzip =

@@ -1,4 +1,4 @@
-//! What the benches share: on what their numbers were taken.
+//! What the benches share: a description of the machine that the numbers were taken on.
 
 use std::fs;
 use std::thread;

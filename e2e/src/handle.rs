@@ -1,4 +1,4 @@
-//! A running cluster as its machine sees it: a folder, a process, and commands.
+//! A running cluster as the machine that runs it sees it: a folder, a process, and commands.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use super::{program, repository};
 /// A running cluster of this checkout.
 #[derive(Clone, Debug)]
 pub struct ClusterHandle {
-    /// Holds its logs, keys and kubeconfigs.
+    /// The folder with its logs, keys and kubeconfigs.
     pub dir: PathBuf,
     /// Its first process, by the machine's numbering.
     pub pid: i32,
@@ -23,7 +23,7 @@ pub(crate) fn dir_of(name: &str) -> PathBuf {
     repository().join("e2e/.work/clusters").join(name)
 }
 
-/// The first process of a cluster, by its record.
+/// The first process of a cluster, as its record names it.
 pub(crate) fn pid_of(name: &str) -> i32 {
     let path = dir_of(name).join("record.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| {
@@ -42,7 +42,7 @@ impl ClusterHandle {
     /// Runs `kubectl` or `helm`, as admin unless the arguments name another kubeconfig.
     ///
     /// # Errors
-    /// What it complains of, when it fails; what it prints is returned when it succeeds.
+    /// What the command complains about, when it fails. When it succeeds, its output is returned.
     pub fn run(&self, command: &[&str], input: &str) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.output(command, input);
         if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
@@ -61,10 +61,11 @@ impl ClusterHandle {
         self.run_line(command).unwrap_or_else(|complaint| panic!("{command}: {complaint}"))
     }
 
-    /// Runs a command that lists objects and then looks at each. Objects that are gone by then are left out of what is returned.
+    /// Runs a command that lists objects and then looks at each. Objects that have been deleted meanwhile are left out of the
+    /// result.
     ///
     /// # Errors
-    /// What it complains of, when that is anything but an object that is gone.
+    /// What the command complains about, unless it is about a deleted object.
     pub fn run_without_what_is_gone(&self, command: &[&str]) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.output(command, "");
         let (said, complaints) = (text(stdout), text(stderr));
@@ -89,10 +90,10 @@ impl ClusterHandle {
         process.wait_with_output().unwrap()
     }
 
-    /// Writes `NAME.kubeconfig` for a user with these credentials, which are a kubeconfig's `user`, and with this namespace as
-    /// the default.
+    /// Writes `NAME.kubeconfig` for a user with these credentials (a kubeconfig's `user`), and with this namespace as the
+    /// default.
     pub fn write_kubeconfig(&self, name: &str, credentials: Value, namespace: &str) -> PathBuf {
-        // It is JSON, which is YAML too.
+        // The kubeconfig is JSON, which is YAML too.
         let admins = fs::read_to_string(self.dir.join("admin.kubeconfig")).unwrap();
         let mut config: Value = serde_json::from_str(&admins).unwrap();
         config["users"][0]["user"] = credentials;

@@ -12,19 +12,19 @@ use tokio::sync::oneshot;
 
 use super::{Certificates, ClusterHandle, Network, Receiver, Stream};
 
-/// What one DNS query is answered; `e2e/cluster/components/internet-dns` says what the fields mean.
+/// The answer to one DNS query; `e2e/cluster/components/internet-dns` says what the fields mean.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DnsAnswer {
-    /// Of A and AAAA records.
+    /// The addresses in A and AAAA records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<&'static str>,
-    /// Another name, with its trailing dot, whose addresses these are.
+    /// Another name, with its trailing dot, to which the addresses belong.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub cname: &'static str,
     /// A response code, as DNS names it.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub rcode: &'static str,
-    /// No answer at all.
+    /// Whether there is no answer at all.
     pub silent: bool,
 }
 
@@ -51,8 +51,8 @@ impl DnsAnswer {
 }
 
 impl ClusterHandle {
-    /// Tells the internet's DNS what to answer to the first query for a name, to the second, and so on; the last answer
-    /// repeats. A and AAAA queries count apart.
+    /// Tells the internet's DNS how to answer the first query for a name, the second, and so on; the last answer repeats. A and
+    /// AAAA queries are counted separately.
     pub fn set_dns(&self, name: &str, answers: &[DnsAnswer]) {
         let dns = self.dir.join("dns");
         let name = name.trim_end_matches('.');
@@ -61,12 +61,12 @@ impl ClusterHandle {
         fs::rename(new, dns.join(name)).unwrap();
     }
 
-    /// Listens on the internet; port 0 stands for a free one.
+    /// Listens on the internet; port 0 picks a free port.
     pub fn listen_on_the_internet(&self, ip: &str, port: u16) -> std::net::TcpListener {
         Network::of_internet(self.pid).listen(ip, port)
     }
 
-    /// Starts an HTTPS receiver at an address of the internet and a port that is free.
+    /// Starts an HTTPS receiver at an address of the internet, on a free port.
     pub fn receiver(
         &self,
         ip: &str,
@@ -80,7 +80,7 @@ impl ClusterHandle {
 
 /// A host on the internet that answers HTTP on one address with its own name, until it is dropped.
 pub struct Host {
-    /// Where it answers.
+    /// The address where it answers.
     pub address: SocketAddr,
     _stop: oneshot::Sender<()>,
 }
@@ -102,7 +102,7 @@ impl Host {
         Self { address: address.await.unwrap(), _stop: stop }
     }
 
-    /// Where a client finds it.
+    /// The URL at which clients find it.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
@@ -111,7 +111,7 @@ impl Host {
 async fn serve(listener: TcpListener, name: &'static str) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        // A policy may stop a connection before its request comes; the others don't wait for that one.
+        // A policy may stop a connection before its request arrives; the other connections don't wait for it.
         tokio::spawn(answer(stream, name));
     }
 }

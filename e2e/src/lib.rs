@@ -1,7 +1,7 @@
 //! How tests, benches and the demo reach a cluster: its networks, its DNS, the hosts of its internet, its commands.
 //!
-//! That much needs no Kubernetes client, and the demo is built without one. With the feature `kubernetes`, which is on by
-//! default, there is also [`Cluster`], whose API server, pods, tenants and operators a test reaches.
+//! This part needs no Kubernetes client, and the demo is built without one. The feature `kubernetes`, which is on by default,
+//! adds [`Cluster`], with which tests use the API server, pods, tenants and operators.
 
 #![allow(
     clippy::unwrap_used,

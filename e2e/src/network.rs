@@ -1,4 +1,4 @@
-//! Running code in a network namespace.
+//! Runs code in a network namespace.
 
 use std::fs::File;
 use std::io;
@@ -26,7 +26,7 @@ impl Network {
         Self { path: format!("/proc/{cluster_pid}/root/run/netns/internet").into() }
     }
 
-    /// Listens in this network, wherever the listener is used; port 0 stands for a free one.
+    /// Listens in this network, wherever the listener is used; port 0 picks a free port.
     pub fn listen(&self, ip: &str, port: u16) -> TcpListener {
         self.try_listen(ip, port).unwrap()
     }
@@ -47,10 +47,10 @@ impl Network {
         self.spawn(move || async move { TcpListener::bind((ip, port)) }).join().unwrap()
     }
 
-    /// Runs a future on a thread that is in this network, and so is every socket that the future opens.
+    /// Runs a future on a thread in this network, so that every socket that the future opens is in it too.
     ///
-    /// The thread is new and ends with the future: a thread stays in the network that it has entered, and no other test may
-    /// run there.
+    /// The thread is new and ends with the future: a thread stays in the network that it has entered, and no other test may run
+    /// there.
     pub fn spawn<F>(&self, work: impl FnOnce() -> F + Send + 'static) -> thread::JoinHandle<F::Output>
     where
         F: Future,

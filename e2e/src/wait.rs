@@ -1,15 +1,15 @@
-//! Waiting for what a cluster does in its own time.
+//! Waits for what a cluster does in its own time.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-/// Ends a test that hangs. It says nothing of how long a wait should take: some take two minutes on an idle machine.
+/// Ends a test that hangs. It doesn't say how long a wait should take: some take two minutes on an idle machine.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Calls `attempt` until it gives a value, and returns that. The longer it takes, the less often it is called.
+/// Calls `attempt` until it returns a value, and returns that. The longer this takes, the less often it is called.
 ///
 /// # Panics
-/// After five minutes, with the last reason why there was none.
+/// After five minutes, with the last reason why there was no value.
 pub async fn eventually<T, E: Debug>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, E>) -> T {
     let began = Instant::now();
     loop {

@@ -1,7 +1,7 @@
-//! What is true on a real cluster.
+//! Tests on a real cluster.
 //!
-//! Most tests have a namespace of their own on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set). A test that
-//! concerns all of a cluster, or breaks it, starts a `DedicatedCluster`.
+//! Most tests have their own namespace on the cluster that `POSTERN_CLUSTER` names ("test" when it isn't set). A test that
+//! affects the whole cluster, or breaks it, starts a `DedicatedCluster`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 

@@ -15,8 +15,8 @@ use super::schemas;
 #[x_kube(
     validation = Rule::new("[has(self.inline), has(self.configMapKeyRef), has(self.secretKeyRef)].exists_one(given, given)")
         .message("give exactly one of inline, configMapKeyRef and secretKeyRef"),
-    // maxLength counts characters, and everything else counts bytes. Here and not at the field, so that the message
-    // doesn't repeat the body.
+    // maxLength counts characters, while every other limit counts bytes. The rule is here and not at the field, so that its
+    // message doesn't repeat the body.
     validation = Rule::new("!has(self.inline) || bytes(self.inline).size() <= 65536")
         .message("must have at most 65536 bytes: keep a larger body in a ConfigMap or Secret, and name it by configMapKeyRef or secretKeyRef")
         .field_path(".inline")

@@ -1,4 +1,4 @@
-//! How hard a delivery is tried, and how long it is remembered.
+//! How often and how long a delivery is tried, and how long it is remembered.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! A span of time as Kubernetes users write it.
+//! A span of time, written as Kubernetes users write it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,26 +8,25 @@ use serde::{Deserialize, Serialize};
 
 /// A span of time in whole seconds, written as `720h`, `15m` or `1h30m`.
 ///
-/// Every text that it reads means the same to Go's `time.ParseDuration`, as in `metav1.Duration`. Of what Go accepts
-/// beyond that, signs, fractions and units below the second have no use here, and repeated or unordered units are
-/// mistakes.
+/// Every text that it accepts has the same meaning in Go's `time.ParseDuration`, as in `metav1.Duration`. Go accepts more: signs,
+/// fractions and units below the second are of no use here, and repeated or unordered units are mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Duration(std::time::Duration);
 
-/// The text is no duration.
+/// The text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a duration in hours, minutes and seconds, such as 720h, 15m or 1h30m")]
 pub struct ParseDurationError;
 
 const UNITS: [(char, u64); 3] = [('h', 3_600), ('m', 60), ('s', 1)];
-/// As many digits as the longest duration has hours.
+/// The number of digits that the longest duration needs for its hours.
 const MAX_DIGITS: usize = 6;
-/// More than a century; Go's 64 bits of nanoseconds hold it.
+/// More than a century, which Go's 64 bits of nanoseconds can hold.
 const MAX_SECONDS: u64 = 999_999 * 3_600;
 
 impl Duration {
-    /// The texts that can be read, as a regular expression of RE2.
+    /// The texts that can be read, as an RE2 regular expression.
     pub(super) const PATTERN: &str =
         "^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$";
 
@@ -37,13 +36,13 @@ impl Duration {
         Duration(std::time::Duration::from_secs(hours as u64 * 3_600))
     }
 
-    /// In seconds.
+    /// The duration in seconds.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0.as_secs()
     }
 
-    /// In seconds, to reckon with times.
+    /// The duration in seconds, for arithmetic with times.
     #[must_use]
     pub fn seconds(self) -> i64 {
         i64::try_from(self.as_secs()).unwrap_or(i64::MAX)
@@ -109,7 +108,7 @@ impl From<Duration> for String {
     }
 }
 
-/// The form alone; each field adds its own range.
+/// Only the form; each field adds its own range.
 impl JsonSchema for Duration {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()

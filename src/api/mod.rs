@@ -1,9 +1,9 @@
 //! What users write: `WebhookSchedule` and `WebhookTier` in `postern.dev/v1alpha1`.
 //!
-//! The types, the limits that the API server holds them to, and the CRDs generated from both. The comments of the
-//! fields are what `kubectl explain` prints. What a schedule means, and whether its tier allows it, is judged elsewhere.
+//! It has the types, the limits that the API server enforces, and the CRDs generated from both. `kubectl explain` prints the
+//! comments of the fields. Other modules decide what a schedule means, and whether its tier allows it.
 //!
-//! The rules use CEL as Kubernetes 1.33 and later have it.
+//! The rules use CEL as it is in Kubernetes 1.33 and later.
 
 #![allow(clippy::doc_markdown, reason = "comments of fields are read by users of kubectl, as plain text")]
 #![allow(unreachable_pub, reason = "the derive of a schema makes a private copy of its type, with the same visibility")]
@@ -36,18 +36,18 @@ pub use tier::{WebhookTier, WebhookTierSpec, WebhookTierStatus};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "postern.dev";
-/// The annotation of a schedule that asks for one delivery at once, whenever it gets a value that it didn't have: 1 to
+/// The annotation of a schedule that asks for one delivery at once, each time that its value becomes a new one: 1 to
 /// [`MAX_TRIGGER_CHARS`] characters.
 pub const TRIGGER_ANNOTATION: &str = "postern.dev/trigger";
 /// The longest value of [`TRIGGER_ANNOTATION`].
 pub const MAX_TRIGGER_CHARS: usize = 128;
-/// The annotation of a schedule that asks for a check of what a delivery would be refused for, whenever it gets a value that
-/// it didn't have; as long as that of [`TRIGGER_ANNOTATION`].
+/// The annotation of a schedule that asks for a check of what a delivery would be refused for, each time that its value becomes a
+/// new one. Its values have the same length as those of [`TRIGGER_ANNOTATION`].
 pub const CHECK_ANNOTATION: &str = "postern.dev/check";
-/// The annotation of a schedule that asks for a new managed key, whenever it gets a value that it didn't have: 1 to
+/// The annotation of a schedule that asks for a new managed key, each time that its value becomes a new one: 1 to
 /// [`MAX_TRIGGER_CHARS`] characters. A value that begins with [`REVOKE`] ends the old keys at once.
 pub const ROTATE_ANNOTATION: &str = "postern.dev/rotate-keys";
-/// How a value of [`ROTATE_ANNOTATION`] begins after which no old key signs any more.
+/// The beginning of a value of [`ROTATE_ANNOTATION`] that stops all old keys from signing.
 pub const REVOKE: &str = "revoke";
 /// The label by which a namespace names its tier.
 pub const TIER_LABEL: &str = "postern.dev/tier";

@@ -1,4 +1,4 @@
-//! Schemas of single values: their limits, and the messages of `kubectl apply` when one is broken.
+//! Schemas of single values: their limits, and the messages that `kubectl apply` shows when a limit is broken.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn rule(rule: impl Into<String>, message: impl Into<String>) -> Value {
     json!({"rule": rule.into(), "message": message.into()})
 }
 
-/// A text that its rules don't allow to be empty.
+/// A text whose rules don't allow it to be empty.
 fn string(max_length: u32, rules: &[Value]) -> Schema {
     json_schema!({"type": "string", "maxLength": max_length, "x-kubernetes-validations": rules})
 }
@@ -40,13 +40,13 @@ pub(super) fn data_key(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// A rule on one of the five fields, by its place from 0: no number of it is one of these. `*-9` is `*` to a `CronJob`.
+/// A rule on one of the five fields, by its index from 0: none of its numbers may be one of these. `*-9` is `*` to a `CronJob`.
 fn no_number(place: u8, numbers: &str, message: &str) -> Value {
     let before = format!(r"^\\s*(\\S+\\s+){{{place}}}(\\S*,)?(H[(])?([^*?,/\\s-]+-)?");
     rule(format!(r"!self.matches('{before}[+]?0*({numbers})([-/,)\\s]|$)')"), message)
 }
 
-/// Five fields or a macro, with numbers that a `CronJob` takes; the operator reads the rest.
+/// Five fields or a macro, with numbers that a `CronJob` accepts; the operator checks the rest.
 pub(super) fn schedule(_: &mut SchemaGenerator) -> Schema {
     string(
         256,
@@ -86,7 +86,7 @@ pub(super) fn time_zone(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// A header that a tenant may set, in any spelling.
+/// A header that a tenant may set, in any spelling of its name.
 pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
     string(
         256,
@@ -111,7 +111,7 @@ pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// What stands before a classic signature; an empty one is allowed.
+/// The text before a classic signature; it may be empty.
 pub(super) fn signature_prefix(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
@@ -205,8 +205,8 @@ pub(super) fn ports(_: &mut SchemaGenerator) -> Schema {
     set(16, &json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535}))
 }
 
-/// A time as Kubernetes writes it (RFC 3339). Its library could describe it too, but only along with every type of Kubernetes,
-/// which takes long to build.
+/// A time as Kubernetes writes it (RFC 3339). Kubernetes' library could describe it too, but only with a feature that covers all
+/// of its types, which takes long to build.
 pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "date-time"})
 }

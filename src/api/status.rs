@@ -1,4 +1,4 @@
-//! What the operator says about a schedule. Nothing here is secret, and nothing names a Job or Pod.
+//! What the operator says about a schedule. Nothing here is secret, and no Job or Pod is named.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! `WebhookTier`: what an admin allows the namespaces that are in it.
+//! `WebhookTier`: what an admin allows for the namespaces that are in it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};

@@ -1,4 +1,4 @@
-//! What the `CronJob`s run: one delivery, or the check of one; and what a canary runs.
+//! The program that the `CronJob`s run, for one delivery or the check of one, and that canaries run.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use postern::sender::{self, Command, Task};
 
 /// The command line can't be understood; no outcome is written.
 const USAGE: u8 = 2;
-/// The system let nothing start, a canary was told nothing that it can read, or the outcome could not be written where Kubernetes looks for it.
+/// The system couldn't start it, a canary couldn't read its instructions, or the outcome could not be written where Kubernetes
+/// looks for it.
 const BROKEN: u8 = 1;
 
 fn main() -> ExitCode {

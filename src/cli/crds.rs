@@ -20,7 +20,7 @@ enum Name {
     WebhookTiers,
 }
 
-/// Prints. Exit code 0, or 1 when a CRD can't be written.
+/// Prints the CRDs. The exit code is 0, or 1 when a CRD can't be written.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     let crds = match args.name {

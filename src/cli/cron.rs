@@ -37,7 +37,7 @@ const UTC: &str = "UTC";
 const COUNT: u32 = 5;
 const MAX_COUNT: u32 = 10_000;
 
-/// What is asked; the fields of a line of standard input.
+/// The question; these are also the fields of a line of standard input.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Question {
@@ -82,7 +82,7 @@ enum Error {
     Json(#[from] serde_json::Error),
 }
 
-/// What was found.
+/// When the schedule fires.
 struct Fires {
     expression: Expression,
     zone: TimeZone,

@@ -21,7 +21,7 @@ enum Scheme {
     V1a,
 }
 
-/// Prints a new key. Exit code 0, or 1 when the system's random source gives nothing.
+/// Prints a new key. The exit code is 0, or 1 when the system's random source fails.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     let text = match args.scheme {

@@ -1,7 +1,7 @@
 //! The small commands of `postern`, for people at a terminal.
 //!
-//! Each module is one command: its arguments and `run`, which prints and gives the exit code. What they decide is
-//! decided elsewhere (`api`, `egress`, `signing`, `cron`).
+//! Each module is one command: its arguments and `run`, which prints and returns the exit code. Other modules make the decisions
+//! (`api`, `egress`, `signing`, `cron`).
 
 pub mod check;
 pub mod crds;

@@ -1,4 +1,4 @@
-//! `postern uninstall`: what is to be done before the operator is deleted.
+//! `postern uninstall`: what must be done before the operator is deleted.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ pub struct Args {
     deployment: String,
 }
 
-/// Runs to its end: 0 then, 1 when something could not be done.
+/// Runs until it is done. Returns 0 then, and 1 when something could not be done.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     match start(args) {

@@ -1,4 +1,4 @@
-//! `postern verify`: what a receiver would say to a delivery.
+//! `postern verify`: says what a receiver would say about a delivery.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::delivery::Timestamp;
 use crate::signing::{VerifyingKey, verify};
 
-/// The files can't be read, or hold something else.
+/// The files can't be read, or don't hold what they should.
 const USAGE: u8 = 2;
 
 /// Verifies a Standard Webhooks delivery as a receiver would, and says precisely what is wrong.

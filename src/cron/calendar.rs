@@ -8,7 +8,7 @@ pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 3_600;
 pub(super) const DAY: i64 = 86_400;
 
-/// Days and years in which the calendar, weekdays included, repeats.
+/// The days and years after which the calendar, weekdays included, repeats.
 pub(super) const CYCLE_DAYS: i64 = 146_097;
 const CYCLE_YEARS: i64 = 400;
 
@@ -20,13 +20,13 @@ pub(super) struct Date {
     pub(super) day: u8,
 }
 
-/// Days from 1970-01-01 to the first of a month. Months beyond 12 are months of the following years.
+/// Days from 1970-01-01 to the first of a month. A month beyond 12 is in a following year.
 pub(super) fn first_of_month(year: i64, month: i64) -> i64 {
     // Years are counted from March, so that the leap day is the last of its year.
     let months = year * 12 + (month - 1) - 2;
     let (year, month) = (months.div_euclid(12), months.rem_euclid(12));
     let (cycle, year) = (year.div_euclid(CYCLE_YEARS), year.rem_euclid(CYCLE_YEARS));
-    // From March on, months have 31, 30, 31, 30, 31 days and again: 153 days in each five months.
+    // From March on, the lengths of months repeat as 31, 30, 31, 30, 31 days: 153 days in each five months.
     let in_year = (153 * month + 2) / 5;
     cycle * CYCLE_DAYS + year * 365 + year / 4 - year / 100 + in_year - DAYS_TO_MARCH_OF_YEAR_0
 }
@@ -43,7 +43,7 @@ const DAYS_TO_MARCH_OF_YEAR_0: i64 = 719_468;
 pub(super) fn date(days: i64) -> Date {
     let days = days + DAYS_TO_MARCH_OF_YEAR_0;
     let (cycle, days) = (days.div_euclid(CYCLE_DAYS), days.rem_euclid(CYCLE_DAYS));
-    // Leap days passed so far are taken out, so that years are 365 days long.
+    // Leap days that have passed are subtracted, so that each year is 365 days long.
     let year = (days - days / 1_460 + days / 36_524 - days / 146_096) / 365;
     let in_year = days - (year * 365 + year / 4 - year / 100);
     let month = (5 * in_year + 2) / 153;

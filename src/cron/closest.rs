@@ -1,11 +1,11 @@
-//! The closest usual schedule that keeps a gap, to name to somebody whose own is too close.
+//! The closest usual schedule that keeps a gap. Messages name it when a schedule's deliveries come too close.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Expression;
 
-/// As people write them, from close to far, with the seconds between two where no clock is changed.
+/// Schedules as people write them, from close to far, with the seconds between two deliveries where no clock is changed.
 const USUAL: [(&str, u64); 22] = [
     ("* * * * *", 60),
     ("*/2 * * * *", 120),
@@ -31,8 +31,8 @@ const USUAL: [(&str, u64); 22] = [
     ("0 0 1 1 *", 31_536_000),
 ];
 
-/// The first of the usual schedules whose deliveries never come closer than so many seconds in `zone`, from `from` on.
-/// `None` when even a yearly one does.
+/// The first of the usual schedules whose deliveries are never closer than this many seconds in `zone`, from `from` on. `None`
+/// when even a yearly schedule's are closer.
 #[must_use]
 pub fn closest_usual(min_gap_seconds: u64, zone: &TimeZone, from: Timestamp) -> Option<&'static str> {
     let far_enough = USUAL.into_iter().filter(|(_, gap)| *gap >= min_gap_seconds);

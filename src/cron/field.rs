@@ -51,7 +51,7 @@ impl Set {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) set: Set,
-    /// Decides how days of the month and weekdays are joined. `*/2` is not a star; `*/1` and `1,*` are.
+    /// Decides how days of the month and weekdays are combined. `*/2` doesn't count as a star; `*/1` and `1,*` do.
     pub(super) star: bool,
 }
 
@@ -67,7 +67,8 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Whether both the day of the month and the weekday must fit: with a star in either. Else one is enough.
+    /// Whether the day of the month and the weekday must both fit: they must if either field has a star. Else one that fits is
+    /// enough.
     pub(super) fn days_and_weekdays(&self) -> bool {
         self.days.star || self.weekdays.star
     }
@@ -83,7 +84,7 @@ impl Fields {
         self.months.has(date.month) && self.day_fits(date.day, weekday)
     }
 
-    /// The name of a field that matches no number at all, as one of commas alone does.
+    /// The name of a field that matches no number at all, such as a field of commas alone.
     pub(super) fn empty(&self) -> Option<&'static str> {
         let sets = [self.minutes, self.hours, self.days.set, self.months, self.weekdays.set];
         KINDS.iter().zip(sets).find(|(_, set)| set.is_empty()).map(|(kind, _)| kind.name)
@@ -91,8 +92,8 @@ impl Fields {
 
     /// Whether any local time in the calendar matches.
     pub(super) fn ever_match(&self) -> bool {
-        // A leap year has every date there is; over the cycle, each date meets each weekday that any of its
-        // weekdays sets could ask for, as a star in one field means that the other alone decides.
+        // A leap year has every date there is. Over the cycle, each date falls on each weekday that the weekday field could ask
+        // for; a star in one field means that the other alone decides.
         let some_date = || {
             self.months.iter().any(|month| {
                 let month = i64::from(month);

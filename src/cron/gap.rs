@@ -1,11 +1,10 @@
-//! The smallest gap between two consecutive deliveries, and the most in any hour: exact, and without visiting every
+//! The smallest gap between two consecutive deliveries, and the most deliveries in any hour: exact, without visiting every
 //! delivery of 400 years.
 //!
-//! Away from changes of the clocks, the deliveries are the matching local times, and those repeat: the same times on
-//! each matching day. So there the smallest gap is one within a day, or one from the last time of a day to the first
-//! of the next matching day, and days are all that has to be visited; none, once the gap can't get smaller. Near a
-//! change of the clocks, the deliveries are what [`Search`] finds, one by one; that is worked out once for all the
-//! changes about which the days match alike.
+//! Away from changes of the clocks, the deliveries are the matching local times, and those repeat: the same times on each
+//! matching day. So there the smallest gap is either within a day, or from the last time of a day to the first of the next
+//! matching day. Only days have to be visited, and not even those once the gap can't get smaller. Near a change of the clocks,
+//! the deliveries are what [`Search`] finds, one by one; that is computed once for all changes around which the days match alike.
 
 use std::collections::HashMap;
 
@@ -23,14 +22,15 @@ use super::pattern::{Pattern, smallest_difference};
 pub struct Tightest {
     /// Seconds between the two consecutive deliveries that are closest to each other.
     pub min_gap_seconds: u64,
-    /// The most deliveries in any 3,600 seconds, the first counted in and the last out: `[t, t + 3600)`, for any `t`.
+    /// The most deliveries in any 3,600 seconds, where the first instant counts and the last doesn't: `[t, t + 3600)`, for any
+    /// `t`.
     pub max_per_hour: u32,
 }
 
 /// Seconds after which the calendar repeats.
 pub(super) const FULL_CYCLE: i64 = CYCLE_DAYS * DAY;
 
-/// The closest deliveries among those from `from` to `from + span` (seconds), each with the one after it.
+/// The closest deliveries among those from `from` to `from + span` (seconds), each compared with the following delivery.
 pub(super) fn tightest(fields: &Fields, zone: &TimeZone, from: Timestamp, span: i64) -> Option<Tightest> {
     if !fields.ever_match() {
         return None;
@@ -52,7 +52,7 @@ pub(super) fn tightest(fields: &Fields, zone: &TimeZone, from: Timestamp, span: 
     Some(Tightest { min_gap_seconds, max_per_hour: most })
 }
 
-/// What was found so far.
+/// What has been found so far.
 #[derive(Clone, Copy)]
 struct Found {
     /// The smallest gap, in seconds.
@@ -72,27 +72,27 @@ impl Found {
     const NOTHING: Self = Self { gap: i64::MAX, most: 0 };
 }
 
-/// How deliveries pass a change of the clocks.
+/// The deliveries around a change of the clocks.
 struct Passage {
     found: Found,
     /// The last delivery that was looked at, in seconds after the change.
     end: i64,
 }
 
-/// A change of the clocks as a search sees it that neither starts nor ends more than [`DAYS_ABOUT`] days away: two
-/// that are equal are passed in the same way.
+/// A change of the clocks, as seen by a search that neither starts nor ends more than [`DAYS_ABOUT`] days away. A search passes
+/// two equal ones in the same way.
 #[derive(PartialEq, Eq, Hash)]
 struct Situation {
     /// The delivery that the search starts from, in seconds after the change.
     start: i64,
-    /// The second of the day that the clocks are changed at.
+    /// The second of the day at which the clocks are changed.
     second: i64,
     before: i64,
     after: i64,
     days: [Day; DAYS],
 }
 
-/// What a search by dates asks of a day.
+/// What a search by dates needs to know of a day.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Day {
     first_of_month: bool,
@@ -100,18 +100,18 @@ struct Day {
     fits: bool,
 }
 
-/// Days on either side of a change of the clocks that are looked at together with it.
+/// How many days on either side of a change of the clocks are looked at together with it.
 const DAYS_ABOUT: i64 = 3;
 
-/// Those days, the day of the change, and one more on either side, as a reading of the clock moves with the offset.
+/// Those days, the day of the change, and one more on either side, since a reading of the clock moves with the offset.
 const DAYS: usize = 9;
 
 struct Survey<'a> {
     search: Search<'a>,
     pattern: Pattern<'a>,
-    /// No gap between matching local times is smaller.
+    /// A lower bound for the gaps between matching local times.
     smallest_local: i64,
-    /// The survey ends with the first delivery from here on.
+    /// The survey ends with the first delivery at or after this time.
     until: i64,
     known: HashMap<Situation, Passage>,
     found: Found,
@@ -120,7 +120,7 @@ struct Survey<'a> {
 /// After a search that found nothing, the next one starts a year later.
 const YEAR: i64 = 366 * DAY;
 
-/// A search that starts at one delivery doesn't find another that is this much later.
+/// A search that starts at a delivery doesn't find another that is this much later.
 const BEYOND_HORIZON: i64 = 6 * YEAR;
 
 impl Survey<'_> {
@@ -130,7 +130,7 @@ impl Survey<'_> {
         };
         let mut delivery = self.walk(first, i64::MAX);
         while delivery < self.until {
-            // From here to the next change of the clocks, deliveries are the matching local times.
+            // From here to the next change of the clocks, the deliveries are the matching local times.
             let transitions = self.search.offsets.transitions();
             let next = transitions.get(self.search.offsets.index_after(delivery)).copied();
             let limit = next.map_or(self.until, |next| (next.at - margin(&next)).min(self.until));
@@ -138,7 +138,7 @@ impl Survey<'_> {
             let last = self.pattern.last_until(limit + offset, delivery + offset) - offset;
             self.add_local(delivery + offset, last + offset);
             if limit == self.until {
-                // The one that follows the last is still to be looked at.
+                // The gap from the last delivery to the following one still has to be looked at.
                 let Some(following) = self.search.after(last) else {
                     break;
                 };
@@ -155,7 +155,7 @@ impl Survey<'_> {
         self.found
     }
 
-    /// The first delivery after `instant`; later by years when the search's horizon has none.
+    /// The first delivery after `instant`, even if it is years later than the search's horizon.
     fn after(&self, instant: i64) -> Option<i64> {
         (0..)
             .map(|years| instant + years * YEAR)
@@ -167,7 +167,7 @@ impl Survey<'_> {
     fn pass(&mut self, last: i64, transition: &Transition) -> i64 {
         let mut start = last;
         if last < transition.at - DAYS_ABOUT * DAY {
-            // What lies between here and the next one doesn't look the same about each change.
+            // The stretch from here to the following delivery doesn't look the same around each change.
             let Some(following) = self.search.after(last) else {
                 return self.walk(last, i64::MAX);
             };
@@ -195,7 +195,7 @@ impl Survey<'_> {
         if end > start && self.is_plain(end) { end } else { self.walk(end, i64::MAX) }
     }
 
-    /// What decides how a change of the clocks is passed, when it is the days about it alone.
+    /// Everything that decides how a change of the clocks is passed, if only the days around it matter.
     fn situation(&self, start: i64, transition: &Transition) -> Option<Situation> {
         let Transition { at, before, after } = *transition;
         let offsets = self.search.offsets;
@@ -217,8 +217,8 @@ impl Survey<'_> {
         Some(Situation { start: start - at, second: reading.second, before, after, days })
     }
 
-    /// Follows the deliveries one by one from `start`, until one is a matching local time far from any change of the
-    /// clocks, or past the end, or the last before `limit`.
+    /// Follows the deliveries one by one from `start`, until one is a matching local time far from any change of the clocks, or
+    /// is past the end, or is the last before `limit`.
     fn walk(&mut self, start: i64, limit: i64) -> i64 {
         let mut delivery = start;
         let mut hour = std::collections::VecDeque::from([start]);
@@ -256,7 +256,7 @@ impl Survey<'_> {
             && self.pattern.fits(delivery + offsets.at(delivery))
     }
 
-    /// Adds the gaps between the matching local times from `first` to `last`, which match themselves.
+    /// Adds the gaps between the matching local times from `first` to `last`, both of which match.
     fn add_local(&mut self, first: i64, last: i64) {
         let pattern = &self.pattern;
         let first_of_last_hour = last - last.rem_euclid(HOUR) + pattern.times[0] % HOUR;
@@ -289,8 +289,8 @@ impl Survey<'_> {
     }
 }
 
-/// How far, in seconds, from a change of the clocks a search can still be misled by it: as far as they are moved, as
-/// readings in that stretch are skipped or occur twice, and the hour that a search goes back to start with.
+/// How far, in seconds, from a change of the clocks it can still mislead a search: the amount by which the clocks are moved,
+/// since readings in that stretch are skipped or occur twice, plus the hour that a search goes back at its start.
 fn margin(transition: &Transition) -> i64 {
     transition.shift() + 2 * HOUR
 }

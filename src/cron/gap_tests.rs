@@ -35,7 +35,7 @@ fn finds_the_gap_within_a_day() {
 fn finds_a_gap_that_only_shows_across_midnight() {
     assert_eq!(from_2026("0,59 0,23 * * *", "UTC"), Some((60, 2)));
     assert_eq!(from_2026("0 0,23 * * *", "UTC"), Some((3_600, 1)));
-    // Mondays and Wednesdays: no night between two of them.
+    // Mondays and Wednesdays: no two matching days in a row, so no gap over a single night.
     assert_eq!(from_2026("0 0,23 * * 1,3", "UTC"), Some((23 * 3_600, 1)));
 }
 
@@ -46,7 +46,7 @@ fn finds_a_gap_that_only_shows_at_the_end_of_a_month() {
     assert_eq!(from_2026("0 0 1,29 * *", "UTC"), Some((day, 1)));
     assert_eq!(from_2026("0 0 */30 * *", "UTC"), Some((day, 1)));
     assert_eq!(from_2026("0 0 1 * *", "UTC"), Some((28 * day, 1)));
-    // The 13th and Fridays, as both fields are restricted: a Friday the 12th or a Saturday the 13th.
+    // The 13th and Fridays, since both fields are restricted: a Friday the 12th and the Saturday after it are a day apart.
     assert_eq!(from_2026("0 0 13 * 5", "UTC"), Some((day, 1)));
 }
 
@@ -67,11 +67,11 @@ fn finds_a_gap_that_only_a_change_of_the_clocks_makes() {
     // A day of 23 hours.
     assert_eq!(from_2026("0 12 * * *", "Europe/Berlin"), Some((23 * 3_600, 1)));
     assert_eq!(from_2026("0 12 * * 1", "Europe/Berlin"), Some((7 * 86_400 - 3_600, 1)));
-    // The clocks go forward on the 8th to the 14th of March: in some years before the 10th, in some behind it.
+    // The clocks go forward on the 8th to the 14th of March: in some years before the 10th, in others after it.
     assert_eq!(from_2026("0 12 10 3 *", "America/New_York"), Some((365 * 86_400 - 3_600, 1)));
     assert_eq!(from_2026("0 12 20 3 *", "America/New_York"), Some((365 * 86_400, 1)));
     assert_eq!(from_2026("0 12 * * *", "Asia/Kolkata"), Some((86_400, 1)));
-    // Half an hour occurs twice: the hour about it has the second half of the minutes twice.
+    // Half an hour occurs twice: the hour around it has the second half of the minutes twice.
     assert_eq!(from_2026("30-59 * * * *", "Australia/Lord_Howe"), Some((60, 60)));
     assert_eq!(from_2026("30-59 * * * *", "Australia/Sydney"), Some((60, 30)));
 }
@@ -90,7 +90,7 @@ fn says_that_an_expression_never_fires() {
 
 #[test]
 fn leaves_past_changes_of_the_clocks_out() {
-    // Russia has changed its clocks last in 2014.
+    // Russia last changed its clocks in 2014.
     assert_eq!(from_2026("30 1 * * *", "Europe/Moscow"), Some((86_400, 1)));
     let expression = Expression::parse("30 1 * * *", None).expect("a schedule");
     let zone = time_zone("Europe/Moscow").expect("a zone");
@@ -98,7 +98,7 @@ fn leaves_past_changes_of_the_clocks_out() {
     assert_eq!(found.min_gap_seconds, 3_600);
 }
 
-/// Every delivery of `span` seconds, one by one. After a search that finds nothing, the next starts a year later.
+/// Visits every delivery in `span` seconds, one by one. After a search that finds nothing, the next starts a year later.
 fn by_brute_force(expression: &Expression, zone: &str, from: Timestamp, span: i64) -> Option<Tightest> {
     let zone = time_zone(zone).expect("a zone");
     let from = whole_second(from);

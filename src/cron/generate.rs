@@ -1,5 +1,5 @@
-//! Random expressions for the tests, the same for the same seed. They are dense and sparse, and often about the hours
-//! at which clocks are changed.
+//! Random expressions for the tests; the same seed gives the same expressions. Some are dense and some sparse, and many are about
+//! the hours at which clocks are changed.
 
 /// A small generator of random numbers (`SplitMix64`).
 pub(crate) struct Random(pub(crate) u64);

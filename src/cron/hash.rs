@@ -1,26 +1,26 @@
-//! `H`: a number picked from the schedule's UID, so that a fleet of equal schedules spreads over the hour, the day
-//! and the month by itself.
+//! `H`: a number picked from the schedule's UID. So many schedules with the same expression spread over the hour, the day and the
+//! month.
 //!
-//! As in Jenkins, each `H` of an expression is picked on its own, and an `H` without a range picks a day of the month
-//! from 1 to 28, so that every month has it. The numbers must never change: a new release that moved every schedule
-//! would deliver all of them twice or not at all on that day. `stays_the_same_for_ever` holds some of them.
+//! As in Jenkins, each `H` of an expression is picked on its own, and an `H` without a range picks a day of the month from 1 to
+//! 28, so that every month has it. The numbers must never change: a release that moved every schedule would deliver all of them
+//! twice or not at all on that day. The test `stays_the_same_for_ever` checks some of them.
 
 use sha2::{Digest as _, Sha256};
 
-/// Sets these hashes apart from all others that are made from a UID.
+/// Keeps these hashes apart from all others that are made from a UID.
 const DOMAIN: &str = "postern.dev/cron/H";
 
-/// Where an `H` stands, which with the UID decides its value.
+/// The place of an `H`, which decides its value together with the UID.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// Of the field, from 0 (minute) to 4 (day of week).
+    /// The index of the field, from 0 (minute) to 4 (day of week).
     pub(super) field: u8,
     /// How many `H`s come before it in the same field.
     pub(super) nth: u8,
 }
 
-/// A number below `count`, picked from the UID and the place: the first eight bytes, as a big-endian number modulo
-/// `count`, of SHA-256 over domain, UID, field and `nth`, the two texts each followed by a zero byte.
+/// A number below `count`, picked from the UID and the place. It is SHA-256 over domain, UID, field and `nth`, with a zero byte
+/// after each of the two texts; the first eight bytes, read as a big-endian number, are taken modulo `count`.
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u8")]
 pub(super) fn pick(uid: &str, place: Place, count: u8) -> u8 {
     let mut hash = Sha256::new();

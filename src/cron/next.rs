@@ -1,18 +1,18 @@
 //! The next time after an instant, as the `CronJob` controller finds it.
 //!
-//! The controller's library doesn't look for the next matching local time. It walks: by months and days as dates, by
-//! hours, minutes and seconds as durations, back to the top whenever a field wraps round. Where the clocks change, the
-//! walk and the set of matching times are not the same, and what the walk finds is what happens:
+//! The controller's library doesn't look for the next matching local time. It walks: by months and days as dates, and by hours,
+//! minutes and seconds as durations, and it starts again at the month whenever a field wraps round. Where the clocks change, the
+//! walk and the set of matching times differ, and the controller follows the walk:
 //!
 //! - an hour that occurs twice fires twice; one that is skipped doesn't fire;
 //! - where midnight is skipped, the walk may pass over the whole day;
 //! - where the clocks move by half an hour, the walk by hours is off by half an hour for the rest of the day.
 //!
-//! So this walks too, but for two cases in which the controller gets stuck. Where a whole day was skipped (Apia had no
-//! 30 December 2011), its walk never ends when it arrives there by days: this one goes on behind the change of the
-//! clocks. And where they go back at a time that is not a full hour (Chatham at 03:45), the time that follows one can
-//! be that one or an earlier one, as a walk first goes back to the start of the hour: this one then starts anew a
-//! minute later.
+//! This code walks in the same way, except in two cases in which the controller gets stuck. First, where a whole day was skipped
+//! (Apia had no 30 December 2011), the controller's walk never ends when it arrives there by days; this one goes on after the
+//! change of the clocks. Second, where the clocks go back at a time that is not a full hour (Chatham at 03:45), the time after a
+//! given one can be the same or an earlier one, since a walk first goes back to the start of the hour; this one then starts again
+//! a minute later.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -21,26 +21,26 @@ use super::calendar::{DAY, Date, HOUR, Local, MINUTE, date, first_of_month, week
 use super::field::Fields;
 use super::offsets::Offsets;
 
-/// The search ends with the fifth calendar year after the one that it starts in.
+/// The search ends with the fifth calendar year after the year in which it starts.
 const HORIZON_YEARS: i64 = 5;
 
-/// An expression and a zone, to search in. All times are in seconds since 1970.
+/// An expression and a zone to search in. All times are in seconds since 1970.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
     pub(super) fields: &'a Fields,
     pub(super) offsets: &'a Offsets,
 }
 
-/// Whether the walk goes on or starts again from the month.
+/// Whether the walk goes on, or starts again from the month.
 enum Step {
     On,
     Again,
 }
 
-/// How far the walk has come.
+/// The state of a walk.
 struct Walk {
     at: i64,
-    /// Whether the walk has left its starting point. The first step first clears the smaller units.
+    /// Whether the walk has left its starting point. The first step clears the smaller units before it moves.
     moved: bool,
 }
 
@@ -94,7 +94,7 @@ impl Search<'_> {
         }
     }
 
-    /// One date further at the same reading of the clock, then to midnight when that reading was not midnight.
+    /// Moves one date further at the same reading of the clock, then to midnight if that reading was not midnight.
     fn to_following_day(self, walk: &mut Walk) {
         let from = walk.at;
         let local = self.local(from);
@@ -137,7 +137,7 @@ impl Search<'_> {
                 return Step::On;
             }
             if walk.start_moving() {
-                // A minute of UTC, not of local time, which matters where the offset has seconds.
+                // A minute of UTC, not of local time: they differ where the offset has seconds.
                 walk.at -= walk.at.rem_euclid(MINUTE);
             }
             let target = self.fields.minutes.at_or_after(small(minute)).map_or(60, i64::from);
@@ -160,7 +160,7 @@ impl Search<'_> {
         Step::Again
     }
 
-    /// Forward by `duration` at once when the clocks don't change on the way, else by one `unit` only.
+    /// Moves forward by `duration` at once if the clocks don't change on the way, else by one `unit` only.
     fn advance(self, walk: &mut Walk, duration: i64, unit: i64) {
         let still = self.offsets.index_after(walk.at) == self.offsets.index_after(walk.at + duration);
         walk.at += if still { duration } else { unit };
@@ -174,8 +174,9 @@ impl Search<'_> {
         date(self.local(instant).days)
     }
 
-    /// The instant of a reading of the clock, as Go's `time.Date` picks it: of two, the one whose offset holds at that
-    /// reading taken as UTC; for a skipped one, as far before or after the gap as the reading is from its other side.
+    /// The instant of a reading of the clock, as Go's `time.Date` picks it. Of two instants, it is the one whose offset holds at
+    /// that reading taken as UTC. For a skipped reading, it is as far before or after the gap as the reading is from the gap's
+    /// other side.
     fn instant(self, days: i64, second: i64) -> i64 {
         let reading = days * DAY + second;
         reading - self.offsets.at(reading - self.offsets.at(reading))
@@ -200,13 +201,13 @@ pub struct Upcoming<'a> {
     fields: &'a Fields,
     zone: TimeZone,
     offsets: Offsets,
-    /// Until when a search may start with these offsets.
+    /// The latest time at which a search with these offsets may start.
     until: i64,
-    /// The latest time given, or where to start; `None` after the last.
+    /// The latest time given, or the time to start from; `None` after the last.
     at: Option<i64>,
 }
 
-/// How far ahead the zone's offsets are read at once.
+/// How far ahead the zone's offsets are read in one go.
 const STRETCH: i64 = 366 * DAY;
 
 impl<'a> Upcoming<'a> {

@@ -1,5 +1,5 @@
-//! Next times where the clocks change, as the `CronJob` controller has them. `differential_tests` compares
-//! many more with the controller's own library.
+//! Next times where the clocks change, as the `CronJob` controller finds them. `differential_tests` compares many more with the
+//! controller's own library.
 
 use jiff::Timestamp;
 
@@ -50,12 +50,12 @@ fn passes_over_a_day_whose_midnight_is_skipped() {
 
 #[test]
 fn is_off_by_half_an_hour_for_a_day_where_the_clocks_move_by_that() {
-    // The walk from hour to hour comes out at 20:30, past the minute that is asked for.
+    // The walk by hours arrives at 20:30, after the minute that the expression asks for.
     assert_eq!(
         next("0 20 * * *", "Australia/Lord_Howe", "2026-10-03T00:00:00Z", 2),
         ["10-03 20:00+10:30", "10-05 20:00+11:00"]
     );
-    // The walk from minute to minute comes from 01:59 to 02:30.
+    // The walk by minutes goes from 01:59 to 02:30.
     assert_eq!(
         next("35 1 * * *", "Australia/Lord_Howe", "2026-10-03T14:00:00Z", 2),
         ["10-04 01:35+10:30", "10-04 02:35+11:00"]

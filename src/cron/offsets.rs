@@ -1,5 +1,5 @@
-//! A zone's offsets from UTC over a stretch of time, as a table: cheap to look up, and all that next times and gaps
-//! ask of a zone.
+//! A zone's offsets from UTC over a stretch of time, as a table. Look-ups are cheap, and next times and gaps need nothing else of
+//! a zone.
 
 use std::cell::Cell;
 
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::calendar::DAY;
 
-/// A change of the offset from UTC. Times in seconds.
+/// A change of the offset from UTC. Times are in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transition {
     /// The first second of the new offset.
@@ -18,26 +18,26 @@ pub(super) struct Transition {
 }
 
 impl Transition {
-    /// How far the clocks are moved, either way.
+    /// How far the clocks are moved, in either direction.
     pub(super) fn shift(&self) -> i64 {
         (self.after - self.before).abs()
     }
 }
 
-/// The offsets from some time on; before it, the first one.
+/// The offsets from some time on. Before that time, the first offset holds.
 #[derive(Clone, Debug)]
 pub(super) struct Offsets {
     first: i64,
     transitions: Vec<Transition>,
-    /// The last answer of `index_after`: most look-ups are near the one before.
+    /// The last answer of `index_after`: most look-ups are close to the previous one.
     near: Cell<usize>,
 }
 
-/// A search for a next time first goes back to the start of the month that it is in.
+/// A search for a next time first goes back to the start of its month.
 const REACH_BACK: i64 = 40 * DAY;
 
 impl Offsets {
-    /// Everything that a search starting in `from..=until` looks at; it ends within six years of where it started.
+    /// The offsets for everything that a search starting in `from..=until` looks at. It ends within six years of its start.
     pub(super) fn new(zone: &TimeZone, from: i64, until: i64) -> Self {
         let start = timestamp(from - REACH_BACK);
         let until = until.saturating_add(7 * 366 * DAY);
@@ -86,7 +86,7 @@ impl Offsets {
     }
 }
 
-/// The instant, or the nearest one that jiff can say (years -9999 to 9999).
+/// The instant, or the nearest one that jiff can represent (years -9999 to 9999).
 fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -1,8 +1,8 @@
-//! From text to fields, with robfig/cron v3's grammar as the `CronJob` API accepts it, and `H`.
+//! Parses text into fields, with robfig/cron v3's grammar as the `CronJob` API accepts it, and with `H`.
 //!
-//! Faithful to the oddities too, since what the API server accepts has to mean the same here: empty items of a list
-//! are skipped (a field of commas alone matches nothing), `*-anything` is `*`, `5/15` is `5-59/15`, numbers may have a
-//! sign and leading zeros, and Sunday is 0 but never 7.
+//! It keeps the oddities too, since an expression that the API server accepts must mean the same here: empty items of a list are
+//! skipped (a field of commas alone matches nothing), `*-anything` is `*`, `5/15` is `5-59/15`, numbers may have a sign and
+//! leading zeros, and Sunday is 0 but never 7.
 
 use super::field::{Field, Fields, Set};
 use super::hash::{Place, pick};
@@ -11,29 +11,29 @@ use super::kind::{KINDS, Kind};
 /// Why a text is not a schedule.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
-    /// Something within a field.
+    /// An error within a field.
     #[error("{field} field, column {column}: {problem}")]
     Field {
         /// The field's name, as in "day-of-month".
         field: &'static str,
-        /// Where in the text, in characters from 1.
+        /// The column in the text, in characters from 1.
         column: usize,
         /// What is wrong and what is allowed.
         problem: String,
     },
-    /// Not five fields.
+    /// The text doesn't have five fields.
     #[error("a schedule has five fields (minute hour day-of-month month day-of-week), found {0}")]
     FieldCount(usize),
-    /// `@` and an unknown word.
+    /// `@` followed by an unknown word.
     #[error("unknown macro {0:?}: known are {known}", known = MACROS.map(|(name, _)| name).join(", "))]
     UnknownMacro(String),
-    /// `@every`, which a `CronJob` takes and can't keep.
+    /// `@every`, which a `CronJob` accepts but can't follow.
     #[error(
         "\"@every\" is not supported: its runs are counted from creation, and two within a minute would collide; \
          use fields, such as \"*/15 * * * *\""
     )]
     Every,
-    /// `TZ`, which the API refuses anywhere in a schedule.
+    /// `TZ`, which the API refuses everywhere in a schedule.
     #[error("a schedule can't hold a time zone (\"TZ\"): set timeZone instead")]
     TimeZone,
 }
@@ -84,7 +84,7 @@ struct Reader<'a> {
     text: &'a str,
     kind: &'static Kind,
     uid: Option<&'a str>,
-    /// How many `H`s were read.
+    /// How many `H`s have been read.
     hashes: u8,
 }
 
@@ -96,7 +96,7 @@ struct Range {
 }
 
 impl Reader<'_> {
-    /// A list of items: what to write for it, and what it matches.
+    /// Reads a list of items; returns its text with each `H` replaced, and what it matches.
     fn field(&mut self, word: &str) -> Result<(String, Field), ParseError> {
         let mut written = Vec::new();
         let mut field = Field::default();
@@ -123,7 +123,7 @@ impl Reader<'_> {
         Ok((written.join(","), field))
     }
 
-    /// `*`, `N`, `N-M`, each with or without `/step`; and whether it counts as a star.
+    /// Reads `*`, `N`, `N-M`, each with or without `/step`; also returns whether it counts as a star.
     fn plain(&self, item: &str) -> Result<(Range, bool), ParseError> {
         let Kind { min, max, .. } = *self.kind;
         let (range, step) = self.split_step(item)?;
@@ -144,7 +144,7 @@ impl Reader<'_> {
         Ok((Range { first, last, step }, star && step == 1))
     }
 
-    /// What follows an `H`: nothing, `(N-M)`, `/step` or both; resolved.
+    /// Reads what follows an `H`: nothing, `(N-M)`, `/step` or both. Returns the resolved range.
     fn hashed(&mut self, item: &str, rest: &str) -> Result<Range, ParseError> {
         let Kind { name, index, min, hash_max, .. } = *self.kind;
         let (range, step) = self.split_step(rest)?;
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let place = Place { field: index, nth: self.hashes };
         self.hashes = self.hashes.wrapping_add(1);
         Ok(match step {
-            // In Jenkins a step of 1 is the same as none: one number.
+            // In Jenkins a step of 1 is the same as no step: one number.
             None | Some(1) => {
                 let number = first + pick(uid, place, count);
                 Range { first: number, last: number, step: 1 }
@@ -185,7 +185,7 @@ impl Reader<'_> {
         })
     }
 
-    /// What comes before a `/`, and the step after it.
+    /// The text before a `/`, and the step after it.
     fn split_step<'t>(&self, item: &'t str) -> Result<(&'t str, Option<u64>), ParseError> {
         let Some((range, step)) = item.split_once('/') else {
             return Ok((item, None));

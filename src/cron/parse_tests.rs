@@ -1,4 +1,4 @@
-//! What is a schedule, what it means, and what the errors say.
+//! Which texts are schedules, what they mean, and what the errors say.
 
 use super::hash::{Place, pick};
 use super::{Expression, ParseError, UnknownTimeZone, time_zone};
@@ -36,7 +36,7 @@ fn keeps_the_oddities_of_the_controllers_grammar() {
     assert!(same("*-x * * * *", "* * * * *"));
     assert!(same("05,+7 * * * *", "5,7 * * * *"));
     assert!(same("*/9223372036854775807 * * * *", "0 * * * *"));
-    // A step of one leaves a star a star, a longer one doesn't: that joins the days differently.
+    // A star with a step of one still counts as a star, one with a longer step doesn't: this decides how the days are combined.
     assert!(same("0 0 */1 * 1", "0 0 * * 1"));
     assert!(!same("0 0 1-31 * 1", "0 0 * * 1"));
     assert!(!parsed("0 0 */2 * 1").fields.days.star);
@@ -126,7 +126,7 @@ fn keeps_h_within_its_range_and_step_for_every_uid() {
         let tens = minutes("H(0-29)/10 * * * *");
         assert!(tens.len() == 3 && tens[0] < 10 && tens[2] < 30, "{tens:?}");
         assert!(matches!(minutes("H(7-9) * * * *")[..], [7..=9]));
-        // As in Jenkins, a step of one is no step.
+        // As in Jenkins, a step of one counts as no step.
         assert_eq!(minutes("H/1 * * * *").len(), 1);
         let days: Vec<u8> = numbers("0 0 H * *").days.set.iter().collect();
         assert!(matches!(days[..], [1..=28]), "{days:?}");
@@ -146,7 +146,7 @@ fn spreads_a_fleet_over_the_hour() {
 /// A change here moves every schedule with an `H` in it, in every cluster.
 #[test]
 fn stays_the_same_for_ever() {
-    // Worked out with another implementation of SHA-256.
+    // Computed with another implementation of SHA-256.
     assert_eq!(parsed("H H H H H").resolved(), "20 7 1 11 0");
     assert_eq!(parsed("H/15 H(0-6) * * *").resolved(), "5-59/15 2 * * *");
 }

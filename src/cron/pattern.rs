@@ -1,4 +1,4 @@
-//! The local times that an expression matches, which away from changes of the clocks are its deliveries.
+//! The local times that an expression matches. Away from changes of the clocks, these are its deliveries.
 
 use super::calendar::{DAY, Date, HOUR, Local, MINUTE, date, first_of_month, weekday};
 use super::field::Fields;
@@ -8,13 +8,13 @@ pub(super) struct Pattern<'a> {
     pub(super) fields: &'a Fields,
     /// Seconds of the day, ascending. Never empty.
     pub(super) times: Vec<i64>,
-    /// The smallest gap between two of `times`; `i64::MAX` when there is one only.
+    /// The smallest gap between two of `times`; `i64::MAX` when there is only one.
     pub(super) within_day: i64,
     /// The gap from the last of `times` to the first on the day after.
     pub(super) over_midnight: i64,
-    /// Deliveries in an hour that has any.
+    /// How many deliveries there are in an hour that has any.
     pub(super) per_hour: u32,
-    /// The weekdays, Sunday first, over and over.
+    /// The weekdays as bits, Sunday first, repeated.
     weekdays: u64,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Pattern<'a> {
         self.day_fits(local.days) && self.times.binary_search(&local.second).is_ok()
     }
 
-    /// The matching days later than `days`, in order, for ever: at least one must exist.
+    /// The matching days later than `days`, in order, without end. At least one must exist.
     pub(super) fn days_after(&self, days: i64) -> impl Iterator<Item = i64> {
         let Date { year, month, day } = date(days);
         let mut month = year * 12 + i64::from(month) - 1;
@@ -57,8 +57,8 @@ impl<'a> Pattern<'a> {
         })
     }
 
-    /// The matching days of a month (of all since January of year 0) whose first day is `first`, as bits: the first
-    /// day is bit 0.
+    /// The matching days of a month as bits, with the first day as bit 0. The month is counted from January of year 0, and
+    /// `first` is its first day.
     fn days_of(&self, month: i64, first: i64) -> u64 {
         let number = month.rem_euclid(12) + 1;
         if self.fields.months.bits() >> number & 1 == 0 {

@@ -8,17 +8,17 @@ pub enum UnknownTimeZone {
     /// Not in the database.
     #[error("unknown time zone {0:?}: use an IANA name such as \"Europe/Berlin\" or \"UTC\"")]
     Unknown(String),
-    /// Names are case-sensitive to Kubernetes.
+    /// The case differs: Kubernetes' names are case-sensitive.
     #[error("unknown time zone {written:?}: it is written {known:?}")]
     Case {
         /// What was asked for.
         written: String,
-        /// The name as the database has it.
+        /// The name as it is in the database.
         known: &'static str,
     },
 }
 
-/// The zone of an IANA name, in the exact spelling of the database, as a `CronJob`'s `timeZone` wants it.
+/// The zone with this IANA name, in the database's exact spelling, which a `CronJob`'s `timeZone` requires.
 ///
 /// # Errors
 ///

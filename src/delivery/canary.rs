@@ -1,4 +1,4 @@
-//! What a canary tries to reach ([`Probes`], its `probes.json`), and what it found ([`Findings`], its termination message).
+//! What a canary tries to reach ([`Probes`], in its `probes.json`), and what it found ([`Findings`], its termination message).
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::MAX_OUTCOME_BYTES;
 pub const MAX_PROBES_BYTES: usize = 65_536;
 /// The most addresses that a canary tries to reach at the same time.
 pub const MAX_PROBES: usize = 256;
-/// As many of the addresses that were reached are named; the others are counted.
+/// How many of the addresses that were reached are named; the others are only counted.
 const NAMED: usize = 8;
 
 /// What a canary tries to open TCP connections to.
@@ -21,39 +21,39 @@ pub struct Probes {
     pub version: u32,
     /// What must be out of reach.
     pub closed: Vec<Probe>,
-    /// Name servers, of which one at least must be in reach: a pod without any network proves nothing.
+    /// Name servers. At least one of them must be in reach: a pod without any network proves nothing.
     pub open: Vec<SocketAddr>,
 }
 
-/// An address that must be out of reach, and what is there.
+/// An address that must be out of reach, and what is at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Probe {
-    /// What is there.
+    /// What is at the address.
     pub place: Place,
-    /// Where it is.
+    /// The address.
     pub address: SocketAddr,
 }
 
 /// What must be out of a sender's reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
-    /// The API server, at the address of its Service or at its own. It is known to listen.
+    /// The API server, at the address of its Service or at its own address. It is known to listen.
     ApiServer,
     /// A node's kubelet.
     Kubelet,
-    /// A name server, on another port than 53: a Service of another namespace.
+    /// A name server, at another port than 53: a Service of another namespace.
     NameServer,
-    /// Where clouds keep a node's credentials.
+    /// A metadata service, where clouds keep a node's credentials.
     CloudMetadata,
-    /// A pod of another namespace: the operator's.
+    /// A pod of another namespace: the operator's own pod.
     OtherPod,
     /// The first address of one of the cluster's own blocks.
     ClusterBlock,
 }
 
 impl Place {
-    /// What is there, in words.
+    /// The place, in words.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {
@@ -67,19 +67,19 @@ impl Place {
     }
 }
 
-/// Why a `probes.json` or findings can't be used. No variant quotes them.
+/// Why a `probes.json` or findings can't be used. No variant quotes the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CanaryUnreadable {
-    /// Larger than it may be.
+    /// It is larger than allowed.
     #[error("it has more than {0} bytes")]
     TooLarge(usize),
-    /// No JSON, or a field is missing or of another kind.
+    /// It is not JSON, or a field is missing or has the wrong type.
     #[error("it is malformed")]
     Malformed,
-    /// Another version than this build's.
+    /// Its version is not this build's.
     #[error("its version is not the one that this sender reads: use the sender of the operator's release")]
     Version,
-    /// More addresses than there may be.
+    /// It has more addresses than allowed.
     #[error("it has too many addresses")]
     TooMany,
 }
@@ -112,19 +112,20 @@ pub struct Findings {
     pub version: u32,
     /// Whether a name server was reached.
     pub open: bool,
-    /// What was reached that must not be: the first few.
+    /// The first few addresses that were reached although they must not be.
     #[serde(default)]
     pub reached: Vec<Probe>,
-    /// How many were, the unnamed ones included.
+    /// How many addresses were reached, including the unnamed ones.
     #[serde(default)]
     pub reached_count: u32,
-    /// Where something was reached at first and nothing later: for how long after the canary's start, in milliseconds.
+    /// If something was reached at first and nothing later: how long after the canary's start it was still in reach, in
+    /// milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforced_after_ms: Option<u32>,
 }
 
 impl Findings {
-    /// What was reached, and for how long what is closed now was open.
+    /// Findings from what was reached, and from how long addresses that are closed now were open.
     #[must_use]
     pub fn new(open: bool, mut reached: Vec<Probe>, enforced_after_ms: Option<u32>) -> Findings {
         let reached_count = u32::try_from(reached.len()).unwrap_or(u32::MAX);
@@ -132,10 +133,10 @@ impl Findings {
         Findings { version: Probes::VERSION, open, reached, reached_count, enforced_after_ms }
     }
 
-    /// Reads findings that anybody may have written.
+    /// Reads findings, which anybody may have written.
     ///
     /// # Errors
-    /// When they are too large, malformed, of another version, or name more than they may.
+    /// When they are too large, malformed, of another version, or name more addresses than allowed.
     pub fn parse(json: &[u8]) -> Result<Findings, CanaryUnreadable> {
         let findings: Findings = read(json, MAX_OUTCOME_BYTES)?;
         if findings.version != Probes::VERSION {

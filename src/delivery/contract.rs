@@ -9,13 +9,13 @@ use super::Timestamp;
 use crate::egress::Rules;
 use crate::signing::{ClassicOptions, DeliveryId};
 
-/// One delivery, less its secrets: those are files beside it, named by [`FileRef`]s.
+/// One delivery, without its secrets: those are in files beside it, which [`FileRef`]s name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Delivery {
     /// [`Delivery::VERSION`].
     pub version: u32,
-    /// Whose delivery it is.
+    /// The schedule that the delivery belongs to.
     pub schedule: Schedule,
     /// Which delivery of the schedule it is.
     pub run: Run,
@@ -23,7 +23,7 @@ pub struct Delivery {
     pub url: FileRef,
     /// The request's method.
     pub method: Method,
-    /// The tenant's headers, in order.
+    /// The tenant's headers, in their order.
     #[serde(default)]
     pub headers: Vec<Header>,
     /// The request's body, if it has one.
@@ -32,18 +32,18 @@ pub struct Delivery {
     /// How to sign; absent when the tenant wants no signature.
     #[serde(default)]
     pub signing: Option<Signing>,
-    /// Whom to trust, and who to be.
+    /// Which authorities to trust, and the client certificate.
     #[serde(default)]
     pub tls: Tls,
     /// How often and how long to try.
     pub retries: Retries,
-    /// Where the tier lets deliveries go.
+    /// Where the tier allows deliveries to go.
     #[serde(default)]
     pub egress: Rules,
     /// The largest body that the tier allows, in bytes; at most [`super::MAX_BODY_BYTES`].
     pub max_body_bytes: usize,
-    /// Addresses at which something is known to listen, and which the sender must be seen not to reach before it sends
-    /// anything: at most [`super::MAX_KNOWN_CLOSED`]. Empty where that is not asked for.
+    /// Addresses that are known to listen and that the sender must fail to reach before it sends anything: at most
+    /// [`super::MAX_KNOWN_CLOSED`]. Empty when no such check is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known_closed: Vec<SocketAddr>,
 }
@@ -66,7 +66,7 @@ pub struct Schedule {
 pub enum Run {
     /// Started by the `CronJob`; the scheduled time is in the Job's name, which is in the file `job-name`.
     Scheduled(Scheduled),
-    /// Asked for by a person.
+    /// A person asked for it.
     Triggered(Triggered),
 }
 
@@ -85,9 +85,9 @@ pub struct Scheduled {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Triggered {
-    /// Its id.
+    /// The delivery's id.
     pub id: DeliveryId,
-    /// When it was asked for.
+    /// When the person asked for it.
     pub scheduled_time: Timestamp,
 }
 
@@ -109,7 +109,7 @@ pub enum Method {
 pub struct FileRef {
     /// Where the file is, relative to the sender's root: plain names joined by `/`.
     pub path: String,
-    /// Where it came from, so that a missing file can be named in the user's words.
+    /// Where the file came from, so that messages can name a missing file in the user's words.
     pub from: Origin,
 }
 
@@ -133,7 +133,7 @@ pub struct KeyRef {
     pub key: String,
 }
 
-/// A value that stands in the schedule, or in a mounted file.
+/// A value that is in the schedule itself, or in a mounted file.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ValueSource {
@@ -147,7 +147,7 @@ pub enum ValueSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// As [`super::check_header_name`] allows.
+    /// The name, as [`super::check_header_name`] allows it.
     pub name: String,
     /// Its value.
     pub value: ValueSource,
@@ -163,7 +163,7 @@ pub struct Body {
     pub source: ValueSource,
 }
 
-/// Whom to trust beside the roots that are compiled in, and who to be.
+/// Which authorities to trust beside the compiled-in roots, and which client certificate to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Tls {
@@ -189,9 +189,9 @@ pub struct ClientCertificate {
 pub struct Signing {
     /// The scheme.
     pub scheme: Scheme,
-    /// The keys, the newest first; all sign.
+    /// The keys, the newest first. All of them sign.
     pub keys: Vec<FileRef>,
-    /// What the classic schemes need to know, and Standard Webhooks doesn't.
+    /// The options of the classic schemes. Standard Webhooks has none.
     #[serde(default)]
     pub classic: Option<ClassicOptions>,
 }
@@ -213,11 +213,11 @@ pub enum Scheme {
 pub struct Retries {
     /// At most this many attempts: [`super::ATTEMPTS`].
     pub attempts: u32,
-    /// For one attempt, from the look-up to the end of the response's headers: [`super::TIMEOUT_SECONDS`].
+    /// The time for one attempt, from the look-up to the end of the response's headers: [`super::TIMEOUT_SECONDS`].
     pub timeout_seconds: u32,
     /// The waits between attempts.
     pub backoff: Backoff,
-    /// For everything, waits included: [`super::TOTAL_DEADLINE_SECONDS`].
+    /// The time for the whole delivery, waits included: [`super::TOTAL_DEADLINE_SECONDS`].
     pub total_deadline_seconds: u32,
 }
 
@@ -225,9 +225,9 @@ pub struct Retries {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backoff {
-    /// No wait is shorter.
+    /// The shortest wait.
     pub min_seconds: u32,
-    /// No wait is longer, unless the receiver asks for it.
+    /// The longest wait, unless the receiver asks for a longer one.
     pub max_seconds: u32,
 }
 
@@ -260,7 +260,7 @@ impl fmt::Debug for ValueSource {
 }
 
 impl Method {
-    /// The method as it stands in a request.
+    /// The method as it is written in a request.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

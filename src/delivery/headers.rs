@@ -1,6 +1,6 @@
 //! Which headers belong to the sender, so that a tenant can't set them.
 
-/// Why a header is the sender's own.
+/// Why a header is reserved for the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
     /// It says where the request goes or how it is framed (RFC 9110, 7.2 and 8.6; RFC 9112), or is hop-by-hop.
@@ -14,10 +14,10 @@ pub enum Reserved {
 /// Why a header's name can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderNameRefused {
-    /// Not a token as RFC 9110, 5.6.2 has it, or longer than 256 bytes.
+    /// Not a token by RFC 9110, 5.6.2, or longer than 256 bytes.
     #[error("a header's name is 1 to 256 letters, digits or any of !#$%&'*+-.^_`|~")]
     Malformed,
-    /// One of the sender's own.
+    /// The header is reserved for the sender.
     #[error("{}", match .0 {
         Reserved::Connection => "the header belongs to the connection, which the sender manages: leave it out",
         Reserved::Signature => "the header identifies or signs the delivery, and only the sender sets it: leave it out",
@@ -46,16 +46,16 @@ const SIGNATURE: [&str; 1] = ["idempotency-key"];
 const SIGNATURE_PREFIXES: [&str; 2] = ["webhook-", "postern-"];
 const MAX_NAME_BYTES: usize = 256;
 
-/// Whether a tenant may set the header (or a classic scheme sign in it), in any spelling of its name.
+/// Checks whether a tenant may set the header (or have a classic scheme put its signature there), in any spelling of its name.
 ///
 /// # Errors
-/// When the name is malformed or the header is the sender's own.
+/// When the name is malformed or the header is reserved for the sender.
 pub fn check_header_name(name: &str) -> Result<(), HeaderNameRefused> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(is_token) {
         return Err(HeaderNameRefused::Malformed);
     }
-    // Receivers behind CGI, WSGI and their like can't tell `_` from `-`.
+    // Receivers behind CGI, WSGI and similar interfaces can't tell `_` from `-`.
     let name = name.to_ascii_lowercase().replace('_', "-");
     let reserved = if name == "content-type" {
         Reserved::Field("the content type is set by body.contentType: leave the header out")
@@ -69,8 +69,8 @@ pub fn check_header_name(name: &str) -> Result<(), HeaderNameRefused> {
     Err(HeaderNameRefused::Reserved(reserved))
 }
 
-/// Whether a header may have this value: printable ASCII, blanks and tabs (RFC 9110, 5.5, for new fields). Bytes
-/// beyond it mean something else to each receiver; a byte order mark is the commonest.
+/// Whether a header may have this value: printable ASCII, blanks and tabs (RFC 9110, 5.5, for new fields). Receivers read other
+/// bytes differently; a byte order mark is the most common case.
 #[must_use]
 pub fn is_header_value(value: &[u8]) -> bool {
     value.iter().all(|byte| *byte == b'\t' || (b' '..=b'~').contains(byte))

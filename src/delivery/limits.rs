@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-/// The largest `delivery.json`, in bytes: all annotations of an object together hold no more.
+/// The largest `delivery.json`, in bytes: the limit for all annotations of an object together.
 pub const MAX_DELIVERY_BYTES: usize = 262_144;
-/// The largest header value, and the largest file of a URL, a header's value or a signing key, in bytes. The guard
-/// allows fewer for a URL.
+/// The largest header value, and the largest file of a URL, a header's value or a signing key, in bytes. The guard has a lower
+/// limit for URLs.
 pub const MAX_VALUE_BYTES: usize = 8_192;
 /// The largest CA bundle, client certificate chain or client key, in bytes.
 pub const MAX_PEM_BYTES: usize = 1_048_576;
@@ -13,9 +13,9 @@ pub const MAX_PEM_BYTES: usize = 1_048_576;
 pub const MAX_BODY_BYTES: usize = 1_048_576;
 /// The most headers that a tenant may set.
 pub const MAX_HEADERS: usize = 32;
-/// The most signing keys: one in use, those being retired, and room for both kinds.
+/// The most signing keys: the one in use and those being retired, for both kinds of keys.
 pub const MAX_KEYS: usize = 8;
-/// The most addresses that a sender has to be kept from before it sends anything.
+/// The most addresses that a sender must fail to reach before it sends anything.
 pub const MAX_KNOWN_CLOSED: usize = 8;
 /// The range of attempts.
 pub const ATTEMPTS: RangeInclusive<u32> = 1..=20;
@@ -23,13 +23,13 @@ pub const ATTEMPTS: RangeInclusive<u32> = 1..=20;
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=60;
 /// The range of the waits between attempts, in seconds.
 pub const BACKOFF_SECONDS: RangeInclusive<u32> = 0..=3_600;
-/// The range of the time for everything, waits included, in seconds.
+/// The range of the time for the whole delivery, waits included, in seconds.
 pub const TOTAL_DEADLINE_SECONDS: RangeInclusive<u32> = 1..=21_600;
 /// The largest offset within the minute, in seconds.
 pub const MAX_OFFSET_SECONDS: u32 = 59;
-/// The longest wait that a receiver's `Retry-After` may ask for, in seconds; longer ones count as this.
+/// The longest wait that a receiver's `Retry-After` can ask for, in seconds; longer ones are shortened to this.
 pub const MAX_RETRY_AFTER_SECONDS: u64 = 3_600;
-/// How far the clock that made the Job may be ahead of the sender's, in seconds. The sender waits for the time to come.
+/// How far the clock that made the Job may be ahead of the sender's, in seconds. The sender waits until the time has come.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
-/// The largest outcome, in bytes: what Kubernetes keeps of a termination message.
+/// The largest outcome, in bytes: the most that Kubernetes keeps of a termination message.
 pub const MAX_OUTCOME_BYTES: usize = 4_096;

@@ -1,14 +1,13 @@
 //! The contract between the operator and the sender: what to do ([`Delivery`]) and what happened ([`Outcome`]).
 //!
-//! A canary has a contract of its own, in the same way: [`Probes`] and [`Findings`].
+//! A canary has a contract of its own, which works in the same way: [`Probes`] and [`Findings`].
 //!
-//! Both sides depend on this folder and on nothing of each other. It holds types, their limits and how they are read;
-//! it reads no file, asks no clock and opens no connection.
+//! Both sides depend on this folder and not on each other. It holds types, their limits and how they are read; it reads no files
+//! or clocks and opens no connections.
 //!
-//! Versions: a sender reads only the [`Delivery`] version that it was built with, and refuses unknown fields, since
-//! a restriction that it doesn't know of must not be ignored. The operator reads every [`Outcome`] version up to its
-//! own and ignores fields it doesn't know: fields are only ever added, and the version rises only when an old reader
-//! would misread the new form.
+//! Versions: a sender reads only the [`Delivery`] version that it was built with, and refuses unknown fields, since it must not
+//! ignore a restriction that it doesn't know. The operator reads every [`Outcome`] version up to its own and ignores unknown
+//! fields: fields are only ever added, and the version rises only when an old reader would misread the new form.
 
 mod canary;
 mod contract;

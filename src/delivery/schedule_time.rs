@@ -2,15 +2,15 @@
 
 use super::{CLOCK_TOLERANCE_SECONDS, Timestamp};
 
-/// The name doesn't end as the `CronJob` controller ends it.
+/// The name doesn't end as the `CronJob` controller's names do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the Job's name must end in - and the Unix minutes of its scheduled time, as the CronJob controller names it")]
 pub struct JobNameInvalid;
 
-/// Why a scheduled time is not believed: anyone who may make Jobs might make one by hand.
+/// Why a scheduled time is not believed: anyone who may make Jobs might have made this one by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduledTimeRefused {
-    /// It lies ahead of the sender's clock.
+    /// It is ahead of the sender's clock.
     #[error("the scheduled time is {0} s in the future")]
     InFuture(u64),
     /// It is too long ago.
@@ -18,7 +18,7 @@ pub enum ScheduledTimeRefused {
     PastDeadline {
         /// Seconds since the scheduled time.
         late: u64,
-        /// Seconds.
+        /// The starting deadline, in seconds.
         deadline: u64,
     },
 }

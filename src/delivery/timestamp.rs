@@ -27,7 +27,7 @@ impl Timestamp {
         (seconds <= LAST).then_some(Timestamp(seconds))
     }
 
-    /// The second that a system clock shows; a clock out of range shows its nearest end.
+    /// The second that a system clock shows. For a clock out of range, it is the nearest end of the range.
     #[must_use]
     pub fn of(time: SystemTime) -> Timestamp {
         Timestamp(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST))
@@ -61,7 +61,7 @@ impl FromStr for Timestamp {
             let days = days_before(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
             Some(days * DAY + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?)
         };
-        // Whatever is out of range or has other separators is not what the time would be written as.
+        // Text that is out of range or has other separators differs from how the time is written.
         seconds().and_then(Timestamp::from_unix).filter(|time| time.to_string() == text).ok_or(TimestampMalformed)
     }
 }
@@ -103,7 +103,7 @@ fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 fn date_of(days: u64) -> (u64, u64, u64) {
-    // No year is longer than 366 days, so this is never too late; at most a few steps forward remain.
+    // No year is longer than 366 days, so this year is never too late; the loop adds a few years at most.
     let mut year = 1970 + days / 366;
     while days_before_year(year + 1) <= days {
         year += 1;

@@ -11,12 +11,12 @@ use super::{
 use crate::signing::ClassicOptions;
 
 impl Delivery {
-    /// Holds every field against its limits. The operator calls it on what it is about to write.
+    /// Checks every field against its limits. The operator calls it before it writes a delivery.
     ///
     /// # Errors
     /// The first field that breaks a limit.
     pub fn validate(&self) -> Result<(), DeliveryInvalid> {
-        // Without `..`: a new field must be thought of here.
+        // Without `..`, so that a new field must be handled here.
         let Delivery {
             version: _,
             schedule,
@@ -62,7 +62,7 @@ fn in_range<T: PartialOrd + Display>(name: &str, value: &T, range: &RangeInclusi
     field(name, format_args!("must be between {} and {}", range.start(), range.end()))
 }
 
-/// Names become part of messages and bodies: what Kubernetes allows in a name, and nothing else.
+/// Names become part of messages and bodies, so they may have only what Kubernetes allows in a name.
 fn validate_name(name: &str, value: &str, longest: usize) -> Result<(), DeliveryInvalid> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if (1..=longest).contains(&value.len()) && value.bytes().all(plain) {
@@ -124,7 +124,7 @@ fn validate_body(body: &Body) -> Result<(), DeliveryInvalid> {
         return field("body.contentType", "must not be empty: name it, as application/json");
     }
     match source {
-        // Its size is held against the tier when it is read, as a file's is.
+        // The sender compares its size with the tier's limit when it reads it, as it does for a file.
         ValueSource::Inline(_) => Ok(()),
         ValueSource::File(file) => validate_file("body.source", file),
     }

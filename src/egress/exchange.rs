@@ -7,22 +7,21 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-/// Without EDNS an answer over UDP has at most 512 bytes; more room costs nothing.
+/// Without EDNS an answer over UDP has at most 512 bytes. A larger buffer costs nothing.
 const MAX_UDP_ANSWER: usize = 4096;
 
-/// The longest answer over TCP that is read, in bytes: room for a thousand IPv4 addresses, of which `sender` tries a few.
-/// DNS itself has 65,535.
+/// The longest answer over TCP that is read, in bytes: room for a thousand IPv4 addresses, of which `sender` tries a few. DNS
+/// itself allows 65,535.
 const MAX_TCP_ANSWER: u16 = 16 * 1024;
 
-/// Asks, and waits for a fitting answer for as long as the caller lets it.
+/// Asks, and waits for a matching answer for as long as the caller allows.
 pub(super) async fn exchange(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let answer = over_udp(server, query).await?;
     if answer.metadata.truncation { over_tcp(server, query).await } else { Ok(answer) }
 }
 
-/// A forger has to hit the random id, the random port (a fresh socket each time) and the question; the socket is
-/// connected, so that the kernel drops what comes from elsewhere. What does not fit is not an answer, and the wait for
-/// one goes on.
+/// A forger has to guess the random id, the random port (a new socket each time) and the question. The socket is connected, so
+/// the kernel drops packets from elsewhere. A message that doesn't match is ignored, and the wait for the answer goes on.
 async fn over_udp(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
@@ -43,7 +42,7 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> io::Result<Message> {
     let question = question(query);
     let bytes = question.to_vec().map_err(io::Error::other)?;
     let length = u16::try_from(bytes.len()).map_err(io::Error::other)?;
-    // One write, so that it goes out as one segment.
+    // One write, so that the message goes out in one segment.
     stream.write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat()).await?;
     let length = stream.read_u16().await?;
     if length > MAX_TCP_ANSWER {
@@ -57,7 +56,7 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> io::Result<Message> {
         .ok_or_else(|| io::Error::other("the answer over TCP is malformed"))
 }
 
-/// A new message with a random id.
+/// A new query message with a random id.
 fn question(query: &Query) -> Message {
     let mut message = Message::query();
     message.metadata.recursion_desired = true;

@@ -4,17 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The host of a URL after parsing, in the one form that every rule is applied to.
+/// The host of a URL after parsing, in the one form that every rule applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     /// A DNS name: ASCII (punycode), lower case, no trailing dot, at most 253 bytes.
     Name(String),
-    /// An address, in whatever spelling it came.
+    /// An address, however it was spelled.
     Ip(IpAddr),
 }
 
 impl Host {
-    /// Reads a host as the WHATWG parser left it. An error says what is wrong without repeating the host.
+    /// Reads a host as the WHATWG parser returns it. An error says what is wrong without repeating the host.
     pub(super) fn read<S: AsRef<str>>(parsed: &url::Host<S>) -> Result<Self, &'static str> {
         match parsed {
             url::Host::Ipv4(ip) => Ok(Self::Ip((*ip).into())),
@@ -29,7 +29,7 @@ impl Host {
     }
 }
 
-/// Reads a host as it stands in a URL, or a bare IPv6 address.
+/// Reads a host as it is written in a URL, or a bare IPv6 address.
 impl FromStr for Host {
     /// What is wrong, without the text.
     type Err = &'static str;
@@ -43,7 +43,7 @@ impl FromStr for Host {
     }
 }
 
-/// As in a URL: an IPv6 address is in brackets.
+/// As in a URL, with an IPv6 address in brackets.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,7 +54,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// RFC 1123, section 2.1, and the underscore, which names in use have. WHATWG's own rules let more through.
+/// RFC 1123, section 2.1, plus the underscore, which names in use have. WHATWG's own rules allow more.
 fn check_name(name: &str) -> Result<(), &'static str> {
     if name.len() > 253 {
         return Err("the host name is longer than 253 bytes");

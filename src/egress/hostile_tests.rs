@@ -1,4 +1,4 @@
-//! The hostile suite: what the generator makes must be refused, each with the reason that is true of it.
+//! The hostile suite: everything that the generator makes must be refused, each URL for the right reason.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,7 @@ fn refused(url: &str) -> Option<Reason> {
     Target::parse(url.as_bytes(), &Rules::default()).err().map(|refusal| refusal.reason)
 }
 
-/// Fails with all the URLs that were not refused, or for another reason.
+/// Fails with all the URLs that were not refused, or were refused for another reason.
 fn assert_refused(urls: &[String], reason: Reason) {
     let wrong: Vec<_> = urls.iter().map(|url| (url, refused(url))).filter(|(_, got)| *got != Some(reason)).collect();
     assert!(wrong.is_empty(), "{} of {} not refused as {reason}: {wrong:#?}", wrong.len(), urls.len());
@@ -98,7 +98,7 @@ fn any_ip() -> impl Strategy<Value = IpAddr> {
     ]
 }
 
-/// Text with a good share of what URL parsers treat specially.
+/// Text with many of the characters that URL parsers treat specially.
 fn url_like() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => r"[a-z0-9.]{1,8}",
@@ -130,7 +130,7 @@ proptest! {
             let Host::Ip(parsed) = target.host() else { panic!("{host} is not a name") };
             prop_assert!(is_public(*parsed), "{}", host);
         } else {
-            // A carrier may be refused although what it carries is public.
+            // An IPv6 address may be refused although the IPv4 address that it carries is public.
             prop_assert!(!is_public(ip) || ip.is_ipv4() && host.starts_with('['), "{}", host);
         }
     }

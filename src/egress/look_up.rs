@@ -1,7 +1,8 @@
 //! A stub resolver that does what the guard needs and nothing else.
 //!
-//! Two questions, A and AAAA, for one fully qualified name, to the servers of `resolv.conf`. There is no cache, no hosts
-//! file, no search list, no mDNS and no fallback to the system's resolver, so what was answered is what is judged.
+//! It asks two questions, A and AAAA, for one fully qualified name, and asks the servers of `resolv.conf`. There is no cache, no
+//! hosts file, no search list, no mDNS and no fallback to the system's resolver, so the addresses in the answers are the
+//! addresses that are judged.
 //! Messages are written and read by `hickory-proto`; `exchange` sends them.
 
 use std::fs;
@@ -17,17 +18,17 @@ use tokio::time::{sleep, timeout};
 use super::exchange::exchange;
 use super::reason::{Reason, Refusal};
 
-/// Each server is tried this often before the question has failed.
+/// How often each server is tried before the question fails.
 const ROUNDS: u32 = 2;
 
-/// As many `nameserver` lines as other resolvers read (resolv.conf(5), `MAXNS`).
+/// The most `nameserver` lines that are read, as in other resolvers (resolv.conf(5), `MAXNS`).
 const MAX_SERVERS: usize = 3;
 
-/// How long at most the answer about one family is waited for once the other's has come with addresses. Slow recursion
-/// ends by then, mostly, and a question that was lost has been repeated.
+/// How long at most to wait for the answer about one family once the other's has come with addresses. Slow recursion has usually
+/// ended by then, and a lost question has been repeated.
 const OTHER_FAMILY_WITHIN: Duration = Duration::from_secs(1);
 
-/// A longer chain is taken for a loop.
+/// The most aliases in a chain; a longer chain is taken for a loop.
 const MAX_ALIASES: usize = 16;
 
 const NO_ANSWER: &str = "no answer in time";
@@ -35,12 +36,12 @@ const NO_ANSWER: &str = "no answer in time";
 /// The addresses of one family, or why they aren't known.
 type Answer = Result<Vec<IpAddr>, String>;
 
-/// Where to ask, and for how long.
+/// Which servers to ask, and for how long.
 #[derive(Debug, Clone)]
 pub struct Resolver {
     servers: Vec<SocketAddr>,
     timeout: Duration,
-    /// How long one family is waited for beside an answer about the other.
+    /// How long to wait for one family's answer once the other's has come.
     other_family_within: Duration,
 }
 
@@ -60,13 +61,13 @@ impl Resolver {
         Self { servers, timeout, other_family_within: OTHER_FAMILY_WITHIN.min(timeout / 2) }
     }
 
-    /// The same for attempts of this length: a silent family leaves half of it for the rest of the attempt.
+    /// The same, adjusted to attempts of this length: a silent family leaves half of it for the rest of the attempt.
     #[must_use]
     pub fn in_attempts_of(self, length: Duration) -> Self {
         Self { other_family_within: self.other_family_within.min(length / 2), ..self }
     }
 
-    /// Takes the `nameserver` lines of a `resolv.conf`, and nothing else of it.
+    /// Reads only the `nameserver` lines of a `resolv.conf`.
     ///
     /// # Errors
     /// `NameNotResolved` when the file can't be read or names no server.
@@ -82,12 +83,12 @@ impl Resolver {
 
     /// The addresses of a name: of both families, or of the one whose question was answered.
     ///
-    /// Name servers that refuse AAAA, fail at it or say nothing are common. Half an answer opens nothing, since each
-    /// address that is connected to was judged, whatever the other half would have been. Beside an answer with addresses, a
-    /// family that is silent is asked for once more, and waited for a second at most.
+    /// Many name servers refuse AAAA, fail at it or don't answer. Using half an answer is safe: each address that is connected to
+    /// was judged, whatever the other half would have been. Once one family's answer has addresses, a silent family is asked once
+    /// more, and waited for a second at most.
     ///
     /// # Errors
-    /// `NameNotResolved` when there is no address: both questions failed, or found nothing. It says why of each.
+    /// `NameNotResolved` when there is no address: both questions failed, or found none. The detail says why for each question.
     pub(crate) async fn addresses(&self, name: &str) -> Result<Found, Refusal> {
         let (v4, v6) = (|| self.ask(name, RecordType::A), || self.ask(name, RecordType::AAAA));
         let (mut first_v4, mut first_v6) = (pin!(v4()), pin!(v6()));
@@ -134,8 +135,8 @@ impl Resolver {
     }
 }
 
-/// Waits for the rest of a look-up, of which one answer is there. If that has addresses, it waits no longer than `within`,
-/// and asks `again` when half of it has passed, since a packet may have been lost.
+/// Waits for the second answer of a look-up after the first has come. If the first has addresses, it waits no longer than
+/// `within`, and asks `again` when half of that has passed, since a packet may have been lost.
 async fn other_family(
     answer: &Answer,
     other: impl Future<Output = Answer>,
@@ -158,7 +159,8 @@ async fn other_family(
     timeout(within, either).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
 }
 
-/// The addresses at the end of the answer's chain of aliases. A name that does not exist has none, which is an answer.
+/// The addresses at the end of the answer's chain of aliases. For a name that does not exist the list is empty, which is an
+/// answer and not a failure.
 fn read(answer: &Message, query: &Query) -> Answer {
     match answer.metadata.response_code {
         ResponseCode::NoError => {}
@@ -239,7 +241,7 @@ mod tests {
         let within = Duration::from_secs(1);
         assert_eq!(other_family(&found, late(), pending(), within).await, slow);
         assert_eq!(other_family(&found, pending(), async { slow.clone() }, within).await, slow);
-        // A second question that fails takes nothing from the first.
+        // If the repeated question fails, the first one is still waited for.
         assert_eq!(other_family(&found, late(), async { Err(String::new()) }, within).await, slow);
     }
 

@@ -1,4 +1,4 @@
-//! Where a delivery may go: the rules for URLs, host names and addresses, and the look-up that obeys them.
+//! Where a delivery may go: the rules for URLs, host names and addresses, and the look-up that follows them.
 //!
 //! A URL becomes a [`Target`] (judged by its spelling, scheme, port and name), a target becomes [`Checked`] addresses
 //! (judged one by one, and all of them), and only a `Checked` can be connected to. What is *not* here: connecting,

@@ -1,10 +1,10 @@
-//! Why the guard says no.
+//! Why the guard refuses.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The closed list of reasons for a refusal. They are part of the API: in outcomes, conditions, metrics and the docs.
+/// The closed list of reasons for a refusal. They are part of the API: they appear in outcomes, conditions, metrics and the docs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// The scheme is not `https`.
@@ -13,7 +13,7 @@ pub enum Reason {
     UserinfoInUrl,
     /// The port is neither 443 nor one that the tier allows.
     PortNotAllowed,
-    /// The tier denies the host, or has a list of allowed hosts without it.
+    /// The tier denies the host, or has a list of allowed hosts that doesn't include it.
     HostNotAllowed,
     /// The name can only mean something internal.
     HostInternal,
@@ -23,7 +23,7 @@ pub enum Reason {
     UrlMalformed,
     /// The URL is longer than [`MAX_URL_BYTES`](super::MAX_URL_BYTES).
     UrlTooLong,
-    /// The name servers gave no address. The only reason that a later attempt may cure.
+    /// The name servers gave no address. This is the only reason that a later attempt may resolve.
     NameNotResolved,
 }
 
@@ -64,14 +64,14 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A refusal by the guard. Safe to show to anyone: the detail names at most the host, the port, an address, its block
-/// and the RFC, never the path, the query or the userinfo.
+/// A refusal by the guard. It is safe to show to anyone: the detail names at most the host, the port, an address, its block and
+/// the RFC, never the path, the query or the userinfo.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Refusal {
-    /// Which rule said no.
+    /// Which rule refused.
     pub reason: Reason,
-    /// What exactly, and what to do about it, in one sentence.
+    /// What exactly was refused, and what to do about it, in one sentence.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! What the admin's tier and the cluster say about destinations.
+//! What the admin's tier and the cluster's configuration say about destinations.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,28 +9,29 @@ use serde::{Deserialize, Serialize};
 
 use super::host::{Host, is_below};
 
-/// What the tier allows beyond the public Internet, and what it takes away. The default is all of the public Internet
-/// on port 443. Tenants have no say in any of it.
+/// What the tier allows beyond the public Internet, and what it denies. The default is all of the public Internet on port 443.
+/// Tenants can't change any of it.
 ///
-/// It travels to the sender in `delivery.json`, under the field names of `WebhookTier`.
+/// The sender gets it in `delivery.json`, under the field names of `WebhookTier`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Rules {
-    /// When not empty, only these hosts. An exact entry also lifts the refusal of an internal *name*; its addresses
-    /// still have to be public or in `allowedCIDRs`.
+    /// When not empty, only these hosts are allowed. An exact entry also allows an internal *name*; its addresses still have to
+    /// be public or in `allowedCIDRs`.
     pub allowed_hosts: Vec<HostPattern>,
-    /// Never these hosts, `allowedHosts` or not. Compared with the URL's host, not with the addresses of a name.
+    /// These hosts are never allowed, even if `allowedHosts` has them. They are compared with the URL's host, not with the
+    /// addresses of a name.
     pub denied_hosts: Vec<HostPattern>,
     /// Ports beside 443, which is always allowed.
     pub allowed_ports: Vec<u16>,
     /// Blocks that are allowed although they are not public.
     #[serde(rename = "allowedCIDRs")]
     pub allowed_cidrs: Vec<IpNet>,
-    /// The cluster's own ranges (nodes, pods, services). The more specific block wins against `allowedCIDRs`, and the
-    /// allowed one when both are the same: so `10.0.0.0/8` opens a company's network but not the cluster inside it.
+    /// The cluster's own ranges (nodes, pods, services). The more specific block wins against `allowedCIDRs`, and the allowed one
+    /// wins when both are the same: so `10.0.0.0/8` opens a company's network but not the cluster inside it.
     #[serde(rename = "deniedCIDRs")]
     pub denied_cidrs: Vec<IpNet>,
-    /// The addresses of the cluster's load balancers. An allowed block lifts one if it is this very address.
+    /// The addresses of the cluster's load balancers. An allowed block opens one only if it is exactly this address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_balancers: Vec<IpAddr>,
     /// The cluster's DNS domain, such as `cluster.local`.
@@ -43,15 +44,15 @@ impl Rules {
         port == 443 || self.allowed_ports.contains(&port)
     }
 
-    /// The cluster's domain in the form of [`Host::Name`].
+    /// The cluster's domain, in the form that [`Host::Name`] has.
     pub(super) fn cluster_domain(&self) -> Option<String> {
         let domain = self.cluster_domain.as_deref()?.trim_matches('.').to_ascii_lowercase();
         (!domain.is_empty()).then_some(domain)
     }
 }
 
-/// An entry of `allowedHosts` or `deniedHosts`: a host, or `*.` and a domain for all names below it, at any depth, but
-/// not the domain itself. Kept and compared in ASCII (punycode) form.
+/// An entry of `allowedHosts` or `deniedHosts`: a host, or `*.` and a domain for all names below it, at any depth, but not the
+/// domain itself. It is kept and compared in ASCII (punycode) form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPattern(Pattern);
@@ -73,7 +74,7 @@ impl HostPattern {
         }
     }
 
-    /// Whether the pattern is this very host.
+    /// Whether the pattern is exactly this host, not a wildcard.
     pub(super) fn is_exactly(&self, host: &Host) -> bool {
         matches!(&self.0, Pattern::Exact(exact) if exact == host)
     }

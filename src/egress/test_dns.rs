@@ -10,19 +10,19 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
-/// What the server does with a question.
+/// What the server does when it is asked.
 pub(super) enum Reply {
-    /// Answers with these, each an address, or `CNAME name`, of the name before `=`.
+    /// Answers with these records: each is an address, or `CNAME name`, and belongs to the name before `=`.
     Records(&'static [&'static str]),
     /// Answers with these addresses.
     Addresses(Vec<IpAddr>),
     /// Answers with a code and nothing else.
     Code(ResponseCode),
-    /// Says nothing.
+    /// Doesn't answer.
     Silence,
-    /// Says that the answer does not fit.
+    /// Answers that the answer is truncated.
     Truncated,
-    /// First the forged answers that `forge` makes of the true one, then the true one.
+    /// Sends first the forged answers that `forge` makes from the true one, then the true one.
     AfterForgeries(fn(Message) -> Vec<Message>, &'static [&'static str]),
 }
 
@@ -78,7 +78,7 @@ impl TestDns {
     }
 }
 
-/// The kernel picks the UDP port; the same TCP port is nearly always free.
+/// The kernel picks the UDP port. The TCP port of the same number is nearly always free.
 async fn same_port() -> (UdpSocket, TcpListener) {
     loop {
         let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();

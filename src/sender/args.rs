@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Where the pod has the delivery's files.
 const DEFAULT_ROOT: &str = "/postern";
 
-/// What was asked for.
+/// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// Do what a pod is for.
@@ -17,21 +17,21 @@ pub enum Command {
     Help,
 }
 
-/// What a pod is for.
+/// What the pod is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// One delivery.
     Delivery(Purpose),
-    /// To see whether a pod like a delivery's gets where none may.
+    /// Find out whether a pod like a delivery's can reach what must be out of reach.
     Canary,
 }
 
-/// What is to become of a delivery.
+/// What to do with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// It is sent.
+    /// Send it.
     Deliver,
-    /// It is judged by all that would keep it from being sent, and no connection is opened.
+    /// Apply every check that could keep it from being sent, and open no connection.
     Check,
 }
 
@@ -42,7 +42,7 @@ pub struct Args {
     pub task: Task,
     /// The folder with `delivery.json` and the mounted files, or with `probes.json`.
     pub root: PathBuf,
-    /// Where to write what came of it, besides standard output; `None` for where Kubernetes looks for it.
+    /// Where to write the result, besides standard output; `None` means where Kubernetes looks for it.
     pub termination_log: Option<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ pub enum UsageError {
     /// An option without its value.
     #[error("{0} needs a value")]
     ValueMissing(&'static str),
-    /// Anything else. It is not quoted: somebody may have pasted a URL.
+    /// Anything else. The message doesn't quote the argument: somebody may have pasted a URL.
     #[error("argument {0} is unknown; see --help")]
     Unknown(usize),
 }
@@ -74,7 +74,7 @@ Usage: postern-sender [--check | --canary] [--root DIR] [--termination-log FILE]
 Environment: POSTERN_LOG=off|error|warn|info|debug|trace (default info), on standard error.
 Exit codes: 0 delivered (or, with --check, nothing in the way; or, with --canary, it was seen), 1 broken, 2 usage, 10 refused, 11 failed permanently, 12 failed, 13 interrupted.";
 
-    /// Reads the arguments, less the program's name.
+    /// Reads the arguments, without the program's name.
     ///
     /// # Errors
     /// When an argument is unknown or lacks its value.

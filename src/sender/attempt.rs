@@ -1,5 +1,5 @@
-//! One attempt: look the name up and judge its addresses, connect to one of them, send, and judge the answer. A check ends
-//! where this would connect.
+//! One attempt: look the name up, judge its addresses, connect to one of them, send, and judge the answer. A check stops before
+//! connecting.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ use super::tls_failure::{ClientAuth, of_status, of_stream};
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
 use crate::egress::{self, Resolved};
 
-/// What is known of an attempt, also when it is cut short.
+/// What is known about an attempt, even when it is cut short.
 #[derive(Default)]
 pub(super) struct Trace {
     pub(super) status: Option<StatusCode>,
@@ -30,7 +30,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// What an attempt that ran out of time was waiting for.
+    /// The reason for an attempt that ran out of time, by what it was waiting for.
     fn reason_of_timeout(&self) -> Reason {
         if self.timings.dns_ms.is_none() {
             Reason::NameNotResolved
@@ -53,7 +53,7 @@ pub(super) type Conversation = Exchange<TlsStream<TcpStream>>;
 /// How an attempt ended, and its connection if the receiver answered.
 pub(super) type Ended = (Result<(), Failure>, Option<Conversation>);
 
-/// Makes the attempt of this number (from 1); the receiver must have answered by the deadline.
+/// Makes the attempt with this number (from 1). The receiver must have answered by the deadline.
 pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Ended {
     let opened = timeout_at(deadline, open(prepared, number, deadline, trace)).await;
     let (mut exchange, request) = match opened.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout())))
@@ -70,13 +70,13 @@ pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant,
     (result, trace.status.map(|_| exchange))
 }
 
-/// What an exchange comes to that ended so, or for which the time was up.
+/// Judges an exchange that ended with this result, or that ran out of time.
 fn judge<S: AsyncRead + AsyncWrite>(
     exchange: &Exchange<S>,
     ran: Result<Result<(), Broken>, Elapsed>,
     client: ClientAuth<'_>,
 ) -> Result<(), Failure> {
-    // Whatever happened after the status that decides changes nothing.
+    // Nothing that happened after the deciding status changes the result.
     if let Some(status) = exchange.decision() {
         let after = exchange.retry_after().and_then(|value| retry_after(value, SystemTime::now()));
         return judge_status(status, after).map_err(|failure| failure.because(of_status(status, client)));
@@ -84,7 +84,7 @@ fn judge<S: AsyncRead + AsyncWrite>(
     if let Ok(Err(broken)) = ran {
         return Err(of_broken(broken, client));
     }
-    // Without a decision there is an error, unless the time was up.
+    // Without a deciding status there is an error, unless the time ran out.
     let detail = exchange.status().map_or("", |_| SUCCESS_UNREAD);
     Err(Failure::of_transport(Reason::RequestTimeout).because(detail))
 }
@@ -100,13 +100,13 @@ fn of_broken(broken: Broken, client: ClientAuth<'_>) -> Failure {
     }
 }
 
-/// As much of an attempt as comes before its connection.
+/// The part of an attempt that comes before connecting.
 pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Trace) -> Result<(), Failure> {
     let aimed = timeout_at(deadline, aim(prepared, trace)).await;
     aimed.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))).map(drop)
 }
 
-/// Where to connect, and as whom the receiver has to prove itself.
+/// Where to connect, and which name the receiver's certificate must be for.
 async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Resolved, ServerName<'static>), Failure> {
     let mut clock = Instant::now();
     let resolved = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
@@ -139,14 +139,14 @@ async fn open(
     Ok((Exchange::over(stream), request))
 }
 
-/// What to say when none of the addresses was reached, and one family's aren't known.
+/// The detail for when no address was reached and the addresses of one family aren't known.
 fn half_known(missing: Option<String>) -> String {
     missing.map_or_else(String::new, |missing| {
         format!("{missing}, so only the other family's addresses were tried: check the receiver, and the cluster's DNS")
     })
 }
 
-/// The milliseconds since the clock was last looked at.
+/// The milliseconds since the last call.
 fn lap(clock: &mut Instant) -> u32 {
     let elapsed = clock.elapsed();
     *clock += elapsed;
@@ -164,7 +164,7 @@ mod tests {
     use tokio::io::{AsyncWriteExt as _, duplex};
     use tokio::time::timeout;
 
-    /// A receiver that says this at once, reads nothing and stays.
+    /// A receiver that answers this at once, reads nothing and keeps the connection open.
     async fn judged(answer: &str) -> Failure {
         let (sender, mut receiver) = duplex(64);
         receiver.write_all(answer.as_bytes()).await.unwrap();

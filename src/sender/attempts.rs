@@ -1,4 +1,4 @@
-//! Attempts until the receiver has taken the delivery, another attempt would not help, or the time is up.
+//! Attempts, until the receiver has taken the delivery, another attempt would not help, or the time is up.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::failure::{Failure, Next};
 use super::prepare::Prepared;
 use crate::delivery::{Attempt, Outcome, OutcomeClass, Reason};
 
-/// Tries until it is done or the deadline has passed, and writes into the outcome what happened.
+/// Makes attempts until the delivery is concluded or the deadline has passed, and records in the outcome what happened.
 pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant, outcome: &mut Outcome) {
     let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
-    // It may have been due after the deadline.
+    // The delivery may have been due after the deadline.
     if Instant::now() >= deadline {
         return outcome.conclude(OutcomeClass::Failed, Reason::DeadlineExceeded, String::new());
     }
@@ -33,7 +33,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
             result.as_ref().map_or_else(|failure| failure.reason, |()| success(purpose).1),
         );
         let retry = settle(prepared, purpose, number, result, outcome);
-        // Only now, since whoever stops the sender meanwhile shall be told of the receiver's answer.
+        // End the connection only now, so that an outcome read when the sender is stopped meanwhile has the receiver's answer.
         if let Some(conversation) = conversation {
             conversation.read_a_little(deadline).await;
         }
@@ -52,7 +52,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
     }
 }
 
-/// Why there is no further attempt although some are left, after what is wrong.
+/// Says what is wrong, and why there is no further attempt although some are left.
 fn too_late(problem: &str, after: Option<Duration>, left: Duration) -> String {
     let why = match after {
         Some(after) if after >= left => format!(
@@ -66,8 +66,8 @@ fn too_late(problem: &str, after: Option<Duration>, left: Duration) -> String {
     if problem.is_empty() { why } else { format!("{problem}; {why}") }
 }
 
-/// Concludes the outcome when no further attempt would help; else it is the failure to be mended, and what its
-/// receiver asks for.
+/// Concludes the outcome when no further attempt would help. Else returns the failure that another attempt may mend, and the wait
+/// that the receiver asks for.
 fn settle(
     prepared: &Prepared,
     purpose: Purpose,
@@ -98,7 +98,7 @@ fn settle(
     }
 }
 
-/// What an attempt comes to that has nothing against it.
+/// The class and reason of an attempt that succeeded.
 fn success(purpose: Purpose) -> (OutcomeClass, Reason) {
     match purpose {
         Purpose::Deliver => (OutcomeClass::Delivered, Reason::Delivered),
@@ -116,7 +116,7 @@ fn record(outcome: &mut Outcome, trace: &Trace, duration: Duration, reason: Reas
     outcome.timings = *timings;
 }
 
-/// Spreads the waits of many senders; without randomness they are merely not spread.
+/// Spreads the waits of many senders. Without randomness the waits are not spread, and nothing else changes.
 fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
 }

@@ -17,9 +17,9 @@ pub(super) fn backoff(after_attempt: u32, Backoff { min_seconds, max_seconds }: 
     Duration::from_millis(min_ms + random % (spread_ms + 1))
 }
 
-/// How long to wait in all, or `None` when the attempt after the wait would come too late.
+/// How long to wait, or `None` when the attempt after the wait would come too late.
 ///
-/// A receiver that asks for time gets it, if there is enough; waiting less would be ignoring it.
+/// A receiver that asks for a wait gets it, if enough time is left; a shorter wait would ignore the request.
 pub(super) fn wait(backoff: Duration, asked_for: Option<Duration>, left: Duration) -> Option<Duration> {
     let wait = backoff.max(asked_for.unwrap_or_default());
     (wait < left).then_some(wait)

@@ -1,4 +1,4 @@
-//! A TCP connection to one of the addresses that the guard let pass, and to no other.
+//! A TCP connection to one of the addresses that the guard allowed, and to no other.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use super::failure::reason_of_connect;
 use crate::delivery::{AddressFamily, Reason};
 use crate::egress::Checked;
 
-/// An attempt tries no more addresses than this: whoever answers for a name could aim thousands of connections.
+/// The most addresses that an attempt tries. Without a bound, whoever controls a name could cause thousands of connections.
 const MAX_TRIED: usize = 8;
 
-/// Tries some of the addresses, one after the other, until the deadline of the attempt; the first one's reason speaks for all.
+/// Tries some of the addresses, one after the other, until the attempt's deadline. If all fail, the first one's reason is
+/// reported.
 pub(super) async fn connect(addresses: &[Checked], deadline: Instant) -> Result<(TcpStream, AddressFamily), Reason> {
     let addresses = tried(addresses);
     let mut first_reason = None;
@@ -20,7 +21,7 @@ pub(super) async fn connect(addresses: &[Checked], deadline: Instant) -> Result<
         let share = share(deadline.saturating_duration_since(Instant::now()), addresses.len() - at);
         let reason = match timeout(share, TcpStream::connect(address.addr())).await {
             Ok(Ok(stream)) => {
-                // A small request should not wait for an acknowledgement; that it might is no reason to fail.
+                // A small request should not wait for an acknowledgement. If this can't be set, the attempt goes on.
                 let _ = stream.set_nodelay(true);
                 let family = if address.addr().is_ipv4() { AddressFamily::IPv4 } else { AddressFamily::IPv6 };
                 return Ok((stream, family));
@@ -33,14 +34,15 @@ pub(super) async fn connect(addresses: &[Checked], deadline: Instant) -> Result<
     Err(first_reason.unwrap_or(Reason::ConnectionFailed))
 }
 
-/// Of each family the first ones, taking turns (RFC 8305, section 4), so that one that leads nowhere leaves room for the other.
+/// The first addresses of each family, taking turns (RFC 8305, section 4), so that a family that leads nowhere leaves room for
+/// the other.
 fn tried(addresses: &[Checked]) -> Vec<Checked> {
     let (v4, v6): (Vec<Checked>, Vec<Checked>) = addresses.iter().partition(|address| address.addr().is_ipv4());
     let turns = (0..addresses.len()).flat_map(|turn| [v4.get(turn), v6.get(turn)]);
     turns.flatten().copied().take(MAX_TRIED).collect()
 }
 
-/// How long one address may take, so that each of the rest gets as much, and the request itself too.
+/// How long one address may take, so that each remaining address and the request itself get as much.
 fn share(left: Duration, addresses: usize) -> Duration {
     left / u32::try_from(addresses).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -1,4 +1,4 @@
-//! How an attempt can end, and whether another one could mend it.
+//! How an attempt can end, and whether another attempt could succeed.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::egress;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) reason: Reason,
-    /// What to do about it, without a secret; often empty, since the reason says it all.
+    /// What to do about it, without a secret. Often empty, since the reason is enough.
     pub(super) detail: String,
     pub(super) next: Next,
 }
@@ -23,14 +23,14 @@ pub(super) struct Failure {
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Another attempt, if there is one left; not before the time that the receiver asked for.
+    /// Make another attempt, if one is left; not before the time that the receiver asked for.
     Retry { after: Option<Duration> },
-    /// The end, as this class.
+    /// Stop, with this class.
     Stop(OutcomeClass),
 }
 
 impl Failure {
-    /// Something between the sender and the receiver: another attempt may do, unless a certificate is wrong.
+    /// A failure between the sender and the receiver: another attempt may succeed, unless a certificate is wrong.
     pub(super) fn of_transport(reason: Reason) -> Failure {
         let next = match reason {
             Reason::CertificateExpired
@@ -43,13 +43,13 @@ impl Failure {
         Failure { reason, detail: String::new(), next }
     }
 
-    /// The same with words about it.
+    /// The same failure with this detail.
     pub(super) fn because(self, detail: impl Into<String>) -> Failure {
         Failure { detail: detail.into(), ..self }
     }
 }
 
-/// The guard's word is final, except that a name which was not resolved may be resolved later.
+/// The guard's refusal is final, except that a name that was not resolved may be resolved later.
 impl From<egress::Refusal> for Failure {
     fn from(refusal: egress::Refusal) -> Failure {
         let reason = Reason::from_name(refusal.reason.as_str());
@@ -61,14 +61,14 @@ impl From<egress::Refusal> for Failure {
     }
 }
 
-/// What must be refused is refused before the first attempt; should it come up later, it is as final.
+/// What must be refused is refused before the first attempt. If a refusal comes up later, it is just as final.
 impl From<Refusal> for Failure {
     fn from(Refusal { reason, detail }: Refusal) -> Failure {
         Failure { reason, detail, next: Next::Stop(OutcomeClass::Refused) }
     }
 }
 
-/// What the receiver's status means; `after` is what its `Retry-After` asks for.
+/// What the receiver's status means. `after` is the wait that its `Retry-After` asks for.
 ///
 /// # Errors
 /// On anything but 2xx.
@@ -96,7 +96,7 @@ pub(super) fn reason_of_connect(error: &io::Error) -> Reason {
     }
 }
 
-/// What came instead of a response.
+/// The failure for bytes that came instead of a response.
 pub(super) fn of_malformed(malformed: Malformed) -> Failure {
     let detail = match malformed {
         Malformed::Http2 => HTTP2_ONLY,

@@ -1,4 +1,4 @@
-//! Whether this pod gets anywhere that it must not: what a canary finds out, and what a delivery waits for.
+//! Whether this pod can reach what must be out of reach: canaries report it, and deliveries wait until it can't.
 //!
 //! Only a completed connection proves anything: a closed port, a rejecting engine and a lost packet all look alike.
 
@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep, timeout};
 use super::refusal::Refusal;
 use crate::delivery::{Findings, Probe, Probes, Reason};
 
-/// How long a connection may take: a lost first packet is sent again after a second.
+/// How long a connection may take. A lost first packet is sent again after a second.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(2);
-/// How late an engine may be with a new pod.
+/// How late a NetworkPolicy engine may be with a new pod.
 pub(super) const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
-/// Between two tries.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Tries until everything is as it should be, or `within` has passed.
+/// Tries until everything is as it should be, or until `within` has passed.
 pub(super) async fn explore(probes: &Probes, within: Duration) -> Findings {
     let started = Instant::now();
     let mut was_open = false;
@@ -38,7 +38,7 @@ pub(super) async fn explore(probes: &Probes, within: Duration) -> Findings {
     }
 }
 
-/// Waits until none of the addresses is in reach any more; all of them are known to listen.
+/// Waits until none of the addresses can be reached any more. All of them are known to listen.
 pub(super) async fn enforced(known_closed: &[SocketAddr], within: Duration) -> Result<(), Refusal> {
     let started = Instant::now();
     loop {
@@ -57,7 +57,7 @@ pub(super) async fn enforced(known_closed: &[SocketAddr], within: Duration) -> R
     }
 }
 
-/// Which of the addresses complete a connection; nothing is sent over it. All are tried at the same time.
+/// Which of the addresses complete a connection. Nothing is sent over it. All are tried at the same time.
 async fn reached(addresses: impl Iterator<Item = SocketAddr>) -> Vec<bool> {
     let tries: Vec<_> = addresses
         .map(|address| {
@@ -117,7 +117,7 @@ mod tests {
     async fn a_canary_tells_how_late_an_engine_was() {
         let (inside, address) = listening().await;
         let (_dns, dns) = listening().await;
-        // It closes once it has been reached.
+        // The listener closes once it has been reached.
         let closes = tokio::spawn(async move { inside.accept().await.map(drop) });
         let findings = explore(&probes(&[address], &[dns]), ENFORCED_WITHIN).await;
         closes.await.unwrap().unwrap();

@@ -1,6 +1,6 @@
-//! Logs: one JSON object a line on standard error, and only what this crate itself says.
+//! Logs: one JSON object per line on standard error, holding only what this crate itself says.
 //!
-//! What libraries log is dropped, whatever the level: they don't know what is a secret here.
+//! Log messages of libraries are dropped at every level: libraries don't know what is a secret here.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -17,11 +17,11 @@ use crate::delivery::Timestamp;
 const LEVEL: &str = "POSTERN_LOG";
 const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
-/// Logs to standard error from now on, at the level that `POSTERN_LOG` names (default and fallback: info). Of a panic
-/// it says where, and not with what words: those of a library may quote what it was working on.
+/// Logs to standard error from now on, at the level that `POSTERN_LOG` names (default and fallback: info). For a panic, the log
+/// has its location and not its message: a library's message may quote what it was working on.
 pub fn install() {
     let level = std::env::var(LEVEL).ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    // Installed twice only in error, and then the first one logs.
+    // Only an error installs it twice, and then the first logger stays.
     let _ = tracing::subscriber::set_global_default(JsonLines { level });
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(display);

@@ -1,11 +1,11 @@
 //! One delivery, from the files of the pod to its outcome.
 //!
-//! [`run`] is the whole of it: read the files, refuse or prepare, try until it is done, say what happened. A check goes
-//! the same way, up to where an attempt would connect. [`explore`] is a canary's. Where a request may go is `egress`'s business, and how it is
-//! signed `signing`'s; nothing here knows of Kubernetes.
+//! [`run`] is the whole of it: read the files, refuse or prepare, make attempts until one decides, report what happened. A check
+//! takes the same steps, up to where an attempt would connect. [`explore`] is for canaries. `egress` decides where a request may
+//! go, and `signing` how it is signed; nothing here knows about Kubernetes.
 //!
-//! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't
-//! be printed, and every message is built from what isn't one.
+//! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't be printed,
+//! and messages are built only from values that aren't secret.
 
 mod args;
 mod attempt;
@@ -47,15 +47,15 @@ pub use args::{Args, Command, Purpose, Task, UsageError};
 pub use log::install as log_to_stderr;
 pub use report::report;
 
-/// However long a name isn't resolved, a check has ended by then: somebody waits for it.
+/// A check ends within this time, even while a name isn't resolved: somebody waits for it.
 const CHECKED_WITHIN: Duration = Duration::from_secs(20);
 /// The waits between a check's look-ups.
 const LOOKED_UP_AGAIN: Backoff = Backoff { min_seconds: 1, max_seconds: 5 };
 
-/// Makes one delivery of the folder `root`, or judges it, and says what happened. SIGTERM and SIGINT end it at once.
+/// Makes one delivery from the folder `root`, or only judges it, and returns what happened. SIGTERM and SIGINT end it at once.
 ///
 /// # Errors
-/// When the system lets no signal handler be installed.
+/// When the system doesn't let a signal handler be installed.
 pub async fn run(root: &Path, purpose: Purpose) -> std::io::Result<Outcome> {
     let mut stop = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let root = Root::new(root);
@@ -70,7 +70,7 @@ pub async fn run(root: &Path, purpose: Purpose) -> std::io::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Tries to reach what the folder's `probes.json` names, and says what it reached.
+/// Tries to reach what the folder's `probes.json` names, and returns what it reached.
 ///
 /// # Errors
 /// When the file can't be read.
@@ -81,7 +81,7 @@ pub async fn explore(root: &Path) -> std::io::Result<Findings> {
     Ok(findings)
 }
 
-/// An outcome that isn't concluded says that it was interrupted; one that is stays as it is.
+/// Makes an outcome that isn't concluded say that the delivery was interrupted. A concluded outcome stays as it is.
 fn stop_delivering(outcome: &Outcome) {
     let (id, reason) = (outcome.id.as_ref().map(display), outcome.reason);
     tracing::warn!(delivery = id, %reason, "received the signal to stop");
@@ -119,13 +119,14 @@ async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusa
     Ok(())
 }
 
-/// Not being a delivery, it has no id and no time, and may be made at any.
+/// A check is not a delivery: it has no id and no scheduled time, and may run at any time.
 async fn check(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
     let deadline = Instant::now() + CHECKED_WITHIN;
     let delivery = root.delivery()?;
     let occasion = Occasion::of_check(&delivery, outcome.started_at);
     let mut prepared = prepare(delivery, occasion, root, outcome)?;
-    // The schedule's own attempts are for its receiver. One that has a single one would be refused for one lost answer.
+    // The schedule's own number of attempts is meant for its receiver: with a single attempt, one lost answer would refuse the
+    // check.
     prepared.retries = Retries { attempts: *ATTEMPTS.end(), backoff: LOOKED_UP_AGAIN, ..prepared.retries };
     attempts::run(&prepared, Purpose::Check, deadline, outcome).await;
     tell_what_is_left_out(&prepared, outcome);
@@ -139,7 +140,7 @@ fn prepare(delivery: Delivery, occasion: Occasion, root: &Root, outcome: &mut Ou
     Ok(prepared)
 }
 
-/// It may be what the delivery failed by, or what the next one will.
+/// Certificates that are left out may be why the delivery failed, or why the next one will.
 fn tell_what_is_left_out(prepared: &Prepared, outcome: &mut Outcome) {
     if !prepared.left_out.is_empty() {
         tracing::warn!(left_out = prepared.left_out, "a part of the CA bundle can't be used");

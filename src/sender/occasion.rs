@@ -14,7 +14,7 @@ pub(super) struct Occasion {
 }
 
 impl Occasion {
-    /// Reads it from the Job's name, or takes it from the person who asked for the delivery.
+    /// Reads the occasion from the Job's name, or takes it from the person's request for the delivery.
     pub(super) fn of(delivery: &Delivery, root: &Root, now: Timestamp) -> Result<Occasion, Refusal> {
         match &delivery.run {
             Run::Scheduled(Scheduled { starting_deadline_seconds, offset_seconds }) => {
@@ -29,13 +29,13 @@ impl Occasion {
         }
     }
 
-    /// That of a check: now, whatever the Job's name says.
+    /// The occasion of a check: now, whatever the Job's name says.
     pub(super) fn of_check(delivery: &Delivery, now: Timestamp) -> Occasion {
         let id = DeliveryId::of_schedule(&delivery.schedule.uid, now.unix());
         Occasion { id, scheduled_time: now, offset: Duration::ZERO }
     }
 
-    /// How long until it is due: the scheduled time and the offset within the minute.
+    /// How long until the delivery is due: at the scheduled time plus the offset within the minute.
     pub(super) fn due_in(&self, now: SystemTime) -> Duration {
         let due = UNIX_EPOCH + Duration::from_secs(self.scheduled_time.unix()) + self.offset;
         due.duration_since(now).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! From the files to everything that an attempt needs. What must be refused is refused here, before anything is sent.
+//! Turns the files into everything that an attempt needs. Whatever must be refused is refused here, before anything is sent.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) struct Prepared {
     pub(super) rules: Rules,
     pub(super) resolver: Resolver,
     pub(super) tls: tls::Connector,
-    /// What of the CA bundle is left out; empty when nothing is.
+    /// Which certificates of the CA bundle are left out; empty when none are.
     pub(super) left_out: String,
     pub(super) retries: Retries,
     pub(super) blueprint: Blueprint,
@@ -42,7 +42,7 @@ impl Prepared {
         root: &Root,
         now: Timestamp,
     ) -> Result<Prepared, Refusal> {
-        // Without `..`: a new field must be thought of here.
+        // Without `..`, so that a new field must be handled here.
         let Delivery {
             version: _,
             schedule,
@@ -65,7 +65,7 @@ impl Prepared {
         let body = body.map(|body| template(body, root, max_body_bytes, &mut request_headers)).transpose()?;
         let asked = Asked { schedule, method, headers: request_headers, body, max_body_bytes, signer };
         let blueprint = Blueprint::new(&target, occasion, asked)?;
-        // The last attempt has the longest number; what can be made of it can be made of every attempt.
+        // The last attempt has the longest number: if its request can be made, every attempt's can.
         blueprint.request(retries.attempts, now)?;
 
         let (connector, left_out) = tls::connector(&tls, root)?;

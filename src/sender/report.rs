@@ -1,4 +1,4 @@
-//! Telling what came of it: where Kubernetes looks for it, and on standard output.
+//! Reports the result: to where Kubernetes looks for it, and to standard output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -8,10 +8,11 @@ const KUBERNETES_TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Writes one line of JSON to the termination log and to standard output.
 ///
-/// Without a path it is where Kubernetes mounts it, and where there is none (by hand) nothing is made there.
+/// Without a path, it writes to where Kubernetes mounts the termination log. Where that is missing (a run by hand), no file is
+/// made.
 ///
 /// # Errors
-/// When either can't be written; standard output is tried all the same.
+/// When either can't be written. Standard output is tried even if the termination log fails.
 pub fn report(json: &str, termination_log: Option<&Path>) -> io::Result<()> {
     let written = match termination_log {
         Some(path) => std::fs::write(path, json),

@@ -24,7 +24,7 @@ pub(super) struct Blueprint {
     schedule: Schedule,
     method: Method,
     path: PathAndQuery,
-    /// All but those that sign.
+    /// All headers except those that carry signatures.
     headers: HeaderMap,
     body: Option<Template>,
     max_body_bytes: usize,
@@ -59,10 +59,10 @@ impl Blueprint {
         self.signer.as_ref().map(Signer::fingerprints).unwrap_or_default()
     }
 
-    /// The request of the attempt of this number (from 1), signed as of `now`, as it is sent.
+    /// The bytes of the request for the attempt with this number (from 1), signed as of `now`.
     ///
     /// # Errors
-    /// When the body, filled in, is too large.
+    /// When the body with its values filled in is too large.
     pub(super) fn request(&self, attempt: u32, now: Timestamp) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let values = Values { scheduled_time: self.scheduled_time, id: &self.id, schedule: &self.schedule, attempt };
         let body = self.body.as_ref().map(|body| body.fill_in(&values)).unwrap_or_default();
@@ -77,7 +77,7 @@ impl Blueprint {
             headers.insert(name, header_value(&header.value)?);
         }
 
-        // Also of a body that is missing: some receivers answer 411 to a POST without it (RFC 9110, 8.6).
+        // Also set for a missing body: some receivers answer 411 to a POST without it (RFC 9110, 8.6).
         if !body.is_empty() || self.method.wants_body() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
@@ -90,7 +90,7 @@ impl Blueprint {
 fn written(method: Method, path: &PathAndQuery, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut parts = vec![method.as_str().as_bytes(), b" ", path.as_str().as_bytes(), b" HTTP/1.1\r\n"];
     for (name, value) in headers {
-        // Neither can hold a line end: their types see to that.
+        // Neither a name nor a value can hold a line end: their types ensure it.
         parts.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }
     parts.extend([b"\r\n", body]);
@@ -101,7 +101,7 @@ fn written(method: Method, path: &PathAndQuery, headers: &HeaderMap, body: &[u8]
     request
 }
 
-/// Sensitive, so that no Debug output shows it.
+/// Marked sensitive, so that no Debug output shows it.
 fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
     let mut value = HeaderValue::from_str(text).map_err(|_| unsendable())?;
     value.set_sensitive(true);

@@ -4,12 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::delivery::MAX_RETRY_AFTER_SECONDS;
 
-/// Nobody means a longer wait, in seconds: it is milliseconds, or a Unix time.
+/// A number above this many seconds is not meant as a wait in seconds: it is milliseconds, or a Unix time.
 const ABSURD_SECONDS: u64 = 86_400;
 
-/// How long the receiver asks to wait, at most [`MAX_RETRY_AFTER_SECONDS`]; `None` when it says nothing that can be
-/// understood, or asks for more than a day. A fraction of a second counts as a whole one, and a date that has passed asks
-/// for no wait.
+/// How long the receiver asks to wait, at most [`MAX_RETRY_AFTER_SECONDS`]; `None` when the value can't be understood or asks for
+/// more than a day. A fraction of a second counts as a whole second, and a date in the past asks for no wait.
 pub(super) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim();
     let asked_for = match seconds(text) {
@@ -20,14 +19,14 @@ pub(super) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     (!absurd).then(|| asked_for.min(Duration::from_secs(MAX_RETRY_AFTER_SECONDS)))
 }
 
-/// Digits, with a fraction perhaps; `None` when it isn't that.
+/// Digits, possibly with a fraction; `None` for anything else.
 fn seconds(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) {
         return None;
     }
-    // More digits than a number holds are absurd.
+    // A number with too many digits to parse is absurd.
     let whole = whole.parse().unwrap_or(u64::MAX);
     let part = u64::from(fraction.bytes().any(|digit| digit != b'0'));
     Some(whole.saturating_add(part))

@@ -1,4 +1,4 @@
-//! TLS as the delivery wants it: certificates are always verified, and there is no switch for that.
+//! TLS for deliveries: certificates are always verified, and there is no switch for that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +23,12 @@ use crate::delivery::{ClientCertificate, FileRef, KeyRef, MAX_PEM_BYTES, Reason,
 pub(super) struct Connector {
     tls: TlsConnector,
     was_asked: Arc<AtomicBool>,
-    /// The Secret of the client certificate.
+    /// The Secret that holds the client certificate.
     client: Option<String>,
 }
 
 impl Connector {
-    /// Agrees on TLS with the receiver, which has to prove itself as `name`.
+    /// Makes the TLS handshake with the receiver, whose certificate must be for `name`.
     ///
     /// # Errors
     /// With the reason, and what to do about it.
@@ -54,7 +54,7 @@ impl Connector {
     }
 }
 
-/// Notes that the receiver asked for a client certificate, and leaves the answer to another.
+/// Records that the receiver asked for a client certificate, and lets the wrapped resolver answer.
 #[derive(Debug)]
 struct Noting {
     was_asked: Arc<AtomicBool>,
@@ -72,8 +72,8 @@ impl ResolvesClientCert for Noting {
     }
 }
 
-/// TLS 1.2 and 1.3 with the roots that are compiled in and those of the CA bundle, HTTP/1.1 is all that is offered; and
-/// which certificates of the bundle are left out, in words that are empty when none is.
+/// Offers TLS 1.2 and 1.3, and only HTTP/1.1, and trusts the compiled-in roots and those of the CA bundle. The text says which
+/// certificates of the bundle are left out; it is empty when none are.
 pub(super) fn connector(tls: &Tls, root: &Root) -> Result<(Connector, String), Refusal> {
     let (roots, left_out) = roots(tls, root)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -100,7 +100,7 @@ pub(super) fn connector(tls: &Tls, root: &Root) -> Result<(Connector, String), R
     Ok((Connector { tls: TlsConnector::from(Arc::new(config)), was_asked, client }, left_out))
 }
 
-/// Whom to trust, and which certificates of the bundle are left out.
+/// Which roots to trust, and which certificates of the bundle are left out.
 fn roots(tls: &Tls, root: &Root) -> Result<(RootCertStore, String), Refusal> {
     let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let Some(bundle) = &tls.ca_bundle else {

@@ -1,4 +1,4 @@
-//! Fingerprints: how people speak of a signing key without showing it.
+//! Fingerprints: they identify a signing key without showing it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ const DOMAIN: &[u8] = b"postern.dev/signing-key\n";
 
 /// The first 8 hex digits of SHA-256 over `postern.dev/signing-key` LF and the key, as `sha256:9f86d081`.
 ///
-/// The key is its decoded bytes. For ed25519 it is the public key, so that both sides can compare what they hold.
+/// The hash is over the key's decoded bytes. For ed25519 it is over the public key, so that both sides can compare their keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint(String);

@@ -7,15 +7,15 @@ use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = "msg_";
 const DOMAIN: &[u8] = b"postern.dev/delivery-id\n";
-/// 128 bits: no two deliveries share an id by chance.
+/// 128 bits, so that no two deliveries share an id by chance.
 const HASH_BYTES: usize = 16;
 /// The longest id that is read: the prefix and 64 letters or digits.
 const MAX_LEN: usize = 68;
 
-/// What a receiver knows a delivery by: the same for every attempt at one scheduled time, and for no other.
+/// The id by which a receiver knows a delivery: the same for every attempt at one scheduled time, and for no other delivery.
 ///
-/// It is `msg_` and 1 to 64 ASCII letters and digits. In particular it has no full stop, so that the signed content
-/// `id.timestamp.body` can be read in one way only.
+/// It is `msg_` and 1 to 64 ASCII letters and digits. In particular it has no full stop, so the signed content
+/// `id.timestamp.body` has only one reading.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
@@ -28,17 +28,17 @@ pub struct InvalidDeliveryId;
 impl DeliveryId {
     /// The id of the schedule's delivery at a scheduled time, in Unix seconds.
     ///
-    /// It is `msg_` and the first 32 hex digits (128 bits) of
-    /// SHA-256(`postern.dev/delivery-id` LF uid LF decimal seconds). The UID is random, so that a receiver can
-    /// neither learn it from an id nor foretell the next one.
+    /// It is `msg_` and the first 32 hex digits (128 bits) of SHA-256(`postern.dev/delivery-id` LF uid LF decimal seconds). The
+    /// UID is random, so a receiver can neither learn it from an id nor predict the next id.
     #[must_use]
     pub fn of_schedule(uid: &str, scheduled_time: u64) -> DeliveryId {
         DeliveryId::of(uid, &scheduled_time.to_string())
     }
 
-    /// The id of the schedule's delivery that was asked for by a value of the annotation `postern.dev/trigger`, after one
-    /// with the id `previous` or as the first. It is made as that of a scheduled time, from `trigger=`, the previous id, LF
-    /// and the value: no time can be mistaken for it, and a value that comes back asks for another delivery.
+    /// The id of a delivery that somebody asked for with a value of the annotation `postern.dev/trigger`. `previous` is the id of
+    /// the triggered delivery before it, if there was one. It is made like the id for a scheduled time, from `trigger=`, the
+    /// previous id, LF and the value: so it never equals the id of a scheduled time, and a value that is set again gives a new
+    /// id.
     #[must_use]
     pub fn of_trigger(uid: &str, previous: Option<&str>, value: &str) -> DeliveryId {
         DeliveryId::of(uid, &format!("trigger={}\n{value}", previous.unwrap_or_default()))

@@ -1,4 +1,4 @@
-//! Signing keys: what they do, and how people speak of them. `key_text` is how they are written.
+//! Signing keys: how they sign, and their fingerprints. `key_text` has their text forms.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::fingerprint::Fingerprint;
 
 /// A key for HMAC-SHA256, shared with the receiver. It is wiped when it is dropped.
 pub struct HmacKey {
-    /// With the key in it, and no message yet. In a box, since a list of keys that grows leaves copies behind.
+    /// Already holds the key, and no message yet. It is in a box, since a list of keys that grows leaves copies behind.
     mac: Box<Hmac<Sha256>>,
     fingerprint: Fingerprint,
 }
@@ -33,13 +33,13 @@ impl HmacKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// Whether the tag is that of the message, in constant time.
+    /// Whether the tag is right for the message, in constant time.
     #[must_use]
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
         (*self.mac).clone().chain_update(message).verify_slice(tag).is_ok()
     }
 
-    /// How people speak of this key.
+    /// The fingerprint of this key.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
@@ -59,19 +59,19 @@ impl Ed25519Key {
         self.key.multipart_sign(parts).to_bytes()
     }
 
-    /// The half that the receiver holds.
+    /// The public half, which the receiver holds.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         PublicKey(self.key.verifying_key().to_bytes())
     }
 }
 
-/// A public ed25519 key; written `whpk_` and base64.
+/// A public ed25519 key. It is written as `whpk_` and base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(pub(super) [u8; 32]);
 
 impl PublicKey {
-    /// Whether the signature is this key's over the message.
+    /// Whether this key's private half made the signature over the message.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let (Ok(key), Ok(signature)) = (VerifyingKey::from_bytes(&self.0), Signature::from_slice(signature)) else {
@@ -80,14 +80,14 @@ impl PublicKey {
         key.verify_strict(message, &signature).is_ok()
     }
 
-    /// How people speak of this key and of its private half.
+    /// The fingerprint of this key and of its private half.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.0)
     }
 }
 
-/// A key of the Standard Webhooks scheme; its prefix says which signature it makes.
+/// A key of the Standard Webhooks scheme. Its prefix says which kind of signature it makes.
 #[derive(Debug)]
 pub enum SigningKey {
     /// `whsec_`: makes `v1` signatures.
@@ -97,7 +97,7 @@ pub enum SigningKey {
 }
 
 impl SigningKey {
-    /// How people speak of this key.
+    /// The fingerprint of this key.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         match self {

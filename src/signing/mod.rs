@@ -1,10 +1,10 @@
-//! Keys, signature schemes and delivery ids: what makes a delivery recognisable to its receiver.
+//! Keys, signature schemes and delivery ids: how a receiver recognises a delivery.
 //!
-//! Everything here is pure: bytes and a time in, header values out. Reading keys from files is `sender`'s business,
-//! and choosing a scheme is the `delivery` contract's. The cryptography is that of `hmac`, `sha2` and
-//! `ed25519-dalek`, which wipe keys: `ring`, which TLS brings along, leaves copies of them behind.
+//! Everything here is pure: bytes and a time in, header values out. `sender` reads keys from files, and the `delivery` contract
+//! says which scheme is used. The cryptography comes from `hmac`, `sha2` and `ed25519-dalek`, which wipe keys: `ring`, a
+//! dependency of the TLS library, leaves copies of them behind.
 //!
-//! Followed: Standard Webhooks 1.0.0 (`v1`, `v1a`), RFC 2104 (HMAC), RFC 8032 (ed25519).
+//! It follows Standard Webhooks 1.0.0 (`v1`, `v1a`), RFC 2104 (HMAC) and RFC 8032 (ed25519).
 
 mod fingerprint;
 mod id;

@@ -7,20 +7,20 @@ use zeroize::Zeroizing;
 use super::invisible;
 use super::placeholder::{is_placeholder, placeholder};
 
-/// What is wrong with a value, as a sentence that goes on after its name: "the URL ..." Holds none of the value but the
-/// character that doesn't belong to it.
+/// What is wrong with a value, as a sentence that continues after the value's name: "the URL ..." It holds nothing of the value
+/// except the character that doesn't belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// Two bytes for each character.
+    /// Each character has two bytes.
     #[error("is UTF-16, which PowerShell and some editors write: save it as UTF-8")]
     Utf16,
     /// U+FEFF at the start.
     #[error("begins with a byte order mark (U+FEFF), which some editors write and none shows: save it without")]
     ByteOrderMark,
-    /// Quotes around it, or half a pair at one end.
+    /// There are quotes around it, or at one end only.
     #[error("begins or ends with a quotation mark or an angle bracket: store it without")]
     Quoted,
-    /// What it decodes to begins as the value should.
+    /// Decoding it gives a text that begins as the value should.
     #[error(
         "is encoded in base64 twice: write it under stringData as it is, or under data encoded once; kubectl create secret \
          encodes by itself"
@@ -32,35 +32,35 @@ pub enum Flaw {
         code = u32::from(*character), name = invisible::name(*character).unwrap_or("unnamed")
     )]
     Invisible {
-        /// Which one.
+        /// The character.
         character: char,
-        /// Which character of the text it is, from 1.
+        /// Its position in the text, in characters from 1.
         place: usize,
     },
-    /// ASCII blanks or line breaks before or behind it, beyond the one line end that is dropped.
+    /// There are ASCII blanks or line breaks before or after it, beyond the one line end that is dropped.
     #[error("starts or ends with a blank or a line break: store it without")]
     Blank,
-    /// Within the value.
+    /// There is a line break within the value.
     #[error("has a line break in it: store it as one line")]
     LineBreak,
-    /// As in `{{name}}`.
+    /// There is a placeholder, such as `{{name}}`.
     #[error(
         "has a placeholder ({opening}...{closing}) that nothing has filled in: store the value itself; Postern fills in \
          placeholders in the body alone"
     )]
     Placeholder {
-        /// How it begins.
+        /// The placeholder's beginning.
         opening: &'static str,
-        /// How it ends.
+        /// The placeholder's end.
         closing: &'static str,
     },
-    /// As JSON and shells write them.
+    /// There are line breaks written as JSON and shells write them.
     #[error("has \\n written out where it should have line breaks: store it with line breaks")]
     LineBreaksWrittenOut,
 }
 
 impl Flaw {
-    /// The same of a URL, in which some characters may be meant that do not belong to other values.
+    /// The same for a URL, where some characters may be intended that don't belong in other values.
     pub(crate) fn of_url(self) -> String {
         match self {
             Flaw::Quoted | Flaw::Placeholder { .. } => format!("{self}; if it is meant, percent-encode it"),
@@ -69,20 +69,20 @@ impl Flaw {
     }
 }
 
-/// What may stand around a value that was copied with its quotation marks.
+/// Quotation marks that may be around a value that was copied with them.
 const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('<', '>'), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»')];
 
-/// The first flaw of a value of one line that should begin with one of these, and has neither quotation marks nor
-/// placeholders in it when it is right: a URL, a key with a prefix.
+/// The first flaw of a one-line value that should begin with one of these texts. A correct value has neither quotation marks nor
+/// placeholders in it: a URL, a key with a prefix.
 ///
-/// Bytes that are no text have none: whether they may be there is up to the reader.
+/// Bytes that are not text have no flaw: the caller decides whether they are allowed.
 pub(crate) fn flaw(line: &[u8], beginnings: &[&str]) -> Option<Flaw> {
     first_flaw(line, beginnings, is_quoted, placeholder)
 }
 
-/// The same of a value that may have anything in it, as passwords do: quotation marks count as a pair around it, and
-/// placeholders when there is nothing else.
+/// The same for a value that may contain anything, as passwords do: quotation marks count only as a pair around it, and a
+/// placeholder only when it is the whole value.
 pub(crate) fn flaw_of_free_text(line: &[u8], beginnings: &[&str]) -> Option<Flaw> {
     first_flaw(line, beginnings, is_in_quotes, is_placeholder)
 }
@@ -119,7 +119,7 @@ fn first_flaw(
     placeholder(text)
 }
 
-/// Only what can't be seen in an editor.
+/// Finds only flaws that can't be seen in an editor.
 pub(crate) fn hidden(value: &[u8]) -> Option<Flaw> {
     if is_utf16(value) {
         return Some(Flaw::Utf16);
@@ -128,18 +128,18 @@ pub(crate) fn hidden(value: &[u8]) -> Option<Flaw> {
     if text.starts_with('\u{feff}') { Some(Flaw::ByteOrderMark) } else { invisible(text) }
 }
 
-/// Whether a value is base64 of what begins so.
+/// Whether a value is base64 of a text with this beginning.
 pub(crate) fn encoded_twice(value: &[u8], beginning: &str) -> Option<Flaw> {
     text(value).is_some_and(|text| is_encoded(text, &[beginning])).then_some(Flaw::EncodedTwice)
 }
 
-/// UTF-8 without control characters but tabs and line breaks.
+/// The value as text, if it is UTF-8 without control characters other than tabs and line breaks.
 fn text(value: &[u8]) -> Option<&str> {
     let is_binary = |character: char| character.is_control() && !matches!(character, '\t' | '\r' | '\n');
     str::from_utf8(value).ok().filter(|text| !text.contains(is_binary))
 }
 
-/// ASCII in two bytes each, of either order, with a mark of it or without.
+/// Whether it is ASCII in two bytes per character, in either byte order, with or without a byte order mark.
 fn is_utf16(value: &[u8]) -> bool {
     let (value, is_marked) = match value {
         [0xff, 0xfe, rest @ ..] | [0xfe, 0xff, rest @ ..] => (rest, true),
@@ -153,9 +153,9 @@ fn is_utf16(value: &[u8]) -> bool {
         && (is_each(|pair| (pair[0], pair[1])) || is_each(|pair| (pair[1], pair[0])))
 }
 
-/// Whether it is base64, of either alphabet and in one line or several, of something that begins so.
+/// Whether it is base64, in either alphabet and on one or several lines, of a text with one of these beginnings.
 fn is_encoded(text: &str, beginnings: &[&str]) -> bool {
-    /// 12 bytes, which is more than any beginning has.
+    /// The base64 of 12 bytes, which are more than any beginning has.
     const SAMPLE: usize = 16;
     let characters = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
         b'-' => b'+',
@@ -174,16 +174,16 @@ fn is_in_quotes(text: &str) -> bool {
     text.chars().count() > 1 && QUOTES.iter().any(|&(open, close)| text.starts_with(open) && text.ends_with(close))
 }
 
-/// At either end: before the value, or behind it without its other half.
+/// Whether there is a quotation mark at the start, or one at the end without its other half.
 fn is_quoted(text: &str) -> bool {
-    // Of a URL, the fragment isn't sent.
+    // In a URL, the fragment isn't sent.
     let sent = text.split('#').next().unwrap_or_default();
     let begins = QUOTES.iter().any(|&(open, _)| text.starts_with(open));
     begins || ends_in_half(text) || ends_in_half(sent)
 }
 
-/// Whether a quotation mark at the end has its other half neither in the last part of a URL's path or query nor in all of
-/// that. `OData` has pairs: `?$filter=name eq 'a'`.
+/// Whether the quotation mark at the end lacks its other half, both in the last part of the URL's path or query and in the whole
+/// path or query. `OData` has pairs: `?$filter=name eq 'a'`.
 fn ends_in_half(url: &str) -> bool {
     let (whole, separator) = url.split_once('?').map_or((url, '/'), |(_, query)| (query, '&'));
     let last = whole.rsplit(separator).next().unwrap_or_default();

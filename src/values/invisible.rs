@@ -1,7 +1,7 @@
-//! Characters that nobody sees and that still count.
+//! Characters that nobody sees but that still matter.
 
-/// What an invisible character is called, or `None` for one that can be seen. ASCII blanks and control characters are not
-/// among them: they have rules of their own.
+/// The name of an invisible character, or `None` for one that can be seen. ASCII blanks and control characters are not included:
+/// other rules handle them.
 ///
 /// These are Unicode's `Default_Ignorable_Code_Point`s and `White_Space` beyond ASCII (Unicode Standard Annex #44), and the
 /// interlinear annotations.

@@ -72,7 +72,7 @@ fn sees_two_bytes_for_each_character_in_either_order() {
         let text = format!("{mark}https://a.example/\r\n");
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        // A line end is one byte, and leaves a half behind.
+        // Only one byte of a UTF-16 line end is dropped, and the other stays.
         for wide in [&little[..], line(&little), &big, line(&big)] {
             assert_eq!(flaw(wide, &["https:"]), Some(Flaw::Utf16), "{wide:?}");
             assert_eq!(hidden(wide), Some(Flaw::Utf16), "{wide:?}");

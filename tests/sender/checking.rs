@@ -1,4 +1,4 @@
-//! `--check`: what a delivery would be refused for, and nothing sent.
+//! `--check`: finds what a delivery would be refused for, and sends nothing.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::folder::{Folder, Ran, secret};
 
-/// Runs a check that may open no connection, not even one that is never accepted.
+/// Runs a check that must open no connection, not even one that is never accepted.
 fn checked(change: impl FnOnce(&mut Folder)) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

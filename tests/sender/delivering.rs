@@ -104,7 +104,7 @@ fn a_triggered_delivery_has_the_id_and_time_that_it_was_given() {
 fn waits_for_its_offset_within_the_minute_but_not_past_the_total_deadline() {
     let receiver = Receiver::answering([OK]);
     let mut folder = Folder::to(&receiver);
-    // Scheduled a few seconds ahead, within the tolerance for clocks, or in this minute: due in a minute's time at most.
+    // Scheduled either a few seconds ahead, within the tolerance for clocks, or in this minute: due within a minute.
     folder.delivery["run"] = json!({"scheduled": {"startingDeadlineSeconds": 300, "offsetSeconds": 59}});
     folder.delivery["retries"]["totalDeadlineSeconds"] = json!(1);
     folder.write("job-name", format!("postern-nightly-{}", (now() + 3) / 60));

@@ -17,13 +17,13 @@ const TRUNCATED: u8 = 2;
 const NAME_OF_THE_QUESTION: [u8; 2] = [0xc0, 12];
 const CLASS_IN: [u8; 2] = [0, 1];
 
-/// What a question is answered.
+/// How a question is answered.
 pub(crate) enum Answer {
-    /// With these; over TCP when they don't fit into one over UDP.
+    /// With these addresses; over TCP when they don't fit into an answer over UDP.
     Addresses(Vec<IpAddr>),
     /// With a code and nothing else.
     Code(ResponseCode),
-    /// Not at all.
+    /// No answer.
     Silence,
 }
 
@@ -32,10 +32,10 @@ pub(crate) struct Dns {
 }
 
 impl Dns {
-    /// Where it listens.
+    /// The address of the server.
     pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 53);
 
-    /// Answers until the process ends.
+    /// Starts the server, which answers until the process ends.
     pub(crate) fn start(answer: impl Fn(RecordType) -> Answer + Send + Sync + 'static) -> Dns {
         let (udp, tcp) = (UdpSocket::bind((Self::SERVER, 53)).unwrap(), TcpListener::bind((Self::SERVER, 53)).unwrap());
         let (connections, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(answer));
@@ -61,20 +61,20 @@ impl Dns {
                 stream.read_exact(&mut buffer).unwrap();
                 let bytes = answered(&buffer, &*over_tcp).unwrap();
                 let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
-                // Whoever doesn't read all of it hangs up.
+                // A client that doesn't read all of it closes the connection.
                 let _ = stream.write_all(&[&length, bytes.as_slice()].concat());
             }
         });
         Dns { connections }
     }
 
-    /// How many came over TCP.
+    /// How many connections came over TCP.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-/// The answer as it is sent. Records are written here, since hickory sets an answer of so many down as truncated.
+/// The bytes of the answer. Records are written here, since hickory marks an answer with so many records as truncated.
 fn answered(question: &[u8], answer: &dyn Fn(RecordType) -> Answer) -> Option<Vec<u8>> {
     let mut message = Message::from_vec(question).unwrap();
     message.metadata.message_type = MessageType::Response;

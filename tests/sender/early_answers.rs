@@ -1,4 +1,4 @@
-//! Receivers that answer before they have read the whole request, and close: what they said counts.
+//! Receivers that answer before they have read the whole request, and close: their answer counts.
 
 use std::io::Write as _;
 
@@ -10,13 +10,13 @@ use crate::folder::Folder;
 
 const RUNS: usize = 20;
 
-/// How many of the runs saw the answer, and didn't try again.
+/// How many of the runs saw the answer and didn't try again.
 fn seen(body_bytes: usize) -> usize {
     let receiver = Receiver::before_reading(|stream| {
         stream.write_all(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")?;
         stream.conn.send_close_notify();
         stream.flush()
-        // Closed with the request unread, the kernel resets the connection.
+        // When it is closed with the request unread, the kernel resets the connection.
     });
     let mut folder = Folder::to(&receiver);
     folder.delivery["maxBodyBytes"] = json!(1_048_576);

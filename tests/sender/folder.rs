@@ -1,4 +1,4 @@
-//! A delivery's folder, as a pod has it, and the sender that is run on it.
+//! A delivery's folder, as a pod has it, and the sender that runs on it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub(crate) struct Ran {
 }
 
 impl Folder {
-    /// A delivery without signature to the receiver, which trusts its authority and doesn't wait between attempts.
+    /// An unsigned delivery to the receiver. It trusts the receiver's authority and doesn't wait between attempts.
     pub(crate) fn to(receiver: &Receiver) -> Folder {
         let folder = Folder {
             dir: TempDir::new().unwrap(),
@@ -61,7 +61,7 @@ impl Folder {
         folder
     }
 
-    /// The same to another port, where something else listens.
+    /// The same delivery to another port, where something else listens.
     pub(crate) fn to_port(receiver: &Receiver, port: u16) -> Folder {
         let mut folder = Folder::to(receiver);
         folder.delivery["egress"]["allowedPorts"] = json!([port]);
@@ -95,7 +95,7 @@ impl Folder {
         self.write("delivery.json", self.delivery.to_string());
         Command::new(env!("CARGO_BIN_EXE_postern-sender"))
             .env_clear()
-            // Everything that could make another client talk more, or go elsewhere.
+            // Everything that could make another client log more, or connect elsewhere.
             .envs([("POSTERN_LOG", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")])
             .envs(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "http_proxy"].map(|name| (name, "http://127.0.0.1:1")))
             .arg("--root")
@@ -109,7 +109,7 @@ impl Folder {
             .unwrap()
     }
 
-    /// Runs the sender and holds what it wrote against its own rules.
+    /// Runs the sender and checks its output against the sender's own rules.
     pub(crate) fn run(&self) -> Ran {
         self.ran(self.spawn())
     }

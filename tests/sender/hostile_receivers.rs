@@ -18,7 +18,7 @@ fn one_attempt_of_a_second(receiver: &Receiver) -> Folder {
 
 #[test]
 fn a_receiver_that_never_answers_runs_out_of_time() {
-    // Ends when the sender hangs up.
+    // The read returns when the sender closes the connection.
     let receiver = Receiver::calling(|stream| stream.read_exact(&mut [0]));
     let ran = one_attempt_of_a_second(&receiver).run();
     ran.assert(OutcomeClass::Failed, "RequestTimeout");
@@ -44,7 +44,7 @@ fn a_receiver_that_trickles_its_handshake_runs_out_of_time() {
     let mut folder = Folder::to_port(&Receiver::answering([OK]), listener.local_addr().unwrap().port());
     thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
-            // The beginning of a handshake record of 16 KiB, and the rest of it a byte at a time.
+            // The beginning of a handshake record of 16 KiB, then the rest of it one byte at a time.
             let mut trickle = stream.write_all(&[0x16, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc]);
             while trickle.is_ok() {
                 thread::sleep(Duration::from_millis(20));
@@ -58,7 +58,7 @@ fn a_receiver_that_trickles_its_handshake_runs_out_of_time() {
     assert_eq!(ran.outcome.attempts.len(), 1, "{:?}", ran.outcome);
 }
 
-/// Sends the beginning of a response at once, and the rest of it for ever and a byte at a time.
+/// Sends the beginning of a response at once, and then more bytes without end, one at a time.
 fn trickling(beginning: &'static str) -> Receiver {
     Receiver::calling(move |stream| {
         stream.write_all(beginning.as_bytes())?;
@@ -93,7 +93,7 @@ fn the_total_deadline_holds_over_all_attempts() {
     assert_eq!(ran.outcome.attempts.len(), 1);
 }
 
-/// Writes a beginning, and the same again and again after it.
+/// Writes a beginning, and after it the same bytes again and again.
 fn endless(beginning: &'static str, more: &'static str) -> Receiver {
     Receiver::calling(move |stream| {
         stream.write_all(beginning.as_bytes())?;

@@ -1,5 +1,5 @@
-//! What the name servers' answers make of a delivery. Each test runs in a network of its own, where it has port 53 and the
-//! kernel counts the connections.
+//! How the name servers' answers affect a delivery. Each test runs in a network of its own, where it has port 53 and the kernel
+//! counts the connections.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::dns::{Answer, Dns};
 use crate::folder::Folder;
 
-/// Set in the network of a test's own, where the test starts itself anew.
+/// Set in the test's own network, where the test starts itself again.
 const INSIDE: &str = "POSTERN_TEST_INSIDE";
 
 const NAME: &str = "hooks.example.com";
@@ -42,7 +42,7 @@ fn in_a_network_of_its_own(test: &str, body: fn()) {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-/// How many connections were begun in this network.
+/// How many connections were started in this network.
 fn connections() -> usize {
     let snmp = fs::read_to_string("/proc/net/snmp").unwrap();
     let mut tcp = snmp.lines().filter_map(|line| line.strip_prefix("Tcp: ")).map(str::split_ascii_whitespace);
@@ -62,7 +62,8 @@ fn loopback_addresses(count: u32) -> Answer {
     Answer::Addresses((1..=count).map(|host| Ipv4Addr::from_bits(0x7f01_0000 + host).into()).collect())
 }
 
-/// Nothing listens where the name leads; the attempts' reasons, and how many connections they began, the DNS's left out.
+/// Makes a delivery to a name with this many addresses, at which nothing listens. Returns the attempts' reasons, and how many
+/// connections they started, not counting those to the DNS.
 fn attempts_at(addresses: u32) -> (Vec<String>, usize) {
     let dns = Dns::start(move |kind| match kind {
         RecordType::A => loopback_addresses(addresses),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::folder::{Folder, Ran, now, secret};
 
-/// Runs a delivery that must be refused with nothing sent.
+/// Runs a delivery that must be refused before anything is sent.
 #[track_caller]
 fn refused(reason: &str, change: impl FnOnce(&mut Folder)) -> Ran {
     let receiver = Receiver::answering([OK]);

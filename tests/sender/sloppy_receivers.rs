@@ -1,4 +1,4 @@
-//! Receivers whose answers are clear, though not as the RFCs want them. Each gets a delivery once.
+//! Receivers whose answers are clear, although they break the RFCs. Each gets a delivery once.
 
 use postern::delivery::OutcomeClass;
 use postern_e2e_receiver::{OK, Receiver};

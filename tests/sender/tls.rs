@@ -50,7 +50,7 @@ fn says_that_a_client_certificate_is_asked_for() {
     assert!(receiver.requests().is_empty());
 }
 
-/// A folder to the receiver, with the client certificate of that authority.
+/// A folder for a delivery to the receiver, with a client certificate of this authority.
 fn with_client_certificate(receiver: &Receiver, certificates: &Certificates) -> Folder {
     let mut folder = Folder::to(receiver);
     folder.delivery["tls"]["clientCertificate"] =
@@ -87,7 +87,7 @@ fn says_what_is_wrong_with_a_client_key() {
     assert!(ran.outcome.detail.contains("and not P-521"), "{:?}", ran.outcome);
 }
 
-/// A PKCS #8 frame with the curve P-521 in it, and no key.
+/// A PKCS #8 structure that names the curve P-521 and has no key.
 const P_521_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MBcCAQAwEAYHKoZIzj0CAQYFK4EEACMEAA==
 -----END PRIVATE KEY-----
@@ -115,7 +115,7 @@ fn trusts_a_self_signed_certificate_that_is_in_the_bundle_and_no_authority() {
     folder.run().assert(OutcomeClass::Delivered, "Delivered");
 }
 
-/// Answers each connection with these bytes, whatever it says, and reads until the sender has gone.
+/// Answers each connection with these bytes, whatever it sends, and reads until the sender has gone.
 fn runs_against(bytes: &'static [u8]) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -155,7 +155,7 @@ fn says_what_a_receiver_lacks_that_refuses_tls() {
 
 #[test]
 fn says_that_a_receiver_speaks_http2_alone() {
-    // SETTINGS, as a server begins that didn't look at what the client offered.
+    // SETTINGS, as the first bytes of a server that didn't look at what the client offered.
     let receiver = Receiver::before_reading(|stream| {
         stream.write_all(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 128])?;
         stream.conn.send_close_notify();

@@ -1,4 +1,4 @@
-//! URLs, keys and certificates as people make them: what doesn't belong to them is named, and never sent.
+//! URLs, keys and certificates as people create them: the messages name what doesn't belong to them, and it is never sent.
 
 use postern::delivery::OutcomeClass;
 use postern_e2e_receiver::{Certificates, OK, Receiver};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::folder::{Folder, Ran, secret};
 
-/// What is made of a URL, and what the message names; nothing where it is harmless.
+/// How a URL is changed, and what the message names; empty where the change is harmless.
 type Case = (&'static str, fn(&str) -> Vec<u8>, &'static str);
 
 const URLS: [Case; 25] = [
@@ -70,7 +70,7 @@ fn what_does_not_belong_to_a_url_is_named_and_nothing_is_sent() {
     }
 }
 
-/// Both read the same bytes: a file that the sender has mounted, and an argument or a line of the command.
+/// Both read the same bytes: the sender from a mounted file, and the command from an argument or a line.
 #[cfg(feature = "operator")]
 #[test]
 fn the_command_that_checks_urls_says_of_each_what_the_sender_says() {
@@ -148,7 +148,7 @@ fn what_does_not_belong_to_a_key_is_named_and_nothing_is_signed_with_it() {
     }
 }
 
-/// A certificate that can't be read, of a bundle.
+/// A bundle's certificate that can't be read.
 const UNREADABLE: &str = "-----BEGIN CERTIFICATE-----\nc4n4ry\u{a0}\n-----END CERTIFICATE-----\n";
 
 #[test]
@@ -167,7 +167,7 @@ fn a_certificate_that_cannot_be_read_is_named_by_its_place_and_refuses_no_other(
 
     folder.write("tls/ca.crt", format!("{UNREADABLE}{other}"));
     let ran = folder.run();
-    // The authorities have one name, so that the wrong one is found, and doesn't fit.
+    // The two authorities have the same name, so that the wrong one is found, and doesn't fit.
     ran.assert(OutcomeClass::FailedPermanently, "CertificateInvalid");
     assert!(ran.outcome.detail.contains("certificate 1 of 2 can't be read"), "{}", ran.outcome.detail);
 }

@@ -1,4 +1,4 @@
-//! What the API server's audit log says of one user's requests.
+//! One user's requests, read from the API server's audit log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,35 +10,35 @@ use serde_json::Value;
 
 use super::Cluster;
 
-/// A request as the API server answered it, or began to when it is a watch.
+/// A request with the API server's answer, or, for a watch, with the beginning of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// As RBAC names it.
+    /// The verb, as RBAC names it.
     pub verb: String,
-    /// With its subresource, as RBAC names it: `webhookschedules/status`.
+    /// The resource with its subresource, as RBAC names it: `webhookschedules/status`.
     pub resource: String,
-    /// Empty when it is about no namespace.
+    /// Empty when the request is about no namespace.
     pub namespace: String,
-    /// Empty when it is about no single object.
+    /// Empty when the request is about no single object.
     pub name: String,
     /// The HTTP status of the answer.
     pub code: u64,
-    /// When the answer was given, as RFC 3339.
+    /// The time of the answer, as RFC 3339.
     pub answered: String,
 }
 
 impl Cluster {
-    /// How long the audit log is now, in bytes: from where on to read what comes next.
+    /// The audit log's length now, in bytes: the place from which to read what comes next.
     pub fn audit_log_length(&self) -> u64 {
         fs::metadata(self.audit_path()).unwrap().len()
     }
 
-    /// A user's requests since then, each once.
+    /// A user's requests after this place in the log, each once.
     ///
-    /// The API server writes the line of a request after the change, and before the answer ends. So whoever got the answer
-    /// finds the line; whoever sees the change in another way may have to wait for it.
+    /// The API server writes a request's line after the change and before the answer ends. So a client that has the answer finds
+    /// the line; one that sees the change in another way may have to wait for it.
     pub fn requests_of(&self, user: &str, since: u64) -> Vec<Request> {
-        // Most lines of a long log are about other users, and it takes seconds to parse them.
+        // Most lines of a long log are about other users, and parsing them takes seconds.
         let named = format!("\"username\":\"{user}\"");
         let events = self.audit_events(since, |line| line.contains(&named)).into_iter();
         events.filter(|event| event["user"]["username"] == user).filter_map(|event| Request::of(&event)).collect()
@@ -49,12 +49,12 @@ impl Cluster {
         self.audit_log_since(0)
     }
 
-    /// The lines that were written since then.
+    /// The lines that were written after this place in the log.
     pub fn audit_log_since(&self, since: u64) -> Vec<Value> {
         self.audit_events(since, |_| true)
     }
 
-    /// The lines that are wanted, without one that isn't written to its end.
+    /// The wanted lines, without a last line that isn't complete yet.
     fn audit_events(&self, since: u64, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> {
         let mut file = File::open(self.audit_path()).unwrap();
         file.seek(SeekFrom::Start(since)).unwrap();
@@ -70,7 +70,7 @@ impl Cluster {
 }
 
 impl Request {
-    /// A watch is noted when it begins and when it ends; the end isn't counted.
+    /// The log has the beginning and the end of a watch; the end isn't counted.
     fn of(event: &Value) -> Option<Self> {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let verb = text("/verb");
@@ -87,13 +87,13 @@ impl Request {
         })
     }
 
-    /// Whether it changes anything that the API server stores.
+    /// Whether the request changes anything that the API server stores.
     pub fn writes(&self) -> bool {
         !matches!(self.verb.as_str(), "get" | "list" | "watch")
             && !matches!(self.resource.as_str(), "tokenreviews" | "subjectaccessreviews")
     }
 
-    /// Whether it is about a Lease, which the leader renews all the time.
+    /// Whether the request is about a Lease, which the leader renews all the time.
     pub fn is_lease(&self) -> bool {
         self.resource == "leases"
     }

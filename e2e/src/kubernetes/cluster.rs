@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{ClusterHandle, Network, eventually};
 
-/// A running cluster, with a client of its API server. It can do all that its handle can.
+/// A running cluster, with a client for its API server. It can do everything that its handle can.
 #[derive(Clone)]
 pub struct Cluster {
-    /// The admin's. It works in the node's network only.
+    /// The admin's client. It works only in the node's network.
     pub client: Client,
     handle: ClusterHandle,
 }
@@ -28,14 +28,15 @@ impl Deref for Cluster {
     }
 }
 
-/// Runs a test on the cluster that most tests share, in its network and in a namespace for this test, whose name it is given.
+/// Runs a test on the cluster that most tests share, in its network and in a new namespace for this test. The test gets the
+/// namespace's name.
 ///
-/// The namespace is deleted when the test succeeds; after a failure it stays for a look.
+/// The namespace is deleted when the test succeeds. After a failure it stays, so that people can look at it.
 pub fn on_cluster<F: Future<Output = ()>>(test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     run_on(&std::env::var("POSTERN_CLUSTER").unwrap_or_else(|_| "test".into()), test);
 }
 
-/// Runs a test in this way on the cluster of that name.
+/// Runs a test in the same way on the cluster with this name.
 pub(super) fn run_on<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
     let handle = ClusterHandle::open(name);
     let node = Network::of_node(handle.pid);
@@ -51,7 +52,7 @@ pub(super) fn run_on<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Clust
     }
 }
 
-/// A client for a user of the cluster that has a kubeconfig. It works in the node's network only.
+/// A client for a user of the cluster that has a kubeconfig. It works only in the node's network.
 pub(super) async fn client(dir: &Path, user: &str) -> Client {
     Client::try_from(config(dir, user).await).unwrap()
 }
@@ -74,11 +75,11 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// What the API server has at a path. Tests that wait ask so, since a kubectl process for each question would take the
+    /// What the API server has at a path. Tests that wait use this, since a kubectl process for each question would take the
     /// machine's time from other tests.
     ///
     /// # Errors
-    /// Why the API server gives nothing.
+    /// Why the API server returns nothing.
     pub async fn get(&self, path: &str) -> kube::Result<Value> {
         self.client.request(Request::get(path).body(Vec::new()).unwrap()).await
     }
@@ -134,7 +135,7 @@ impl Cluster {
         let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.patch(namespace, &PatchParams::default(), &Patch::Merge(restricted)).await.unwrap();
-        // Admission learns of the label by a watch.
+        // Admission gets to know the label through a watch.
         eventually("the label to be seen", async || match self.try_privileged_pod(namespace).await {
             Ok(()) => Err("it was accepted"),
             Err(refusal) => Ok(refusal.to_string()),

@@ -1,4 +1,4 @@
-//! The CRDs of Postern on a cluster.
+//! Postern's CRDs on a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use super::Cluster;
 use crate::eventually;
 
 const JSON: &str = "application/json";
-/// How kubectl asks which kinds there are.
+/// The content type with which kubectl asks which kinds exist.
 const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Installs the CRDs on a cluster, once for all tests that use it.
@@ -32,7 +32,7 @@ pub async fn install_crds(cluster: &Cluster) {
     installed.get_or_init(install).await;
 }
 
-/// Installs one CRD, or replaces it, and waits until its objects can be made and are documented as this definition has them.
+/// Installs one CRD, or replaces it, and waits until its objects can be made and its documentation is that of this definition.
 pub async fn apply_crd(cluster: &Cluster, definition: &CustomResourceDefinition) {
     let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let name = definition.name_any();
@@ -41,8 +41,8 @@ pub async fn apply_crd(cluster: &Cluster, definition: &CustomResourceDefinition)
     eventually(&format!("{name} to be served as it is"), served).await;
 }
 
-/// Whether the API server serves a CRD in full. An established CRD needn't be served yet: the handler of requests, discovery and
-/// the document of the API learn of it one after the other.
+/// Whether the API server serves a CRD completely. An established CRD may not be served yet: the request handler, discovery and
+/// the API's document get to know it one after the other.
 async fn is_served(client: &Client, definition: &CustomResourceDefinition) -> Result<(), String> {
     let CustomResourceDefinitionSpec { group, names, versions, .. } = &definition.spec;
     let discovered = get(client, "/apis", DISCOVERY).await?;

@@ -1,4 +1,4 @@
-//! Clusters for a single test, which concerns all of a cluster or breaks it.
+//! Clusters for a single test that affects the whole cluster or breaks it.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -9,11 +9,10 @@ use super::cluster::run_on;
 use crate::handle::{dir_of, pid_of};
 use crate::{program, repository};
 
-/// Only one cluster starts at a time: two starts at once take longer than one after the other, and slow down the clusters that
-/// run.
+/// Only one cluster starts at a time: two at once take longer than one after the other, and slow down the running clusters.
 static START: Mutex<()> = Mutex::new(());
 
-/// A cluster for a single test. It ends when this is dropped.
+/// A cluster for a single test. It is ended when this is dropped.
 pub struct DedicatedCluster {
     name: String,
 }
@@ -42,10 +41,10 @@ impl DedicatedCluster {
         cluster
     }
 
-    /// Runs a test on it, in its network and in a namespace whose name the test is given, and ends it.
+    /// Runs a test on it, in its network and in a new namespace, and ends the cluster. The test gets the namespace's name.
     ///
     /// # Panics
-    /// When the test does.
+    /// When the test panics.
     pub fn run<F: Future<Output = ()>>(self, test: impl FnOnce(Cluster, String) -> F + Send + 'static) {
         run_on(&self.name, test);
     }
@@ -55,23 +54,23 @@ impl DedicatedCluster {
         Self { name: format!("{name}-{}", std::process::id()) }
     }
 
-    /// Starts etcd, API server and controller manager, and returns what was printed.
+    /// Starts etcd, API server and controller manager, and returns what the command printed.
     pub fn start_control_plane(&self) -> String {
         self.start(&["up", "--control-plane"])
     }
 
     fn start(&self, args: &[&str]) -> String {
-        // A start that failed leaves nothing half done that the lock would guard.
+        // After a failed start, the lock guards nothing that is half done.
         let _turn = START.lock().unwrap_or_else(PoisonError::into_inner);
         succeed(&self.command(args).output().unwrap())
     }
 
-    /// Ends it, and returns what was printed.
+    /// Ends it, and returns what the command printed.
     pub fn down(&self) -> String {
         succeed(&self.command(&["down"]).output().unwrap())
     }
 
-    /// The command `cluster` with these arguments and this cluster's name, in the repository's folder.
+    /// The command `cluster` with these arguments and this cluster's name, run in the repository's folder.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program("cluster"));
         command.args(args).arg(&self.name).current_dir(repository());
@@ -88,7 +87,7 @@ impl DedicatedCluster {
         dir_of(&self.name)
     }
 
-    /// Its first process, by the machine's numbering. It must have been started.
+    /// Its first process, as the machine numbers processes. The cluster must have been started.
     pub fn pid(&self) -> i32 {
         pid_of(&self.name)
     }
@@ -96,12 +95,12 @@ impl DedicatedCluster {
 
 impl Drop for DedicatedCluster {
     fn drop(&mut self) {
-        // Nobody is left to tell of a failure, and `make cluster-down` ends what is left.
+        // A failure can't be reported here, and `make cluster-down` ends what is left.
         let _ = self.command(&["down"]).output();
     }
 }
 
-/// What a command printed, which must have succeeded.
+/// What a command printed. The command must have succeeded.
 fn succeed(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");

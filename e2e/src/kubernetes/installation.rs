@@ -1,11 +1,11 @@
-//! Postern as the chart installs it, and tenants as an admin lets them in.
+//! Postern as the chart installs it, and tenants as an admin admits them.
 
 use super::Cluster;
 use crate::eventually;
 
 impl Cluster {
-    /// Installs Postern with the chart, in a namespace that is held to the Pod Security Standard `restricted` unless it is there
-    /// already. `values` are more arguments for Helm.
+    /// Installs Postern with the chart. Unless the namespace exists already, it is made and held to the Pod Security Standard
+    /// `restricted`. `values` are more arguments for Helm.
     pub fn install_postern(&self, values: &str) {
         if self.run_line("kubectl create namespace postern-system").is_ok() {
             self.must_run("kubectl label namespace postern-system pod-security.kubernetes.io/enforce=restricted");
@@ -25,7 +25,7 @@ impl Cluster {
         ));
     }
 
-    /// Makes a namespace of the premium tier that a user may edit, and waits until the API server knows of it.
+    /// Makes a namespace of the premium tier that a user may edit, and waits until the API server knows the user's rights.
     pub async fn admit(&self, user: &str, namespace: &str) {
         self.must_run(&format!("kubectl create namespace {namespace}"));
         self.must_run(&format!(

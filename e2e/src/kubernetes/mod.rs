@@ -1,6 +1,6 @@
-//! What takes a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster.
+//! Everything that needs a Kubernetes client: the API server and its audit log, pods, and Postern on a cluster.
 //!
-//! `audit`, `cluster`, `packets` and `pod` know nothing of Postern.
+//! `audit`, `cluster`, `packets` and `pod` don't know Postern.
 
 mod audit;
 mod cluster;

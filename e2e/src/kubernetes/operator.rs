@@ -1,4 +1,4 @@
-//! An operator for one test, on the test's namespace alone, which can be stopped, killed and started again.
+//! An operator for one test, only on the test's namespace, which can be stopped, killed and started again.
 
 use std::sync::Once;
 use std::thread::JoinHandle;
@@ -46,7 +46,7 @@ impl Operator {
         Self { readiness, stop: Some(stop), kill: Some(kill), thread: Some(thread) }
     }
 
-    /// Waits until its caches are filled: what is made from then on is new to it.
+    /// Waits until its caches are filled: objects that are made later are new to it.
     pub async fn has_filled_its_caches(&self) {
         eventually("the operator's caches", async || match self.readiness.step() {
             Step::Leading => Ok(()),
@@ -55,7 +55,7 @@ impl Operator {
         .await;
     }
 
-    /// Tells it to end, and waits until it has ended.
+    /// Tells it to stop, and waits until it has ended.
     pub fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap();
@@ -68,12 +68,12 @@ impl Operator {
     }
 }
 
-/// The operator's configuration on these clusters.
+/// The operator's configuration on the test clusters.
 pub fn usual_settings() -> Value {
     json!({
         "sender": {"image": "postern.dev/e2e/postern-sender:latest", "imagePullPolicy": "Never"},
         "spreadSeconds": 0,
-        // The tests of checks switch them on.
+        // The tests of checks enable them.
         "preflight": {"enabled": false},
         "isolation": "Unchecked",
         "nameServers": ["10.96.0.10"],
@@ -85,8 +85,8 @@ pub fn usual_settings() -> Value {
     })
 }
 
-/// Has all operators log to stderr. The operator's panic hook hides the message; the tests' own is put back, since a test's panic
-/// says why it failed.
+/// Makes all operators log to stderr. The operator's panic hook hides the message; this restores the tests' own hook, since a
+/// test's panic message says why it failed.
 fn log_to_stderr() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

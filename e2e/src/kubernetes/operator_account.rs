@@ -1,4 +1,4 @@
-//! The operator's ServiceAccount, with the rights that the kustomize base gives it and no others.
+//! The operator's ServiceAccount, with exactly the rights that the kustomize base gives it.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ impl Cluster {
     pub async fn operator_kubeconfig(&self) -> PathBuf {
         self.run(&["kubectl", "create", "namespace", "postern-system"], "").unwrap();
         self.run(&["kubectl", "apply", "--kustomize", "config/rbac"], "").unwrap();
-        // The API server learns of roles and bindings, of the cluster and of namespaces, one after the other.
+        // The API server gets to know roles and bindings, of the cluster and of namespaces, one after the other.
         for [verb, resource, namespace] in [
             ["list", "webhookschedules.postern.dev", "postern-system"],
             ["update", "leases.coordination.k8s.io/postern-operator", "postern-system"],

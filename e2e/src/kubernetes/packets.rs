@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Notes the source and the destination of every TCP and UDP packet that reaches the node's network while this lives. A first SYN
-/// is such a packet, whether it is delivered or not.
+/// Records the source and the destination of every TCP and UDP packet that reaches the node's network while this lives. A first
+/// SYN is such a packet, whether it is delivered or not.
 ///
-/// It looks before Services are translated to pods and before any NetworkPolicy, so it sees where the sender wanted to go.
+/// It records packets before Services are translated to pods and before any NetworkPolicy, so it shows where the sender wanted to
+/// go.
 pub struct Packets {
     table: String,
 }
 
 impl Packets {
-    /// Begins to note, under a name that no other test uses. Call it in the node's network, where tests run.
+    /// Starts recording, under a name that no other test uses. Call it in the node's network, where tests run.
     pub fn watch(name: &str) -> Self {
         let table = name.to_owned();
         nft(&format!(
@@ -34,7 +35,7 @@ impl Packets {
         Self { table }
     }
 
-    /// Where these addresses sent packets: `tcp 203.0.113.10:443`, `udp 10.96.0.10:53`.
+    /// The destinations to which these addresses sent packets: `tcp 203.0.113.10:443`, `udp 10.96.0.10:53`.
     pub fn sent_by(&self, sources: &[IpAddr]) -> BTreeSet<String> {
         ["ipv4", "ipv6"]
             .iter()
@@ -61,7 +62,7 @@ impl Packets {
 
 impl Drop for Packets {
     fn drop(&mut self) {
-        // A table that can't be deleted ends with the cluster.
+        // A table that can't be deleted is gone when the cluster ends.
         let _ = Command::new("nft").args(["delete", "table", "inet", &self.table]).status();
     }
 }
@@ -74,7 +75,7 @@ fn nft(command: &str) -> String {
         if ran.status.success() {
             return String::from_utf8(ran.stdout).unwrap();
         }
-        // It fails when kube-proxy changes the rules at the same time. A failed command changes nothing.
+        // The command fails when kube-proxy changes the rules at the same time. A failed command changes nothing.
         tries_left -= 1;
         assert!(tries_left > 0, "nft {command}: {}", String::from_utf8_lossy(&ran.stderr));
         thread::sleep(Duration::from_millis(20));

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::eventually;
 
-/// A pod with `e2e/cluster/components/toolbox` in it.
+/// A pod that runs `e2e/cluster/components/toolbox`.
 pub struct Pod {
     api: Api<PodObject>,
     name: String,
@@ -41,7 +41,7 @@ impl Pod {
         Self { api, name: name.into() }
     }
 
-    /// Runs the toolbox in the pod: what it prints when it succeeds, else what it says went wrong.
+    /// Runs the toolbox in the pod. Returns its output when it succeeds, else its error message.
     async fn run(&self, args: [&str; 2]) -> Result<String, String> {
         let command = [&["/toolbox"], &args[..]].concat();
         let attach = AttachParams::default().stdout(true).stderr(true);
@@ -61,7 +61,7 @@ impl Pod {
     /// Fetches a URL.
     ///
     /// # Errors
-    /// What the toolbox says went wrong.
+    /// The toolbox's error message.
     pub async fn fetch(&self, url: &str) -> Result<String, String> {
         self.run(["fetch", url]).await
     }
@@ -69,7 +69,7 @@ impl Pod {
     /// Opens a TCP connection and closes it.
     ///
     /// # Errors
-    /// What the toolbox says went wrong.
+    /// The toolbox's error message.
     pub async fn connect(&self, address: SocketAddr) -> Result<(), String> {
         self.run(["connect", &address.to_string()]).await.map(drop)
     }
@@ -77,7 +77,7 @@ impl Pod {
     /// The IPv4 addresses of a name, in order.
     ///
     /// # Errors
-    /// What the toolbox says went wrong.
+    /// The toolbox's error message.
     pub async fn look_up(&self, name: &str) -> Result<Vec<String>, String> {
         let printed = self.run(["lookup", name]).await?;
         let mut addresses: Vec<_> = printed.lines().map(String::from).collect();

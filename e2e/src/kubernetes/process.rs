@@ -1,4 +1,4 @@
-//! `postern operator` as it is shipped, as a process in the node's network.
+//! The shipped program `postern operator`, as a process in the node's network.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use super::scraper::{Scraper, ask};
 use super::{Cluster, usual_settings};
 use crate::{eventually, program};
 
-/// What an operator that leads answers when it is asked whether it is ready.
+/// The readiness probe's answer of an operator that leads.
 pub const LEADS: (u16, &str) = (200, "leads\n");
 
 /// A process of the operator. It ends with the test.
@@ -31,7 +31,7 @@ pub struct OperatorProcess {
 }
 
 impl OperatorProcess {
-    /// Starts an operator as if it were the pod of this name and namespace. It works in this namespace alone, as the admin.
+    /// Starts an operator as if it were the pod with this name and namespace. It works only in this namespace, as the admin.
     pub fn start(cluster: &Cluster, namespace: &str, pod: &str) -> Self {
         let kubeconfig = cluster.dir.join("admin.kubeconfig");
         Self::start_as(&kubeconfig, namespace, pod, &json!({"watchNamespaces": [namespace]}))
@@ -46,8 +46,8 @@ impl OperatorProcess {
         operator
     }
 
-    /// Starts an operator as if it were the pod of this name and namespace, as the user of a kubeconfig and in the network that
-    /// the test is in. `change` is merged into its configuration.
+    /// Starts an operator as if it were the pod with this name and namespace, as the user of a kubeconfig and in the test's
+    /// network. `change` is merged into its configuration.
     pub fn start_as(kubeconfig: &Path, namespace: &str, pod: &str, change: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -81,7 +81,7 @@ impl OperatorProcess {
         Self { child: Mutex::new(child), health, metrics, scraper, folder }
     }
 
-    /// Waits until it gives this answer when it is asked whether it is ready.
+    /// Waits until its readiness probe gives this answer.
     pub async fn is(&self, ready: (u16, &str)) {
         eventually(&format!("{ready:?}"), async || {
             let said = self.readiness().await.map_err(|e| (e.to_string(), self.log()))?;
@@ -97,7 +97,7 @@ impl OperatorProcess {
     /// Asks for its metrics, and returns the status and the body.
     ///
     /// # Errors
-    /// Why there was no whole answer.
+    /// Why there was no complete answer.
     pub async fn scrape(&self, token: Option<&str>) -> io::Result<(u16, String)> {
         self.scraper.scrape(("127.0.0.1", self.metrics), token).await
     }
@@ -141,8 +141,8 @@ impl Drop for OperatorProcess {
     }
 }
 
-/// A port that no other operator of this test program has. It is below those that the system gives to connections, and nothing in
-/// a cluster listens there.
+/// A port that no other operator of this test program has. It is below the ports that the system picks for connections, and
+/// nothing in a cluster listens at it.
 fn new_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     NEXT.fetch_add(1, Ordering::Relaxed)

@@ -10,28 +10,28 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_rustls::TlsConnector;
 
-/// The name in the certificate of the metrics.
+/// The name in the metrics' certificate.
 const NAME: &str = "metrics.example";
 
-/// A reader of the metrics, who knows the certificate that they are served with.
+/// A reader of the metrics, which knows the certificate that they are served with.
 pub struct Scraper {
-    /// In PEM form, as an operator reads it.
+    /// The certificate in PEM, as an operator reads it.
     pub certificate: String,
-    /// Its key, likewise.
+    /// The certificate's key in PEM.
     pub key: String,
 }
 
 impl Scraper {
-    /// With a new certificate.
+    /// A reader with a new certificate.
     pub fn generate() -> Self {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
         Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
     }
 
-    /// Asks for the metrics that are served at an address, and returns the status and the body.
+    /// Asks for the metrics at an address, and returns the status and the body.
     ///
     /// # Errors
-    /// Why there was no whole answer: the operator may be starting, or ending a connection that took it too long.
+    /// Why there was no complete answer: the operator may be starting, or ending a connection that took too long.
     pub async fn scrape(&self, address: impl ToSocketAddrs, token: Option<&str>) -> io::Result<(u16, String)> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()).unwrap();
@@ -47,7 +47,7 @@ impl Scraper {
     }
 }
 
-/// Asks for a path, and returns the status and the body; or why there was no whole answer.
+/// Asks for a path, and returns the status and the body, or why there was no complete answer.
 pub async fn ask(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     path: &str,

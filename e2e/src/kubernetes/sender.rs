@@ -1,4 +1,4 @@
-//! One delivery by the sender's image, in a pod such as the operator makes.
+//! One delivery with the sender's image, in a pod like those that the operator makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,22 +15,22 @@ use super::Cluster;
 use super::packets::Packets;
 use crate::{Certificates, eventually};
 
-/// A part of every URL. Only the receiver may ever see it.
+/// A part of every URL, which only the receiver may ever see.
 const URL_CANARY: &str = "canary-in-the-url";
 
 /// The user of the image.
 const USER: u32 = 65_532;
 
-/// A delivery that is still to be made.
+/// A delivery that hasn't been made yet.
 #[must_use = "a delivery is made by `start` or `run`"]
 pub struct Delivery {
     /// The name of its pod, its Secret and its ConfigMap.
     name: &'static str,
-    /// The URL as people may see it.
+    /// The part of the URL that people may see.
     target: String,
     /// What `delivery.json` says.
     pub json: Value,
-    /// The Secret's keys; without any there is no Secret.
+    /// The Secret's keys. If there are none, there is no Secret.
     pub secret: BTreeMap<&'static str, String>,
     ca_bundle: String,
     /// The sender's arguments.
@@ -51,13 +51,13 @@ pub struct Running {
 pub struct Ended {
     /// Its termination message.
     pub outcome: Outcome,
-    /// Where the pod sent packets, delivered or not; see [`Packets`].
+    /// The destinations to which the pod sent packets, delivered or not; see [`Packets`].
     pub sent: BTreeSet<String>,
 }
 
 impl Delivery {
-    /// An unsigned POST to a host. It trusts the authority of these certificates, doesn't wait between its at most three
-    /// attempts, and may go to the cluster's internet, whose addresses are documentation ones.
+    /// An unsigned POST to a host. It trusts these certificates' authority, makes at most three attempts with no wait between
+    /// them, and may go to the cluster's internet, whose addresses are for documentation.
     pub fn to(name: &'static str, host: &str, port: u16, certificates: &Certificates) -> Self {
         let host_and_port = match port {
             443 => host.to_owned(),
@@ -92,7 +92,7 @@ impl Delivery {
         }
     }
 
-    /// The same with one more address in the tier's `allowedCIDRs`.
+    /// The same delivery with one more address in the tier's `allowedCIDRs`.
     pub fn allowing(mut self, ip: &str) -> Self {
         let block: IpNet = ip.parse::<IpAddr>().unwrap().into();
         let allowed = self.json["egress"]["allowedCIDRs"].as_array_mut().unwrap();
@@ -100,13 +100,13 @@ impl Delivery {
         self
     }
 
-    /// The same, checked and not sent.
+    /// The same delivery, checked and not sent.
     pub fn checked(mut self) -> Self {
         self.args.push("--check");
         self
     }
 
-    /// The same with a JSON body, signed with this key.
+    /// The same delivery with a JSON body, signed with this key.
     pub fn signed_with(mut self, key: &str, body: &str) -> Self {
         self.json["body"] = json!({"contentType": "application/json", "source": {"inline": body}});
         self.json["signing"] = json!({
@@ -152,7 +152,7 @@ impl Delivery {
 }
 
 impl Running {
-    /// Deletes the pod, whose end can be awaited still: as a Job's pod it stays until its end has been seen.
+    /// Deletes the pod. Its end can still be awaited: as a Job's pod, it stays until its end has been seen.
     pub async fn delete(&self) {
         self.set_finalizers(&["postern.dev/e2e"]).await;
         let deletion = DeleteParams::default();
@@ -181,14 +181,14 @@ impl Running {
             .unwrap_or_else(|e| panic!("{e}: {message:?}, exit code {}", terminated.exit_code));
         let exit_code = i32::from(outcome.outcome.exit_code());
         assert_eq!(terminated.exit_code, exit_code, "{message}");
-        // What is refused before its first attempt has no target.
+        // A delivery that is refused before its first attempt has no target.
         let tried = outcome.outcome != OutcomeClass::Refused || outcome.attempt_count > 0;
         let target = tried.then_some(&self.target);
         assert_eq!(outcome.target.as_ref(), target, "{message}");
         Ended { outcome, sent: self.packets.sent_by(&addresses) }
     }
 
-    /// Looks for the outcome in the pod's log, and for what must not be there. A deleted pod has no log any more.
+    /// Checks that the pod's log has the outcome, and has nothing secret. A deleted pod has no log any more.
     async fn check_log(&self, ended: &Ended) {
         let all = LogParams::default();
         let log = self.pods.logs(self.name, &all).await.unwrap();
@@ -201,7 +201,7 @@ impl Running {
 }
 
 impl Ended {
-    /// How it ended, and where it sent packets: to all these destinations and to nothing else.
+    /// Asserts how the delivery ended, and that it sent packets to all these destinations and to no others.
     #[track_caller]
     pub fn assert(&self, class: OutcomeClass, reason: &str, destinations: &[impl AsRef<str>]) {
         assert_eq!((self.outcome.outcome, self.outcome.reason.as_str()), (class, reason), "{self:?}");
@@ -209,7 +209,7 @@ impl Ended {
         assert_eq!(self.sent, destinations.collect(), "{self:?}");
     }
 
-    /// The reason of each attempt, the first one first.
+    /// The reasons of the attempts, in order.
     pub fn attempts(&self) -> Vec<&str> {
         self.outcome.attempts.iter().map(|attempt| attempt.reason.as_str()).collect()
     }

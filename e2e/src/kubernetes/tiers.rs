@@ -1,4 +1,4 @@
-//! Tiers, and which namespace is in which, as the cluster's admin decides.
+//! Tiers, and which namespace is in which, as set by the cluster's admin.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Cluster;
 
 impl Cluster {
-    /// Makes a tier, or changes it. It allows nearly everything, and deliveries to the cluster's internet, but for what `change`
-    /// sets instead.
+    /// Makes a tier, or changes it. It allows nearly everything, including deliveries to the cluster's internet, except for what
+    /// `change` sets.
     pub async fn make_tier(&self, name: &str, change: Value) {
         let mut spec = json!({
             "minInterval": "1m", "maxSchedules": 100, "maxDeliveriesPerHour": 6000,
@@ -30,7 +30,7 @@ impl Cluster {
         self.tiers().patch(name, &PatchParams::default(), &change).await.unwrap();
     }
 
-    /// Puts a namespace in a tier, whether there is one of this name or not.
+    /// Puts a namespace in a tier, whether a tier with this name exists or not.
     pub async fn set_tier(&self, namespace: &str, tier: &str) {
         let label = Patch::Merge(json!({"metadata": {"labels": {TIER_LABEL: tier}}}));
         let namespaces: Api<Namespace> = Api::all(self.client.clone());

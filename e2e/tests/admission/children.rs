@@ -8,7 +8,8 @@ use super::make;
 use super::people::{ALICE, CAROL, TEAM};
 use crate::api::submit::Draft;
 
-/// What stands for the sender here: with the argument `wait` it runs until it is told to end, and without it ends at once.
+/// The image that replaces the sender here: with the argument `wait` it runs until it is told to stop, and without it, it ends at
+/// once.
 pub(super) const IMAGE: &str = "postern.dev/e2e/toolbox:latest";
 
 pub(super) const SCHEDULES: &str = "/apis/postern.dev/v1alpha1/namespaces/team/webhookschedules";
@@ -26,7 +27,7 @@ pub(super) struct Children {
     pub network_policy: Value,
 }
 
-/// Has an operator make the children of two schedules, one of which is triggered, and put them right.
+/// Makes an operator create the children of two schedules, one of which is triggered, and restore them after changes.
 pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProcess {
     let kubeconfig = cluster.operator_kubeconfig().await;
     let mut settings = usual_settings();
@@ -58,7 +59,7 @@ pub(super) async fn operator_that_made_them(cluster: &Cluster) -> OperatorProces
     operator
 }
 
-/// Ends the operator, and returns what it made.
+/// Ends the operator, and returns what it has made.
 pub(super) async fn made_by(operator: OperatorProcess, cluster: &Cluster) -> Children {
     let (ended, log) = operator.end_with_log(Signal::TERM).await;
     assert!(ended.success() && !log.contains("denied request"), "{ended}: {log}");
@@ -85,7 +86,7 @@ async fn a_label_that_was_taken_away_is_put_back(cluster: &Cluster) {
     }
 }
 
-/// An object as somebody would make it anew, by another name.
+/// An object as somebody would create it again, under another name.
 pub(super) fn anew(object: &Value, name: &str) -> Value {
     let mut new = object.clone();
     new.as_object_mut().unwrap().remove("status");
@@ -97,7 +98,7 @@ pub(super) fn anew(object: &Value, name: &str) -> Value {
 }
 
 impl Children {
-    /// A Job of the CronJob, by this name.
+    /// A Job of the CronJob, with this name.
     pub fn job(&self, name: &str) -> Value {
         let template = &self.cron_job["spec"]["jobTemplate"];
         let metadata = &self.cron_job["metadata"];
@@ -119,7 +120,7 @@ impl Children {
         })
     }
 
-    /// Has an admin start a Job whose sender goes on, and returns the name of its pod once it runs.
+    /// Lets an admin start a Job whose sender keeps running, and returns the name of its pod once that runs.
     pub async fn running(&self, cluster: &Cluster, name: &str) -> String {
         let mut job = self.job(name);
         job["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["wait"]);
@@ -128,7 +129,7 @@ impl Children {
     }
 }
 
-/// The name of the pod of a Job that runs.
+/// The name of the pod of a running Job.
 async fn running_pod_of(cluster: &Cluster, job: &str) -> String {
     eventually("a pod of the Job to run", async || {
         let path = format!("{PODS}?labelSelector=batch.kubernetes.io/job-name%3D{job}");

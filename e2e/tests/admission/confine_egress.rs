@@ -1,4 +1,4 @@
-//! What the `NetworkPolicies` that the operator's account writes may open.
+//! What the `NetworkPolicies` that the operator's account writes are allowed to open.
 
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::make;
 use super::people::{CAROL, DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-egress";
-/// A namespace without one.
+/// The `NetworkPolicies` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 
 const SENDERS: &str = "Postern's operator makes NetworkPolicies for senders alone";
@@ -28,7 +28,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster, &children.network_policy).await;
 }
 
-/// The policy with this value at this place, as it is made.
+/// A new policy with this value at this place.
 fn with(policy: &Value, pointer: &str, value: &Value) -> Value {
     let mut changed = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": policy["spec"],
@@ -38,7 +38,7 @@ fn with(policy: &Value, pointer: &str, value: &Value) -> Value {
     changed
 }
 
-/// The fields of the first block, which is that of all IPv4 addresses.
+/// The fields of the first block, which has all IPv4 addresses.
 const IPV4: &str = "/spec/egress/1/to/0/ipBlock";
 
 async fn it_opens_nothing_but_names_and_the_world(cluster: &Cluster, policy: &Value) {
@@ -100,7 +100,7 @@ async fn it_opens_what_the_tier_opens(cluster: &Cluster, policy: &Value) {
     let block = json!({"ports": [{"port": 443}, {"port": 8443}], "to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]});
     let opened = with(policy, "/spec/egress/-", &block);
     let path = format!("{ELSEWHERE}{DRY}");
-    // What another tier opens is for its own namespaces.
+    // What another tier opens is only for its own namespaces.
     make(cluster, &[tier("open", json!([8443]), json!(["10.20.0.0/16"]))]);
     assert_eq!(refused_by(POLICY, POSTERN.create(cluster, &path, &opened).await), PORTS);
     make(cluster, &[tier("minutely", json!([8443]), json!(["10.20.0.0/16"]))]);
@@ -113,7 +113,7 @@ async fn it_opens_what_the_tier_opens(cluster: &Cluster, policy: &Value) {
     cluster.run(&["kubectl", "delete", "webhooktier", "open"], "").unwrap();
 }
 
-/// Policies of others are nobody's business, whether there are tiers or not.
+/// The admission policies leave other people's `NetworkPolicies` alone, whether there are tiers or not.
 async fn without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster: &Cluster, policy: &Value) {
     let tier = cluster.get("/apis/postern.dev/v1alpha1/webhooktiers/minutely").await.unwrap();
     cluster.run(&["kubectl", "delete", "webhooktier", "minutely"], "").unwrap();
@@ -133,7 +133,7 @@ async fn without_any_tier_it_opens_nothing_and_others_do_as_ever(cluster: &Clust
     make(cluster, &[spec]);
 }
 
-/// Whatever is in it.
+/// Labels can be changed whatever the policy contains.
 async fn what_is_there_can_be_labelled_again(cluster: &Cluster, policy: &Value) {
     let older = |labels: Value| {
         let mut older = with(policy, "/spec/egress", &json!([{}]));

@@ -1,4 +1,4 @@
-//! Which fields, labels, annotations and owners the operator's account may set, on whatever it may write.
+//! Which fields, labels, annotations and owners the operator's account may set on the objects that it may write.
 
 use postern_e2e::Cluster;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::confine_operator::{SECRETS, key};
 use super::people::{CAROL, DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-operator";
-/// Those of a namespace that has none.
+/// The `ServiceAccounts` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/api/v1/namespaces/default/serviceaccounts";
 
 const FIELDS: &str = "Postern's operator sets no fields but those that it needs";
@@ -28,7 +28,7 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     its_events_are_about_schedules_and_its_lease_goes_on(cluster).await;
 }
 
-/// What it may make anew, and where.
+/// The objects that it may create, and where.
 fn made(children: &Children) -> [(&'static str, Value); 4] {
     let account = json!({"name": "postern-sender", "labels": children.service_account["metadata"]["labels"]});
     let account = json!({
@@ -134,7 +134,7 @@ async fn its_accounts_have_no_rights(cluster: &Cluster, children: &Children) {
     }
 }
 
-/// Drift is put right, and CronJobs are suspended, whatever platforms add to all objects.
+/// The operator can repair changed children and suspend CronJobs, whatever platforms add to all objects.
 async fn what_others_wrote_may_stay(cluster: &Cluster, children: &Children) {
     let theirs = json!({"metadata": {
         "labels": {"cost.example.com/team": "a"}, "annotations": {"example.com/seen": "1"}, "finalizers": ["example.com/hold"],

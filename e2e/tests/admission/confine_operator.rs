@@ -1,4 +1,4 @@
-//! What the operator's account may write, when RBAC keeps nothing from it.
+//! What the operator's account may write when RBAC allows everything.
 
 use postern_e2e::Cluster;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ pub(super) fn key(name: &str, children: &Children) -> Value {
 
 async fn its_secrets_are_signing_keys(cluster: &Cluster, children: &Children) {
     POSTERN.create(cluster, &format!("{SECRETS}{DRY}"), &key("postern-report-1", children)).await.unwrap();
-    // The API server asks for the annotation before any policy is asked.
+    // The API server demands the annotation before it asks any policy.
     let mut token = key("postern-report-1", children);
     token["type"] = json!("kubernetes.io/service-account-token");
     token["metadata"]["annotations"] = json!({"kubernetes.io/service-account.name": "default"});
@@ -97,7 +97,7 @@ async fn its_secrets_are_signing_keys(cluster: &Cluster, children: &Children) {
         ("/type", json!("Opaque"), KEYS_ALONE),
         ("/immutable", json!(false), KEYS_ALONE),
         ("/metadata/labels", json!({}), LABELLED),
-        // As a workload of a tenant's might look for it.
+        // A name that a tenant's workload might look for.
         ("/metadata/name", json!("database"), LABELLED),
         ("/stringData/program", json!("#!"), KEY_ALONE),
         ("/stringData/key", json!("a".repeat(193)), KEY_ALONE),

@@ -1,4 +1,4 @@
-//! The shape of the Jobs and pods that the operator's account may have run.
+//! The shape of the Jobs and pods that the operator's account may make.
 
 use postern_e2e::Cluster;
 use serde_json::{Value, json};
@@ -43,11 +43,11 @@ pub(super) async fn all(cluster: &Cluster, children: &Children) {
     an_older_template_may_stay_as_it_is(cluster, children).await;
 }
 
-/// Holds that a pod with this value at this place is refused in these words, in a Job and in a CronJob.
+/// Asserts that a pod with this value at this place is refused with these words, in a Job and in a CronJob.
 async fn refuses(cluster: &Cluster, children: &Children, pointer: &str, value: &Value, words: &str) {
     let mut job = children.job("postern-more");
     if ["/spec/containers/-", "/spec/containers/0/name", "/spec/restartPolicy"].contains(&pointer) {
-        // The failure policy speaks of the one container, which is not to be restarted.
+        // The failure policy is about the one container, which must not be restarted.
         job["spec"].as_object_mut().unwrap().remove("podFailurePolicy");
     }
     let mut template = job["spec"]["template"].take();
@@ -125,7 +125,7 @@ async fn its_pods_are_those_of_senders(cluster: &Cluster, children: &Children) {
     }
 }
 
-/// A Secret can hold a program, and a mount can put it anywhere.
+/// A Secret can hold a program, and a mount can put it at any path.
 async fn nothing_stands_for_the_sender_s_program(cluster: &Cluster, children: &Children) {
     let mount = |field: &str, value: Value| {
         let mut mount = json!({"name": "postern", "mountPath": "/postern", "readOnly": true});
@@ -186,7 +186,7 @@ async fn its_jobs_and_cron_jobs_are_those_of_schedules(cluster: &Cluster, childr
         let answer = POSTERN.create(cluster, &format!("{CRON_JOBS}{DRY}"), &cron_job).await;
         assert_eq!(refused_by(POLICY, answer), words, "in a CronJob: {changes}");
     }
-    // It would take over pods that no controller has, and delete them.
+    // Such a Job would take over pods that have no controller, and delete them.
     let mut selecting = children.job("postern-more");
     selecting["spec"]["manualSelector"] = json!(true);
     selecting["spec"]["selector"] = theirs;
@@ -205,7 +205,7 @@ async fn its_jobs_and_cron_jobs_are_those_of_schedules(cluster: &Cluster, childr
     }
 }
 
-/// As of a CronJob that the operator of a former release made.
+/// Like that of a CronJob made by the operator of an older release.
 async fn an_older_template_may_stay_as_it_is(cluster: &Cluster, children: &Children) {
     let mut older = anew(&children.cron_job, "postern-older");
     let image = "/spec/jobTemplate/spec/template/spec/containers/0/image";

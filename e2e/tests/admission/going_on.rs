@@ -1,4 +1,4 @@
-//! What Kubernetes and its admins do all the time still works under the lock.
+//! The usual work of Kubernetes and its admins still succeeds under the lock.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::children::{CRON_JOBS, Children, JOBS, PODS};
 use super::people::{As, DRAINER, POSTERN, TEAM};
 
-/// What [`lose_a_pod`] lost is gone at the end.
+/// Also waits until the pod that [`lose_a_pod`] lost is gone.
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     a_job_that_has_ended_is_cleared_after_its_time(cluster, children).await;
     nodes_can_be_drained(cluster, children).await;
@@ -27,7 +27,7 @@ async fn is_gone(cluster: &Cluster, path: &str) {
     .await;
 }
 
-/// Makes a pod on a node that is no more. The collector takes about a minute to clear it away.
+/// Makes a pod on a node that doesn't exist any more. The garbage collector takes about a minute to delete it.
 pub(super) async fn lose_a_pod(cluster: &Cluster, children: &Children) {
     let job_controller = As { user: "system:serviceaccount:kube-system:job-controller", groups: &[] };
     let mut pod = children.pod("postern-lost");
@@ -48,7 +48,7 @@ async fn nodes_can_be_drained(cluster: &Cluster, children: &Children) {
         && kubectl uncordon $node";
     cluster.run(&["sh", "-c", drain], "").unwrap();
     is_gone(cluster, &format!("{PODS}/{pod}")).await;
-    // As an autoscaler does it.
+    // An eviction, as an autoscaler does it.
     let pod = children.running(cluster, "postern-report-evicted").await;
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": TEAM}});
     DRAINER.create(cluster, &format!("{PODS}/{pod}/eviction"), &eviction).await.unwrap();
@@ -66,7 +66,7 @@ async fn the_cron_job_fires_and_its_sender_ends(cluster: &Cluster) {
     .await;
 }
 
-/// As when its schedule is deleted.
+/// What happens when the CronJob's schedule is deleted.
 async fn a_deleted_cron_job_takes_its_jobs_and_pods_along(cluster: &Cluster) {
     let delete = [
         "kubectl",

@@ -1,4 +1,4 @@
-//! The blocks that the policy for the operator's `NetworkPolicies` wants closed are those that the guard refuses.
+//! The blocks that the admission policy requires the operator's `NetworkPolicies` to close are those that the guard refuses.
 
 use ipnet::IpNet;
 use postern::egress::registry::{GLOBAL_UNICAST, blocks};

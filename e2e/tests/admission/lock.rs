@@ -1,4 +1,4 @@
-//! Who may touch what bears Postern's labels or prefix.
+//! Who may change objects that have Postern's labels or prefix.
 
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
@@ -59,12 +59,12 @@ async fn no_tenant_changes_or_deletes_a_child(cluster: &Cluster, pod: &str) {
     refused_by(CHILDREN, ALICE.patch(cluster, &format!("{pod}/resize{DRY}"), &more).await);
 }
 
-/// That is no change: storage version migrations do it, and whoever has the encryption at rest renewed.
+/// Such a write is no change: storage version migrations make it, and so do admins who renew the encryption at rest.
 async fn can_be_written_as_it_was(cluster: &Cluster, path: &str) {
     eventually(&format!("{path} to be written as it was"), async || {
         let as_it_is = cluster.get(path).await.unwrap();
         match ALICE.replace(cluster, &format!("{path}{DRY}"), &as_it_is).await {
-            // A controller was faster: that of CronJobs writes the status every minute.
+            // A controller wrote first: the CronJob controller writes the status every minute.
             Err(refusal) if refusal.contains("the object has been modified") => Err(refusal),
             answer => Ok(answer.unwrap()),
         }
@@ -72,7 +72,7 @@ async fn can_be_written_as_it_was(cluster: &Cluster, path: &str) {
     .await;
 }
 
-/// Where the labels of each kind's pods, or its own, stand.
+/// The places of the labels of each kind's pods, or of the kind's own labels.
 pub(super) fn imitations(children: &Children) -> Vec<(String, Value, Vec<&'static str>)> {
     let mut pod = children.pod("mine");
     pod["metadata"]["labels"] = json!({"app": "mine"});
@@ -171,7 +171,7 @@ async fn no_tenant_makes_what_looks_like_a_child(cluster: &Cluster, children: &C
             }
         }
     }
-    // A child's own copy, and what is the tenant's and is given the label.
+    // A copy of a child, and a Job of the tenant's own that has the label.
     refused_by(CHILDREN, ALICE.create(cluster, &format!("{CRON_JOBS}{DRY}"), &anew(&children.cron_job, "copy")).await);
     refused_by(CHILDREN, ALICE.create(cluster, &format!("{JOBS}{DRY}"), &children.job("copy")).await);
 }
@@ -179,7 +179,7 @@ async fn no_tenant_makes_what_looks_like_a_child(cluster: &Cluster, children: &C
 async fn a_tenant_works_as_ever_with_what_is_his(cluster: &Cluster, children: &Children) {
     for (path, mut object, _) in imitations(children) {
         if path == PODS || path == JOBS {
-            // Not to start anything.
+            // The object should not start anything.
             let template = if path == PODS { "/spec" } else { "/spec/template/spec" };
             set(&mut object, &format!("{template}/schedulerName"), json!("none"));
         }
@@ -213,7 +213,7 @@ async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
             async |who: As, pod: &str| who.create(cluster, &format!("{PODS}/{pod}/{connection}"), &json!({})).await;
         let words = what(&format!("{} of {pod}", connection.split('?').next().unwrap()));
         assert_eq!(refused_by(NAMES, connect(ALICE, pod).await), words);
-        // There is no such pod, and else there is no upgrade of the connection: both are no policy's doing.
+        // Either the pod doesn't exist, or the connection isn't upgraded; neither failure comes from a policy.
         let refusals = [connect(ALICE, "mine").await.unwrap_err(), connect(CAROL, "postern-x").await.unwrap_err()];
         assert!(refusals.iter().all(|refusal| !refusal.contains("ValidatingAdmissionPolicy")), "{refusals:?}");
     }
@@ -231,21 +231,22 @@ async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
     token(ALICE, "default").await.unwrap();
 }
 
-/// A controller by its account.
+/// A controller, by its account.
 macro_rules! controller {
     ($name:literal) => {
         As { user: concat!("system:serviceaccount:kube-system:", $name), groups: &[] }
     };
 }
 
-/// What the controllers of this cluster do by themselves, `going_on` shows; this is who may do what else.
+/// `going_on` shows what this cluster's controllers do by themselves; this shows who else may do what.
 async fn the_control_plane_does_its_work_and_no_more(cluster: &Cluster, children: &Children, pod: &str) {
     let manager = As { user: "system:kube-controller-manager", groups: &[] };
     let kubelet = As { user: format!("system:node:{}", node(cluster)).leak(), groups: &["system:nodes"] };
     let (pods, pod) = (format!("{PODS}{DRY}"), format!("{PODS}/{pod}"));
     let (jobs, job) = (format!("{JOBS}{DRY}"), format!("{JOBS}/postern-report-held"));
     let annotate = json!({"metadata": {"annotations": {"a": "b"}}});
-    // Of these, only some clusters give them the rights that they have here; of the last, nobody should be misled by its name.
+    // Only some clusters give the first two the rights that they have here. The third only has a controller's name, which must
+    // not mislead the policies.
     let taints = controller!("taint-eviction-controller");
     let namesake = As { user: "system:serviceaccount:team:job-controller", groups: &[] };
     for who in [manager, taints, namesake] {

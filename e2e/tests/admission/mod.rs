@@ -1,5 +1,5 @@
-//! The admission policies as the chart makes them. They act on all of a cluster, as a default tier does, so all that they refuse is
-//! tried on one dedicated cluster.
+//! The admission policies as the chart makes them. They affect the whole cluster, as a default tier does, so everything that they
+//! refuse is tried on one dedicated cluster.
 
 mod children;
 mod confine_egress;
@@ -34,7 +34,7 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         install_crds(&cluster).await;
         install_policies(&cluster).await;
         tier_rules::all(&cluster, &namespace).await;
-        // The API server that acts on the one policy knows the other, which was made before it.
+        // If the API server enforces this policy, it also enforces the other, which was made before it.
         tier_label::all(&cluster).await;
 
         people::admit(&cluster).await;
@@ -44,7 +44,7 @@ fn every_policy_refuses_what_it_says_and_holds_up_nothing_else() {
         let operator = children::operator_that_made_them(&cluster).await;
         protection::all(&cluster).await;
         let children = children::made_by(operator, &cluster).await;
-        // It takes longest, and meanwhile there is enough to do.
+        // This takes longest; the steps below run meanwhile.
         going_on::lose_a_pod(&cluster, &children).await;
         confine_operator::all(&cluster, &children).await;
         confine_fields::all(&cluster, &children).await;
@@ -68,7 +68,7 @@ async fn install_policies(cluster: &Cluster) {
     make(cluster, &made);
     let count = made.iter().filter(|object| object["kind"] == "ValidatingAdmissionPolicy").count();
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
-    // The API server compares what the expressions name with the fields that there are, and tells of it here alone.
+    // The API server compares the expressions' fields with the fields that exist, and reports the result only here.
     eventually("the policies to be checked", async || {
         let all = policies.list(&ListParams::default()).await.unwrap().items;
         assert_eq!(all.len(), count);
@@ -80,13 +80,13 @@ async fn install_policies(cluster: &Cluster) {
     .await;
 }
 
-/// Makes objects, or changes them.
+/// Creates objects, or changes them.
 fn make(cluster: &Cluster, objects: &[Value]) {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     cluster.run(&["kubectl", "apply", "--server-side", "-f-"], &list.to_string()).unwrap();
 }
 
-/// What a policy said, or else what the API server did.
+/// A policy's message, or else the API server's.
 fn words(refusal: kube::Error) -> String {
     match refusal {
         kube::Error::Api(status) => said(&status.message).to_owned(),
@@ -94,7 +94,7 @@ fn words(refusal: kube::Error) -> String {
     }
 }
 
-/// What a policy said, of the whole that the API server says.
+/// The policy's own message, out of the API server's whole message.
 fn said(refusal: &str) -> &str {
     refusal.split_once(" denied request: ").map_or(refusal, |(_, words)| words)
 }

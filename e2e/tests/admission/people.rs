@@ -1,4 +1,4 @@
-//! Requests in somebody's name, and what the policies say to them.
+//! Requests in people's names, and how the policies answer them.
 
 use hyper::Request;
 use hyper::http::request::Builder;
@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use super::{make, said};
 
-/// Added to a path, it keeps the API server from storing what it lets through. Deletions say so in their options.
+/// Added to a path, it keeps the API server from storing what it accepts. Deletions say so in their options.
 pub(super) const DRY: &str = "?dryRun=All";
-/// The namespace of the tenants.
+/// The tenants' namespace.
 pub(super) const TEAM: &str = "team";
-/// May do all in the namespace of the tenants, and nothing elsewhere.
+/// They may do everything in the tenants' namespace, and nothing elsewhere.
 pub(super) const ALICE: As = As { user: "alice", groups: &[] };
-/// May write schedules there and nothing else.
+/// They may write schedules there, and nothing else.
 pub(super) const DAVE: As = As { user: "dave", groups: &[] };
-/// May evict pods in all namespaces, and nothing else.
+/// They may evict pods in all namespaces, and nothing else.
 pub(super) const DRAINER: As = As { user: "drainer", groups: &[] };
-/// May do all in the namespace of the tenants, and override the lock.
+/// They may do everything in the tenants' namespace, and override the lock.
 pub(super) const CAROL: As = As { user: "carol", groups: &[] };
 /// The operator's account, with every right that RBAC can give.
 pub(super) const POSTERN: As = As { user: OPERATOR, groups: &[] };
 
-/// Somebody, as the API server knows him.
+/// Somebody, as the API server knows them.
 #[derive(Clone, Copy)]
 pub(super) struct As {
     pub user: &'static str,
@@ -47,7 +47,7 @@ impl As {
         self.send(cluster, strategic, change).await
     }
 
-    /// Changes an object of a kind that knows no other patch.
+    /// Changes an object by a merge patch, for kinds that support no strategic one.
     pub async fn merge(self, cluster: &Cluster, path: &str, change: &Value) -> Answer {
         self.send(cluster, Request::patch(path).header("Content-Type", "application/merge-patch+json"), change).await
     }
@@ -74,7 +74,7 @@ impl As {
     }
 }
 
-/// The words by which a policy refused.
+/// The message with which a policy refused.
 #[track_caller]
 pub(super) fn refused_by(policy: &str, answer: Answer) -> String {
     let refusal = answer.map_or_else(|refusal| refusal, |stored| panic!("{policy} let it through: {stored}"));
@@ -82,7 +82,7 @@ pub(super) fn refused_by(policy: &str, answer: Answer) -> String {
     said(&refusal).to_owned()
 }
 
-/// Makes the people and the namespace that they work in, and waits until their rights are seen.
+/// Makes the people and the namespace that they work in, and waits until the API server knows their rights.
 pub(super) async fn admit(cluster: &Cluster) {
     cluster.run(&["kubectl", "create", "namespace", TEAM], "").unwrap();
     make(
@@ -112,7 +112,7 @@ pub(super) async fn admit(cluster: &Cluster) {
     }
 }
 
-/// Gives somebody every right in the namespace of the tenants.
+/// Gives somebody every right in the tenants' namespace.
 pub(super) async fn may_do_all_in_the_namespace(cluster: &Cluster, who: As) {
     let name = who.user.replace(':', "-") + "-s-own";
     make(cluster, &[binding("RoleBinding", &name, who.user)]);
@@ -127,7 +127,7 @@ fn role(name: &str, group: &str, resource: &str, verb: &str) -> Value {
     })
 }
 
-/// Binds somebody to the role of that name, and to `cluster-admin` where it is his own.
+/// Binds somebody to the role with this name, or to `cluster-admin` if the name says that the role is their own.
 fn binding(kind: &str, name: &str, user: &str) -> Value {
     let role = if name.ends_with("-s-own") { "cluster-admin" } else { name };
     let namespace = (kind == "RoleBinding").then_some(TEAM);

@@ -1,4 +1,4 @@
-//! What schedules say of the policies.
+//! What schedules' status says about the policies.
 
 use postern_e2e::{Cluster, OPERATOR, Request, eventually};
 
@@ -12,8 +12,8 @@ pub(super) async fn all(cluster: &Cluster) {
     is_protected(cluster, "True", "PoliciesInForce", "Postern's admission policies are in force").await;
     let since = cluster.audit_log_length();
     schedules_say_which_policy_is_off_and_that_it_is_back(cluster).await;
-    // That schedule is at rest but for this. One write for each change that is seen by itself; the two that come back may be
-    // seen together. The log may tell of the last one after its effect is seen.
+    // Apart from this, nothing changes for that schedule. The status is written once for each change that is seen by itself; the
+    // two policies that come back may be seen together. The log may have the last write after its effect is seen.
     eventually("three or four writes of the status", async || {
         let requests = cluster.requests_of(OPERATOR, since).into_iter();
         let of_it = |request: &Request| request.resource == "webhookschedules/status" && request.name == "now";
@@ -30,7 +30,7 @@ async fn schedules_say_which_policy_is_off_and_that_it_is_back(cluster: &Cluster
     let missing = format!("not in force: postern-readable-secrets (no binding names it), so that {secrets}. {NEXT}");
     is_protected(cluster, "False", "PoliciesOff", &missing).await;
 
-    // What changes nothing of that costs nothing.
+    // A change that doesn't affect this causes no write.
     let policy = "validatingadmissionpolicies.admissionregistration.k8s.io/postern-lock-names";
     cluster.run(&["kubectl", "annotate", policy, "a=b"], "").unwrap();
     let audit = r#"{"spec":{"validationActions":["Audit"]}}"#;
@@ -48,7 +48,7 @@ async fn schedules_say_which_policy_is_off_and_that_it_is_back(cluster: &Cluster
     is_protected(cluster, "True", "PoliciesInForce", "Postern's admission policies are in force").await;
 }
 
-/// Waits until both schedules say so.
+/// Waits until both schedules have this condition.
 async fn is_protected(cluster: &Cluster, status: &str, reason: &str, message: &str) {
     for name in ["report", "now"] {
         eventually(&format!("{name} to say: {message}"), async || {

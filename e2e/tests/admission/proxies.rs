@@ -1,4 +1,4 @@
-//! The proxy of the API server, which takes a scheme and a port beside a name, for pods and Services.
+//! The API server's proxy for pods and Services, which accepts a scheme and a port beside the name.
 
 use postern_e2e::Cluster;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(super) async fn no_tenant_has_the_api_server_call_what_is_postern_s(cluster:
             }
         }
     }
-    // There are no such objects, which is no policy's doing.
+    // These objects don't exist; the failure doesn't come from a policy.
     for (who, path) in [
         (CAROL, format!("{SERVICES}/https:postern-operator-metrics:443")),
         (CAROL, format!("{PODS}/https:postern-x:443")),

@@ -31,7 +31,7 @@ pub(super) async fn all(cluster: &Cluster) {
     keys_that_postern_made_count_while_they_sign(cluster).await;
 }
 
-/// Names a Secret, called after the field, wherever a spec can, and as many as it can.
+/// Names as many Secrets as a spec can, in every place that a spec has for them. Each Secret is called after its field.
 fn full() -> Draft {
     let secret = |name: &str| json!({"secretKeyRef": {"name": name, "key": "k"}});
     let headers = ["h-1", "h-2", "h-3", "h-4"];
@@ -52,7 +52,7 @@ const NAMES: [&str; 16] = [
     "key-7", "key-8",
 ];
 
-/// Lets dave read these Secrets by name.
+/// Lets dave read the Secrets with these names.
 fn readable(names: &[&str]) -> [Value; 2] {
     let group = "rbac.authorization.k8s.io";
     let metadata = json!({"name": "dave-reads", "namespace": TEAM});
@@ -69,7 +69,7 @@ fn readable(names: &[&str]) -> [Value; 2] {
     ]
 }
 
-/// Waits until the API server knows dave's rights, and with them answers so.
+/// Waits until the API server knows dave's rights, and therefore gives this answer.
 async fn answers(what: &str, cluster: &Cluster, draft: &Value, expected: Result<(), &str>) {
     eventually(what, async || match (DAVE.create(cluster, &path(DRY), draft).await, expected) {
         (Ok(_), Ok(())) => Ok(()),
@@ -102,13 +102,13 @@ async fn a_change_of_the_spec_is_held_to_the_same(cluster: &Cluster) {
     let Draft(alices) = Draft::schedule().with("spec.target.urlFrom.secretKeyRef.name", json!("url"));
     ALICE.create(cluster, &path(""), &alices).await.unwrap();
     let change = async |change: Value| -> Answer { DAVE.merge(cluster, &path(&format!("/draft{DRY}")), &change).await };
-    // What he may read is `hook`; the schedule names `url`, too.
+    // Dave may read `hook`; the schedule names `url`, too.
     let stolen = json!({"spec": {"body": {"secretKeyRef": {"name": "other", "key": "k"}}}});
     assert_eq!(refused_by(POLICY, change(stolen).await), words("url"));
     assert_eq!(refused_by(POLICY, change(json!({"spec": {"suspend": true}})).await), words("url"));
     let his_own = json!({"spec": {"target": {"urlFrom": {"secretKeyRef": {"name": "hook"}}}}});
     change(his_own).await.unwrap();
-    // The spec stays.
+    // The spec stays the same.
     change(json!({"metadata": {"annotations": {"postern.dev/trigger": "1"}, "finalizers": ["example.com/hold"]}}))
         .await
         .unwrap();
@@ -117,7 +117,7 @@ async fn a_change_of_the_spec_is_held_to_the_same(cluster: &Cluster) {
     DAVE.delete(cluster, &path("/draft"), &json!({})).await.unwrap();
 }
 
-/// Else he could have them sign what he likes, and pass it on as the schedule's own.
+/// Otherwise a user could make the keys sign anything, and pass it on as the schedule's own delivery.
 async fn keys_that_postern_made_count_while_they_sign(cluster: &Cluster) {
     let Draft(alices) = Draft::schedule().with("spec.signing", json!({"managed": {}}));
     ALICE.create(cluster, &path(""), &alices).await.unwrap();
@@ -150,7 +150,7 @@ async fn keys_that_postern_made_count_while_they_sign(cluster: &Cluster) {
         stored => Err(stored),
     })
     .await;
-    // By a key of his own, and none of Postern's.
+    // It signs with the user's own key, and with none of Postern's.
     let keys_from = json!([{"secretKeyRef": {"name": "hook", "key": "signing-key"}}]);
     change(DAVE, json!({"signing": {"managed": null, "keysFrom": keys_from}})).await.unwrap();
     change(ALICE, retarget).await.unwrap();

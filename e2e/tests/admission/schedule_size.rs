@@ -1,4 +1,4 @@
-//! A schedule's metadata is bounded, and becomes less at any time.
+//! A schedule's metadata is bounded, and can always be reduced.
 
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ async fn too_many_are_refused(cluster: &Cluster) {
         let answer = ALICE.create(cluster, SCHEDULES, &draft(pairs(annotations, ""), 1)).await;
         assert_eq!(refused_by(POLICY, answer), many(count));
     }
-    // What `kubectl apply` writes doesn't count, neither as one nor by its size.
+    // The annotation that `kubectl apply` writes doesn't count, neither in number nor in size.
     let mut applied = pairs(62, "");
     applied.insert("kubectl.kubernetes.io/last-applied-configuration".into(), json!("x".repeat(100_000)));
     ALICE.create(cluster, SCHEDULES, &draft(applied, 1)).await.unwrap();
@@ -45,7 +45,7 @@ async fn too_many_are_refused(cluster: &Cluster) {
 }
 
 async fn too_large_is_refused(cluster: &Cluster) {
-    // Beside these, 15 bytes of the finalizer and one of the name.
+    // The size also includes 15 bytes of the finalizer and one of the name.
     let with = |size: usize| draft([("a".into(), json!("é".repeat(size / 2)))].into_iter().collect(), 0);
     let answer = ALICE.create(cluster, SCHEDULES, &with(16_370)).await;
     let large = "metadata: annotations, labels and finalizers of 16386 bytes are too large: at most 16384. Shorten or remove some";
@@ -54,7 +54,7 @@ async fn too_large_is_refused(cluster: &Cluster) {
     go(cluster).await;
 }
 
-/// The policy is taken away for a moment, as if it came later.
+/// The policy is removed for a moment, as if it were installed later.
 async fn what_is_there_already_may_become_less(cluster: &Cluster) {
     let binding = format!("validatingadmissionpolicybinding/{POLICY}");
     let kept = cluster.run(&["kubectl", "get", &binding, "-o", "json"], "").unwrap();

@@ -1,4 +1,4 @@
-//! Who may put a namespace in a tier, where tenants may edit their Namespace.
+//! Who may put a namespace in a tier, when tenants may edit their Namespace.
 
 use hyper::Request;
 use k8s_openapi::api::core::v1::Namespace;
@@ -13,9 +13,9 @@ use super::{make, words};
 const WORDS: &str = "only those who may update webhooktiers.postern.dev may set, change or remove the label \
     postern.dev/tier: ask an admin of the cluster to do it";
 
-/// May do all to namespaces, and everything to tiers but update them.
+/// They may do everything to namespaces, and everything to tiers except update them.
 const TENANT: &str = "alice";
-/// May do the same, and update tiers. Nobody's rights are those of the cluster's admin, whom RBAC lets do anything.
+/// They may do the same, and update tiers. Nobody here has the rights of the cluster's admin, whom RBAC allows everything.
 const ADMIN: &str = "carol";
 
 /// The ways to write a Namespace.
@@ -44,7 +44,7 @@ fn namespace(name: &str, tier: Option<&str>) -> Value {
     })
 }
 
-/// A user's rights to all namespaces, and these to tiers.
+/// A user's rights to all namespaces, and these rights to tiers.
 fn role(user: &str, tiers: &[&str]) -> Vec<Value> {
     let (group, resources) = ("rbac.authorization.k8s.io", WAYS.map(|way| format!("namespaces{way}")));
     vec![
@@ -63,7 +63,7 @@ fn role(user: &str, tiers: &[&str]) -> Vec<Value> {
     ]
 }
 
-/// What the API server would make of a Namespace that a user writes that way, or why it refuses.
+/// What the API server would make of a Namespace that a user writes in this way, or why it refuses.
 async fn replace(cluster: &Cluster, user: &str, way: &str, namespace: Value) -> Result<Value, String> {
     let url = format!("/api/v1/namespaces/{}{way}", namespace["metadata"]["name"].as_str().unwrap());
     dry_run(cluster, Request::put(url + "?dryRun=All"), user, namespace).await

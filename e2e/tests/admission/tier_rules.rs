@@ -1,4 +1,4 @@
-//! What of a tier is refused at `kubectl apply`, to whom, and when.
+//! What `kubectl apply` refuses because of a tier: for whom, and when.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -19,7 +19,7 @@ struct Tier {
     body: usize,
 }
 
-/// One that is the default, one that allows more and one that allows less. The CRD's own limits are beyond all of them.
+/// A default tier, one that allows more and one that allows less. The CRD's own limits are wider than all of theirs.
 fn tiers(unlabelled: &str) -> [Tier; 3] {
     [
         Tier { name: "usual", namespace: unlabelled.into(), attempts: 6, timeout: 31, body: 100 },
@@ -63,7 +63,7 @@ impl Tier {
         answer.unwrap_or_else(|refusal| panic!("{}: {refusal:?}", self.name));
     }
 
-    /// Holds that it refuses a schedule in these words and no others, once the API server knows the tier as it is now.
+    /// Asserts that the tier refuses a schedule with exactly these words, once the API server knows the tier's current state.
     async fn refuses(&self, cluster: &Cluster, draft: Draft, words: &str) {
         eventually(words, async || match draft.submit(cluster, &self.namespace).await {
             Err(lines) if lines.iter().map(|line| said(line)).eq([words]) => Ok(()),
@@ -81,7 +81,7 @@ fn draft(attempts: u32, timeout: u32) -> Draft {
     Draft::schedule().with("spec.delivery", json!({"attempts": attempts, "timeoutSeconds": timeout}))
 }
 
-/// A body of so many bytes, and of half as many characters.
+/// A body with this many bytes, and half as many characters.
 fn body(bytes: usize) -> Value {
     json!({"inline": "ä".repeat(bytes / 2) + &"a".repeat(bytes % 2)})
 }
@@ -154,7 +154,7 @@ fn excess() -> Draft {
 
 async fn an_unknown_tier_is_left_to_the_operator(cluster: &Cluster, tier: &Tier) {
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    // An empty name is one, too.
+    // An empty name counts as a name, too.
     for name in ["unheard-of", ""] {
         let label = Patch::Merge(json!({"metadata": {"labels": {TIER_LABEL: name}}}));
         namespaces.patch(&tier.namespace, &PatchParams::default(), &label).await.unwrap();

@@ -1,4 +1,4 @@
-//! Ways round the labels: a name, an owner, an account, a status, a binding.
+//! Ways to get round the labels: a name, an owner, an account, a status, a binding.
 
 use postern_e2e::{Cluster, eventually};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::people::{ALICE, As, CAROL, DRY, TEAM, refused_by};
 
 const STATUS: &str = "postern-lock-status";
 
-/// `pod` is that of the Job `postern-report-held`.
+/// `pod` is the pod of the Job `postern-report-held`.
 pub(super) async fn all(cluster: &Cluster, children: &Children, pod: &str) {
     nobody_is_first_by_the_name_of_a_child_to_come(cluster, children).await;
     nobody_slips_a_job_or_a_pod_under_a_child(cluster, children).await;
@@ -27,7 +27,7 @@ async fn nobody_is_first_by_the_name_of_a_child_to_come(cluster: &Cluster, child
             who.create(cluster, &format!("{path}{DRY}"), &object).await
         };
         for name in ["postern", "posterns-backup", "postern-sender", "postern-report-29999999"] {
-            // Of other kinds, the operator makes nothing by such a name.
+            // The operator makes nothing of other kinds with such a name.
             let is_kept = match &*path {
                 JOBS | CRON_JOBS => name.starts_with("postern-"),
                 ACCOUNTS | POLICIES => name == "postern-sender",
@@ -46,7 +46,7 @@ async fn nobody_is_first_by_the_name_of_a_child_to_come(cluster: &Cluster, child
     refused_by(CHILDREN, ALICE.create(cluster, &format!("{JOBS}{DRY}"), &job).await);
     CAROL.create(cluster, &format!("{JOBS}{DRY}"), &job).await.unwrap();
 
-    // Where the uninstallation is such a Job.
+    // In the namespace where the uninstallation is such a Job.
     let bind = "kubectl create rolebinding alice --namespace postern-system --clusterrole cluster-admin --user alice";
     cluster.must_run(bind);
     job["metadata"] = json!({"name": "postern-uninstall"});
@@ -54,7 +54,7 @@ async fn nobody_is_first_by_the_name_of_a_child_to_come(cluster: &Cluster, child
     eventually("the uninstallation to be let through", async || ALICE.create(cluster, &path, &job).await).await;
 }
 
-/// A tenant's own.
+/// A tenant's own Job.
 fn plain_job(children: &Children) -> Value {
     imitations(children).into_iter().find(|(path, ..)| path == JOBS).unwrap().1
 }
@@ -74,7 +74,7 @@ async fn nobody_slips_a_job_or_a_pod_under_a_child(cluster: &Cluster, children: 
             owned(kind, "report", true).await.unwrap();
             owned(kind, "postern-report", false).await.unwrap();
         }
-        // As a tenant's Secret that is to go with his schedule.
+        // Like a tenant's Secret that should be deleted with their schedule.
         owned("WebhookSchedule", "postern-report", true).await.unwrap();
     }
 }
@@ -84,7 +84,7 @@ async fn nobody_is_the_sender_s_account(cluster: &Cluster, children: &Children) 
         for pointer in pointers {
             let account = format!("{}/spec/serviceAccountName", pointer.strip_suffix("/metadata/labels").unwrap());
             let mut object = object.clone();
-            // Not every part has a pod.
+            // Not every kind has a pod template.
             if object.pointer(&account).is_none() {
                 continue;
             }
@@ -127,14 +127,14 @@ async fn nobody_marks_a_pod_or_unmarks_a_child_by_its_status(cluster: &Cluster, 
         write(CAROL).await.unwrap();
     }
     for path in [&format!("{PODS}/{pod}"), &held, &report, &own_pod] {
-        // As networks do it.
+        // Network plugins do this.
         let annotate = annotations(json!({"cni.example.com/address": "10.0.0.1"}));
         ALICE.merge(cluster, &format!("{path}/status{DRY}"), &annotate).await.unwrap();
     }
     ALICE.merge(cluster, &format!("{own_pod}/status{DRY}"), &labels(json!({"app": "shop"}))).await.unwrap();
 }
 
-/// The path of a pod of a tenant's own, which is never scheduled.
+/// Makes a tenant's own pod, which is never scheduled, and returns its path.
 async fn mine(cluster: &Cluster, children: &Children) -> String {
     let mut pod = imitations(children).into_iter().find(|(path, ..)| path == PODS).unwrap().1;
     pod["metadata"]["name"] = json!("mine-to-bind");
@@ -143,7 +143,7 @@ async fn mine(cluster: &Cluster, children: &Children) -> String {
     format!("{PODS}/mine-to-bind")
 }
 
-/// Its labels and annotations become those of the pod.
+/// A binding's labels and annotations become those of the pod.
 async fn nobody_marks_a_pod_by_its_binding(cluster: &Cluster) {
     let node = node(cluster);
     for path in [format!("{PODS}/mine-to-bind/binding{DRY}"), format!("/api/v1/namespaces/{TEAM}/bindings{DRY}")] {
@@ -168,7 +168,7 @@ async fn nobody_marks_a_pod_by_its_binding(cluster: &Cluster) {
 }
 
 async fn nobody_writes_what_the_operator_says(cluster: &Cluster) {
-    // No right of hers reaches beyond her namespace but this one.
+    // This is the only right of hers that reaches beyond her namespace.
     for command in [
         "kubectl create clusterrole tier-status --verb patch --resource webhooktiers.postern.dev/status",
         "kubectl create clusterrolebinding tier-status --clusterrole tier-status --user alice --user carol",

@@ -1,4 +1,4 @@
-//! What schedules say on a cluster that has no admission policies, as the one that most tests share.
+//! What schedules' status says on a cluster without admission policies, such as the one that most tests share.
 
 use postern_e2e::{Tenant, on_cluster};
 

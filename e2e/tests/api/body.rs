@@ -64,7 +64,7 @@ fn refuse_a_body_that_is_too_large_by_one_byte() {
                 json!("b".repeat(65_537)),
                 "spec.body.inline: Too long: may not be more than 65536 bytes",
             ),
-            // Fewer characters than are allowed, and one byte more.
+            // Fewer characters than the limit, but one byte more.
             (
                 "spec.body.inline",
                 json!("ä".repeat(32_768) + "b"),

@@ -26,14 +26,14 @@ fn admit_every_sample() {
         let mut schedules = 0;
         for path in files("samples").chain(files("tiers")) {
             let name = path.file_name().unwrap().to_str().unwrap();
-            // Beside the objects lies what the sender and kustomize alone read.
+            // The folder also has files that only the sender and kustomize read.
             if path.extension().is_none_or(|extension| extension != "yaml") || name == "kustomization.yaml" {
                 continue;
             }
             let sample = fs::read_to_string(&path).unwrap();
             let is_schedule = name.starts_with("schedule-");
             schedules += usize::from(is_schedule);
-            // Tiers and namespaces belong to the whole cluster, and so to no test.
+            // Tiers and namespaces belong to the whole cluster, so no test may create them.
             let dry_run: &[&str] = if is_schedule { &[] } else { &["--dry-run=server"] };
             let args = [&["apply", "--server-side", "-f-"], dry_run].concat();
             let said = kubectl(&cluster, &namespace, &args, &sample);
@@ -45,7 +45,7 @@ fn admit_every_sample() {
         }
         let listed = kubectl(&cluster, &namespace, &["get", "postern", "-o", "name"], "").unwrap();
         assert!(schedules >= 11, "{schedules} samples");
-        // The category has the cluster's tiers, too.
+        // The category also has the cluster's tiers.
         let listed = listed.lines().filter(|name| name.starts_with("webhookschedule."));
         assert_eq!(listed.count(), schedules, "by category");
     });

@@ -1,4 +1,4 @@
-//! What the API server itself says to a `WebhookSchedule` or `WebhookTier`, before any operator looks: what it fills in,
+//! How the API server itself treats a `WebhookSchedule` or `WebhookTier`, before any operator sees it: which fields it fills in,
 //! and what it refuses with which words.
 
 mod body;

@@ -14,7 +14,7 @@ fn refuse_more_than_sixteen_references() {
             (0..count).map(|n| json!({"name": format!("X-{n}"), "valueFrom": reference(n)})).collect()
         };
         let keys = |count| -> Value { (0..count).map(reference).collect() };
-        // With the URL, a CA bundle, a client certificate and a body.
+        // In addition to the URL: a CA bundle, a client certificate and a body.
         let draft = Draft::schedule()
             .with(
                 "spec.target.tls",

@@ -1,4 +1,4 @@
-//! When a schedule is due, its name, and what is filled in.
+//! When a schedule is due, its name, and which fields are filled in.
 
 use postern_e2e::{install_crds, on_cluster};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ fn refuse_numbers_that_a_cron_job_refuses() {
             let case = ("spec.schedule", json!(schedule), words.as_str());
             refuses(&cluster, &namespace, Draft::schedule(), [case]).await;
         }
-        // A CronJob takes all of these, and the operator too.
+        // A CronJob accepts all of these, and so does the operator.
         let right = [
             "59 23 31 12 6",
             "0-59/70 0-23/30 1-31/40 1-12/20 0-6/7",

@@ -1,4 +1,4 @@
-//! Status: what the operator's types write is what the API server keeps, and nothing unbounded is kept.
+//! Status: the API server keeps what the operator's types write, and keeps nothing unbounded.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;

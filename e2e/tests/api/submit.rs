@@ -1,4 +1,4 @@
-//! Submitting objects as `kubectl` does, and reading the answer as `kubectl` prints it.
+//! Submits objects as `kubectl` does, and reads the answer as `kubectl` prints it.
 
 use hyper::Request;
 use postern_e2e::Cluster;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub struct Draft(pub Value);
 
 impl Draft {
-    /// A schedule with no more than it must have.
+    /// A schedule with only the required fields.
     pub fn schedule() -> Draft {
         Draft(json!({
             "apiVersion": "postern.dev/v1alpha1",
@@ -23,7 +23,7 @@ impl Draft {
         }))
     }
 
-    /// A tier with no more than it must have.
+    /// A tier with only the required fields.
     pub fn tier() -> Draft {
         Draft(json!({
             "apiVersion": "postern.dev/v1alpha1",
@@ -47,7 +47,7 @@ impl Draft {
         self
     }
 
-    /// Asks the API server what it would make of it: the object as it would be stored, or the lines that `kubectl` prints.
+    /// Asks the API server what it would store. Returns the object as it would be stored, or the lines that `kubectl` prints.
     pub async fn submit(&self, cluster: &Cluster, namespace: &str) -> Result<Value, Vec<String>> {
         let collection = match self.0["kind"].as_str().unwrap() {
             "WebhookTier" => "webhooktiers".to_owned(),
@@ -65,7 +65,7 @@ impl Draft {
                 if causes.is_empty() {
                     return Err(vec![status.message]);
                 }
-                // A line of the API server's own, about what it didn't look at for the other lines' sake.
+                // Leaves out the API server's own line about what it didn't check because of the other errors.
                 Err(causes
                     .into_iter()
                     .filter(|cause| !cause.message.contains("some validation rules were not checked"))
@@ -77,7 +77,7 @@ impl Draft {
     }
 }
 
-/// Holds that each value at its path is refused with the given words and no others.
+/// Asserts that each value at its path is refused with exactly the given words.
 pub async fn refuses<'a>(
     cluster: &Cluster,
     namespace: &str,
@@ -97,7 +97,7 @@ pub async fn refuses<'a>(
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n\n"));
 }
 
-/// Holds that each value at its path is admitted and kept as it is.
+/// Asserts that each value at its path is accepted and kept unchanged.
 pub async fn admits<'a>(
     cluster: &Cluster,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! That a cluster starts, says what breaks it, and ends without a trace, whatever happened to it.
+//! A cluster starts, reports what breaks it, and ends without a trace, whatever happened to it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use postern_e2e::DedicatedCluster;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The process of a part, by the machine's numbering.
+/// The process of a component, as the machine numbers processes.
 fn part(cluster: &DedicatedCluster, name: &str) -> Pid {
     let namespace = namespace_of(cluster.pid()).expect("it runs");
     let part = processes().into_iter().find(|&pid| {
@@ -35,7 +35,7 @@ fn namespace_of(pid: i32) -> Option<u64> {
     fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|namespace| namespace.ino())
 }
 
-/// The processes that a cluster has now, held so that they can be told from others of the same number later.
+/// A cluster's current processes. They are held, so that they can be told from later processes with the same numbers.
 struct Processes(Vec<File>);
 
 impl Processes {
@@ -47,7 +47,7 @@ impl Processes {
         held
     }
 
-    /// Whether one of them still runs: the file of one that ended can't be read any more, or says that it is a zombie.
+    /// Whether any of them still runs: the file of an ended process can't be read any more, or says that it is a zombie.
     fn any_lives(&self) -> bool {
         self.0.iter().any(|stat| {
             let mut start = [0; 64];
@@ -65,7 +65,7 @@ fn kill(pid: Pid) {
     kill_process(pid, Signal::KILL).unwrap();
 }
 
-/// The limit only ends what hangs.
+/// Waits for a condition. The limit only ends a test that hangs.
 fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     let began = Instant::now();
     while !met() {

@@ -1,4 +1,4 @@
-//! What the test clusters promise to all other tests: how they start and end, and what they are like in between.
+//! What all other tests can rely on: how the test clusters start and end, and how they behave in between.
 
 mod lifecycle;
 mod promises;

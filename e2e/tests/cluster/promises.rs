@@ -1,4 +1,4 @@
-//! What the other tests rely on: that the cluster is what it says it is.
+//! The properties of the cluster that the other tests rely on.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -15,7 +15,7 @@ const API_SERVER: &str = "192.168.77.10:6443";
 const API_SERVER_SERVICE: &str = "10.96.0.1:443";
 const METADATA: &str = "169.254.169.254";
 
-/// Succeeds when the attempt fails.
+/// Succeeds if the attempt fails.
 async fn refused<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<(), &'static str> {
     attempt.await.map_or(Ok(()), |_| Err("it went through"))
 }
@@ -86,7 +86,7 @@ fn a_secret_in_etcd_is_ciphertext() {
         assert!(stored.starts_with(b"k8s:enc:secretbox:v1:"), "{}", String::from_utf8_lossy(&stored));
         assert!(!contains(&stored, b"in so many words"));
 
-        // The same look finds what isn't encrypted, so it would find the Secret's words too.
+        // The same check finds text that isn't encrypted, so it would find the Secret's words too.
         let stored = read_etcd(&format!("/registry/namespaces/{namespace}")).await;
         assert!(contains(&stored, namespace.as_bytes()));
     });
@@ -96,7 +96,7 @@ fn contains(bytes: &[u8], words: &[u8]) -> bool {
     bytes.windows(words.len()).any(|window| window == words)
 }
 
-/// Reads one key straight from etcd, by its JSON gateway.
+/// Reads one key directly from etcd, through its JSON gateway.
 async fn read_etcd(key: &str) -> Vec<u8> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let stream = TcpStream::connect("127.0.0.1:2379").await.unwrap();
@@ -118,7 +118,7 @@ fn dns_answers_change_with_each_query_as_programmed() {
         let rebinding = format!("rebinding.{namespace}.example.");
         let public_then_private =
             [DnsAnswer::addresses(["203.0.113.10"]), DnsAnswer::addresses(["10.0.0.1", "10.0.0.2"])];
-        // A query that is lost on a busy machine is asked again, so all begins anew then.
+        // A query that is lost on a busy machine is sent again, so the count starts again then.
         let looked_up = eventually("three answers in a row", async || {
             cluster.set_dns(&rebinding, &public_then_private);
             let (first, second) = (pod.look_up(&rebinding).await?, pod.look_up(&rebinding).await?);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::objects::{chart, kustomize, run, template, text};
 
-/// Every value that changes what is rendered, changed.
+/// Changes every value that affects what is rendered.
 const EVERYTHING: &str = "
 image: {digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', pullPolicy: Always}
 imagePullSecrets: [{name: pull}]
@@ -42,7 +42,7 @@ admissionPolicies: {enabled: false}
 tiers: {premium: {allowedHosts: ['*.example.com'], allowedPorts: [8443], allowedCIDRs: [10.1.0.0/28]}}
 ";
 
-/// The operator's own, as a kubelet writes it.
+/// The operator's own file, as a kubelet writes it.
 const RESOLV_CONF: &str = "search postern-system.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
 
 fn values_file() -> tempfile::NamedTempFile {
@@ -139,7 +139,7 @@ fn the_admission_policies_are_there_unless_switched_off() {
         .flat_map(|kind| names.map(|name| format!("{kind}  postern-{name}")))
         .collect();
     assert_eq!(policies, expected);
-    // They go when the operator does.
+    // These objects are deleted together with the operator.
     let operator = kustomize("operator");
     assert!(expected.iter().all(|policy| operator.contains_key(policy)), "{:?}", operator.keys());
 
@@ -161,7 +161,7 @@ fn what_the_operator_makes_can_be_told_from_what_makes_the_operator() {
     }
 }
 
-/// The API server says what breaks the `restricted` standard as a warning, and refuses unknown fields.
+/// The API server reports breaches of the `restricted` standard as warnings, and refuses unknown fields.
 #[test]
 fn the_api_server_takes_every_object_and_warns_of_none() {
     on_cluster(|cluster, namespace| async move {
@@ -169,7 +169,7 @@ fn the_api_server_takes_every_object_and_warns_of_none() {
         let label = Patch::Merge(json!({"metadata": {"labels": {"pod-security.kubernetes.io/warn": "restricted"}}}));
         let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
         namespaces.patch(&namespace, &PatchParams::default(), &label).await.unwrap();
-        // After which the label above is seen, too.
+        // Once this succeeds, the label above is known, too.
         cluster.restrict(&namespace).await;
         let everything = values_file();
         let watched = format!("watchNamespaces={{{namespace}}}");

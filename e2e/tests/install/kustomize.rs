@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::objects::{NAMESPACE, Objects, chart, kustomize, text};
 
-/// Without what Helm alone says, and with the operator's configuration as the values that it holds.
+/// Leaves out what only Helm adds, and parses the operator's configuration, so that its values are compared.
 fn without_helm(mut objects: Objects) -> Objects {
     for object in objects.values_mut() {
         drop_from(object, "/metadata/labels", &["helm.sh/chart", "app.kubernetes.io/managed-by"]);
@@ -44,10 +44,10 @@ fn assert_same(chart: &Objects, bases: &Objects) {
 fn the_default_base_gives_what_the_chart_gives_by_default() {
     let mut chart = without_helm(chart(&["--include-crds", "--no-hooks"]));
     let mut bases = without_helm(kustomize("default"));
-    // Helm is told to make it: --create-namespace.
+    // Helm makes the namespace with --create-namespace.
     let namespace = bases.remove(&format!("Namespace  {NAMESPACE}")).unwrap();
     assert_eq!(text(&namespace, "/metadata/labels/pod-security.kubernetes.io~1enforce"), "restricted");
-    // The order of rules means nothing.
+    // The order of rules has no meaning.
     for objects in [&mut chart, &mut bases] {
         for object in objects.values_mut() {
             if let Some(rules) = object.get_mut("rules").and_then(Value::as_array_mut) {
@@ -74,7 +74,7 @@ fn argo_cd_applies_crds_then_the_operator_then_tiers_then_schedules() {
             |name: &str| text(&object, &format!("/metadata/annotations/argocd.argoproj.io~1{name}")).to_owned();
         let kind = text(&object, "/kind");
         assert_eq!(annotation("hook"), if kind == "Job" { "PreDelete" } else { "" }, "{key}");
-        // With a CRD, every object of its kind is deleted.
+        // Deleting a CRD deletes every object of its kind.
         let stays = ["CustomResourceDefinition", "WebhookTier"].contains(&kind);
         assert_eq!(annotation("sync-options"), if stays { "Prune=false,Delete=false" } else { "" }, "{key}");
         waves.entry(annotation("sync-wave").parse().unwrap()).or_default().push(kind.to_owned());

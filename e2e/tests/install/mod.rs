@@ -1,4 +1,4 @@
-//! What installs and upgrades Postern: the chart, the kustomize bases, the CRDs; and how it works as installed.
+//! Everything that installs and upgrades Postern: the chart, the kustomize bases, the CRDs; and how it works once installed.
 
 mod chart;
 mod installed;

@@ -9,10 +9,10 @@ use serde_json::Value;
 /// Objects by kind, namespace and name.
 pub type Objects = BTreeMap<String, Value>;
 
-/// The namespace that everything is installed to.
+/// The namespace that everything is installed in.
 pub const NAMESPACE: &str = "postern-system";
 
-/// What a program of the clusters prints, else what it complains of.
+/// What one of the clusters' programs prints, or else its error message.
 pub fn run(name: &str, args: &[&str]) -> Result<String, String> {
     let output = Command::new(program(name))
         .args(args)

@@ -1,4 +1,4 @@
-//! What the chart makes of the values of an older release, which `helm upgrade --reuse-values` gives it.
+//! What the chart makes of an older release's values, which `helm upgrade --reuse-values` passes to it.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::objects::{Objects, chart, template};
 
-/// Each value, by its path, as deep as the chart itself names values.
+/// The path of each value, down to the depth at which the chart itself names values.
 fn paths(values: &Value, above: &str) -> Vec<String> {
     let mut all = Vec::new();
     for (name, value) in values.as_object().unwrap() {
         let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        // What is in these is Kubernetes' to name, or a tier's.
+        // Kubernetes names the fields inside these, or they belong to a tier.
         let is_whole = ["resources", "tiers.free", "tiers.premium"].contains(&&*path);
         if !is_whole && value.as_object().is_some_and(|map| !map.is_empty()) {
             all.extend(paths(value, &path));
@@ -35,7 +35,7 @@ fn a_value_that_an_older_release_lacks_is_what_it_is_by_default() {
     let usual = chart(&[]);
     for path in &paths {
         let without = chart(&["--set", &format!("{path}=null")]);
-        // A tier that isn't described isn't made.
+        // A tier without values isn't made.
         if path.starts_with("tiers") && path != "tiers.create" {
             assert_eq!(without_tiers(without), without_tiers(usual.clone()), "{path}");
         } else {

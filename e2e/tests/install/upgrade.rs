@@ -1,4 +1,4 @@
-//! The upgrade that docs/install.md tells of, on a cluster that knows an older release.
+//! The upgrade that docs/install.md describes, on a cluster that has an older release.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn an_upgrade_as_documented_works_from_any_earlier_state() {
         older_chart(older.path());
         let older = older.path().to_str().unwrap();
 
-        // As Helm made them, who then leaves them alone; as kubectl did in each of its ways; as another tool did.
+        // As Helm made them, which then leaves them alone; as kubectl made them, in each of its ways; as another tool made them.
         let apply = format!("kubectl apply --filename {older}/crds");
         for before in [
             format!("helm install postern {older} --namespace postern-system --create-namespace"),
@@ -31,10 +31,10 @@ fn an_upgrade_as_documented_works_from_any_earlier_state() {
             cluster.must_run(&crds);
             assert_eq!(fields(&cluster).await, [[true, false]; 2], "{before}");
         }
-        // And once more, with nothing to change.
+        // Once more, with nothing to change.
         cluster.must_run(&crds);
 
-        // The older release has none of the values that came later, and a version as Flux makes them.
+        // The older release has none of the values that were added later, and a version like those that Flux makes.
         cluster.must_run(&chart.replace("--values values.yaml", "--reuse-values"));
         let deployment = cluster.get("/apis/apps/v1/namespaces/postern-system/deployments/postern-operator");
         let deployment = deployment.await.unwrap();
@@ -43,7 +43,7 @@ fn an_upgrade_as_documented_works_from_any_earlier_state() {
     });
 }
 
-/// The two commands of an upgrade.
+/// The two commands of a documented upgrade.
 fn documented() -> [String; 2] {
     let page = fs::read_to_string(repository().join("docs/install.md")).unwrap();
     let (_, upgrade) = page.split_once("an upgrade has two steps").unwrap();
@@ -52,7 +52,8 @@ fn documented() -> [String; 2] {
     commands.try_into().unwrap()
 }
 
-/// The chart as it might have been: of a longer version, with few values, and with CRDs that lack a field and have another.
+/// The chart as it might have been in an older release: with a longer version, few values, and CRDs that lack a field and have
+/// another.
 fn older_chart(folder: &Path) {
     let mut copy = Command::new("cp");
     copy.args(["-r", "charts/postern/.", folder.to_str().unwrap()]).current_dir(repository());
@@ -86,7 +87,7 @@ fn properties(crd: &mut Value) -> &mut serde_json::Map<String, Value> {
     spec.as_object_mut().unwrap()
 }
 
-/// Whether each CRD has the new field, and the one that was dropped.
+/// For each CRD: whether it has the new field, and whether it has the dropped one.
 async fn fields(cluster: &Cluster) -> [[bool; 2]; 2] {
     let mut all = Vec::new();
     for (crd, new) in CRDS.iter().zip(NEW) {

@@ -1,4 +1,4 @@
-//! What the operator makes for a schedule, keeps as it made it, and removes.
+//! What the operator makes for a schedule, restores after changes, and deletes.
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -103,7 +103,7 @@ fn a_namespace_whose_tier_is_gone_has_its_deliveries_paused_until_it_is_back() {
             "the label postern.dev/tier of this namespace names the tier \"no-such-tier\", and there is no such \
              WebhookTier: ask your admin"
         );
-        // Somebody else's, with a controller of its own, by the name and labels of a child.
+        // Somebody else's object, with a controller of its own, and with a child's name and labels.
         let accounts: Api<ServiceAccount> = Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace);
         let owner = accounts.get("default").await.unwrap().controller_owner_ref(&()).unwrap();
         let imposter: CronJob = serde_json::from_value(json!({
@@ -154,14 +154,14 @@ fn what_a_namespace_has_for_its_senders_goes_with_its_last_schedule() {
         assert!(matches!(made, (Some(_), Some(_))), "{made:?}");
         tenant.schedules.delete("first", &DeleteParams::default()).await.unwrap();
         is_gone(&tenant, &names::cron_job("first")).await;
-        // The operator hears of a deletion before it hears of what came later.
+        // The operator hears of the deletion before it hears of later changes.
         tenant.change("last", json!({"spec": {"body": {"inline": "[]"}}})).await;
         tenant.is_at_generation("last", 2).await;
         assert_eq!(uids().await, made, "the same, and not made again");
         tenant.schedules.delete("last", &DeleteParams::default()).await.unwrap();
         both_are_gone().await;
 
-        // The same when nobody is there to see it.
+        // The same, while no operator runs.
         tenant.make_schedule("again", "{}").await;
         tenant.condition("again", "Ready", "True", "Ready").await;
         tenant.stop_operator();

@@ -1,5 +1,5 @@
-//! What the operator costs an API server, by the server's audit log. The operator has a user of its own, and no more rights
-//! than it is installed with. Each step counts from where it begins.
+//! How many requests the operator makes, by the API server's audit log. The operator has its own user, with exactly the rights
+//! that it is installed with. Each step counts from its own beginning.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,9 +14,9 @@ use postern_e2e::{
 };
 use serde_json::json;
 
-/// The least seconds between two writes of a tier's status.
+/// The fewest seconds between two writes of a tier's status.
 const PACE: i64 = 2;
-/// Long after Kubernetes and the operator have done what they do after a change.
+/// Longer than Kubernetes and the operator work after a change.
 const IDLE_SECONDS: u64 = 20;
 
 /// A cluster with an operator and no schedule.
@@ -34,7 +34,7 @@ fn schedules_and_keys_cost_few_writes_and_at_rest_nothing() {
         let operator = OperatorProcess::leading(&cluster).await;
         let tenant = Tenant::without_operator(&cluster, &namespace);
         let costed = Costed { cluster, tenant, _operator: operator };
-        // So that the namespace has its children already.
+        // With this schedule, the namespace already has its children.
         costed.tenant.make_schedule("first", "{}").await;
         costed.all_ready().await;
 
@@ -45,14 +45,14 @@ fn schedules_and_keys_cost_few_writes_and_at_rest_nothing() {
 }
 
 impl Costed {
-    /// Makes as many schedules and one more, waits until the operator is done with them, and returns their names.
+    /// Makes this many schedules and one more, waits until the operator is done with them, and returns their names.
     async fn make_many(&self, prefix: &str, count: usize) -> Vec<String> {
         let names: Vec<_> = (0..=count).map(|index| format!("{prefix}-{index}")).collect();
         for name in &names[..count] {
             self.tenant.make_schedule(name, "{}").await;
         }
         self.all_ready().await;
-        // What was changed last is told last: an operator that has dealt with it has heard of all before.
+        // The last change is reported last: an operator that has handled it has heard of all earlier ones.
         self.tenant.make_schedule(&names[count], "{}").await;
         self.all_ready().await;
         let tiers: Api<WebhookTier> = Api::all(self.cluster.client.clone());
@@ -75,8 +75,8 @@ impl Costed {
         .await;
     }
 
-    /// The operator's writes since then for single schedules, refused ones too: not what leads, what people read, and what
-    /// a namespace or a tier has once.
+    /// The operator's writes for single schedules after this place in the log, including refused ones. Not included are writes
+    /// for leading, for what people read, and for what a namespace or a tier has once.
     fn writes(&self, since: u64) -> Vec<Request> {
         let not_counted =
             ["leases", "events", "configmaps", "serviceaccounts", "networkpolicies", "webhooktiers/status"];
@@ -84,8 +84,8 @@ impl Costed {
         all.filter(|request| request.writes() && !not_counted.contains(&request.resource.as_str())).collect()
     }
 
-    /// The tier's status was written since then, and at its pace however many schedules came: one write for each time that
-    /// passed, one at the beginning, and one since the log's clock is not the operator's.
+    /// The tier's status was written after this place in the log, and at its pace however many schedules came: at most one write
+    /// per pace, one at the beginning, and one more since the log's clock is not the operator's.
     fn assert_tier_was_written_at_its_pace(&self, since: u64) {
         let all = self.cluster.requests_of(OPERATOR, since);
         let writes: Vec<_> = all.iter().filter(|it| it.writes() && it.resource == "webhooktiers/status").collect();
@@ -101,7 +101,8 @@ impl Costed {
         );
     }
 
-    /// What the namespace used was recorded since then, at most once a second and once for each of so many schedules.
+    /// The namespace's use was recorded after this place in the log, at most once a second and once for each of this many
+    /// schedules.
     fn assert_use_was_recorded_at_its_pace(&self, since: u64, schedules: usize) {
         let all = self.cluster.requests_of(OPERATOR, since);
         let writes: Vec<_> = all.iter().filter(|it| it.writes() && it.resource == "configmaps").collect();
@@ -114,7 +115,8 @@ impl Costed {
         assert!(writes.iter().all(|it| it.name.starts_with("postern-usage-")), "{writes:#?}");
     }
 
-    /// All that the operator ever asked for was allowed, and since then none of it was about Secrets but these verbs.
+    /// Everything that the operator ever asked for was allowed, and after this place in the log its requests about Secrets had
+    /// only these verbs.
     fn assert_modest(&self, since: u64, verbs: &[&str]) {
         let all = self.cluster.requests_of(OPERATOR, 0);
         assert!(
@@ -156,12 +158,13 @@ async fn a_managed_key_costs_four_writes_more_and_secrets_are_made_and_deleted_a
     let since = costed.cluster.audit_log_length();
     costed.tenant.make_schedule_with("signed", json!({"signing": {"managed": {}}})).await;
     costed.all_ready().await;
-    // The status says that the schedule is accepted, that its key is begun, that the key signs, and that the CronJob is in place.
+    // The status is written when the schedule is accepted, when its key is begun, when the key signs, and when the CronJob is in
+    // place.
     let expected: BTreeMap<_, _> =
         [("create cronjobs 201", 1), ("create secrets 201", 1), ("update webhookschedules/status 200", 4)]
             .map(|(request, count)| (request.to_owned(), count))
             .into();
-    // Effects can be seen before the log tells of them.
+    // Effects can be seen before the log has their requests.
     eventually(&format!("the writes to be {expected:?}"), async || {
         let writes = count(&costed.writes(since));
         if writes == expected { Ok(()) } else { Err(writes) }
@@ -180,7 +183,7 @@ async fn a_managed_key_costs_four_writes_more_and_secrets_are_made_and_deleted_a
     let new = keys().await.remove(0).secret_name.unwrap();
     let expected =
         [("create", &old), ("create", &new), ("delete", &old)].map(|(verb, name)| (verb.to_owned(), name.clone()));
-    // The last that it costs is a status without the old key.
+    // The last write is a status without the old key.
     eventually(&format!("the requests about Secrets to be {expected:?}"), async || {
         let all = costed.cluster.requests_of(OPERATOR, since);
         let is_last = costed.writes(since).last().is_some_and(|it| it.resource == "webhookschedules/status");
@@ -197,14 +200,14 @@ async fn at_rest_nothing_is_written_or_listed(costed: &Costed) {
     let names = costed.make_many("resting", 200).await;
     let whole = costed.cluster.audit_log_length();
     let seconds = env::var("POSTERN_IDLE_SECONDS").map_or(IDLE_SECONDS, |seconds| seconds.parse().unwrap());
-    // The one wait for time and not for a condition: that nothing happens has no end to wait for.
+    // This is the only wait for a time and not for a condition: no condition can show that nothing happens.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 
     let idle = costed.cluster.requests_of(OPERATOR, whole);
     assert!(idle.iter().any(Request::is_lease), "the operator doesn't lead: {:?}", count(&idle));
     let costly: Vec<_> = idle.into_iter().filter(|it| (it.writes() && !it.is_lease()) || it.verb == "list").collect();
     assert!(costly.is_empty(), "{:#?}", count(&costly));
-    // Two for each schedule, what came late included.
+    // Two writes for each schedule, late ones included.
     let writes = costed.writes(since);
     assert!(writes.len() <= 2 * names.len(), "{:#?}", count(&writes));
     costed.assert_tier_was_written_at_its_pace(since);

@@ -1,4 +1,4 @@
-//! Deliveries, from the schedule to the request that arrives and back to the status.
+//! Deliveries, from the schedule to the request that arrives, and back to the status.
 
 use std::io::Read as _;
 
@@ -164,7 +164,7 @@ fn a_delivery_whose_pod_is_evicted_is_made_by_another_pod_under_the_same_id_and_
         let receiver = tenant
             .receiver(move |stream| {
                 if std::mem::take(&mut is_first) {
-                    // Nothing comes from a sender that waits for an answer, until it is no more.
+                    // A sender that waits for an answer sends nothing, so this returns when the sender is gone.
                     return stream.read(&mut [0]).map(drop);
                 }
                 answer(stream)

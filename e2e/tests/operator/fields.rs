@@ -1,4 +1,4 @@
-//! Every field of a spec acts on the child, and goes back to its default when it is taken out again.
+//! Every field of a spec affects the child, and gets its default again when it is removed.
 
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::api::PostParams;
@@ -6,13 +6,13 @@ use postern::operator::names::DELIVERY_ANNOTATION;
 use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::{Value, json};
 
-/// What a CronJob's pods are told.
+/// The delivery that a CronJob's pods are given.
 fn delivery(cron_job: &CronJob) -> Value {
     let template = cron_job.spec.job_template.spec.as_ref().unwrap().template.metadata.as_ref().unwrap();
     serde_json::from_str(&template.annotations.as_ref().unwrap()[DELIVERY_ANNOTATION]).unwrap()
 }
 
-/// Whether two CronJobs are the same, but for the generation of the schedule that they were made by.
+/// Whether two CronJobs are equal, except for the generation of the schedule that they were made from.
 fn is_as(cron_job: &CronJob, before: &CronJob) -> bool {
     let without_generation = |cron_job: &CronJob| {
         let mut spec = cron_job.spec.clone();
@@ -38,9 +38,9 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
             .await;
         let before = tenant.cron_job("report", "the CronJob", |_| true).await;
 
-        // The change, where it shows in the CronJob's spec, and as what.
+        // The change, where it appears in the CronJob's spec, and its value there.
         for (change, pointer, shown) in [
-            // Whatever the minute, it is another hour.
+            // It is another hour, whatever the minute.
             (json!({"schedule": "H 6 * * *"}), "/schedule", None),
             (json!({"timeZone": "Europe/Berlin"}), "/timeZone", Some(json!("Europe/Berlin"))),
             (json!({"suspend": true}), "/suspend", Some(json!(true))),
@@ -55,7 +55,7 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
             .await;
         }
 
-        // The same for what the sender is told.
+        // The same for the sender's instructions.
         for (change, pointer, shown) in [
             (json!({"target": {"method": "PUT"}}), "/method", json!("PUT")),
             (json!({"target": {"headers": [{"name": "X-A", "value": "b"}]}}), "/headers/0/value/inline", json!("b")),
@@ -87,7 +87,7 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
                 .await;
         }
 
-        // What has no default is changed, and changed back.
+        // Fields without a default are changed, and changed back.
         let before_spec = tenant.schedules.get("report").await.unwrap().spec;
         for (field, change, pointer, shown) in [
             ("target", json!({"urlFrom": secret("address")}), "/url/from/secret/key", json!("address")),
@@ -109,7 +109,7 @@ fn each_field_reaches_the_child_and_its_removal_brings_the_default_back() {
             tenant.change("report", json!({"spec": {field: change}})).await;
             let met = |cron_job: &CronJob| delivery(cron_job).pointer(pointer) == Some(&shown);
             tenant.cron_job("report", &format!("{pointer} to be {shown}"), met).await;
-            // The operator may be writing the status.
+            // The operator may be writing the status at the same time.
             eventually("the spec to be what it was", async || {
                 let mut schedule = tenant.schedules.get("report").await?;
                 schedule.spec = before_spec.clone();
@@ -128,7 +128,7 @@ async fn there_and_back(tenant: &Tenant, before: &CronJob, change: Value, met: i
     tenant.cron_job("report", &format!("{change} to be gone"), |cron_job| is_as(cron_job, before)).await;
 }
 
-/// The merge patch that takes out what another put in; a schedule has no default, so it is put back.
+/// The merge patch that removes what another added; the schedule has no default, so it is set back.
 fn removal(change: &Value) -> Value {
     let fields = change.as_object().unwrap().iter().map(|(field, value)| {
         let without = match (field.as_str(), value) {

@@ -1,4 +1,4 @@
-//! Whether the network is closed to senders, as canaries find out and as other policies have it.
+//! Whether the network is closed to senders, as canaries find out and as other `NetworkPolicies` allow.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -15,14 +15,14 @@ fn policies(tenant: &Tenant) -> Api<NetworkPolicy> {
     Api::namespaced(tenant.cluster.client.clone(), &tenant.namespace)
 }
 
-/// Makes a policy of the tenant's that selects every pod.
+/// Makes a NetworkPolicy of the tenant's that selects every pod.
 async fn make_policy(tenant: &Tenant, name: &str, egress: Value) {
     let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": egress});
     let policy = serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap();
     policies(tenant).create(&PostParams::default(), &policy).await.unwrap();
 }
 
-/// An egress rule that opens all there is.
+/// An egress rule that allows everything.
 fn everything() -> Value {
     json!([{}])
 }
@@ -31,7 +31,7 @@ async fn canaries(tenant: &Tenant) -> Vec<Job> {
     tenant.jobs().list(&ListParams::default().labels("postern.dev/canary=true")).await.unwrap().items
 }
 
-/// Waits until it is proved, and returns the message. The engine of these clusters may be late with a new pod.
+/// Waits until the isolation is proved, and returns the message. The clusters' NetworkPolicy engine may be late with a new pod.
 async fn proved(tenant: &Tenant, schedule: &str) -> String {
     eventually("EgressIsolated to be True", async || {
         let conditions = tenant.status(schedule).await.conditions;
@@ -141,7 +141,7 @@ fn where_a_proof_is_required_nothing_is_sent_without_it_and_what_waited_is_sent_
         let held = tenant.cron_job("report", "the CronJob", |_| true).await;
         assert_eq!(held.spec.suspend, Some(true));
         tenant.trigger("report", "now").await;
-        // Whatever the operator does about the trigger, it has done when it has seen a later change.
+        // When the operator has handled a later change, it has also handled the trigger.
         tenant.change("report", json!({"spec": {"body": {"inline": "[]"}}})).await;
         tenant.is_at_generation("report", 2).await;
         assert!(tenant.status("report").await.last_trigger.is_none() && receiver.requests().is_empty());
@@ -191,7 +191,7 @@ fn the_api_server_stays_closed_though_the_tier_opens_the_network_that_it_is_in()
     });
 }
 
-/// For a receiver that there isn't.
+/// Certificates for a receiver that doesn't exist.
 fn no_certificates() -> postern_e2e::Certificates {
     postern_e2e::Certificates::good("hooks.example")
 }

@@ -1,4 +1,4 @@
-//! Signing keys that Postern makes: who can verify by them, and what becomes of them across rotations.
+//! Signing keys that Postern makes: who can verify with them, and what happens to them across rotations.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ async fn rotate(tenant: &Tenant, value: &str) {
     tenant.change("report", json!({"metadata": {"annotations": {ROTATE_ANNOTATION: value}}})).await;
 }
 
-/// Waits until a rotation that was asked for is done and the CronJob has its keys, and returns these, the newest first.
+/// Waits until a requested rotation is done and the CronJob has its keys, and returns these, the newest first.
 async fn rotated(tenant: &Tenant, value: &str) -> Vec<SigningKeyStatus> {
     eventually(&format!("the rotation {value}"), async || {
         let status = tenant.status("report").await;
@@ -53,7 +53,7 @@ async fn secret_names(tenant: &Tenant) -> BTreeSet<String> {
     tenant.secrets().list(&theirs).await.unwrap().items.iter().map(ResourceExt::name_any).collect()
 }
 
-/// Waits until there are the Secrets of so many keys that sign, and no others, in the status as in the namespace.
+/// Waits until the status and the namespace have the Secrets of exactly this many signing keys, and no others.
 async fn only_keys_that_sign_are_left(tenant: &Tenant, count: usize) -> Vec<SigningKeyStatus> {
     eventually("the Secrets of older keys to be gone", async || {
         let (keys, there) = (tenant.status("report").await.signing_keys, secret_names(tenant).await);
@@ -84,7 +84,7 @@ fn verifies(key: &str, request: &Request) -> bool {
     Webhook::new(key).unwrap().verify(&request.body, &request.header_map()).is_ok()
 }
 
-/// Whether one of a request's signatures is by the private half of this key (Standard Webhooks, `v1a`).
+/// Whether the private half of this key made one of a request's signatures (Standard Webhooks, `v1a`).
 fn verifies_by_public_key(key: &str, request: &Request) -> bool {
     let bytes = STANDARD.decode(key.strip_prefix("whpk_").unwrap()).unwrap();
     let key = UnparsedPublicKey::new(&ED25519, bytes);
@@ -108,7 +108,7 @@ fn a_key_that_postern_made_is_the_tenant_s_to_read_and_across_a_rotation_either_
 
         tenant.tick_of("report", 3).await;
         rotate(&tenant, "one").await;
-        // Whether it finds the CronJob as it was or as it will be.
+        // The Job may find the CronJob with the old or the new keys.
         tenant.tick_of("report", 2).await;
         let keys = rotated(&tenant, "one").await;
         assert_eq!(keys.iter().map(|key| key.state).collect::<Vec<_>>(), [KeyState::Active, KeyState::Retiring]);
@@ -208,7 +208,7 @@ fn a_secret_stays_while_a_delivery_has_it_mounted_and_all_go_with_the_schedule()
         let tenant = Tenant::new(cluster, namespace).await;
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         make_managed(&tenant, json!({})).await;
-        // One that is under way for as long as it takes.
+        // A delivery that stays under way as long as the test needs.
         let mut job = tenant.job_of("report", 0).await;
         job.spec.as_mut().unwrap().suspend = Some(true);
         tenant.jobs().create(&PostParams::default(), &job).await.unwrap();
@@ -253,11 +253,11 @@ fn an_operator_that_is_killed_in_rotations_leaves_no_secret_behind_and_loses_no_
                 })
                 .await;
             }
-            // Wherever it is by now.
+            // At whatever step the operator is by now.
             tenant.kill_operator();
             tenant.start_operator();
         }
-        // Rounds whose operators died before they saw the value made no key.
+        // Rounds whose operators were killed before they saw the value made no key.
         let count = rotated(&tenant, "5").await.len();
         let left = only_keys_that_sign_are_left(&tenant, count).await;
         assert_eq!(left.iter().filter(|key| key.state == KeyState::Active).count(), 1);

@@ -1,4 +1,4 @@
-//! What the operator does on a real cluster. In most tests it works in the test's namespace alone; `cost`, `tier_status` and
+//! What the operator does on a real cluster. In most tests it works only in the test's namespace; `cost`, `tier_status` and
 //! `without_enforcement` have a cluster of their own.
 
 mod children;

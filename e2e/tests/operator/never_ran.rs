@@ -1,4 +1,4 @@
-//! Deliveries that never ran. Each is recorded with a reason once it is too late, and its Job is given up.
+//! Deliveries that never ran. Each is recorded with a reason once it is too late to run, and its Job is given up.
 
 use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::Api;
@@ -30,7 +30,7 @@ async fn only_delivery(tenant: &Tenant) -> DeliveryStatus {
     delivery
 }
 
-/// Long enough for a pod to be seen as it is.
+/// A starting deadline that leaves time to see the pod's state.
 fn in_time() -> Value {
     json!({"startingDeadlineSeconds": 30})
 }

@@ -1,4 +1,4 @@
-//! Deliveries that are due while the one before is still being tried. The real CronJob controller decides, on a real minute.
+//! Deliveries that are due while the previous one is still being tried. The real CronJob controller decides, on a real minute.
 
 use std::io::Read as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,12 +11,12 @@ use postern::operator::names;
 use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::json;
 
-/// Makes a schedule of every minute whose receiver never answers, and begins a delivery.
+/// Makes a schedule that is due every minute and whose receiver never answers, and starts a delivery.
 ///
-/// Its Job is made, and told of in the CronJob, as the controller does it; and in the minute in which the CronJob is made. So
-/// the next minute is the first of the controller's own.
+/// The test makes the delivery's Job and reports it in the CronJob, as the controller does, in the minute in which the CronJob is
+/// made. So the next minute is the controller's first.
 async fn begin(tenant: &Tenant, policy: &str) {
-    // For as long as the sender is there.
+    // The receiver reads as long as the sender runs.
     let receiver = tenant.receiver(|stream| stream.read(&mut [0]).map(drop)).await;
     eventually("a minute with time left", async || {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 60;
@@ -48,7 +48,7 @@ fn with_forbid_the_one_that_is_left_out_is_told_with_why() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
         begin(&tenant, "Forbid").await;
-        // What is left out is told when it is too late for it.
+        // A skipped delivery is reported once it is too late for it.
         tenant.change("report", json!({"spec": {"startingDeadlineSeconds": 10}})).await;
         let told = tenant.deliveries("report", 1).await.remove(0);
         assert_eq!((told.outcome, told.reason.as_str()), (DeliveryOutcome::NotRun, "PreviousStillRunning"), "{told:?}");

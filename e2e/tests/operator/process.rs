@@ -1,5 +1,5 @@
-//! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each operator works in the
-//! test's namespace alone.
+//! The operator as the process that a pod runs: who leads, how it ends, and what it shows to whom. Each operator works only in
+//! the test's namespace.
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -19,7 +19,7 @@ async fn holder(cluster: &Cluster, namespace: &str) -> Option<String> {
     leases.get("postern-operator").await.unwrap().spec.unwrap().holder_identity
 }
 
-/// A token of a ServiceAccount of this name, which is made for it.
+/// Makes a ServiceAccount with this name, and returns a token for it.
 async fn token(cluster: &Cluster, namespace: &str, name: &str) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
     let account = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
@@ -66,7 +66,7 @@ fn a_leader_that_has_lost_its_lease_ends() {
         eventually("the Lease to be another's", async || {
             let mut lease = leases.get("postern-operator").await.unwrap();
             lease.spec.get_or_insert_default().holder_identity = Some("another".into());
-            // A renewal may come in between.
+            // The leader may renew the Lease in between.
             leases.replace("postern-operator", &PostParams::default(), &lease).await
         })
         .await;
@@ -98,7 +98,7 @@ fn metrics_are_shown_to_whom_rbac_lets_read_them_and_to_nobody_else() {
         Api::all(cluster.client.clone()).create(&PostParams::default(), &binding).await.unwrap();
 
         let scraper = token(&cluster, &namespace, "scraper").await;
-        // The operator remembers for a minute what it was told.
+        // The operator remembers an answer for a minute.
         let review: SubjectAccessReview = serde_json::from_value(json!({"spec": {
             "user": format!("system:serviceaccount:{namespace}:scraper"),
             "nonResourceAttributes": {"path": "/metrics", "verb": "get"},

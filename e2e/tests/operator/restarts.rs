@@ -1,4 +1,4 @@
-//! An operator that was away, and one that was killed; and Jobs that were.
+//! An operator that didn't run for a while, one that was killed, and Jobs that were killed.
 
 use std::io::Read as _;
 
@@ -48,7 +48,7 @@ fn a_killed_operator_leaves_nothing_that_the_next_one_does_not_finish() {
         for round in 0..8 {
             let name = format!("report-{round}");
             tenant.make_schedule(&name, "{}").await;
-            // Wherever it is by now.
+            // At whatever step the operator is by now.
             tenant.kill_operator();
             tenant.start_operator();
         }
@@ -67,7 +67,7 @@ fn a_killed_operator_leaves_nothing_that_the_next_one_does_not_finish() {
 fn a_job_that_is_deleted_while_it_runs_is_told_as_interrupted() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace).await;
-        // Answers nothing for as long as the sender is there.
+        // The receiver answers nothing as long as the sender runs.
         let receiver = tenant.receiver(|stream| stream.read(&mut [0]).map(drop)).await;
         tenant.make_schedule("report", "{}").await;
         tenant.tick("report").await;
@@ -79,7 +79,7 @@ fn a_job_that_is_deleted_while_it_runs_is_told_as_interrupted() {
     });
 }
 
-/// Deletes the schedule, and waits until its Jobs went with it.
+/// Deletes the schedule, and waits until its Jobs are deleted too.
 async fn delete_report(tenant: &Tenant) {
     tenant.schedules.delete("report", &DeleteParams::default()).await.unwrap();
     eventually("the schedule and its Jobs to be gone", async || {
@@ -90,7 +90,7 @@ async fn delete_report(tenant: &Tenant) {
     .await;
 }
 
-/// Makes the schedule anew, asks for a delivery, and waits until the schedule says that it comes later.
+/// Makes the schedule again, asks for a delivery, and waits until the schedule says that the delivery comes later.
 async fn made_anew_it_waits(tenant: &Tenant) {
     tenant.make_schedule("report", "{}").await;
     tenant.trigger("report", "again").await;
@@ -112,19 +112,19 @@ fn what_a_namespace_used_outlives_the_operator_the_last_schedule_and_the_namespa
         tenant.trigger("report", "first").await;
         tenant.deliveries("report", 1).await;
 
-        // It goes while an operator is there, and comes back with the next one.
+        // The schedule is deleted while an operator runs, and made again with the next one.
         delete_report(&tenant).await;
         tenant.kill_operator();
         tenant.start_operator();
         made_anew_it_waits(&tenant).await;
 
-        // It goes and comes back while there is none.
+        // The schedule is deleted and made again while no operator runs.
         tenant.kill_operator();
         delete_report(&tenant).await;
         tenant.start_operator();
         made_anew_it_waits(&tenant).await;
 
-        // The namespace goes, and comes back.
+        // The namespace is deleted, and made again.
         tenant.kill_operator();
         let namespaces: Api<Namespace> = Api::all(tenant.cluster.client.clone());
         namespaces.delete(&tenant.namespace, &DeleteParams::default()).await.unwrap();

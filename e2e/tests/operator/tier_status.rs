@@ -1,5 +1,5 @@
-//! What the operator says of tiers, and whom it wakes when a tier or a namespace's label changes. It works in the whole cluster,
-//! since there is one default tier for all of it, with the rights that it is installed with.
+//! What the operator says about tiers, and which schedules it wakes when a tier or a namespace's label changes. It works in the
+//! whole cluster, since there is one default tier for all of it, with the rights that it is installed with.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -12,7 +12,7 @@ use postern::api::{TIER_LABEL, WebhookTier, WebhookTierStatus};
 use postern_e2e::{Cluster, DedicatedCluster, OPERATOR, OperatorProcess, Tenant, eventually, install_crds};
 use serde_json::{Value, json};
 
-/// Who reads the operator's metrics.
+/// The reader of the operator's metrics.
 const SCRAPER: &str = "system:serviceaccount:default:scraper";
 
 /// A cluster with an operator for all of it.
@@ -33,7 +33,7 @@ fn tiers_say_who_uses_them_and_a_change_wakes_only_those() {
     });
 }
 
-/// Waits until a schedule is accepted in a tier, or not accepted for a reason.
+/// Waits until a schedule is accepted in a tier, or is refused for a reason.
 async fn schedule_is(tenant: &Tenant, name: &str, expected: Result<&str, &str>) {
     eventually(&format!("{}/{name} to be {expected:?}", tenant.namespace), async || {
         let status = tenant.status(name).await;
@@ -64,7 +64,7 @@ impl Watched {
         namespaces.patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// Waits until a tier is used by so many namespaces and schedules and Ready for this reason; returns its status.
+    /// Waits until this many namespaces and schedules use a tier and its Ready condition has this reason; returns its status.
     async fn tier_is(&self, tier: &str, used: (u32, u32), reason: &str) -> WebhookTierStatus {
         eventually(&format!("tier {tier} to be used by {used:?} and {reason}"), async || {
             let seen = self.tiers.get(tier).await.unwrap();
@@ -77,7 +77,7 @@ impl Watched {
         .await
     }
 
-    /// Makes somebody who may read the operator's metrics, and returns a token.
+    /// Makes a user who may read the operator's metrics, and returns a token.
     async fn scraper(&self) -> String {
         let Self { cluster, .. } = self;
         cluster.must_run("kubectl create serviceaccount scraper");
@@ -90,7 +90,7 @@ impl Watched {
         cluster.must_run("kubectl create token scraper").trim().to_owned()
     }
 
-    /// How many reconciles of schedules there were.
+    /// The number of reconciles of schedules.
     async fn reconciles(&self, token: &str) -> u64 {
         let (status, text) = eventually("the metrics", async || self.operator.scrape(Some(token)).await).await;
         assert_eq!(status, 200, "{text}");
@@ -98,7 +98,7 @@ impl Watched {
         counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
-    /// The same once the operator has counted one more than `before`: what a reconcile wrote can be seen before it is counted.
+    /// The same number, once it is greater than `before`: what a reconcile wrote can be seen before it is counted.
     async fn reconciles_after(&self, before: u64, token: &str) -> u64 {
         eventually("a reconcile to be counted", async || {
             let now = self.reconciles(token).await;
@@ -107,7 +107,7 @@ impl Watched {
         .await
     }
 
-    /// The same once the operator is at rest: it puts some reconciles off by a second.
+    /// The same number, once the operator is idle: it delays some reconciles by a second.
     async fn reconciles_at_rest(&self, token: &str) -> u64 {
         let mut before = self.reconciles(token).await;
         eventually("the operator to be at rest", async || {
@@ -118,7 +118,7 @@ impl Watched {
         .await
     }
 
-    /// What the operator was answered when it wrote the status of tiers.
+    /// How the API server answered the operator's writes of tiers' status.
     fn answers(&self) -> BTreeMap<u64, usize> {
         let mut answers = BTreeMap::new();
         for request in self.cluster.requests_of(OPERATOR, 0) {
@@ -152,7 +152,7 @@ async fn a_tier_says_how_many_use_it_and_follows_schedules_labels_and_defaults(w
     schedule_is(&team_a, "one", Ok("free")).await;
     watched.tier_is("free", (1, 1), "Ready").await;
 
-    // Of two defaults, neither is in force; each says so.
+    // With two defaults, neither applies; each says so.
     watched.cluster.change_tier("premium", json!({"default": true})).await;
     schedule_is(&team_a, "one", Err("SeveralDefaultTiers")).await;
     for (tier, used, other) in [("free", (0, 0), "premium"), ("premium", (1, 1), "free")] {
@@ -172,7 +172,7 @@ async fn a_tier_says_how_many_use_it_and_follows_schedules_labels_and_defaults(w
     let ready = watched.tier_is("premium", (2, 2), "Ready").await.conditions.remove(0);
     assert_eq!((ready.status.as_str(), ready.observed_generation), ("True", Some(2)));
 
-    // A default that is deleted, and made again.
+    // A default is deleted, and made again.
     watched.tiers.delete("premium", &DeleteParams::default()).await.unwrap();
     schedule_is(&team_a, "one", Err("NoDefaultTier")).await;
     schedule_is(&team_b, "one", Err("TierNotFound")).await;
@@ -202,12 +202,13 @@ async fn a_changed_tier_or_label_wakes_the_schedules_that_it_concerns_and_no_oth
         schedule_is(&team_many, schedule, Ok("many")).await;
     }
     watched.tier_is("many", (1, 50), "Ready").await;
-    // What was changed last is told last: an operator that has dealt with it has heard of all before.
+    // The last change is reported last: an operator that has handled it has heard of all earlier ones.
     watched.cluster.change_tier("few", json!({"allowedPorts": [8442]})).await;
     team_few.may_use_port("alone", 8442).await;
     let settled = watched.reconciles_at_rest(&token).await;
 
-    // The status of the tier of the many, by anybody; and another tier's spec, which the same watch tells of later.
+    // Somebody writes the status of the tier that has many schedules; and another tier's spec changes, which the same watch
+    // reports later.
     let status = Patch::Merge(json!({"status": {"schedules": 7}}));
     watched.tiers.patch_status("many", &PatchParams::default(), &status).await.unwrap();
     watched.cluster.change_tier("few", json!({"allowedPorts": [8443]})).await;
@@ -215,14 +216,14 @@ async fn a_changed_tier_or_label_wakes_the_schedules_that_it_concerns_and_no_oth
     let by_tier = watched.reconciles_after(settled, &token).await;
     assert!(by_tier - settled < 25, "{} reconciles", by_tier - settled);
 
-    // Of the namespace of the many, what is not its tier; and of another, its tier.
+    // A change of that tier's namespace that isn't about its tier; and a change of another namespace's tier.
     watched.change_namespace("team-many", json!({"annotations": {"note": "x"}, "labels": {"other": "y"}})).await;
     watched.change_namespace("team-few", json!({"labels": {TIER_LABEL: "other"}})).await;
     team_few.may_use_port("alone", 8444).await;
     let by_label = watched.reconciles_after(by_tier, &token).await;
     assert!(by_label - by_tier < 25, "{} reconciles", by_label - by_tier);
 
-    // And when it is theirs, all are woken.
+    // When their own tier changes, all are woken.
     watched.cluster.change_tier("many", json!({"allowedPorts": [8445]})).await;
     for schedule in &many {
         team_many.may_use_port(schedule, 8445).await;

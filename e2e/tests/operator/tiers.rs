@@ -1,4 +1,4 @@
-//! What a tier allows, at its edges, and the ways around it that a tenant may try.
+//! What a tier allows, at its limits, and the ways round them that a tenant may try.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +11,12 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Hourly, at this minute of Unix time.
+/// An hourly schedule, at this minute of Unix time.
 fn hourly_at(minute: u64) -> String {
     format!("{} * * * *", minute % 60)
 }
 
-/// Until when a schedule is held, in Unix seconds.
+/// The time until which a schedule is held, in Unix seconds.
 async fn held_until(tenant: &Tenant, schedule: &str) -> u64 {
     tenant.condition(schedule, "Ready", "True", "Ready").await;
     let until = eventually("it to be held", async || {
@@ -46,7 +46,7 @@ fn the_smallest_gap_is_held_to_the_second_and_a_schedule_follows_its_tier() {
         let tenant = Tenant::new(cluster, namespace.clone()).await;
         tenant.make_schedule_with("report", json!({"schedule": "*/15 * * * *"})).await;
         for allowed in [899, 900] {
-            // A port by which it shows that the operator has seen the tier so.
+            // The port shows that the operator has seen this version of the tier.
             tenant.change_tier(json!({"minInterval": format!("{allowed}s"), "allowedPorts": [allowed]})).await;
             tenant.may_use_port("report", allowed).await;
             tenant.condition("report", "Accepted", "True", "Accepted").await;
@@ -111,7 +111,7 @@ fn over_a_quota_the_oldest_keep_working_and_the_next_follows_when_one_goes() {
     on_cluster(|cluster, namespace| async move {
         let tenant = Tenant::new(cluster, namespace.clone()).await;
         tenant.change_tier(json!({"maxSchedules": 2, "maxDeliveriesPerHour": 3})).await;
-        // Of one second, the UID decides; so each waits for the next second.
+        // Among schedules of the same second, the UID decides; so each waits for the next second.
         for (name, schedule) in [("first", "0 * * * *"), ("second", "*/30 * * * *"), ("third", "0 * * * *")] {
             let second = now();
             eventually("the next second", async || if now() > second { Ok(()) } else { Err(()) }).await;
@@ -170,7 +170,7 @@ fn moving_the_minute_and_making_anew_deliver_no_sooner() {
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         tenant.change_tier(json!({"minInterval": "10m"})).await;
 
-        // It delivers now, and is moved to the next minutes.
+        // It delivers now, and is then moved to the next minutes.
         tenant.make_schedule("moved", "{}").await;
         tenant.trigger("moved", "now").await;
         let last = tenant.deliveries("moved", 1).await.remove(0).scheduled_time.unwrap().0.as_second();
@@ -188,7 +188,7 @@ fn moving_the_minute_and_making_anew_deliver_no_sooner() {
         tenant.change("moved", json!({"spec": {"schedule": hourly_at(last / 60 + 12)}})).await;
         tenant.cron_job("moved", "no pause", |cron_job| cron_job.spec.suspend == Some(false)).await;
 
-        // It goes, and another comes under another name.
+        // The schedule is deleted, and another is made under another name.
         tenant.schedules.delete("moved", &DeleteParams::default()).await.unwrap();
         eventually("its end", async || match tenant.schedules.get_opt("moved").await {
             Ok(None) => Ok(()),
@@ -207,7 +207,7 @@ fn a_resumed_schedule_makes_up_for_nothing_that_is_close_to_its_next_delivery() 
         let _receiver = tenant.receiver(Receiver::by_turns([OK])).await;
         tenant.make_schedule_with("report", json!({"suspend": true})).await;
         tenant.condition("report", "Scheduled", "False", "Suspended").await;
-        // Its CronJob is there, and would make up for what is due from now on.
+        // The CronJob exists, and would catch up on what is due from now on.
         let due = now() / 60 + 1;
         tenant.change("report", json!({"spec": {"schedule": hourly_at(due)}})).await;
         tenant.cron_job("report", "the minute", |cron_job| cron_job.spec.schedule == hourly_at(due)).await;
@@ -251,7 +251,7 @@ fn a_trigger_between_two_minutes_takes_the_place_of_the_next_and_the_gaps_are_ke
         tenant.trigger("report", "now").await;
         held_until(&tenant, "report").await;
         tenant.deliveries("report", 2).await;
-        // The CronJob starts this one by itself again.
+        // The CronJob starts this delivery by itself again.
         let three = tenant.deliveries("report", 3).await;
         assert_eq!(tenant.status("report").await.last_trigger.map(|trigger| trigger.id), three[1].id, "{three:?}");
         let times: Vec<_> =

@@ -17,7 +17,7 @@ fn each_new_value_makes_one_delivery_with_an_id_of_its_own_even_of_a_suspended_s
         let first = tenant.deliveries("report", 1).await.remove(0);
         let trigger = tenant.status("report").await.last_trigger.unwrap();
         assert_eq!((trigger.value.as_str(), Some(trigger.id)), ("one", first.id.clone()));
-        // Something else of the schedule changes, and the value stays.
+        // Another part of the schedule changes, and the value stays the same.
         tenant.change("report", json!({"metadata": {"annotations": {"other": "x"}}, "spec": {"body": null}})).await;
         tenant.trigger("report", "two").await;
         let both = tenant.deliveries("report", 2).await;
@@ -46,7 +46,7 @@ fn a_trigger_while_the_operator_is_away_is_made_when_it_is_back_and_once() {
         tenant.start_operator();
         tenant.deliveries("report", 1).await;
         tenant.kill_operator();
-        // Once the new operator has seen another change, it has looked at the trigger too.
+        // Once the new operator has handled another change, it has also looked at the trigger.
         tenant.change("report", json!({"spec": {"body": {"inline": "[]"}}})).await;
         tenant.start_operator();
         tenant.is_at_generation("report", 2).await;

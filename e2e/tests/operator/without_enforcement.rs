@@ -1,22 +1,22 @@
-//! What becomes of deliveries while the cluster's NetworkPolicy engine enforces nothing.
+//! What happens to deliveries while the cluster's NetworkPolicy engine enforces nothing.
 
 use kube::api::ListParams;
 use postern::api::DeliveryOutcome;
 use postern_e2e::{Cluster, DedicatedCluster, OK, Receiver, Tenant, eventually, install_crds};
 use serde_json::json;
 
-/// Makes it a cluster without a NetworkPolicy engine: every new connection passes.
+/// Makes the cluster behave like one without a NetworkPolicy engine: every new connection is allowed.
 fn stop_enforcement(cluster: &Cluster) {
     change_queue_rules(cluster, "--delete");
 }
 
-/// Has the engine judge every new connection again.
+/// Lets the engine judge every new connection again.
 fn resume_enforcement(cluster: &Cluster) {
     change_queue_rules(cluster, "--append");
 }
 
-/// Takes away or puts back the rules that queue new connections for the engine. They are those of `e2e/cluster/network.go`;
-/// where they aren't, they can't be deleted, and the test fails.
+/// Removes or restores the rules that queue new connections for the engine. They are those of `e2e/cluster/network.go`; if they
+/// aren't there, they can't be deleted, and the test fails.
 fn change_queue_rules(cluster: &Cluster, change: &str) {
     let rule = ["--match", "conntrack", "--ctstate", "NEW", "--jump", "NFQUEUE", "--queue-num", "100"];
     for program in ["iptables", "ip6tables"] {
@@ -26,7 +26,7 @@ fn change_queue_rules(cluster: &Cluster, change: &str) {
     }
 }
 
-/// Waits until what is known of a schedule's namespace has this status, and returns the message.
+/// Waits until the isolation of a schedule's namespace has this status, and returns the message.
 async fn isolated(tenant: &Tenant, status: &str) -> String {
     eventually(&format!("EgressIsolated to be {status}"), async || {
         let conditions = tenant.status("report").await.conditions;
@@ -37,7 +37,7 @@ async fn isolated(tenant: &Tenant, status: &str) -> String {
     .await
 }
 
-/// Waits until a sender of a schedule runs.
+/// Waits until a schedule's sender runs.
 async fn sender_runs(tenant: &Tenant, schedule: &str) {
     let pods = tenant.pods();
     let theirs = ListParams::default().labels(&format!("postern.dev/schedule={schedule}"));
@@ -68,7 +68,7 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
             let message = isolated(tenant, "False").await;
             assert!(message.contains("10.96.0.1:443 (the API server)"), "{message}");
         }
-        // The one warns and delivers, the other holds.
+        // The lenient tenant is warned and delivers; the other holds its deliveries.
         assert_eq!(lenient.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
         strict.condition("report", "Scheduled", "False", "NotIsolated").await;
         let status = strict.status("report").await;
@@ -80,7 +80,7 @@ fn without_an_engine_it_is_told_and_where_a_proof_is_required_nothing_is_sent_un
         assert_eq!(strict.deliveries("report", 1).await[0].outcome, DeliveryOutcome::Delivered);
         isolated(&lenient, "True").await;
 
-        // What was proved an hour ago is no proof for a pod of now: each sender waits until the API server is out of its reach.
+        // A proof from an hour ago doesn't cover a new pod: each sender waits until it can't reach the API server.
         for schedule in ["late", "never"] {
             strict.make_schedule(schedule, "{}").await;
         }

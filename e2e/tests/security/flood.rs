@@ -1,4 +1,5 @@
-//! What a tenant can have the operator write: by hundreds of schedules that are refused, and a NetworkPolicy that comes and goes.
+//! How much a tenant can make the operator write: with hundreds of refused schedules, and with a NetworkPolicy that comes and
+//! goes.
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
@@ -16,7 +17,7 @@ fn says(schedule: &WebhookSchedule, kind: &str, status: &str) -> bool {
     conditions.any(|condition| condition.type_ == kind && condition.status == status)
 }
 
-/// Waits until as many schedules of a namespace say so.
+/// Waits until this many schedules of a namespace have this condition.
 async fn say(schedules: &Api<WebhookSchedule>, count: usize, kind: &str, status: &str) {
     eventually(&format!("{count} schedules to have {kind} {status}"), async || {
         let all = schedules.list(&ListParams::default()).await.unwrap().items;
@@ -26,7 +27,7 @@ async fn say(schedules: &Api<WebhookSchedule>, count: usize, kind: &str, status:
     .await;
 }
 
-/// A policy that opens everything to all pods, senders too.
+/// A NetworkPolicy that opens everything to all pods, including senders.
 fn wide() -> NetworkPolicy {
     let spec = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]});
     serde_json::from_value(json!({"metadata": {"name": "wide"}, "spec": spec})).unwrap()
@@ -64,7 +65,7 @@ fn three_hundred_refused_schedules_and_a_policy_made_and_deleted_twenty_times_co
         let of_refused = |name: &str| name.strip_prefix("s-").is_some_and(|number| number.parse::<usize>().is_ok());
         let status =
             writes.iter().filter(|it| it.resource == "webhookschedules/status" && of_refused(&it.name)).count();
-        // What is told has turned twice at most in the time that good news must hold, and each accepted one says so.
+        // The condition changed at most twice in the time for which good news must hold, and each accepted schedule has it.
         assert!(status <= 4 * ACCEPTED, "{status} of {:#?}", count(&writes));
         assert!(writes.len() <= 10 * ACCEPTED + 10, "{:#?}", count(&writes));
     });

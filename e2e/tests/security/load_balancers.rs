@@ -1,4 +1,4 @@
-//! Which addresses of Services the operator takes for the cluster's own. They concern all namespaces.
+//! Which addresses of Services the operator treats as the cluster's own. They apply to all namespaces.
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -7,9 +7,9 @@ use kube::api::{Patch, PatchParams, PostParams};
 use postern_e2e::{DedicatedCluster, OperatorProcess, Tenant, eventually, install_crds};
 use serde_json::{Value, json};
 
-/// What a tenant writes into Services: each claims an address by itself.
+/// Addresses that a tenant writes into Services: each Service claims one by itself.
 const CLAIMED: [&str; 4] = ["203.0.112.1", "203.0.112.2", "203.0.112.3", "203.0.112.4"];
-/// What the cluster gives one.
+/// The address that the cluster gives to one of them.
 const GIVEN: &str = "203.0.112.77";
 
 fn service(name: &str, annotations: &Value, spec: &Value, address: &str) -> Service {
@@ -22,13 +22,13 @@ fn service(name: &str, annotations: &Value, spec: &Value, address: &str) -> Serv
     .unwrap()
 }
 
-/// Has the cluster give a Service this address.
+/// Makes the cluster give this address to a Service.
 async fn give(services: &Api<Service>, name: &str, address: &str) {
     let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}});
     services.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }
 
-/// The load balancers of which the sender of the schedule `report` is told.
+/// The load balancers in the delivery of the schedule `report`.
 async fn told(tenant: &Tenant) -> Value {
     let cron_job = tenant.cron_jobs.get("postern-report").await.unwrap();
     let template = cron_job.spec.job_template.spec.unwrap().template;
@@ -52,7 +52,7 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
         let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), "victim");
         let before = policies.get("postern-sender").await.unwrap().spec;
 
-        // As a tenant: each claims an address by another field, and all claim it by a status, which the API server drops.
+        // As a tenant: each Service claims an address in another field, and all claim it in a status, which the API server drops.
         let services: Api<Service> = Api::namespaced(cluster.client.clone(), &attacker);
         let [external, pinned, annotated, status] = CLAIMED;
         for service in [
@@ -63,10 +63,10 @@ fn no_service_of_a_tenant_changes_the_deliveries_of_another_and_what_the_cluster
         ] {
             services.create(&PostParams::default(), &service).await.unwrap();
         }
-        // Some load balancers grant whatever is asked for.
+        // Some load balancers grant any address that is asked for.
         give(&services, "pinned", pinned).await;
         give(&services, "annotated", annotated).await;
-        // What is given last is told last, so all before it was seen.
+        // The address that is given last is reported last, so all earlier ones have been seen.
         give(&services, "status", GIVEN).await;
 
         eventually("what the cluster gave to be refused", async || {

@@ -1,4 +1,4 @@
-//! What tenants write doesn't fill the operator's memory.
+//! Tenants can't fill the operator's memory with what they write.
 
 use std::fs;
 
@@ -10,12 +10,12 @@ use postern_e2e::{Cluster, LEADS, OperatorProcess, eventually, install_crds, on_
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
-/// The chart's limit, in KiB.
+/// The chart's memory limit, in KiB.
 const LIMIT: u64 = 256 * 1024;
 const POLICIES: usize = 8;
 const SCHEDULES: usize = 50;
 
-/// Eight policies of 2 MB are as much as etcd takes of each, and 36,000 annotations are as many as Kubernetes does.
+/// Eight policies of 2 MB, as much as etcd accepts for each, and 36,000 annotations, as many as Kubernetes accepts.
 #[test]
 fn neither_huge_network_policies_nor_huge_schedules_fill_the_memory() {
     on_cluster(|cluster, namespace| async move {
@@ -37,7 +37,7 @@ fn neither_huge_network_policies_nor_huge_schedules_fill_the_memory() {
     });
 }
 
-/// The most memory that a process had so far, in KiB.
+/// The most memory that a process has used so far, in KiB.
 fn peak(operator: &OperatorProcess) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", operator.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

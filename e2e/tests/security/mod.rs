@@ -1,6 +1,6 @@
-//! What must not get out, what nobody has the right to do, and what tenants do on purpose to the operator and to each other.
+//! Secrets that must not leak, rights that nobody must have, and what tenants do on purpose to the operator and to each other.
 //!
-//! The guard against requests that are turned inward is in `sender::inward`, the policies are in `admission`.
+//! `sender::inward` tests the guard against requests to internal addresses; `admission` tests the policies.
 
 mod flood;
 mod leaks;

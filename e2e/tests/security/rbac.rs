@@ -1,4 +1,4 @@
-//! What the installation gives the operator and users the right to do.
+//! Which rights the installation gives to the operator and to users.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn modes() -> [Objects; 3] {
     [chart(&[]), chart(&NAMESPACED), kustomize("default")]
 }
 
-/// Each rule of a role as `group/resource verb`, with the names that it is bound to.
+/// Each rule of a role as `group/resource verb`, with the names that it is limited to.
 fn rights(role: &Value) -> BTreeSet<String> {
     let list = |rule: &Value, field: &str| -> Vec<String> {
         rule[field].as_array().into_iter().flatten().map(|value| value.as_str().unwrap().to_owned()).collect()
@@ -84,7 +84,8 @@ fn with_watched_namespaces_only_what_no_role_can_give_is_given_for_the_whole_clu
     expected.push("ClusterRoleBinding  postern-operator".into());
     assert_eq!(kinds, expected);
 
-    // Together they are what the one role of the other mode is, but for what shows where the load balancers of all namespaces are.
+    // Together they equal the one role of the other mode, except for the right that shows where the load balancers of all
+    // namespaces are.
     let mut whole = rights(&chart(&[])["ClusterRole  postern-operator"]);
     for right in ["/services list", "/services watch"] {
         assert!(whole.remove(right), "{right}");

@@ -1,4 +1,4 @@
-//! A check asks the DNS and nobody else: not a SYN goes to the target, allowed or not.
+//! A check sends packets only to the DNS: not even a SYN goes to the target, allowed or not.
 
 use postern::delivery::OutcomeClass::{Checked, Delivered, Failed, Refused};
 use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};

@@ -1,7 +1,8 @@
-//! Whatever a URL, a DNS answer or a receiver says, nothing is sent to an internal address: not even a SYN.
+//! Whatever a URL, a DNS answer or a receiver says, nothing is sent to an internal address, not even a SYN.
 //!
-//! Each test has a second delivery that differs in the tier's `allowedCIDRs` alone (for the redirect: one straight to where
-//! it leads) and does arrive inside. So the internal host listens, the name leads to it, and what goes there is seen.
+//! Each test has a second delivery that differs only in the tier's `allowedCIDRs` (for the redirect, it goes straight to where
+//! the redirect leads), and that does reach the internal host. So the internal host listens, the name leads to it, and packets to
+//! it are seen.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::{CLOSED, DNS, METADATA, PUBLIC};
 const NODE: &str = "fd00:77::10";
 const API_SERVER: &str = "10.96.0.1";
 
-/// Makes a delivery to a name with these answers, and one to a name with the same answers for which the tier allows the
+/// Makes a delivery to a name with these answers, and one to another name with the same answers, for which the tier allows the
 /// internal address.
 async fn refused_and_allowed(
     cluster: &Cluster,
@@ -89,7 +90,7 @@ fn an_alias_of_an_internal_name_is_refused() {
 
         refused.assert(Refused, "AddressInternal", &[DNS]);
         assert_eq!(refused.attempts(), ["AddressInternal"]);
-        // Nobody trusts the API server's certificate; it was there to show it.
+        // The sender doesn't trust the API server's certificate, which shows that it connected to the API server.
         let to_inside = format!("tcp {API_SERVER}:443");
         allowed.assert(FailedPermanently, "CertificateUnknownIssuer", &[DNS, &to_inside]);
     });

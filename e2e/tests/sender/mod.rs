@@ -1,4 +1,4 @@
-//! The sender's image as it is shipped, in pods such as the operator makes. Every packet that a sender sends is noted.
+//! The sender's image as it is shipped, in pods like those that the operator makes. Every packet that a sender sends is recorded.
 
 mod checking;
 mod inward;
@@ -12,5 +12,5 @@ const DNS: &str = "udp 10.96.0.10:53";
 const PUBLIC: &str = "203.0.113.10";
 /// An internet address where nothing listens.
 const CLOSED: &str = "203.0.113.20";
-/// Where clouds keep credentials.
+/// The metadata service, where clouds keep credentials.
 const METADATA: &str = "169.254.169.254";

@@ -1,4 +1,4 @@
-//! What the sender makes of its pod: what is mounted, what it may do, when it must end.
+//! How the sender uses its pod: what is mounted, what it may do, when it must end.
 
 use std::io::Read as _;
 

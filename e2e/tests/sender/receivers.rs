@@ -1,4 +1,4 @@
-//! What becomes of a delivery at receivers of every kind, and what they see of it.
+//! What happens to a delivery at receivers of every kind, and what they see of it.
 
 use std::io::{self, Write as _};
 use std::thread;
@@ -22,7 +22,7 @@ const BODY: &str = r#"{"type":"report.due","timestamp":"{{scheduledTime}}"}"#;
 struct Host {
     name: String,
     receiver: Receiver,
-    /// Where a delivery sends packets on its way there.
+    /// Where a delivery sends packets on its way to the host.
     way: [String; 2],
 }
 
@@ -154,7 +154,7 @@ fn a_status_line_a_byte_at_a_time_runs_out_of_time() {
         });
         let mut delivery = host.delivery();
         delivery.json["retries"]["attempts"] = json!(1);
-        // Long enough for a slow machine to connect in half of it.
+        // Long enough that a slow machine connects in half of this time.
         delivery.json["retries"]["timeoutSeconds"] = json!(8);
 
         let ended = delivery.run(&cluster, &namespace).await;

@@ -1,4 +1,4 @@
-//! What becomes of a delivery to a name that the DNS says nothing of.
+//! What happens to a delivery to a name for which the DNS has no answer.
 
 use postern::delivery::OutcomeClass::{Delivered, Failed};
 use postern_e2e::{Certificates, Delivery, DnsAnswer, OK, Receiver, on_cluster};

@@ -1,4 +1,4 @@
-//! The CRDs, as they stand in `crds/`.
+//! The CRDs as they are in `crds/`.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
@@ -68,9 +68,8 @@ impl Crd {
     }
 }
 
-/// Habits of the generator that Kubernetes doesn't share: an optional field is not nullable here (a null counts as
-/// left out, so that it gets its default), formats of unsigned numbers don't exist, and a comment's line breaks mean
-/// nothing.
+/// Undoes habits of the generator that don't suit Kubernetes: an optional field is not nullable here (a null counts as left out,
+/// so the field gets its default), formats of unsigned numbers don't exist, and line breaks in comments mean nothing.
 fn to_kubernetes(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.description = schema.description.take().map(|text| text.replace('\n', " "));
@@ -89,7 +88,7 @@ fn to_kubernetes(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// Limits are `f64` in the types of Kubernetes: `20` would be written as `20.0`.
+/// In Kubernetes' types, limits are `f64`: `20` would be written as `20.0`.
 fn integers(value: &mut Value) {
     match value {
         Value::Number(number) => {

@@ -73,7 +73,7 @@ fn every_field_is_described_and_bounded() {
             Some("boolean") => {}
             other => panic!("{path} is of type {other:?}"),
         }
-        // Kubernetes knows no tagged unions: what is one of several is said by a rule with a message.
+        // Kubernetes has no tagged unions: a rule with a message says that a field is one of several.
         assert!(schema.one_of.is_none() && schema.any_of.is_none(), "{path}");
     });
 }
@@ -91,7 +91,7 @@ fn every_default_that_a_description_names_is_the_default_and_the_other_way_round
         match (described, default) {
             (Some(described), Some(default)) => assert_eq!(described, default, "{path}"),
             (Some("no body") | None, None) => {}
-            // The fields below say it.
+            // The documentation of the fields inside says it.
             (None, Some(default)) if default.starts_with('{') || path.contains(".status") => {}
             (described, default) => panic!("{path}: described {described:?}, is {default:?}"),
         }

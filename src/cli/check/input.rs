@@ -12,20 +12,20 @@ use crate::egress::{Host, Reason, Refusal};
 /// The longest line, in bytes: room for the longest URL with every byte escaped, and a few hundred addresses.
 const MAX_LINE_BYTES: usize = 65_536;
 
-/// A URL, and the addresses of names that came with it.
+/// A URL, and addresses for names that came with it.
 pub(super) struct Line {
     pub(super) url: String,
     pub(super) answers: Answers,
 }
 
-/// Fields that are not ours are let be, so that a file may say more about its URLs.
+/// Unknown fields are ignored, so that a file may say more about its URLs.
 #[derive(Deserialize)]
 struct Fields {
     url: String,
     resolve: Option<HashMap<String, Vec<IpAddr>>>,
 }
 
-/// Reads line by line, and never holds more than one.
+/// Reads line by line, and holds only one line at a time.
 pub(super) struct Lines<R> {
     input: R,
     number: u64,
@@ -49,7 +49,7 @@ impl<R: BufRead> Lines<R> {
             self.skip_line()?;
             return Ok(Some(Err(self.malformed(&format!("is longer than {MAX_LINE_BYTES} bytes")))));
         }
-        // The parser's own words may repeat parts of the line.
+        // The parser's own message may repeat parts of the line.
         let fields = serde_json::from_slice(&line).map_err(|error| {
             let problem =
                 format!(r#"is not {{"url": "...", "resolve": {{"host": ["ip"]}}}} (column {})"#, error.column());
@@ -75,7 +75,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Names as [`Host`] writes them. What is not a name is never looked up, so it needs no answer.
+/// Names in the form of [`Host`]. A text that is not a name is never looked up, so it needs no answer.
 fn answers(resolve: HashMap<String, Vec<IpAddr>>) -> Answers {
     let mut answers = Answers::new();
     for (host, ips) in resolve {

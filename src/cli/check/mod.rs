@@ -19,7 +19,7 @@ use input::{Line, Lines};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// For both questions of one look-up, with all tries.
+/// The limit for both questions of one look-up, with all tries.
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Judge URLs exactly as the sender would, without connecting to them
@@ -51,7 +51,7 @@ pub struct Args {
     urls: Vec<OsString>,
 }
 
-/// Addresses by host name, given instead of asked for.
+/// Addresses by host name, given on input instead of looked up.
 type Answers = HashMap<String, Vec<IpAddr>>;
 
 /// Runs the command on standard input and output.
@@ -94,7 +94,7 @@ fn check(args: &Args, input: impl BufRead, mut output: impl Write) -> io::Result
     Ok(all_allowed)
 }
 
-/// What is the same for all URLs of a run.
+/// What all URLs of a run share.
 struct Judge {
     rules: Rules,
     answers: Answers,
@@ -123,7 +123,7 @@ impl Judge {
         Ok(Self { rules, answers, dns })
     }
 
-    /// The answers that came with the URL go before those of the command line, and these before DNS.
+    /// The answers that came with the URL have precedence over those of the command line, which have precedence over DNS.
     fn judge(&self, url: &[u8], answers: &Answers) -> Finding {
         let (shown, mut addresses) = match seen(url) {
             Some((shown, Host::Ip(ip))) => (shown, vec![ip]),

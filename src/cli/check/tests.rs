@@ -15,7 +15,7 @@ fn parse(args: &[&str]) -> Result<Args, clap::Error> {
     Command::try_parse_from(["check"].iter().chain(args)).map(|command| command.args)
 }
 
-/// Runs the command; gives whether all were allowed, and the lines.
+/// Runs the command; returns whether all URLs were allowed, and the lines.
 fn run_on(args: &[&str], input: &[u8]) -> (bool, Vec<Value>) {
     let mut output = Vec::new();
     // A tiny buffer, so that lines straddle it.

@@ -26,7 +26,7 @@ pub struct Args {
     node_ips: Vec<IpAddr>,
 }
 
-/// Runs until SIGTERM or SIGINT: 0 then, 1 when it could not start or go on. The watchdog ends the process with 70.
+/// Runs until SIGTERM or SIGINT. Returns 0 then, and 1 when it could not start or go on. The watchdog ends the process with 70.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     sender::log_to_stderr();
@@ -63,18 +63,19 @@ fn start(args: &Args) -> Result<(), String> {
 pub(super) fn settings(config: &Path) -> Result<Settings, String> {
     let path = config.display();
     let text = std::fs::read_to_string(config).map_err(|e| format!("{path} can't be read: {e}"))?;
-    // A container without one has no name server to tell.
+    // In a container without this file, there is no name server to report.
     let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     Settings::read(&text, &resolv_conf).map_err(|e| format!("{path}: {e}"))
 }
 
-/// A client of the cluster that this process runs in, or that its kubeconfig names, for a command that ends.
+/// A client for a command that ends by itself, for the cluster that this process runs in or that its kubeconfig names.
 pub(super) async fn connect() -> Result<Client, String> {
     Client::try_default().await.map_err(no_way)
 }
 
-/// A client that sends nothing twice. By itself it would send again what was answered with 429, 503 or 504, for minutes; a
-/// Secret that was made all the same would be taken for another's then (409). Whatever fails is tried again by who asked.
+/// A client that sends nothing twice. By default, kube repeats a request that was answered with 429, 503 or 504, for minutes; if
+/// a Secret was created despite such an answer, the repeated request's 409 would look as if the Secret were somebody else's. The
+/// caller tries again whatever fails.
 fn client(mut config: Config) -> Result<Client, kube::Error> {
     config.default_retry = false;
     Client::try_from(config)

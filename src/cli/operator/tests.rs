@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 use super::*;
 
-/// The code of the error that a client gets for a Secret when an API server always answers so, and how often that is asked.
+/// Creates a Secret at an API server that always answers with this status. Returns the error's code, and how many requests the
+/// client made.
 async fn posted(code: StatusCode) -> (Option<u16>, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

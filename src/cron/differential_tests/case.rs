@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::cron::{Expression, time_zone};
 
-/// Zones whose clocks are changed by half an hour (Lord Howe) or two (Troll), at midnight (Havana, Beirut, Cairo,
-/// Santiago, Azores, and `St_Johns` once), for Ramadan (Casablanca), backwards (Dublin) or by a whole day (Apia); zones
-/// with offsets of minutes and seconds; and usual ones.
+/// Zones whose clocks are changed by half an hour (Lord Howe) or two hours (Troll), at midnight (Havana, Beirut, Cairo, Santiago,
+/// Azores, and `St_Johns` once), for Ramadan (Casablanca), backwards (Dublin) or by a whole day (Apia); zones with offsets of
+/// minutes and seconds; and usual zones.
 pub(crate) const ZONES: [&str; 28] = [
     "Australia/Lord_Howe",
     "Africa/Casablanca",
@@ -68,7 +68,7 @@ pub(crate) fn ours(case: &Case) -> Answer {
     Ok(expression.upcoming(&zone, second(case.from)).take(case.count).map(Timestamp::as_second).collect())
 }
 
-/// Whether a time of the answer is not later than the one before it.
+/// Whether a time of the answer is not later than the previous one.
 pub(crate) fn goes_back(case: &Case, answer: &Answer) -> bool {
     let from = std::iter::once(&case.from);
     answer.as_ref().is_ok_and(|times| !from.chain(times).is_sorted_by(|one, next| one < next))

@@ -1,9 +1,9 @@
-//! Makes a disagreement small.
+//! Makes a disagreement as small as possible.
 
 use super::case::{Answer, Case, goes_back, ours};
 use super::oracle::Oracle;
 
-/// What each side said, when that is not the same. Two refusals are, whatever their words.
+/// What each side said, when the answers differ. Two refusals count as the same, whatever their words.
 fn disagreement(oracle: &mut Oracle, case: &Case) -> Option<(Answer, Answer)> {
     let theirs = oracle.ask(case)?;
     let ours = ours(case);

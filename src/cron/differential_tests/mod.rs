@@ -1,8 +1,9 @@
-//! Next times against the `CronJob` controller's own library, robfig/cron v3, in `e2e/cron-oracle`.
+//! Compares next times with those of the `CronJob` controller's own library, robfig/cron v3, in `e2e/cron-oracle`.
 //!
-//! `POSTERN_CRON_CASES` sets how many expressions are compared. Both sides use the time zone database that is compiled
-//! into Postern, so a disagreement is never one about zones. Cases in which the library finds no answer within its time
-//! limit, or a time that is not later than the one before, are listed, and not compared. A disagreement is shown as small as it can be made.
+//! `POSTERN_CRON_CASES` sets how many expressions are compared. Both sides use the time zone database that is compiled into
+//! Postern, so zones can't cause a disagreement. Cases in which the library finds no answer within its time limit, or a time that
+//! is not later than the previous one, are listed but not compared. A disagreement is made as small as possible before it is
+//! shown.
 
 mod case;
 mod minimise;
@@ -28,7 +29,7 @@ fn changes(zone: &str) -> Vec<i64> {
     changes.take_while(|&at| at < until).map(Timestamp::as_second).collect()
 }
 
-/// An expression with a wrong character in it, mostly; some of these are accepted all the same.
+/// An expression that mostly has a wrong character in it; some of these are accepted anyway.
 fn spoilt(random: &mut Random, schedule: &str) -> String {
     let mut characters: Vec<char> = schedule.chars().collect();
     let noise: Vec<char> = "0123456789 *?/-,+@JANsun:LW#T".chars().collect();
@@ -117,6 +118,6 @@ fn shown(answer: &Answer) -> String {
 fn goes_on_where_the_controllers_library_hangs() {
     let case = Case { schedule: "0 12 30 12 *".into(), zone: "Pacific/Apia", from: 1_300_000_000, count: 1 };
     assert_eq!(Oracle::start(Oracle::build()).ask(&case), None, "the library doesn't hang any more: compare this too");
-    // Noon of 30 December 2012 in Apia: there was none in 2011.
+    // Noon of 30 December 2012 in Apia: in 2011, that day didn't exist there.
     assert_eq!(ours(&case), Ok(vec![1_356_818_400]));
 }

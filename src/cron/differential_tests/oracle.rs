@@ -31,7 +31,7 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    /// Built once for all tests: a program that runs can't be written.
+    /// Built once for all tests: a running program's file can't be overwritten.
     pub(crate) fn build() -> PathBuf {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let build = || {

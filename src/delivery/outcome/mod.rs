@@ -1,7 +1,7 @@
 //! What happened: the sender's termination message.
 //!
-//! The operator reads it from a pod's status, which others may write, so reading trusts nothing: the size, every
-//! list and every text is bounded, and what doesn't hold to its form is no outcome.
+//! The operator reads it from a pod's status, which others may write, so the reader trusts nothing: the size, every list and
+//! every text is bounded, and anything in another form is rejected.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub enum OutcomeClass {
     Failed,
     /// The sender was told to stop. Exit code 13.
     Interrupted,
-    /// It was to be judged and not sent, and it would be sent. Exit code 0.
+    /// The delivery was only judged, and it would be sent. Exit code 0.
     Checked,
 }
 
@@ -40,7 +40,7 @@ impl OutcomeClass {
         OutcomeClass::Checked,
     ];
 
-    /// The sender's exit code. A usage error is 2, and no outcome is written.
+    /// The sender's exit code. For a usage error, the exit code is 2 and no outcome is written.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -65,11 +65,11 @@ pub enum AddressFamily {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// From the look-up to the end of the response's headers or the failure, in milliseconds.
+    /// The time from the look-up to the end of the response's headers or the failure, in milliseconds.
     pub duration_ms: u32,
     /// How it ended.
     pub reason: Reason,
-    /// The status that the receiver answered, if it did.
+    /// The status that the receiver answered with, if it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
 }
@@ -92,31 +92,32 @@ pub struct Timings {
     pub first_byte_ms: Option<u32>,
 }
 
-/// What happened to one delivery. It holds no URL but its masked form, and nothing that the receiver said but a status.
+/// What happened to one delivery. Its only form of the URL is the masked one, and of what the receiver said it has only the
+/// status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// At most [`Outcome::VERSION`].
     pub version: u32,
-    /// Absent when the delivery was refused before its id was known, and when it was only to be judged.
+    /// Absent when the delivery was refused before its id was known, and when it was only judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<DeliveryId>,
-    /// Absent when the delivery was refused before its scheduled time was known, and when it was only to be judged.
+    /// Absent when the delivery was refused before its scheduled time was known, and when it was only judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<Timestamp>,
     /// When the sender started.
     pub started_at: Timestamp,
     /// How it ended.
     pub outcome: OutcomeClass,
-    /// Why: that of the last attempt, if there was one.
+    /// Why: the reason of the last attempt, if there was one.
     pub reason: Reason,
-    /// What to do about it, in words without a secret; empty when the reason says it all.
+    /// What to do about it, in words without a secret; empty when the reason is enough.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// The status of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
-    /// How many attempts were made; `attempts` may list fewer, the latest.
+    /// How many attempts were made. `attempts` may list fewer: the latest ones.
     #[serde(default)]
     pub attempt_count: u32,
     /// The attempts, the first one first.
@@ -136,16 +137,16 @@ pub struct Outcome {
     pub timings: Timings,
 }
 
-/// Why bytes are no outcome. No variant quotes them: others may have written them.
+/// Why bytes are not an outcome. No variant quotes them: others may have written them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OutcomeUnreadable {
-    /// More than [`MAX_OUTCOME_BYTES`].
+    /// It has more than [`MAX_OUTCOME_BYTES`].
     #[error("the outcome has more than {MAX_OUTCOME_BYTES} bytes")]
     TooLarge,
-    /// A version of which this build can't know what it means.
+    /// This build doesn't know its version.
     #[error("the outcome has version {0}, newer than this operator reads: upgrade the operator")]
     Version(u32),
-    /// No JSON, or a field is missing or of another kind.
+    /// It is not JSON, or a field is missing or has the wrong type.
     #[error("the outcome is malformed")]
     Malformed,
     /// A field breaks a limit.
@@ -154,7 +155,7 @@ pub enum OutcomeUnreadable {
 }
 
 impl Outcome {
-    /// The version that this build writes, and the newest that it reads.
+    /// The version that this build writes, and the newest one that it reads.
     pub const VERSION: u32 = 1;
 
     /// The outcome of a delivery that has only begun: interrupted, until it is known how it ended.
@@ -178,15 +179,15 @@ impl Outcome {
         }
     }
 
-    /// Says how the delivery ended.
+    /// Records how the delivery ended.
     pub fn conclude(&mut self, class: OutcomeClass, reason: Reason, detail: String) {
         self.outcome = class;
         self.reason = reason;
         self.detail = detail;
     }
 
-    /// Writes the outcome as one line of JSON of at most [`MAX_OUTCOME_BYTES`] bytes. Where it would be longer, the
-    /// earliest attempts are left out, and then the detail.
+    /// Writes the outcome as one line of JSON of at most [`MAX_OUTCOME_BYTES`] bytes. If it would be longer, the earliest
+    /// attempts are left out first, and then the detail.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut outcome = self.clone();
@@ -207,12 +208,12 @@ impl Outcome {
         }
     }
 
-    /// Reads an outcome that anybody may have written.
+    /// Reads an outcome, which anybody may have written.
     ///
     /// # Errors
     /// When it is too large, of a newer version, malformed, or a field breaks its limit.
     pub fn parse(json: &[u8]) -> Result<Outcome, OutcomeUnreadable> {
-        /// Read first: a newer version may have other fields.
+        /// The version is read first: a newer version may have other fields.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -230,7 +231,7 @@ impl Outcome {
         Ok(outcome)
     }
 
-    /// Ids, times and fingerprints hold to their form by their types; this is the rest.
+    /// Checks the fields whose types don't already ensure their form, as those of ids, times and fingerprints do.
     fn check(&self) -> Result<(), OutcomeUnreadable> {
         let status = |status: Option<u16>| status.is_none_or(|status| (100..=999).contains(&status));
         let most_attempts = *ATTEMPTS.end();
@@ -255,7 +256,7 @@ impl Outcome {
     }
 }
 
-/// Cuts at a character's edge.
+/// Cuts the text at a character boundary.
 fn truncate(text: &mut String, bytes: usize) {
     text.truncate(text.floor_char_boundary(bytes));
 }

@@ -92,7 +92,7 @@ fn reads_the_least_and_ignores_what_a_newer_sender_adds() {
     assert_eq!(parse(&value).unwrap().reason, Reason::Unrecognised);
 }
 
-/// What senders of version 1 have written, to the letter. It may only ever be added to: they are still out there.
+/// What senders of version 1 have written, to the letter. Only add to it: such senders are still in use.
 const WRITTEN_BY_VERSION_1: &str = r#"{"version":1,"id":"msg_8c7dcf0c258c3197eafa7d657d1aee4e","scheduledTime":"2025-12-03T02:24:00Z","startedAt":"2025-12-03T02:24:01Z","outcome":"Failed","reason":"ReceiverError","detail":"the receiver answered 503","httpStatus":503,"attemptCount":2,"attempts":[{"durationMs":12,"reason":"ConnectionReset"},{"durationMs":34,"reason":"ReceiverError","httpStatus":503}],"target":"https://hooks.example.com/...","addressFamily":"IPv4","keyFingerprints":["sha256:9f86d081"],"timings":{"dnsMs":1,"connectMs":2,"tlsMs":3,"firstByteMs":4}}"#;
 
 #[test]
@@ -103,7 +103,7 @@ fn reads_what_an_older_sender_wrote() {
     assert_eq!(outcome.to_json(), WRITTEN_BY_VERSION_1, "this version writes it so, too");
 }
 
-/// What a sender writes of a delivery that it was only to judge.
+/// What a sender writes about a delivery that it only judged.
 const CHECKED: &str = r#"{"version":1,"startedAt":"2025-12-03T02:24:01Z","outcome":"Checked","reason":"Allowed","attemptCount":1,"attempts":[{"durationMs":12,"reason":"Allowed"}],"target":"https://hooks.example.com/...","keyFingerprints":["sha256:9f86d081"],"timings":{"dnsMs":12}}"#;
 
 #[test]

@@ -1,19 +1,19 @@
-//! Reading `delivery.json`: nothing that breaks a limit of the contract becomes a [`Delivery`].
+//! Reading `delivery.json`: input that breaks a limit of the contract never becomes a [`Delivery`].
 
 use serde::Deserialize;
 
 use super::{Delivery, HeaderNameRefused, MAX_DELIVERY_BYTES};
 
-/// Why a `delivery.json` can't be used: the field and what it allows, never its value.
+/// Why a `delivery.json` can't be used: the field and what it allows, never the field's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryInvalid {
-    /// Larger than [`MAX_DELIVERY_BYTES`].
+    /// It is larger than [`MAX_DELIVERY_BYTES`].
     #[error("delivery.json has more than {MAX_DELIVERY_BYTES} bytes")]
     TooLarge,
-    /// Another version than [`Delivery::VERSION`].
+    /// It has another version than [`Delivery::VERSION`].
     #[error("delivery.json has version {0} and this sender reads version 1: use the sender of the operator's release")]
     Version(u32),
-    /// No JSON, or a field is missing, unknown or of another kind.
+    /// It is not JSON, or a field is missing, unknown or of the wrong type.
     #[error("delivery.json is malformed at line {line}, column {column}")]
     Malformed {
         /// From 1.
@@ -21,20 +21,20 @@ pub enum DeliveryInvalid {
         /// From 1.
         column: usize,
     },
-    /// A header that the tenant can't set, or that is none.
+    /// A header that the tenant can't set, or whose name is malformed.
     #[error("{field}: {refused}")]
     Header {
-        /// Its path.
+        /// The field's path.
         field: String,
-        /// Why.
+        /// Why the name was refused.
         refused: HeaderNameRefused,
     },
     /// A field breaks a limit.
     #[error("{field}: {problem}")]
     Field {
-        /// Its path.
+        /// The field's path.
         field: String,
-        /// What it allows.
+        /// What the field allows.
         problem: String,
     },
 }
@@ -48,7 +48,7 @@ impl Delivery {
     /// # Errors
     /// When it is too large, of another version, malformed, or a field breaks a limit.
     pub fn parse(json: &[u8]) -> Result<Delivery, DeliveryInvalid> {
-        /// Read first, so that another version is named before its fields are found unknown.
+        /// The version is read first, so that a wrong version is reported before unknown fields.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -67,7 +67,7 @@ impl Delivery {
     }
 }
 
-/// The position only: serde's own message quotes the input.
+/// Keeps only the position: serde's own message quotes the input.
 fn malformed(error: &serde_json::Error) -> DeliveryInvalid {
     DeliveryInvalid::Malformed { line: error.line(), column: error.column() }
 }

@@ -8,13 +8,13 @@ use super::reason::{Reason, Refusal};
 use super::registry::{self, GLOBAL_UNICAST, NAT64};
 use super::rules::Rules;
 
-/// An address and port that the guard has judged and allowed. There is no other way to make one, and a connector that
-/// takes nothing else can't be led to an address that nobody looked at.
+/// An address and port that the guard has judged and allowed. Only the guard can make one, so a connector that takes nothing else
+/// can't connect to an address that was never judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked(SocketAddr);
 
 impl Checked {
-    /// Judges an address (not the port, which is [`Target`](super::Target)'s to judge).
+    /// Judges an address, but not the port: [`Target`](super::Target) judges that.
     ///
     /// # Errors
     /// `AddressInternal`, as [`judge`].
@@ -29,7 +29,7 @@ impl Checked {
     }
 }
 
-/// Judges all addresses of a host together: one that is not allowed refuses them all, since who controls the name
+/// Judges all addresses of a host together. One address that is not allowed refuses them all, since whoever controls the name
 /// controls which one is used.
 ///
 /// # Errors
@@ -41,9 +41,9 @@ pub fn judge_all(ips: &[IpAddr], port: u16, rules: &Rules) -> Result<Vec<Checked
     ips.iter().map(|ip| Checked::new(*ip, port, rules)).collect()
 }
 
-/// Judges one address: by the cluster's own ranges and load balancers, the special-purpose registries, and for IPv6 also by the IPv4
-/// addresses that it carries. `allowedCIDRs` lifts what it covers and nothing else: an allowed IPv6 block does not
-/// lift the IPv4 address inside an address of it.
+/// Judges one address: by the cluster's own ranges and load balancers, the special-purpose registries, and for IPv6 also by the
+/// IPv4 addresses that it carries. `allowedCIDRs` allows exactly the addresses that it covers: an allowed IPv6 block does not
+/// allow the IPv4 address that one of its addresses carries.
 ///
 /// # Errors
 /// `AddressInternal`, naming the address, the block and its RFC.
@@ -102,8 +102,9 @@ fn carried(ip: Ipv6Addr) -> Vec<(&'static str, Ipv4Addr)> {
         [0, 0, 0, 0, 0xffff, 0, ..] => found.push(("IPv4-translated, RFC 2765", v4(6))),
         [0, 0, 0, 0, 0, 0, ..] => found.push(("IPv4-compatible, RFC 4291", v4(6))),
         [0x64, 0xff9b, 0, 0, 0, 0, ..] => found.push(("NAT64, RFC 6052", v4(6))),
-        // A translator's own prefix in the local-use block has any length from 48 to 96 (RFC 8215), and RFC 6052 puts
-        // the IPv4 address elsewhere for each. We can't know which; both ends of the scale have to be allowed.
+        // In the local-use block, a translator's own prefix can have any length from 48 to 96 (RFC 8215), and RFC 6052 puts the
+        // IPv4 address in another place for each length. The length can't be known, so the addresses for both ends of that range
+        // have to be allowed.
         [0x64, 0xff9b, 1, ..] => {
             found.push(("NAT64, RFC 8215", v4(6)));
             if segments[3..6] != [0, 0, 0] {
@@ -117,7 +118,7 @@ fn carried(ip: Ipv6Addr) -> Vec<(&'static str, Ipv4Addr)> {
         [0x2002, ..] => found.push(("6to4, RFC 3056", v4(1))),
         _ => {}
     }
-    // Under any prefix. The two bits that may differ say "universal" and "group".
+    // ISATAP, under any prefix. The two bits that may differ are "universal" and "group".
     if segments[4] & !0x0300 == 0 && segments[5] == 0x5efe {
         found.push(("ISATAP, RFC 5214", v4(6)));
     }

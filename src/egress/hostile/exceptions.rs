@@ -1,4 +1,4 @@
-//! What passes, or can be made to: URLs beside the hostile ones.
+//! What is allowed by default, or can be allowed by a tier: URLs beside the hostile ones.
 
 /// URLs that the default allows, and why.
 pub(super) const ALLOWED: &[(&str, &str)] = &[
@@ -19,7 +19,7 @@ pub(super) const ALLOWED: &[(&str, &str)] = &[
     ("https://[2606:4700::5efe:808:808]/", "looks like ISATAP, and the IPv4 address inside is public"),
 ];
 
-/// What a tier's `egress` says, field by field in JSON, a URL, and why it ends so.
+/// A tier's `egress`, field by field in JSON; a URL; and why it is allowed or refused.
 pub(super) const TIERS: &[(&[Field], &str, &str)] = &[
     (&[("allowedPorts", "[8443]")], "https://hooks.example.com:8443/", "the port is named"),
     (&[("allowedPorts", "[8443]")], "https://hooks.example.com:6443/", "another port"),
@@ -48,7 +48,7 @@ pub(super) const TIERS: &[(&[Field], &str, &str)] = &[
     (&[TEN, ("deniedHosts", r#"["10.1.2.3"]"#)], "https://10.1.2.3/", "what is denied stays denied"),
 ];
 
-/// The name of a field, and its value.
+/// A field's name and value.
 type Field = (&'static str, &'static str);
 
 const TEN: Field = ("allowedCIDRs", r#"["10.0.0.0/8"]"#);

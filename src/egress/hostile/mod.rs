@@ -1,6 +1,6 @@
 //! Makes hostile URLs for the tests: every special block at several addresses, each in every spelling that a URL parser,
 //! a translator or a dual-stack socket understands; internal names; and an oracle that shares no code with the guard.
-//! [`page`] writes down what became of them.
+//! [`page`] writes down the results.
 
 mod exceptions;
 mod page;
@@ -12,17 +12,17 @@ use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// Special blocks that are in no registry: written out here, not taken from the table under test.
+/// Special blocks that are in no registry. They are written out here, not taken from the table under test.
 const BEYOND: &[&str] =
     &["224.0.0.0/4", "168.63.129.16/32", "192.80.8.124/32", "::/96", "::ffff:0:0:0/96", "fec0::/10", "ff00::/8"];
 
-/// All but `2000::/3`, in blocks.
+/// Everything outside `2000::/3`, as blocks.
 const OUTSIDE_GLOBAL_UNICAST: &[&str] = &[
     "::/8", "100::/8", "200::/7", "400::/6", "800::/5", "1000::/4", "4000::/3", "6000::/3", "8000::/3", "a000::/3",
     "c000::/3", "e000::/4", "f000::/5", "f800::/6", "fe00::/9",
 ];
 
-/// Every block that must be refused: all that looks like one in the registries as published, [`BEYOND`], and
+/// Every block that must be refused: all text that looks like a block in the registries as published, [`BEYOND`], and
 /// [`OUTSIDE_GLOBAL_UNICAST`].
 pub(super) static SPECIAL_BLOCKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     let registries = [

@@ -1,4 +1,4 @@
-//! `docs/ssrf.md`: what became of all that is hostile, written down by the test that tries it.
+//! `docs/ssrf.md`: the results for all hostile URLs, written by the test that tries them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -63,7 +63,7 @@ fn page() -> String {
 
 const NOT_REFUSED: &str = "**not all refused**";
 
-/// How many were tried, each counted once, and whether every one was refused for the reason.
+/// How many URLs were tried, each counted once, and whether every one was refused for the expected reason.
 struct Tally {
     tried: usize,
     refused: bool,
@@ -119,7 +119,7 @@ fn tried(nets: &[IpNet]) -> String {
     format!("{verdict} | {addresses_tried} | {urls_tried}")
 }
 
-/// A table of Markdown; each row is what stands between its first and its last bar.
+/// A table of Markdown. Each row is the text between its first and its last bar.
 fn table(heads: &[&str], rows: impl IntoIterator<Item = String>) -> String {
     let rule = vec!["---"; heads.len()].join("|");
     let rows = rows.into_iter().map(|row| format!("| {row} |\n"));
@@ -229,7 +229,7 @@ fn verdict(url: &str, rules: &Rules) -> String {
     }
 }
 
-/// With commas between thousands.
+/// The number with commas between thousands.
 fn number(number: usize) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(in super::super) struct Spelling {
     /// What sort of spelling it is.
     pub(in super::super) class: &'static str,
-    /// The address, written so.
+    /// The address in that spelling.
     pub(in super::super) host: String,
 }
 
@@ -70,7 +70,7 @@ fn v4_spellings(ip: Ipv4Addr) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// IPv6 addresses that stand for an IPv4 address, or could be taken for it.
+/// IPv6 addresses that stand for an IPv4 address, or that something could take for it.
 pub(in super::super) fn carriers(ip: Ipv4Addr) -> Vec<(&'static str, Ipv6Addr)> {
     let n = u128::from(ip.to_bits());
     let public: u128 = 0x0808_0808;

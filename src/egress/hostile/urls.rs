@@ -1,4 +1,4 @@
-//! Hostile URLs that are not about one address: names, schemes, userinfo, ports, and characters where none belong.
+//! Hostile URLs where the address is not the point: names, schemes, userinfo, ports, and characters where none belong.
 
 use super::super::Reason;
 use super::spellings::{full_width, percent_encoded};
@@ -7,14 +7,14 @@ use super::spellings::{full_width, percent_encoded};
 pub(in super::super) struct Class {
     /// What they have in common.
     pub(in super::super) what: &'static str,
-    /// One of them as a reader understands it best.
+    /// The one that readers understand best.
     pub(in super::super) example: &'static str,
     pub(in super::super) reason: Reason,
     pub(in super::super) urls: Vec<String>,
 }
 
-/// Domains that mean something inside a host, a site or a cluster, themselves and all below them: written out here, not taken
-/// from the list under test.
+/// Domains that mean something inside a host, a site or a cluster, with all names below them. They are written out here, not
+/// taken from the list under test.
 pub(in super::super) const INTERNAL_DOMAINS: [&str; 18] = [
     "localhost",
     "localdomain",
@@ -36,7 +36,7 @@ pub(in super::super) const INTERNAL_DOMAINS: [&str; 18] = [
     "metadata.platformequinix.com",
 ];
 
-/// Names that are internal by having one label, or that lie deeper in a domain.
+/// Names that are internal because they have one label, or that lie deeper in an internal domain.
 const INTERNAL_NAMES: [&str; 8] = [
     "metadata",
     "instance-data",
@@ -48,7 +48,7 @@ const INTERNAL_NAMES: [&str; 8] = [
     "kubernetes.default.svc.cluster.local",
 ];
 
-/// Internal names, one class to a spelling.
+/// Internal names, one class for each spelling.
 pub(in super::super) fn internal_names() -> Vec<Class> {
     let below = INTERNAL_DOMAINS
         .iter()
@@ -75,7 +75,7 @@ pub(in super::super) fn internal_names() -> Vec<Class> {
     ]
 }
 
-/// All that is not about names and addresses.
+/// Everything that isn't about names and addresses.
 pub(in super::super) fn others() -> Vec<Class> {
     vec![schemes(), userinfo(), ports(), control_characters(), blanks()]
 }
@@ -134,7 +134,7 @@ pub(in super::super) fn ports() -> Class {
 pub(in super::super) fn control_characters() -> Class {
     let url = "https://example.com/a?b#c";
     let bad = (0..0x20).chain(0x7f..0xa0).filter_map(char::from_u32).chain(['\\']);
-    // One line end behind it is no part of it.
+    // One line end after the URL is not part of it.
     let places = |c| 0..=url.len() - usize::from(matches!(c, '\r' | '\n'));
     let urls = bad.flat_map(|c| places(c).map(move |at| format!("{}{c}{}", &url[..at], &url[at..])));
     let (what, example) = ("a control character or a backslash, at each place", "https:\\\\example.com/a?b#c");

@@ -1,13 +1,13 @@
-//! Which names may be delivered to: by the tier's lists, and by what a name can only mean.
+//! Which names deliveries may go to, by the tier's lists and by what kind of name it is.
 
 use super::host::{Host, is_below};
 use super::reason::{Reason, Refusal};
 use super::rules::Rules;
 
-/// Applies the tier's lists and the rules for names. An address is judged by [`judge`](super::judge) as well.
+/// Applies the tier's lists and the rules for names. [`judge`](super::judge) judges addresses.
 ///
 /// # Errors
-/// `HostNotAllowed` when the tier says so, `HostInternal` when the name can only mean something internal.
+/// `HostNotAllowed` when the tier doesn't allow the host, `HostInternal` when the name can only mean something internal.
 pub(super) fn judge_host(host: &Host, rules: &Rules) -> Result<(), Refusal> {
     if rules.denied_hosts.iter().any(|pattern| pattern.matches(host)) {
         let detail = format!("{host} is one of the tier's deniedHosts");
@@ -28,9 +28,9 @@ pub(super) fn judge_host(host: &Host, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-/// Names, and all names below them, that only mean something inside a host, a site or a cluster. The metadata services of
-/// clouds are those with names in the public DNS, or that clouds answer for; the others are under `.internal` or have a single
-/// label.
+/// Names that, with all names below them, only mean something inside a host, a site or a cluster. Of the clouds' metadata
+/// services, the list has those with names in the public DNS, or with names that clouds answer for; the others are under
+/// `.internal` or have a single label.
 pub(super) const INTERNAL_DOMAINS: &[(&str, &str)] = &[
     ("localhost", "is the sender itself (RFC 6761)"),
     ("localdomain", HOSTS_FILE),
@@ -51,12 +51,13 @@ pub(super) const INTERNAL_DOMAINS: &[(&str, &str)] = &[
     ("metadata.platformequinix.com", METADATA), // Equinix Metal
 ];
 
-/// `localhost.localdomain` and `localhost6.localdomain6` are the sender itself; what else is there is a host's own idea.
+/// `localhost.localdomain` and `localhost6.localdomain6` are the sender itself. Other names there are whatever the host's own
+/// configuration says.
 const HOSTS_FILE: &str = "is in the domain that hosts give themselves before they have one";
 
 const METADATA: &str = "is a cloud's metadata service";
 
-/// What makes a name internal, if anything does.
+/// Why a name is internal, if it is.
 fn internal(name: &str, rules: &Rules) -> Option<&'static str> {
     if !name.contains('.') {
         return Some("has a single label: write the full domain name");

@@ -1,23 +1,24 @@
 //! Every address block that is not plainly public.
 //!
-//! The rows of IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), and below them the blocks that those
-//! registries leave out. `data/` holds the registries as IANA publishes them; a test holds this table against them.
-//! To update: put the two new CSV files in `data/`, change [`REGISTRY_DATE`], and let the test say which rows differ.
+//! It has the rows of IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), and after them the blocks that those
+//! registries leave out. `data/` holds the registries as IANA publishes them, and a test compares this table with them. To
+//! update: put the two new CSV files in `data/`, change [`REGISTRY_DATE`], and the test shows which rows differ.
 //!
-//! The guard refuses every row, "globally reachable" or not: a webhook has no business at an anycast relay either. The
-//! one exception is [`NAT64`], which is judged by the IPv4 address that it carries.
+//! The guard refuses every row, "globally reachable" or not: a webhook has no reason to go to an anycast relay either. The one
+//! exception is [`NAT64`], which is judged by the IPv4 address that it carries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The day (UTC) whose published state of both registries this table holds.
+/// The day (UTC) of the published registries that this table matches.
 pub const REGISTRY_DATE: &str = "2026-07-18";
 
-/// The well-known prefix of IPv4/IPv6 translators (RFC 6052): as public as the IPv4 address in its last 32 bits.
+/// The well-known prefix of IPv4/IPv6 translators (RFC 6052): an address in it is as public as the IPv4 address in its last 32
+/// bits.
 pub const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// All that IANA has given out as global unicast (RFC 3587, section 2). What is outside is not the Internet.
+/// All that IANA has given out as global unicast (RFC 3587, section 2). Addresses outside it are not on the Internet.
 pub const GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// A block of addresses with a special meaning.
@@ -27,13 +28,13 @@ pub struct Block {
     pub net: IpNet,
     /// What the registry (or the specification) calls it.
     pub name: &'static str,
-    /// Where that is specified: RFCs, or the vendor's documentation.
+    /// Where the block is specified: RFCs, or the vendor's documentation.
     pub spec: &'static str,
     /// The registry's column "Globally Reachable"; `None` where it says N/A or nothing.
     pub globally_reachable: Option<bool>,
 }
 
-/// The most specific special block with this address in it.
+/// The most specific special block that contains this address.
 #[must_use]
 pub fn special(ip: IpAddr) -> Option<&'static Block> {
     blocks().filter(|block| block.net.contains(&ip)).max_by_key(|block| block.net.prefix_len())
@@ -115,8 +116,8 @@ pub const IANA_V6: &[Block] = &[
     v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10, "Link-Local Unicast", "RFC 4291", Some(false)),
 ];
 
-/// What the registries leave out. Multicast has registries of its own; the metadata services are the two that listen on
-/// ordinary public addresses (all the others are link-local, unique-local, or in 100.64.0.0/10 and 192.0.0.0/24).
+/// The blocks that the registries leave out. Multicast has registries of its own. The metadata services listed are the two that
+/// listen on ordinary public addresses (all the others are link-local, unique-local, or in 100.64.0.0/10 and 192.0.0.0/24).
 #[rustfmt::skip]
 pub const BEYOND: &[Block] = &[
     v4([224, 0, 0, 0], 4, "Multicast", "RFC 5771", None),

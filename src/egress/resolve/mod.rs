@@ -1,4 +1,4 @@
-//! From a target to the addresses that may be connected to.
+//! From a target to the addresses that deliveries may connect to.
 
 use super::address::{Checked, judge_all};
 use super::host::Host;
@@ -7,21 +7,21 @@ use super::reason::Refusal;
 use super::rules::Rules;
 use super::target::Target;
 
-/// Where a target leads.
+/// The result of resolving a target.
 #[derive(Debug)]
 pub struct Resolved {
-    /// May be connected to, each of them; IPv4 first.
+    /// The addresses, each of which may be connected to; IPv4 first.
     pub addresses: Vec<Checked>,
-    /// Why the addresses of one family aren't known, in words that name the question: `A of NAME: no answer in time`.
+    /// Why the addresses of one family aren't known. The text names the question: `A of NAME: no answer in time`.
     pub missing: Option<String>,
 }
 
-/// Looks up a target's name and judges every address of the answers that came; a target that is an address asks no server.
-/// To be called anew for each attempt: nothing is kept from one to the next.
+/// Looks up a target's name and judges every address in the answers. A target that is an address needs no look-up. Call it again
+/// for each attempt: nothing is kept from one call to the next.
 ///
 /// # Errors
-/// `NameNotResolved` when neither A nor AAAA brought an address; `AddressInternal` when *any* address is not allowed,
-/// however many others are.
+/// `NameNotResolved` when neither A nor AAAA gave an address; `AddressInternal` when *any* address is not allowed, however many
+/// others are.
 pub async fn resolve(target: &Target, rules: &Rules, resolver: &Resolver) -> Result<Resolved, Refusal> {
     let Found { ips, missing } = match target.host() {
         Host::Ip(ip) => Found { ips: vec![*ip], missing: None },

@@ -28,7 +28,7 @@ async fn answered(
     ask(&TestDns::start(answer).await, timeout).await
 }
 
-/// Answers A and AAAA with these records.
+/// Resolves a name whose A and AAAA questions are answered with these records.
 async fn with(a: &'static [&'static str], aaaa: &'static [&'static str]) -> Result<Vec<SocketAddr>, Refusal> {
     let answer = move |asked: Asked| Reply::Records(if asked.kind == RecordType::A { a } else { aaaa });
     answered(LONG, answer).await
@@ -97,7 +97,7 @@ async fn judges_each_look_up_anew() {
     assert_eq!(reason(ask(&dns, LONG).await), Reason::AddressInternal);
 }
 
-/// What the name servers of real receivers do to one family beside a good answer of the other.
+/// How name servers of real receivers fail for one family while they answer well for the other.
 const FAULTS: [fn() -> Reply; 6] = [
     || Reply::Code(ResponseCode::ServFail),
     || Reply::Code(ResponseCode::Refused),
@@ -107,7 +107,7 @@ const FAULTS: [fn() -> Reply; 6] = [
     || Reply::Silence,
 ];
 
-/// The fault as an answer to one family's questions, and addresses to the other's.
+/// Resolves a name when one family's questions meet the fault, and the other's are answered with addresses.
 async fn with_fault_at(kind: RecordType, fault: fn() -> Reply, records: &'static [&'static str]) -> TestDns {
     TestDns::start(move |asked: Asked| if asked.kind == kind { fault() } else { Reply::Records(records) }).await
 }
@@ -166,7 +166,8 @@ async fn waits_for_the_other_family_as_long_as_there_is_no_address() {
             (_, 0) => Reply::Silence,
             _ => Reply::Records(&["2606:4700::1"]),
         };
-        // The second try comes after two seconds, when a family beside an answer would have been given up.
+        // The second try comes after two seconds. If the other family had answered with addresses, this one would have been given
+        // up by then.
         assert_eq!(answered(Duration::from_secs(4), answer).await.unwrap(), addrs(&["2606:4700::1"]), "{empty}");
     }
 }

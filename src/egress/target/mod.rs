@@ -1,4 +1,4 @@
-//! The URL of a delivery: from bytes that a tenant wrote to a [`Target`] that every rule for URLs and names allows.
+//! The URL of a delivery: from bytes that a tenant wrote to a [`Target`] that all rules for URLs and names allow.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ use crate::values;
 /// The longest URL, in bytes.
 pub const MAX_URL_BYTES: usize = 2048;
 
-/// Shown in place of a URL of which nothing can be shown safely.
+/// Shown in place of a URL when no part of it can be shown safely.
 const NOTHING_TO_SHOW: &str = "...";
 
-/// A destination that the rules for URLs and names allow. When its host is an address, that is judged too; when it is a
-/// name, [`resolve`](super::resolve) judges its addresses.
+/// A destination that the rules for URLs and names allow. If its host is an address, that is judged too; if it is a name,
+/// [`resolve`](super::resolve) judges its addresses.
 ///
-/// It holds what was parsed, and what was parsed is what is used: nothing reads the tenant's bytes a second time.
+/// It holds the parsed URL, and only that is used: nothing reads the tenant's bytes a second time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     host: Host,
@@ -29,12 +29,12 @@ pub struct Target {
     path_and_query: PathAndQuery,
 }
 
-/// The part of a URL that is a credential. Can't be printed.
+/// The part of a URL that is a credential. It can't be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PathAndQuery(Zeroizing<String>);
 
 impl PathAndQuery {
-    /// The text, for the request line and nothing else. Starts with `/`; ASCII.
+    /// The text, only for the request line. It starts with `/` and is ASCII.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
@@ -48,13 +48,13 @@ impl fmt::Debug for PathAndQuery {
 }
 
 impl Target {
-    /// Reads and judges a URL, as it came from the Secret; less one trailing line end.
+    /// Reads and judges a URL as it comes from the Secret, without one trailing line end.
     ///
-    /// The raw bytes are judged first, because the WHATWG parser mends what it reads: it drops tabs, line breaks,
-    /// leading blanks and in a host invisible characters, and takes `\` for `/`. Then they are parsed once.
+    /// The raw bytes are judged first, because the WHATWG parser corrects what it reads: it drops tabs, line breaks, leading
+    /// blanks and, in a host, invisible characters, and reads `\` as `/`. Then they are parsed once.
     ///
     /// # Errors
-    /// Every [`Reason`] but `NameNotResolved`.
+    /// Every [`Reason`] except `NameNotResolved`.
     pub fn parse(raw: &[u8], rules: &Rules) -> Result<Self, Refusal> {
         let written = Written::read(raw)?;
         if !written.scheme.eq_ignore_ascii_case("https") {
@@ -116,7 +116,7 @@ impl Target {
         }
     }
 
-    /// All of the URL that people may see: `https://host/...`, with the port when it is not 443.
+    /// The part of the URL that people may see: `https://host/...`, with the port when it is not 443.
     #[must_use]
     pub fn masked(&self) -> String {
         format!("https://{}/...", self.authority())
@@ -129,18 +129,18 @@ impl fmt::Debug for Target {
     }
 }
 
-/// All that people may see of a URL, allowed or not: as [`Target::masked`], or `...` when it is too malformed to say
-/// which part of it is the host.
+/// The part of a URL that people may see, whether it is allowed or not: as [`Target::masked`], or `...` when it is too malformed
+/// to tell which part of it is the host.
 #[must_use]
 pub fn masked(raw: &[u8]) -> String {
     seen(raw).map_or_else(|| NOTHING_TO_SHOW.to_owned(), |(masked, _)| masked)
 }
 
-/// The masked form and the host of a URL whose host can be told.
+/// The masked form and the host of a URL, if its host can be told.
 pub(crate) fn seen(raw: &[u8]) -> Option<(String, Host)> {
     let written = Written::read(raw).ok()?;
     let scheme = written.scheme.to_ascii_lowercase();
-    // Any other scheme may not be one: perhaps the whole is a key that was put into the wrong field.
+    // Text before any other colon may not be a scheme: the whole may be a key that was put into the wrong field.
     if !["https", "http", "wss", "ws", "ftp"].contains(&scheme.as_str()) {
         return None;
     }
@@ -167,12 +167,12 @@ fn malformed(detail: impl Into<String>) -> Refusal {
 struct Written<'a> {
     text: &'a str,
     scheme: &'a str,
-    /// After the scheme's colon.
+    /// The text after the scheme's colon.
     rest: &'a str,
 }
 
 impl<'a> Written<'a> {
-    /// Refuses what different readers read differently, or what no URL holds.
+    /// Refuses what different readers read differently, and what no URL contains.
     fn read(raw: &'a [u8]) -> Result<Self, Refusal> {
         let raw = values::line(raw);
         if raw.len() > MAX_URL_BYTES {
@@ -199,7 +199,7 @@ impl<'a> Written<'a> {
         Ok(Self { text, scheme, rest })
     }
 
-    /// Between `//` and the path, query or fragment: the userinfo, host and port.
+    /// The text between `//` and the path, query or fragment: the userinfo, host and port.
     fn authority(&self) -> Result<&'a str, Refusal> {
         let after = self.rest.strip_prefix("//").filter(|after| !after.starts_with('/'));
         let after = after.ok_or_else(|| malformed("the scheme is not followed by // and a host"))?;
@@ -211,7 +211,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// RFC 3986, section 3.1.
+/// Whether the text is a scheme (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))

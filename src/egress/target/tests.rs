@@ -3,7 +3,7 @@ use Reason::{AddressInternal, HostInternal, PortNotAllowed, SchemeNotHttps, UrlM
 use super::*;
 
 const TRICKS: &[(&str, Reason)] = &[
-    // Not a URL, or not one that all read alike.
+    // Not a URL, or not one that all readers read alike.
     ("", UrlMalformed),
     ("https", UrlMalformed),
     ("https:", UrlMalformed),

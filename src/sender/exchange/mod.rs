@@ -1,7 +1,7 @@
-//! One request and the response to it, over a stream that is open already.
+//! One request and its response, over a stream that is already open.
 //!
-//! The request is written and the response is read at the same time: a receiver may answer before it has read all, and
-//! close. What it sent stays readable after a write has failed, so only the end of reading ends an exchange.
+//! The request is written and the response is read at the same time: a receiver may answer before it has read the whole request,
+//! and close. What it sent stays readable after a write has failed, so only the end of reading ends an exchange.
 
 use std::io;
 use std::pin::pin;
@@ -13,10 +13,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::response::{Malformed, Response};
 
-/// How much of a response is read and thrown away once its status has decided. It is a courtesy, so that a receiver that is
-/// still writing doesn't see its connection reset.
+/// How much of a response is read and thrown away once its status has decided. This is a courtesy: a receiver that is still
+/// writing doesn't see its connection reset.
 const MAX_DRAINED_BYTES: usize = 16_384;
-/// How long that courtesy, with TLS's goodbye, may take.
+/// How long that courtesy may take, TLS's closing alert included.
 const MAX_COURTESY_TIME: Duration = Duration::from_millis(500);
 const BUFFER_BYTES: usize = 4_096;
 
@@ -29,7 +29,7 @@ pub(super) struct Exchange<S> {
     answered_at: Option<Instant>,
 }
 
-/// How much of the request was given to the connection.
+/// How much of the request was written to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Partly,
@@ -43,9 +43,9 @@ enum Sent {
 pub(super) enum Broken {
     /// The receiver ended the connection, or it broke, before there was a status.
     Connection(io::Error),
-    /// What came is no response.
+    /// The received bytes are not an HTTP response.
     Malformed(Malformed),
-    /// A 2xx came, but the connection broke before the request was sent whole.
+    /// A 2xx came, but the connection broke before the whole request was sent.
     CutShort,
 }
 
@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
         Exchange { reading, writing, response: Response::new(), sent: Sent::Partly, answered_at: None }
     }
 
-    /// The status that the receiver answered with, if it counts: a 2xx only does once the request was sent whole.
+    /// The status that the receiver answered with, if it counts: a 2xx counts only once the whole request was sent.
     pub(super) fn decision(&self) -> Option<StatusCode> {
         self.response.status().filter(|status| !status.is_success() || self.sent == Sent::Whole)
     }
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
         self.response.status()
     }
 
-    /// When the status line had come.
+    /// When the status line was complete.
     pub(super) fn answered_at(&self) -> Option<Instant> {
         self.answered_at
     }
@@ -75,11 +75,11 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
         self.response.retry_after()
     }
 
-    /// Sends the request and reads the response until its status has decided; unless it is a 2xx, to the end of its head.
-    /// The caller bounds the time, and may look at what has come when that is up.
+    /// Sends the request, and reads the response until its status has decided; unless that is a 2xx, reading goes on to the end
+    /// of the response's head. The caller bounds the time, and may look at what has come when the time is up.
     ///
     /// # Errors
-    /// When no status that counts can come any more.
+    /// When a status that counts can't come any more.
     pub(super) async fn run(&mut self, request: &[u8]) -> Result<(), Broken> {
         let Exchange { reading, writing, response, sent, answered_at } = self;
         let mut sending = pin!(async {
@@ -122,8 +122,8 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
         }
     }
 
-    /// Reads a little of what follows the status and ends the connection, by the deadline at the latest; whatever goes
-    /// wrong here changes nothing.
+    /// Reads a little of what follows the status and ends the connection, by the deadline at the latest. Errors here change
+    /// nothing.
     pub(super) async fn read_a_little(mut self, deadline: Instant) {
         let courtesy = async {
             let mut left = MAX_DRAINED_BYTES;

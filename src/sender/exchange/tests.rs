@@ -4,7 +4,7 @@ use super::*;
 
 const REQUEST: &[u8] = &[b'x'; 10_000];
 
-/// A connection that holds a little of what isn't read, and the receiver's end of it.
+/// A connection that buffers little of what isn't read, and the receiver's end of it.
 fn connection() -> (Exchange<DuplexStream>, DuplexStream) {
     let (sender, receiver) = duplex(64);
     (Exchange::over(sender), receiver)

@@ -14,10 +14,10 @@ use crate::values;
 const DELIVERY_FILE: &str = "delivery.json";
 const PROBES_FILE: &str = "probes.json";
 const JOB_NAME_FILE: &str = "job-name";
-/// Kubernetes allows 63 in a label.
+/// Kubernetes allows 63 bytes in a label.
 const MAX_JOB_NAME_BYTES: usize = 64;
 
-/// Bytes that can't be printed and are wiped when they are no longer needed.
+/// Bytes that can't be printed, and that are wiped when they are no longer needed.
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
@@ -29,7 +29,7 @@ impl Secret {
         &self.0
     }
 
-    /// Less one trailing line end, which an editor or `kubectl create secret --from-file` leaves behind.
+    /// The bytes without one trailing line end, which an editor or `kubectl create secret --from-file` leaves behind.
     pub(super) fn line(&self) -> &[u8] {
         values::line(&self.0)
     }
@@ -41,7 +41,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The folder as the pod has it.
+/// The delivery's folder in the pod.
 pub(super) struct Root(PathBuf);
 
 enum ReadError {
@@ -66,7 +66,7 @@ impl Root {
             .map_err(|_| Refusal::new(Reason::JobNameInvalid, format!("{JOB_NAME_FILE} is not text")))
     }
 
-    /// What a canary is to try.
+    /// What a canary should try to reach.
     pub(super) fn probes(&self) -> io::Result<Probes> {
         let json = self.read(PROBES_FILE, MAX_PROBES_BYTES).map_err(|error| {
             io::Error::from(match error {
@@ -90,7 +90,7 @@ impl Root {
         })
     }
 
-    /// A mounted file of at most `limit` bytes, and at least one besides a line end.
+    /// A mounted file of at most `limit` bytes, which must hold at least one byte besides a line end.
     pub(super) fn mounted(&self, file: &FileRef, limit: usize) -> Result<Secret, Refusal> {
         let KeyRef { name: object, key } = file.from.key_ref();
         let kind = file.from.kind();
@@ -101,7 +101,7 @@ impl Root {
                 format!("{kind} {object} has nothing in key {key}; fill it and the next delivery will use it"),
             ),
             Ok(secret) => Ok(secret),
-            // The kubelet leaves out an optional file in the same way for both.
+            // The kubelet leaves out an optional file in the same way for a missing object and a missing key.
             Err(ReadError::Missing) => refuse(
                 Reason::ReferenceMissing,
                 format!("{kind} {object} doesn't exist, or has no key {key}; add it and the next delivery will use it"),
@@ -117,7 +117,7 @@ impl Root {
         }
     }
 
-    /// A value in place, or the mounted file's. The file's line end is left on: not every value is one line.
+    /// An inline value, or the value in the mounted file. The file's line end is kept: not every value is one line.
     pub(super) fn value(&self, source: &ValueSource, limit: usize) -> Result<Secret, Refusal> {
         match source {
             ValueSource::Inline(text) => Ok(Secret::of(text.as_bytes())),
@@ -130,7 +130,7 @@ impl Root {
             ErrorKind::NotFound | ErrorKind::NotADirectory => ReadError::Missing,
             kind => ReadError::Unreadable(kind),
         })?;
-        // Room for all of it: growing would leave copies behind that nobody wipes.
+        // Allocate room for the whole file: growing would leave copies behind that nobody wipes.
         let length = file.metadata().map_or(0, |metadata| metadata.len());
         let capacity = usize::try_from(length).unwrap_or(usize::MAX).min(limit) + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));

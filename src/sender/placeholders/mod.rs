@@ -1,7 +1,7 @@
 //! Placeholders in a body: a closed list, and nothing is evaluated.
 //!
-//! `{{name}}` stands for a value, and `{{{{` for two opening braces. Two opening braces followed by anything else are
-//! refused, so that a misspelt placeholder is never sent. No JSON has two opening braces in a row outside its strings.
+//! `{{name}}` stands for a value, and `{{{{` for two opening braces. Two opening braces followed by anything else are refused, so
+//! that a misspelt placeholder is never sent. JSON has no two opening braces in a row outside its strings.
 
 use std::borrow::Cow;
 
@@ -31,12 +31,12 @@ const NAMES: [(&[u8], Placeholder); 5] = [
 const OPEN: &[u8] = b"{{";
 
 enum Part {
-    /// Where in the source.
+    /// A range of the source.
     Literal(std::ops::Range<usize>),
     Value(Placeholder),
 }
 
-/// A body whose placeholders are known to exist.
+/// A body in which every placeholder is known.
 pub(super) struct Template {
     source: Secret,
     parts: Vec<Part>,
@@ -60,7 +60,7 @@ impl Template {
         Ok(Template { source, parts, json: is_json(content_type) })
     }
 
-    /// The body, wiped when it is no longer needed; growing would leave copies behind.
+    /// The body with its values filled in. It is wiped when it is no longer needed; growing would leave copies behind.
     pub(super) fn fill_in(&self, values: &Values) -> Zeroizing<Vec<u8>> {
         let length = self.parts.iter().map(|part| self.bytes(part, values).len()).sum();
         let mut body = Zeroizing::new(Vec::with_capacity(length));
@@ -106,7 +106,7 @@ fn parts(source: &[u8]) -> Result<Vec<Part>, Refusal> {
             at = inside + OPEN.len();
         } else {
             let known = NAMES.iter().find(|(name, _)| source[inside..].starts_with(name));
-            // What stands there instead is not quoted: it is part of the payload.
+            // The message doesn't quote the unknown placeholder: it is part of the payload.
             let (name, placeholder) = known.ok_or_else(|| unknown(at))?;
             parts.push(Part::Literal(start..at));
             parts.push(Part::Value(*placeholder));
@@ -128,13 +128,13 @@ fn unknown(at: usize) -> Refusal {
     )
 }
 
-/// As RFC 6839 and RFC 8259 name JSON: `application/json`, `text/json`, or a subtype that ends in `+json`.
+/// Media types of JSON by RFC 6839 and RFC 8259: `application/json`, `text/json`, or a subtype that ends in `+json`.
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(essence.as_str(), "application/json" | "text/json") || essence.ends_with("+json")
 }
 
-/// The text as it stands inside a JSON string.
+/// The text, escaped for the inside of a JSON string.
 fn json_escaped(text: &str) -> Vec<u8> {
     // A text can always be written as JSON.
     let quoted = serde_json::to_vec(text).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! The response, as far as a delivery needs it. Its status line decides; of what follows, `Retry-After` is read, and
-//! whatever can't be understood is passed over: the receiver has taken the delivery or it has not.
+//! The response, as far as a delivery needs it. Its status line decides. Of what follows, only `Retry-After` and the body's
+//! length matter, and whatever can't be understood is skipped: the receiver has either taken the delivery or it has not.
 //!
 //! This is all of HTTP that the sender reads: the status line of RFC 9112, 4, and lines up to an empty one.
 
 use http::StatusCode;
 
-/// The most bytes of a response's head. What follows them is not looked at.
+/// The most bytes of a response's head. Later bytes are not looked at.
 pub(super) const MAX_HEAD_BYTES: usize = 16_384;
-/// An HTTP/2 frame's head (RFC 9113, 4.1).
+/// The length of an HTTP/2 frame's header (RFC 9113, 4.1).
 const FRAME_HEAD_BYTES: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
@@ -17,7 +17,7 @@ const GOAWAY: u8 = 7;
 pub(super) enum Malformed {
     /// It begins with an HTTP/2 frame.
     Http2,
-    /// It begins with something else than `HTTP/1.` and a status.
+    /// It begins with something other than `HTTP/1.` and a status.
     NotHttp1,
     /// No status line ended within [`MAX_HEAD_BYTES`].
     TooLong,
@@ -32,17 +32,17 @@ enum Stage {
     Body,
 }
 
-/// What has come of a response.
+/// What has been received of a response.
 #[derive(Debug)]
 pub(super) struct Response {
     stage: Stage,
-    /// The line that hasn't ended yet.
+    /// The bytes of a line that hasn't ended yet.
     line: Vec<u8>,
     /// The bytes of this head so far.
     head_bytes: usize,
     status: Option<StatusCode>,
     retry_after: Option<Vec<u8>>,
-    /// How much of the body is still to come; `None` when only the connection's end tells.
+    /// How much of the body is still to come; `None` when only the end of the connection tells.
     body_left: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ impl Response {
         }
     }
 
-    /// The final status: never a 1xx, except 101, which nobody asked for.
+    /// The final status: never a 1xx, except for 101, which the sender never asks for.
     pub(super) fn status(&self) -> Option<StatusCode> {
         self.status
     }
@@ -81,7 +81,7 @@ impl Response {
     /// Takes the next bytes that were received.
     ///
     /// # Errors
-    /// When they can't become a status line. There are none once there is a status.
+    /// When the bytes can't become a status line. There are no errors once there is a status.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
         while self.stage != Stage::Body && !bytes.is_empty() {
             let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
@@ -108,7 +108,7 @@ impl Response {
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.stage {
-            // Some scripts write one before their answer.
+            // Some scripts write an empty line before their answer.
             Stage::StatusLine if line.is_empty() => {}
             Stage::StatusLine => {
                 let status = status_of(line)?;
@@ -132,7 +132,8 @@ impl Response {
         Ok(())
     }
 
-    /// Keeps what is of use. A folded line's rest begins with a blank, has no name of these two, and is passed over.
+    /// Keeps the headers that are needed. The continuation of a folded line begins with a blank, matches neither name, and is
+    /// skipped.
     fn header(&mut self, line: &[u8]) {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             return;
@@ -146,7 +147,7 @@ impl Response {
     }
 }
 
-/// `HTTP/1.x`, blanks, three digits, and then nothing or a blank and whatever the receiver likes.
+/// `HTTP/1.x`, blanks, three digits, and then either nothing or a blank and any text.
 fn status_of(line: &[u8]) -> Result<StatusCode, Malformed> {
     begins_a_status_line(line)?;
     let rest = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.split_first());
@@ -159,13 +160,13 @@ fn status_of(line: &[u8]) -> Result<StatusCode, Malformed> {
     StatusCode::from_bytes(digits).map_err(|_| Malformed::NotHttp1)
 }
 
-/// Whether it can still become a status line, so that nobody waits for the end of a line that never was one.
+/// Whether these bytes can still become a status line, so that nobody waits for the end of a line that can't be one.
 fn begins_a_status_line(line: &[u8]) -> Result<(), Malformed> {
     const BEGINNING: &[u8] = b"HTTP/1.";
     let common = line.len().min(BEGINNING.len());
     match line {
         _ if line[..common] == BEGINNING[..common] || matches!(line, b"\r") => Ok(()),
-        // The length's highest byte; a frame at the beginning of a connection is short.
+        // The highest byte of a frame's length: the first frame of a connection is short.
         [0, ..] if line.len() < FRAME_HEAD_BYTES => Ok(()),
         [0, _, _, SETTINGS | GOAWAY, _, 0, 0, 0, 0, ..] => Err(Malformed::Http2),
         _ => Err(Malformed::NotHttp1),

@@ -1,5 +1,5 @@
-//! Why TLS could not be agreed on, or broke off, and what to do about it. Other clients accept some of what is refused here,
-//! so each refusal is told apart. Nothing that the receiver wrote is quoted.
+//! Why a TLS handshake failed or a TLS connection broke, and what to do about it. Other clients accept some of what is refused
+//! here, so each refusal has a message of its own. Nothing that the receiver wrote is quoted.
 
 use std::io;
 
@@ -8,20 +8,20 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError, Pee
 
 use crate::delivery::Reason;
 
-/// The part of a client certificate in a connection.
+/// What part a client certificate had in a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientAuth<'a> {
     /// The receiver asked for none.
     NotAsked,
     /// It asked for one, and there was none to show.
     Missing,
-    /// It asked for one, and was shown that of this Secret, as far as it fits what was asked for.
+    /// It asked for one, and was shown the one in this Secret, if that fitted the request.
     Shown(&'a str),
 }
 
 const CLIENT_CERTIFICATE_MISSING: &str =
     "the receiver asked for a client certificate, and the schedule has none: set tls.clientCertificateFrom";
-/// Of what has other causes too: a receiver may ask for a certificate and do without.
+/// For failures that have other causes too: a receiver may ask for a certificate and work without one.
 const CLIENT_CERTIFICATE_PERHAPS: &str = "the receiver also asked for a client certificate, which the schedule \
     doesn't have; if it requires one, set tls.clientCertificateFrom";
 const PARAMETERS: &str = "the receiver must offer TLS 1.3, or TLS 1.2 with ECDHE (X25519, P-256 or P-384) and AES-GCM \
@@ -70,10 +70,10 @@ pub(super) fn of_stream(error: &io::Error, client: ClientAuth<'_>) -> (Reason, S
     (Reason::TlsHandshakeFailed, detail.to_owned())
 }
 
-/// What to do about an answer that some servers give, above TLS, to whom shows no client certificate.
+/// What to do about an answer, above TLS, that some servers give to clients that show no certificate.
 pub(super) fn of_status(status: StatusCode, client: ClientAuth<'_>) -> &'static str {
     match (client, status.as_u16()) {
-        // nginx's own, which mean nothing else.
+        // nginx's own statuses, which have no other meaning.
         (ClientAuth::Missing, 495 | 496) => CLIENT_CERTIFICATE_MISSING,
         (ClientAuth::Missing, 400 | 401 | 403) => CLIENT_CERTIFICATE_PERHAPS,
         _ => "",
@@ -125,7 +125,7 @@ fn of_alert(alert: AlertDescription, client: ClientAuth<'_>) -> String {
     format!("the receiver refused TLS ({alert:?}): {advice}")
 }
 
-/// What to do about a receiver that speaks HTTP/2 and nothing else.
+/// What to do about a receiver that speaks only HTTP/2.
 pub(super) const HTTP2_ONLY: &str = "the receiver doesn't speak HTTP/1.1, the only version that Postern sends, but \
     perhaps only HTTP/2: enable HTTP/1.1 there";
 
@@ -194,11 +194,11 @@ fn of_invalid_certificate(error: &CertificateError) -> &'static str {
     }
 }
 
-/// The rest: forms that hardly any authority makes.
+/// For all other forms, which hardly any authority makes.
 const REISSUE: &str = "the certificate breaks the rules of RFC 5280: reissue it";
-/// An object identifier in DER (RFC 5758, 3.2), which is all of an `AlgorithmIdentifier`'s content.
+/// An object identifier in DER (RFC 5758, 3.2). It is the whole content of an `AlgorithmIdentifier`.
 const ECDSA_WITH_SHA_512: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04];
-/// The object identifier of the curve P-521 in DER (RFC 5480, 2.1.1.1), at an `AlgorithmIdentifier`'s end.
+/// The object identifier of the curve P-521 in DER (RFC 5480, 2.1.1.1). It is at the end of an `AlgorithmIdentifier`.
 const SECP521R1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
 #[cfg(test)]

@@ -18,28 +18,28 @@ const GENERATED_HMAC_BYTES: usize = 32;
 
 /// The range of a `whsec_` key in bytes, once decoded (Standard Webhooks 1.0.0: 192 to 512 bits).
 pub(super) const HMAC_RANGE: std::ops::RangeInclusive<usize> = 24..=64;
-/// The range of a raw key of a classic scheme in bytes. Existing receivers chose the length; below this it is guessable.
+/// The range of a raw key of a classic scheme in bytes. Existing receivers chose the length; shorter keys are guessable.
 pub(super) const RAW_RANGE: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Why a key can't be used. No variant holds any of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing but perhaps a line end.
+    /// It is empty, or has only a line end.
     #[error("the key is empty")]
     Empty,
-    /// It isn't stored as it is.
+    /// It is stored in a changed form.
     #[error("the key {0}")]
     Flawed(Flaw),
-    /// Neither `whsec_` nor `whsk_`.
+    /// It begins with neither `whsec_` nor `whsk_`.
     #[error("the key must begin with whsec_ (HMAC-SHA256) or whsk_ (ed25519); `postern keygen` makes one")]
     UnknownPrefix,
-    /// A `whpk_` key where a private one is needed.
+    /// It is a `whpk_` key where a private key is needed.
     #[error("this is a public key (whpk_): sign with the private key (whsk_), and give this one to the receiver")]
     PublicKeyGiven,
-    /// Standard base64 with padding was expected after the prefix.
+    /// The text after the prefix is not standard base64 with padding.
     #[error("what follows the key's prefix is not standard base64 with padding")]
     NotBase64,
-    /// A `whsec_` key out of range.
+    /// A `whsec_` key whose length is out of range.
     #[error("a whsec_ key holds 24 to 64 bytes, this one {0}")]
     HmacLength(usize),
     /// A `whsk_` key that is neither a seed nor a seed and its public key.
@@ -51,7 +51,7 @@ pub enum KeyError {
     /// A `whpk_` key of another length.
     #[error("a whpk_ key holds 32 bytes, this one {0}")]
     PublicLength(usize),
-    /// A raw key of a classic scheme out of range.
+    /// A raw key of a classic scheme whose length is out of range.
     #[error("a raw key holds 16 to 1,024 bytes, this one {0}")]
     RawLength(usize),
     /// An ed25519 key for a classic scheme.
@@ -60,11 +60,11 @@ pub enum KeyError {
 }
 
 impl HmacKey {
-    /// Reads a key of a classic scheme: `whsec_` and base64, or raw bytes as they are, less one trailing line end.
+    /// Reads a key of a classic scheme: `whsec_` and base64, or raw bytes as they are, without one trailing line end.
     ///
     /// # Errors
-    /// When the key is empty, out of range, badly encoded or an ed25519 key; or when it is text with a [`Flaw`]. Whoever
-    /// means such bytes can write them as `whsec_` and base64.
+    /// When the key is empty, out of range, badly encoded or an ed25519 key; or when it is text with a [`Flaw`]. A key that
+    /// really has such bytes can be written as `whsec_` and base64.
     pub fn parse_classic(file: &[u8]) -> Result<HmacKey, KeyError> {
         let raw = values::line(file);
         if raw.is_empty() {
@@ -85,7 +85,7 @@ impl HmacKey {
 }
 
 impl PublicKey {
-    /// Reads `whpk_` and base64, less one trailing line end; `None` when it begins otherwise.
+    /// Reads `whpk_` and base64, without one trailing line end; `None` when it has another prefix.
     pub(super) fn parse(file: &[u8]) -> Option<Result<PublicKey, KeyError>> {
         let text = values::line(file);
         let encoded = text.strip_prefix(PUBLIC_PREFIX.as_bytes())?;
@@ -103,8 +103,8 @@ impl fmt::Display for PublicKey {
 }
 
 impl SigningKey {
-    /// Reads `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of a 32-byte seed or of a seed and its
-    /// public key (64 bytes); less one trailing line end.
+    /// Reads `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of a 32-byte seed or of a seed and its public key (64
+    /// bytes), without one trailing line end.
     ///
     /// # Errors
     /// When the key is empty, has a [`Flaw`], is wrongly prefixed, badly encoded or out of range, or its halves don't match.
@@ -128,7 +128,7 @@ impl SigningKey {
     /// Makes a `whsec_` key of 32 bytes, as text.
     ///
     /// # Errors
-    /// When the system's random source gives nothing.
+    /// When the system's random source fails.
     pub fn generate_hmac() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; GENERATED_HMAC_BYTES]);
         getrandom::fill(&mut *bytes)?;
@@ -138,7 +138,7 @@ impl SigningKey {
     /// Makes a `whsk_` key (seed and public key, the form that other libraries read too), as text.
     ///
     /// # Errors
-    /// When the system's random source gives nothing.
+    /// When the system's random source fails.
     pub fn generate_ed25519() -> Result<Zeroizing<String>, getrandom::Error> {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         getrandom::fill(&mut *seed)?;
@@ -151,7 +151,7 @@ fn flawless(text: &[u8]) -> Result<(), KeyError> {
     values::flaw(text, &PREFIXES).map_or(Ok(()), |flaw| Err(KeyError::Flawed(flaw)))
 }
 
-/// What was decoded is wiped, also when the rest can't be.
+/// Decodes base64. Decoded bytes are wiped, even when a later part can't be decoded.
 fn decode(encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(encoded.len())]);
     let length = STANDARD.decode_slice(encoded, &mut bytes).map_err(|_| KeyError::NotBase64)?;

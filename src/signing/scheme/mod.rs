@@ -1,4 +1,4 @@
-//! Signature schemes: which headers prove that an attempt is ours.
+//! Signature schemes: the headers that prove who sent an attempt.
 
 use std::fmt;
 
@@ -18,11 +18,11 @@ pub enum Encoding {
     Base64,
 }
 
-/// What a classic scheme signs, and so how its header looks.
+/// What a classic scheme signs, which also decides the form of its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Payload {
-    /// The body alone, in GitHub's form: `X-Hub-Signature-256: sha256=<signature>`. Takes one key, since its
-    /// receivers know of one signature.
+    /// The body alone, in GitHub's form: `X-Hub-Signature-256: sha256=<signature>`. It takes one key, since its receivers expect
+    /// one signature.
     #[default]
     Body,
     /// The attempt's Unix seconds, a full stop and the body, in Stripe's form: `t=<seconds>,v1=<signature>`, with one
@@ -36,7 +36,7 @@ pub enum Payload {
 pub struct ClassicOptions {
     /// The header that carries the signature.
     pub header: String,
-    /// What stands before each signature: `sha256=`, `v1=`, or nothing.
+    /// The text before each signature: `sha256=`, `v1=`, or nothing.
     #[serde(default)]
     pub prefix: String,
     /// What is signed.
@@ -53,25 +53,25 @@ pub struct SignatureHeader {
     pub value: String,
 }
 
-/// Without the value: until its time has passed, it is what a receiver believes.
+/// Leaves out the value: a receiver accepts it until the timestamp is too old.
 impl fmt::Debug for SignatureHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignatureHeader({})", self.name)
     }
 }
 
-/// Why no signer can be made of the keys.
+/// Why the keys can't make a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
-    /// Signing was asked for, with nothing to sign with.
+    /// Signing was asked for, without any key.
     #[error("signing needs at least one key")]
     NoKey,
-    /// Several keys for a form that carries one signature.
+    /// There are several keys for a form that carries one signature.
     #[error("a classic signature of the body alone takes one key: name one key, or sign TimestampBody")]
     OneKeyOnly,
 }
 
-/// Signs attempts. It can't be made without a key, so that nothing goes out unsigned.
+/// Signs attempts. A signer can't be made without a key, so that nothing is sent unsigned.
 #[derive(Debug)]
 pub struct Signer(Scheme);
 

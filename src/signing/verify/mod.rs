@@ -1,5 +1,5 @@
-//! Verification as a receiver does it (Standard Webhooks 1.0.0, "Verifying signatures"), with an answer that says
-//! what is wrong. The tests of the signer don't lean on it: they use other people's code as the judge.
+//! Verification as a receiver does it (Standard Webhooks 1.0.0, "Verifying signatures"), with errors that say what is wrong. The
+//! signer's tests don't use it: they verify with other implementations.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::key::PublicKey;
 use super::{Fingerprint, HmacKey, ID_HEADER, KeyError, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER};
 
-/// What a receiver holds.
+/// The key that a receiver holds.
 #[derive(Debug)]
 pub enum VerifyingKey {
     /// `whsec_`: verifies `v1` signatures.
@@ -16,19 +16,19 @@ pub enum VerifyingKey {
     Ed25519(PublicKey),
 }
 
-/// What is wrong with a delivery, from the first thing that a receiver checks to the last.
+/// What is wrong with a delivery. The variants are in the order in which a receiver checks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// One of the three headers is absent.
+    /// One of the three headers is missing.
     #[error("the header {0} is missing")]
     MissingHeader(&'static str),
-    /// One of the three headers is there twice: which one would a receiver believe?
+    /// One of the three headers is there twice: receivers might differ in which one they use.
     #[error("the header {0} is there more than once")]
     RepeatedHeader(&'static str),
     /// `webhook-timestamp` is not a whole number of seconds.
     #[error("webhook-timestamp is not a whole number of Unix seconds")]
     TimestampMalformed,
-    /// Older than the tolerance.
+    /// The timestamp is older than the tolerance.
     #[error("webhook-timestamp is {age} s old, and the tolerance is {tolerance} s: a replay, or a slow clock")]
     TooOld {
         /// Seconds.
@@ -36,7 +36,7 @@ pub enum VerifyError {
         /// Seconds.
         tolerance: u64,
     },
-    /// Ahead of our clock by more than the tolerance.
+    /// The timestamp is ahead of our clock by more than the tolerance.
     #[error("webhook-timestamp is {ahead} s in the future, and the tolerance is {tolerance} s: compare the clocks")]
     TooNew {
         /// Seconds.
@@ -44,22 +44,22 @@ pub enum VerifyError {
         /// Seconds.
         tolerance: u64,
     },
-    /// No signature of the key's kind in the list.
+    /// The list has no signature of the key's kind.
     #[error("webhook-signature has no {0} signature, the kind that this key verifies")]
     NoSuchSignature(&'static str),
-    /// Signatures of the right kind, none of which can be decoded.
+    /// There are signatures of the right kind, but none can be decoded.
     #[error("webhook-signature has no {0} signature that is standard base64")]
     SignatureNotBase64(&'static str),
     /// The signature is right for the body without its last line end.
     #[error("the signature belongs to this body without its trailing line end: save the body byte for byte")]
     BodyHasLineEnd,
-    /// Another key, id, timestamp or body.
+    /// The key, id, timestamp or body is another one.
     #[error("no {0} signature matches: another key, or the body, webhook-id or webhook-timestamp was changed")]
     Mismatch(&'static str),
 }
 
 impl VerifyingKey {
-    /// Reads `whsec_`, `whpk_`, or `whsk_` (of which only the public half is used); less one trailing line end.
+    /// Reads `whsec_`, `whpk_`, or `whsk_` (of which only the public half is used), without one trailing line end.
     ///
     /// # Errors
     /// As [`SigningKey::parse`].
@@ -73,7 +73,7 @@ impl VerifyingKey {
         })
     }
 
-    /// How people speak of this key.
+    /// The fingerprint of this key.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         match self {

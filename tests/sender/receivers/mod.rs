@@ -1,6 +1,6 @@
-//! The receivers of `docs/receivers.md`, run as they stand there, against a request that the sender really made.
+//! The receivers of `docs/receivers.md`, run exactly as they are there, against a request that the sender really made.
 //!
-//! `make test-receivers` builds them with the libraries of their languages, below `target/receivers`, and runs these tests.
+//! `make test-receivers` builds them with their languages' libraries, below `target/receivers`, and runs these tests.
 
 mod process;
 
@@ -14,7 +14,7 @@ use standardwebhooks::Webhook;
 use self::process::Process;
 use crate::folder::{Folder, now, secret};
 
-/// Postern signs with a new key of each kind and with the old one; receivers know the old one.
+/// Postern signs with a new key of each kind and with the old one; the receivers know only the old one.
 struct Delivery {
     request: Request,
     old_key: String,
@@ -26,7 +26,7 @@ fn keygen(scheme: &str) -> String {
     String::from_utf8(made.stdout).unwrap()
 }
 
-/// Has the sender make a request, to a receiver that writes it down.
+/// Makes the sender send a request to a receiver that records it.
 fn deliver() -> Delivery {
     let receiver = Receiver::answering([OK]);
     let mut folder = Folder::to(&receiver);
@@ -45,7 +45,7 @@ fn deliver() -> Delivery {
 }
 
 impl Delivery {
-    /// The same, as somebody with the key would have signed it so long ago.
+    /// The same request, as somebody with the key would have signed it this many seconds ago.
     fn signed_ago(&self, seconds: u64, id: &str) -> Request {
         let time = i64::try_from(now() - seconds).unwrap();
         let signature = Webhook::new(&self.old_key).unwrap().sign(id, time, &self.request.body).unwrap();
@@ -60,7 +60,7 @@ impl Delivery {
     }
 }
 
-/// Shows a receiver a true delivery twice, and what it must refuse.
+/// Sends a receiver a real delivery twice, and then requests that it must refuse.
 fn try_out(command: &mut Command) {
     let delivery = deliver();
     let id = delivery.request.header("webhook-id").unwrap();

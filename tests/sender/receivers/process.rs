@@ -1,4 +1,4 @@
-//! A receiver as a process of its own, which is spoken to over plain HTTP.
+//! A receiver as a process of its own, which the tests talk to over plain HTTP.
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it on a free port, which its first line names.
+    /// Starts the receiver on a free port, which its first line of output names.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -22,7 +22,7 @@ impl Process {
         Self { child, lines, address }
     }
 
-    /// Sends a request with its headers and body as they are; returns the status of the answer.
+    /// Sends a request with its headers and body unchanged; returns the status of the answer.
     pub(crate) fn answer_to(&self, request: &Request) -> u16 {
         let mut lines = vec![request.line.replace("?token=t", "")];
         let headers = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
@@ -35,7 +35,7 @@ impl Process {
         String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    /// Ends it, and returns what it said since it listened.
+    /// Ends the receiver, and returns what it has printed since it started listening.
     pub(crate) fn end(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -45,7 +45,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A test that failed leaves nothing behind; one that didn't has ended it already.
+        // After a failed test, this ends the receiver; otherwise it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

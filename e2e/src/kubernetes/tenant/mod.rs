@@ -1,4 +1,4 @@
-//! A namespace of tenants: their Secret, their schedules, their receiver, and the Jobs that Kubernetes makes for them.
+//! A tenant's namespace: their Secret, their schedules, their receiver, and the Jobs that Kubernetes makes for them.
 
 mod waits;
 
@@ -18,9 +18,9 @@ use super::operator::Operator;
 use super::{Cluster, install_crds};
 use crate::{Certificates, DnsAnswer, Receiver, Stream};
 
-/// A key that the tests' schedules sign with, and that their receivers verify by.
+/// A key with which the tests' schedules sign, and with which their receivers verify.
 pub const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// Where receivers are.
+/// The address of receivers.
 const INTERNET: &str = "198.51.100.10";
 
 /// The path of a schedule in the API.
@@ -28,17 +28,17 @@ pub fn schedule_path(namespace: &str, name: &str) -> String {
     format!("/apis/postern.dev/v1alpha1/namespaces/{namespace}/webhookschedules/{name}")
 }
 
-/// A namespace of tenants, with what they do there.
+/// A tenant's namespace, with what tenants do there.
 pub struct Tenant {
-    /// As its admin sees it.
+    /// The cluster, as its admin.
     pub cluster: Cluster,
-    /// Its name, which is also that of its tier unless it is put in another.
+    /// The namespace's name. Its tier has the same name, unless it is put in another.
     pub namespace: String,
-    /// Those of the namespace.
+    /// The schedules of the namespace.
     pub schedules: Api<WebhookSchedule>,
-    /// Those of the namespace.
+    /// The CronJobs of the namespace.
     pub cron_jobs: Api<CronJob>,
-    /// Whoever acts in the namespace.
+    /// The client of the user who acts in the namespace.
     client: Client,
     settings: Value,
     operator: Option<Operator>,
@@ -46,12 +46,12 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Makes a tier for the namespace, and starts an operator that works in it alone.
+    /// Makes a tier for the namespace, and starts an operator that works only in it.
     pub async fn new(cluster: Cluster, namespace: String) -> Self {
         Self::with_settings(cluster, namespace, json!({})).await
     }
 
-    /// The same; the operator's configuration has these fields instead of the usual ones.
+    /// The same, but these fields replace the usual ones in the operator's configuration.
     pub async fn with_settings(cluster: Cluster, namespace: String, settings: Value) -> Self {
         install_crds(&cluster).await;
         let mut tenant = Self { settings, ..Self::without_operator(&cluster, &namespace) };
@@ -62,12 +62,12 @@ impl Tenant {
         tenant
     }
 
-    /// Makes nothing, and starts no operator: one works in the whole cluster, or none does.
+    /// Makes nothing and starts no operator: either one works in the whole cluster, or none does.
     pub fn without_operator(cluster: &Cluster, namespace: &str) -> Self {
         Self::acting_as(cluster, namespace, cluster.client.clone())
     }
 
-    /// The same, where a user does all that isn't an admin's to do, with no more rights than that user has.
+    /// The same, but everything that needs no admin is done by a user, with that user's rights.
     pub async fn of_user(cluster: &Cluster, namespace: &str, user: &str) -> Self {
         Self::acting_as(cluster, namespace, cluster.client_as(user).await)
     }
@@ -85,12 +85,12 @@ impl Tenant {
         }
     }
 
-    /// Starts the operator anew, once it has ended.
+    /// Starts the operator again after it has ended.
     pub fn start_operator(&mut self) {
         self.operator = Some(Operator::start(&self.cluster, &self.namespace, &self.settings));
     }
 
-    /// Tells the operator to end, and waits until it has ended.
+    /// Tells the operator to stop, and waits until it has ended.
     pub fn stop_operator(&mut self) {
         self.operator.take().unwrap().stop();
     }
@@ -127,7 +127,7 @@ impl Tenant {
         receiver
     }
 
-    /// Makes the Secret `hook`, with the authority of these certificates as `ca`.
+    /// Makes the Secret `hook`, with these certificates' authority as `ca`.
     pub async fn make_secret(&self, data: Value, certificates: &Certificates) {
         let mut secret: Secret =
             serde_json::from_value(json!({"metadata": {"name": "hook"}, "stringData": data})).unwrap();
@@ -135,7 +135,7 @@ impl Tenant {
         self.secrets().create(&PostParams::default(), &secret).await.unwrap();
     }
 
-    /// Changes some keys of the Secret `hook`; null takes one away.
+    /// Changes some keys of the Secret `hook`; null removes a key.
     pub async fn change_secret(&self, data: Value) {
         let patch = Patch::Merge(json!({"stringData": data}));
         self.secrets().patch("hook", &PatchParams::default(), &patch).await.unwrap();
@@ -156,17 +156,17 @@ impl Tenant {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Makes a schedule that isn't due for months, with this body, from the keys `url`, `key` and `ca` of the Secret `hook`.
+    /// Makes a schedule that isn't due for months, with this body. It uses the keys `url`, `key` and `ca` of the Secret `hook`.
     pub async fn make_schedule(&self, name: &str, body: &str) {
         self.make_schedule_with(name, json!({"body": {"inline": body}})).await;
     }
 
-    /// The same, with these fields of the spec instead.
+    /// The same, but these fields replace those of the spec.
     pub async fn make_schedule_with(&self, name: &str, change: Value) {
         let hook = |key: &str| json!({"secretKeyRef": {"name": "hook", "key": key}});
         let mut spec = json!({
             "schedule": "@yearly",
-            // Tests make Jobs for minutes that passed a while ago.
+            // Tests make Jobs for minutes that passed some time ago.
             "startingDeadlineSeconds": 3_600,
             "target": {"urlFrom": hook("url"), "tls": {"caBundleFrom": hook("ca")}},
             "body": {"inline": "{}"},
@@ -179,12 +179,12 @@ impl Tenant {
         .unwrap();
         self.schedules.create(&PostParams::default(), &schedule).await.unwrap();
         if let Some(port) = self.port.get() {
-            // The operator learns of the tier and of the schedule by different watches.
+            // The operator gets to know the tier and the schedule through different watches.
             self.may_use_port(name, *port).await;
         }
     }
 
-    /// Changes a schedule (RFC 7386).
+    /// Changes a schedule with a merge patch (RFC 7386).
     pub async fn change(&self, schedule: &str, change: Value) {
         self.schedules.patch(schedule, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
     }
@@ -204,23 +204,23 @@ impl Tenant {
         self.annotate(schedule, CHECK_ANNOTATION, value).await;
     }
 
-    /// What the operator says of a schedule.
+    /// What the operator says about a schedule.
     pub async fn status(&self, schedule: &str) -> WebhookScheduleStatus {
         self.schedules.get(schedule).await.unwrap().status.unwrap_or_default()
     }
 
-    /// Does what the CronJob controller does at a due minute: makes the Job of this minute.
+    /// Does what the CronJob controller does when a minute is due: makes its Job.
     pub async fn tick(&self, schedule: &str) -> Job {
         self.tick_of(schedule, 0).await
     }
 
-    /// Does what the CronJob controller does for a minute that was due so many minutes ago.
+    /// Does what the CronJob controller does for a minute that was due this many minutes ago.
     pub async fn tick_of(&self, schedule: &str, minutes_ago: u64) -> Job {
         let job = self.job_of(schedule, minutes_ago).await;
         self.jobs().create(&PostParams::default(), &job).await.unwrap()
     }
 
-    /// The Job that the CronJob controller would make for a minute that was due so many minutes ago.
+    /// The Job that the CronJob controller would make for a minute that was due this many minutes ago.
     pub async fn job_of(&self, schedule: &str, minutes_ago: u64) -> Job {
         let cron_job = self.cron_job(schedule, "the CronJob", |_| true).await;
         let minutes = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 60 - minutes_ago;

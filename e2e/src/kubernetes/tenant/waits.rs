@@ -1,4 +1,4 @@
-//! Waiting for what the operator makes of a tenant's schedules.
+//! Waits for what the operator makes of a tenant's schedules.
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::events::v1::Event;
@@ -38,7 +38,7 @@ impl Tenant {
         .await
     }
 
-    /// Waits until so many deliveries of a schedule are recorded, and returns them, the latest first.
+    /// Waits until this many deliveries of a schedule are recorded, and returns them, the latest first.
     pub async fn deliveries(&self, schedule: &str, count: usize) -> Vec<DeliveryStatus> {
         let recent = eventually(&format!("{count} deliveries of {schedule} in its status"), async || {
             let status = self.status(schedule).await;
@@ -61,7 +61,7 @@ impl Tenant {
         .await
     }
 
-    /// The Events of this reason about schedules: their notes and how often each happened.
+    /// The Events about schedules with this reason: their notes and how often each happened.
     pub async fn events(&self, reason: &str) -> Vec<(String, i32)> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let all = events.list(&ListParams::default()).await.unwrap().items;
@@ -72,7 +72,8 @@ impl Tenant {
         these.map(|event| (event.note.unwrap_or_default(), event.series.map_or(1, |series| series.count))).collect()
     }
 
-    /// Waits until there were so many Events of this reason, and returns them. The operator sends them after the status.
+    /// Waits until there were this many Events with this reason, and returns them. The operator sends them after it writes the
+    /// status.
     pub async fn events_reach(&self, reason: &str, count: i32) -> Vec<(String, i32)> {
         eventually(&format!("{count} Events of reason {reason}"), async || {
             let events = self.events(reason).await;

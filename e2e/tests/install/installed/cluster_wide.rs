@@ -1,4 +1,4 @@
-//! Installed for the whole cluster: what tenants may, who leads, what an upgrade and an uninstallation leave.
+//! Installed for the whole cluster: tenants' permissions, who leads, what an upgrade and an uninstallation leave behind.
 
 use std::net::IpAddr;
 
@@ -32,7 +32,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
         tenants_keep_apart(&cluster);
         deliver(&alice, "first").await;
         the_last_is_verified(&receiver, 1);
-        // The next leader has to follow it up.
+        // The next leader has to continue this.
         let old_keys = its_keys_are_replaced(&alice).await;
         another_leads_when_the_leader_is_killed(&cluster).await;
         deliver(&alice, "second").await;
@@ -48,7 +48,7 @@ fn tenants_deliver_and_keep_apart_leaders_change_and_an_uninstallation_leaves_wh
     });
 }
 
-/// It was the operator's, which says where it is.
+/// It was the operator's pod, whose address the operator gives to canaries.
 fn a_pod_of_another_namespace_was_tried(cluster: &Cluster) {
     let canaries = kubectl_get(cluster, "jobs --namespace team-a --selector postern.dev/canary=true").to_string();
     let pods = kubectl_get(cluster, "pods --namespace postern-system --selector app.kubernetes.io/component=operator");
@@ -56,7 +56,7 @@ fn a_pod_of_another_namespace_was_tried(cluster: &Cluster) {
     assert!(ips.into_iter().any(|ip| canaries.contains(&format!("{ip}:8443"))), "{canaries}");
 }
 
-/// The operators stay ready meanwhile, which their node tells by the probes, and nothing restarts them.
+/// Meanwhile the operators stay ready, as the node knows by the probes, and nothing restarts them.
 async fn nobody_but_the_node_reaches_the_probes(cluster: &Cluster) {
     let stranger = Pod::start(cluster.client.clone(), "default", "stranger").await;
     let pods = kubectl_get(cluster, "pods --namespace postern-system --selector app.kubernetes.io/component=operator");
@@ -69,7 +69,7 @@ async fn nobody_but_the_node_reaches_the_probes(cluster: &Cluster) {
     }
 }
 
-/// So many requests came, and the official library verifies the last one. It does so within five minutes of the signature.
+/// This many requests came, and the official library verifies the last one. It does so within five minutes of the signature.
 fn the_last_is_verified(receiver: &Receiver, count: usize) {
     let requests = receiver.requests();
     assert_eq!(requests.len(), count);
@@ -125,9 +125,9 @@ async fn another_leads_when_the_leader_is_killed(cluster: &Cluster) {
 }
 
 async fn a_schedule_cost_two_writes_and_its_check_two(cluster: &Cluster) {
-    // Beside the first status there is one for the check, one for each trigger and one for each delivery; one more if the second
-    // trigger came within the tier's smallest gap, and had to wait; and one if the schedule was there before the proof that its
-    // namespace's network is closed. The log may tell of the last one after its effect is seen.
+    // Besides the first status, there is one write for the check, one for each trigger and one for each delivery. There is one
+    // more if the second trigger came within the tier's smallest gap and had to wait, and one if the schedule was there before
+    // the proof that its namespace's network is closed. The log may have the last write after its effect is seen.
     eventually("the writes for the schedule", async || {
         let requests = cluster.requests_of(OPERATOR, 0);
         let about_children = |resource: &str| {
@@ -152,7 +152,7 @@ async fn keys_of_signed(cluster: &Cluster) -> Vec<Value> {
     list["items"].as_array().unwrap().iter().map(|secret| secret["metadata"]["name"].clone()).collect()
 }
 
-/// With the operator's own rights, under the policies. Returns the first key.
+/// The operator replaces them with its own rights, under the policies. Returns the first key.
 async fn its_keys_are_replaced(alice: &Tenant) -> Vec<Value> {
     let cluster = &alice.cluster;
     alice.make_schedule_with("signed", json!({"body": null, "signing": {"managed": {}}})).await;
@@ -183,7 +183,7 @@ async fn an_upgrade_reaches_the_children(cluster: &Cluster) {
     cluster.wait_for("the limit in the CronJob", CRON_JOB, raised).await;
 }
 
-/// What is left of the operator, in its namespace and for the whole cluster.
+/// What the operator has left behind, in its namespace and in the whole cluster.
 fn left(cluster: &Cluster) -> Vec<String> {
     let kinds = "all,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets";
     let in_namespace = cluster.must_run(&format!("kubectl get {kinds} --namespace postern-system --output name"));

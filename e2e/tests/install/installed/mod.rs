@@ -1,4 +1,4 @@
-//! Postern as the chart installs it: with the images, the rights and the policies that it gives.
+//! Postern as the chart installs it: with its images, its rights and its policies.
 
 mod cluster_wide;
 mod namespaced;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const HOST: &str = "hooks.example.com";
 
-/// What `kubectl get` prints for these arguments.
+/// The output of `kubectl get` for these arguments.
 fn kubectl_get(cluster: &Cluster, arguments: &str) -> Value {
     serde_json::from_str(&cluster.must_run(&format!("kubectl get {arguments} -o json"))).unwrap()
 }
@@ -38,7 +38,7 @@ async fn deliver(tenant: &Tenant, value: &str) {
     tenant.cluster.wait_for("the delivery", &schedule_path(&tenant.namespace, "report"), is_delivered).await;
 }
 
-/// Holds that the operator never asked for what a Secret holds, and never for what it may not have.
+/// Asserts that the operator never asked for what a Secret contains, and never for something that it may not have.
 fn assert_operator_asked_for_nothing_forbidden(cluster: &Cluster) {
     let requests = cluster.requests_of(OPERATOR, 0);
     assert!(requests.len() > 20, "{requests:?}");

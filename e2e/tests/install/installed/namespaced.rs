@@ -1,4 +1,4 @@
-//! Installed for one namespace: the same there, and nothing elsewhere.
+//! Installed for one namespace: everything works there, and nothing happens elsewhere.
 
 use postern_e2e::DedicatedCluster;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! How many checks there are at a time, and in all.
+//! How many checks run at the same time, and how many are kept in all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn of_many_that_come_at_once_a_few_are_checked_at_a_time_whoever_leads() {
             .await;
         };
         let mut watch = async |enough: usize| {
-            // However long it takes, it is looked at as often.
+            // Looks at the same rate, however long the checks take.
             let looks = async {
                 loop {
                     look().await;

@@ -1,4 +1,4 @@
-//! What a check says of a spec before its first delivery is due.
+//! What a check says about a spec before its first delivery is due.
 
 mod limits;
 
@@ -15,7 +15,7 @@ async fn checking(cluster: Cluster, namespace: String, concurrency: u16) -> Tena
     Tenant::with_settings(cluster, namespace, settings).await
 }
 
-/// The Jobs of a schedule's checks that are still there.
+/// The Jobs of a schedule's checks that still exist.
 async fn checks_of(tenant: &Tenant, schedule: &str) -> Vec<Job> {
     let theirs = ListParams::default().labels(&format!("postern.dev/schedule={schedule}"));
     let mut jobs = tenant.jobs().list(&theirs).await.unwrap().items;
@@ -23,7 +23,7 @@ async fn checks_of(tenant: &Tenant, schedule: &str) -> Vec<Job> {
     jobs
 }
 
-/// Waits until what a check of a schedule came to is as `what` says.
+/// Waits until the result of a schedule's check is as `what` says.
 async fn checked(tenant: &Tenant, schedule: &str, what: &str, met: impl Fn(&CheckStatus) -> bool) -> CheckStatus {
     eventually(what, async || {
         let status = tenant.status(schedule).await;
@@ -93,7 +93,7 @@ fn a_check_costs_a_job_and_a_status() {
         tenant.condition("report", "TargetAllowed", "False", "AddressInternal").await;
         let status = "update webhookschedules/status";
         eventually("the log to tell of a Job and a status, and of no other writes", async || {
-            // The operator is the admin here.
+            // Here the operator acts as the admin.
             let requests = tenant.cluster.requests_of("kubernetes-admin", since);
             let of_it = requests.iter().filter(|request| request.namespace == tenant.namespace && request.writes());
             let of_it = of_it.filter(|request| !matches!(&*request.resource, "webhookschedules" | "events"));
@@ -117,7 +117,7 @@ fn a_changed_spec_is_checked_again_and_an_unchanged_one_is_not_even_by_the_next_
         tenant.kill_operator();
         tenant.change("report", json!({"metadata": {"annotations": {"other": "x"}}})).await;
         tenant.start_operator();
-        // Once the next operator has checked another, it has looked at this one.
+        // Once the next operator has checked another schedule, it has looked at this one.
         tenant.make_schedule_with("later", json!({"target": inward()})).await;
         checked(&tenant, "later", "the other's check", |_| true).await;
         assert_eq!(tenant.status("report").await.checked.as_ref(), Some(&first));
@@ -134,7 +134,7 @@ fn each_new_value_asks_for_a_check_and_a_later_delivery_counts_for_more() {
     on_cluster(|cluster, namespace| async move {
         let tenant = checking(cluster, namespace, 10).await;
         let receiver = tenant.receiver(Receiver::by_turns([OK])).await;
-        // A check is no delivery that another would have to keep away from.
+        // A check is not a delivery, so it needs no gap to other deliveries.
         tenant.change_tier(json!({"minInterval": "1h"})).await;
         let other = json!([{"secretKeyRef": {"name": "hook", "key": "other"}}]);
         tenant.make_schedule_with("report", json!({"signing": {"keysFrom": other}})).await;
@@ -142,7 +142,7 @@ fn each_new_value_asks_for_a_check_and_a_later_delivery_counts_for_more() {
 
         tenant.change_secret(json!({"other": KEY})).await;
         tenant.ask_for_check("report", "one").await;
-        // Another may have been repeated by itself meanwhile.
+        // A repeated check may have run by itself meanwhile.
         checked(&tenant, "report", "the first value's check", |checked| checked.value.as_deref() == Some("one")).await;
         tenant.condition("report", "TargetAllowed", "True", "Allowed").await;
         assert!(receiver.requests().is_empty());
@@ -196,7 +196,7 @@ fn a_schedule_made_before_its_secret_is_ready_by_itself_soon_after_the_secret_is
             status.checked.filter(|checked| checked.repeats > 0).map(drop).ok_or(status.conditions)
         })
         .await;
-        // The next operator goes on with it.
+        // The next operator continues the check.
         tenant.kill_operator();
         tenant.start_operator();
         let secret = json!({"metadata": {"name": "late"}, "stringData": {"key": KEY}});

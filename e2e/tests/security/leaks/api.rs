@@ -1,4 +1,4 @@
-//! What somebody sees who may ask the API server for everything: objects and Events, descriptions, logs, metrics.
+//! Everything that somebody sees who may ask the API server for everything: objects and Events, descriptions, logs, metrics.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DynamicObject, ListParams, LogParams};
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::haystack::{Haystack, Place};
 use super::play::NAMESPACE;
 
-/// Looks at every object of every kind that can be listed, its managed fields included; at the tenant's Secrets without their
+/// Looks at every object of every kind that can be listed, including its managed fields; at the tenant's Secrets without their
 /// data.
 pub async fn look_at_objects(cluster: &Cluster, seen: &mut Haystack) {
     let client = &cluster.client;
@@ -33,7 +33,7 @@ pub async fn look_at_objects(cluster: &Cluster, seen: &mut Haystack) {
     }
 }
 
-/// Looks at what `kubectl describe` says of everything that Postern makes or is told, and of what becomes of it.
+/// Looks at what `kubectl describe` says about everything that Postern makes or is given, and about what comes of it.
 pub fn look_at_descriptions(cluster: &Cluster, seen: &mut Haystack) {
     for kind in [
         "webhookschedules",
@@ -55,7 +55,7 @@ pub fn look_at_descriptions(cluster: &Cluster, seen: &mut Haystack) {
     }
 }
 
-/// Looks at the logs of all pods that are there.
+/// Looks at the logs of all pods that exist.
 pub async fn look_at_logs(cluster: &Cluster, seen: &mut Haystack) {
     let client = &cluster.client;
     for pod in Api::<Pod>::all(client.clone()).list(&ListParams::default()).await.unwrap() {
@@ -67,7 +67,7 @@ pub async fn look_at_logs(cluster: &Cluster, seen: &mut Haystack) {
             for previous in [false, true] {
                 let container = Some(container.name.clone());
                 let of_container = LogParams { container, previous, ..LogParams::default() };
-                // One that hasn't begun has none. Those of earlier containers are among the node's files.
+                // A container that hasn't started has no log. The logs of earlier containers are among the node's files.
                 if let Ok(log) = pods.logs(&name, &of_container).await {
                     seen.add(place, format!("{namespace}/{name}"), log);
                 }
@@ -82,7 +82,7 @@ pub async fn look_at_metrics(cluster: &Cluster, scraper: &Scraper, seen: &mut Ha
     let operators: Api<Pod> = Api::namespaced(cluster.client.clone(), "postern-system");
     for pod in operators.list(&ListParams::default().labels("app.kubernetes.io/component=operator")).await.unwrap() {
         let name = pod.name_any();
-        // One that was begun anew takes a moment, and so does what the API server knows of the scraper's rights.
+        // An operator that was restarted takes a moment, and so does the API server until it knows the scraper's rights.
         let text = eventually(&format!("the metrics of {name}"), async || {
             let pod = operators.get(&name).await.map_err(|e| e.to_string())?;
             let address = pod.status.and_then(|status| status.pod_ip).ok_or("it has no address")?;

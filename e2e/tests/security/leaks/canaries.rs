@@ -1,4 +1,4 @@
-//! The strings that must show nowhere, and the forms in which one would: as it is, escaped, or encoded.
+//! The strings that must appear nowhere, and the forms in which one might appear: unchanged, escaped, or encoded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,27 +8,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// What is looked for. Whatever a name stands for is looked for in all its forms.
+/// The strings to look for. The canary of each input is looked for in all its forms.
 #[derive(Default)]
 pub struct Canaries(BTreeMap<Vec<u8>, Sought>);
 
 /// A form of a canary.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sought {
-    /// Which input it is: `the path of redirected`.
+    /// The input that the canary belongs to: `the path of redirected`.
     pub input: String,
     pub form: &'static str,
 }
 
 impl Canaries {
-    /// Plants a word for an input: 20 letters and digits, which neither JSON, nor a URL, nor a shell writes in another way.
+    /// Plants a word for an input: 20 letters and digits, which are never escaped in JSON, in URLs or in shells.
     pub fn word(&mut self, input: &str) -> String {
         let alphabet = b"abcdefghijklmnopqrstuvwxyz0123456789";
         let word = bytes::<20>(input).map(|byte| char::from(alphabet[usize::from(byte) % alphabet.len()]));
         self.text(input, word.iter().collect())
     }
 
-    /// Plants a text of the test's own.
+    /// Plants a text that the test chooses.
     pub fn text(&mut self, input: &str, text: String) -> String {
         self.seek(input, "text", text.clone().into());
         self.seek(input, "JSON", serde_json::to_string(&text).unwrap().trim_matches('"').into());
@@ -37,19 +37,19 @@ impl Canaries {
         text
     }
 
-    /// Plants a signing key of so many bytes, with its prefix.
+    /// Plants a signing key of this many bytes, with its prefix.
     pub fn key<const N: usize>(&mut self, input: &str, prefix: &str) -> String {
         let key = format!("{prefix}_{}", STANDARD.encode(bytes::<N>(input)));
         self.known_key(input, &key);
         key
     }
 
-    /// Seeks a signing key; its beginning and its end too, since that is what a mask shows.
+    /// Looks for a signing key, and also for its beginning and its end, since a masked key shows those.
     pub fn known_key(&mut self, input: &str, key: &str) {
         let (prefix, digits) = key.split_once('_').unwrap();
         let mut bytes = STANDARD.decode(digits).unwrap();
         if prefix == "whsk" {
-            // What may follow is its public key.
+            // After the first 32 bytes may come its public key.
             bytes.truncate(32);
         } else {
             self.text(&format!("the end of {input}"), digits[digits.len() - 12..].into());
@@ -68,7 +68,7 @@ impl Canaries {
         pem
     }
 
-    /// Seeks bytes in the forms in which bytes are written.
+    /// Looks for bytes in the forms in which bytes are written.
     pub fn bytes(&mut self, input: &str, bytes: &[u8]) {
         for offset in 0..3 {
             self.seek(input, "base64", aligned(&STANDARD_NO_PAD, bytes, offset).into());
@@ -85,7 +85,7 @@ impl Canaries {
 
     fn seek(&mut self, input: &str, form: &'static str, needle: Vec<u8>) {
         assert!(needle.len() >= 8, "{input} as {form} would be found everywhere: {needle:?}");
-        // Some forms of some inputs are alike.
+        // Some inputs have forms in common.
         self.0.entry(needle).or_insert_with(|| Sought { input: input.into(), form });
     }
 
@@ -94,7 +94,7 @@ impl Canaries {
         self.0.len()
     }
 
-    /// What finds all of them in one pass.
+    /// A finder of all of them in one pass.
     pub fn finder(&self) -> Finder {
         let sought = self.0.values().cloned().collect();
         Finder { needles: AhoCorasick::new(self.0.keys()).unwrap(), sought }
@@ -113,12 +113,12 @@ impl Finder {
     }
 }
 
-/// Bytes that stand nowhere: the hash of an input's name.
+/// Bytes that appear nowhere else: the hash of an input's name.
 fn bytes<const N: usize>(input: &str) -> [u8; N] {
     Sha256::digest(input)[..N].try_into().unwrap()
 }
 
-/// The base64 digits that tell of these bytes and of nothing beside them, when so many bytes (modulo 3) stand before them.
+/// The base64 digits that depend only on these bytes, when this many bytes (modulo 3) come before them.
 fn aligned(engine: &impl base64::Engine, bytes: &[u8], offset: usize) -> String {
     let digits = engine.encode([&vec![0; offset], bytes].concat());
     let (begin, end) = ((offset * 8).div_ceil(6), (offset + bytes.len()) * 8 / 6);

@@ -1,4 +1,4 @@
-//! What is searched, and what was found where.
+//! Everything that is searched, and what was found where.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,21 +8,22 @@ use super::canaries::{Canaries, Sought};
 /// Where something can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Any object of the API, with all that its status says of what runs, but for the data of the tenants' own Secrets.
+    /// Any object of the API, including what its status says about running containers, except for the data of the tenants' own
+    /// Secrets.
     Objects,
     /// Events, which are objects too.
     Events,
-    /// What `kubectl describe` makes of objects.
+    /// The output of `kubectl describe` for objects.
     Descriptions,
-    /// The logs of all pods, by the API, and those files that the node keeps of them, of earlier containers too.
+    /// The logs of all pods, from the API and from the node's files, which also have those of earlier containers.
     PodLogs,
     /// The logs of the operators, at their finest level.
     OperatorLogs,
     Metrics,
     AuditLog,
-    /// What the API server, the kubelet, containerd and the others log.
+    /// The logs of the API server, the kubelet, containerd and other components.
     ComponentLogs,
-    /// The files on the node that containers leave their last words in.
+    /// The files on the node that hold containers' termination messages.
     TerminationMessages,
     /// The arguments and environments of processes on the node.
     Processes,
@@ -46,7 +47,7 @@ impl Place {
     ];
 }
 
-/// All that was seen. What was seen twice counts once.
+/// Everything that was seen. What was seen twice counts once.
 #[derive(Default)]
 pub struct Haystack(BTreeMap<Place, BTreeSet<(String, Vec<u8>)>>);
 
@@ -54,13 +55,13 @@ pub struct Haystack(BTreeMap<Place, BTreeSet<(String, Vec<u8>)>>);
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     pub place: Place,
-    /// Which object, file or process.
+    /// The name of the object, file or process.
     pub name: String,
     pub sought: Sought,
 }
 
 impl Haystack {
-    /// Adds something that can be seen at a place; empty things are nothing to see.
+    /// Adds something that was seen at a place. Empty content is ignored.
     pub fn add(&mut self, place: Place, name: impl Into<String>, content: impl Into<Vec<u8>>) {
         let content = content.into();
         if !content.is_empty() {
@@ -74,19 +75,19 @@ impl Haystack {
         }
     }
 
-    /// The names of what was seen at a place, and its content as text.
+    /// The names of the things that were seen at a place, and their content as text.
     pub fn at(&self, place: Place) -> impl Iterator<Item = (&str, String)> {
         let seen = self.0.get(&place).into_iter().flatten();
         seen.map(|(name, content)| (name.as_str(), String::from_utf8_lossy(content).into_owned()))
     }
 
-    /// How many things were seen at a place, and how many bytes they have.
+    /// How many things were seen at a place, and how many bytes they have in all.
     pub fn size(&self, place: Place) -> (usize, usize) {
         let seen = self.0.get(&place);
         seen.map_or((0, 0), |seen| (seen.len(), seen.iter().map(|(_, content)| content.len()).sum()))
     }
 
-    /// The canaries in it.
+    /// The canaries that were seen.
     pub fn find(&self, canaries: &Canaries) -> Vec<Found> {
         let finder = canaries.finder();
         let all = self.0.iter().flat_map(|(place, seen)| seen.iter().map(move |seen| (*place, seen)));

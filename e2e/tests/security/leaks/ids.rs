@@ -1,4 +1,4 @@
-//! What is internal to the cluster: the names of Jobs and pods, and UIDs.
+//! Names that are internal to the cluster: those of Jobs and pods, and UIDs.
 
 use postern_e2e::Receiver;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::haystack::{Haystack, Place};
 use super::play::NAMESPACE;
 use super::receivers::Receivers;
 
-/// That no receiver was sent one, and that no schedule's status has one.
+/// Asserts that no receiver was sent one, and that no schedule's status has one.
 pub fn stay_inside(seen: &Haystack, receivers: &Receivers) {
     let of_kind = |kind: &str| {
         let name = format!("{kind} {NAMESPACE}/");

@@ -1,8 +1,8 @@
-//! No secret shows to a tenant, to another tenant, to a reader of logs, or to whoever looks at processes on a node.
+//! No secret is visible to a tenant, to another tenant, to a reader of logs, or to somebody who looks at processes on a node.
 //!
-//! Postern is installed as the chart does it, with its finest logs. A tenant plants a canary in every secret input of some fifty
-//! schedules, which end in every way that there is; receivers plant theirs in what they answer. Then everything that can be
-//! seen is searched for all of them, as they are and encoded. What lies where it should isn't searched: the data of the
+//! Postern is installed with the chart, at its most detailed log level. A tenant plants a canary in every secret input of some
+//! fifty schedules, which end in every possible way, and receivers plant canaries in their answers. Then everything that can be
+//! seen is searched for all of them, unchanged and encoded. The places where the secrets belong aren't searched: the data of the
 //! tenant's own Secrets, and their files where the kubelet mounts them.
 
 mod api;
@@ -57,7 +57,7 @@ fn no_secret_shows_anywhere_however_deliveries_end_and_a_planted_one_is_found_ev
     });
 }
 
-/// Installs Postern with its finest logs, and lets a tenant in. Returns who may read the metrics.
+/// Installs Postern at its most detailed log level, and admits a tenant. Returns a reader of the metrics.
 async fn install(cluster: &Cluster, receivers: &Receivers) -> Scraper {
     let scraper = Scraper::generate();
     cluster.must_run("kubectl create namespace postern-system");
@@ -82,7 +82,7 @@ async fn install(cluster: &Cluster, receivers: &Receivers) -> Scraper {
     scraper
 }
 
-/// Plays all scenarios, and looks at pods and processes while they are there.
+/// Plays all scenarios, and looks at pods and processes while they exist.
 async fn play_all(
     cluster: &Cluster,
     scenarios: &[Scenario],
@@ -113,7 +113,7 @@ async fn play_all(
     seen
 }
 
-/// Looks at all that is there now.
+/// Looks at everything that exists now.
 async fn look_everywhere(cluster: &Cluster, scraper: &Scraper, seen: &mut Haystack) {
     api::look_at_objects(cluster, seen).await;
     api::look_at_descriptions(cluster, seen);
@@ -123,7 +123,8 @@ async fn look_everywhere(cluster: &Cluster, scraper: &Scraper, seen: &mut Haysta
     node::look_at_processes(&node::root(cluster), seen);
 }
 
-/// That the search was one: of every place, and of every schedule wherever it must have left something.
+/// Asserts that the search was complete: every place was searched, and every schedule was seen wherever it must have left
+/// something.
 fn everything_was_seen(seen: &Haystack, scenarios: &[Scenario]) {
     for place in Place::ALL {
         let (count, bytes) = seen.size(place);

@@ -1,4 +1,4 @@
-//! That the search can fail: what was planted was in play, and one that shows is found at each place.
+//! The search can fail: the planted canaries were in use, and a visible one is found at each place.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use super::receivers::Receivers;
 use super::scenarios::Scenario;
 use super::{look_everywhere, node};
 
-/// That the receiver got what was planted for it, so that it was in the sender's hands.
+/// Asserts that each receiver got what was planted for it, so the sender did have it.
 pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {
     let secret = &scenarios.iter().find(|scenario| scenario.name == "delivered").unwrap().secret;
     let (_, path_and_query) = secret["url"].rsplit_once(&receivers.ok.port.to_string()).unwrap();
@@ -27,11 +27,11 @@ pub fn are_where_they_belong(receivers: &Receivers, scenarios: &[Scenario]) {
     assert!(!receivers.mutual.requests().is_empty(), "a client certificate was shown");
 }
 
-/// Shows a canary at each place in one form or another, looks again, and finds it at all of them.
+/// Makes a canary visible at each place in some form, looks again, and finds it at all of them.
 pub async fn is_found_everywhere(cluster: &Cluster, scraper: &Scraper) {
     let mut canaries = Canaries::default();
     let word = canaries.word("the one that is planted");
-    // Nothing that anybody chooses gets into the metrics: what is sought there is what stands there.
+    // Nobody can choose what gets into the metrics, so the search is for text that is always in them.
     canaries.text("a metric", "postern_leader".into());
     plant(cluster, &word).await;
 
@@ -66,8 +66,8 @@ async fn plant(cluster: &Cluster, word: &str) {
     let mut event = shown("Event");
     event["message"] = format!("{:?}", word.as_bytes()).into();
     event["involvedObject"] = json!({"kind": "Namespace", "name": "team-b", "namespace": "team-b"});
-    // It looks a host up that doesn't exist, complains of it by its name, and is begun anew.
-    // Its name is in the kubelet's log for that.
+    // The container looks up a host that doesn't exist, prints an error with the host's name, and is restarted. Therefore the
+    // kubelet's log has its name.
     let mut pod = shown("Pod");
     pod["metadata"]["name"] = word.into();
     pod["spec"] = json!({"containers": [
@@ -79,7 +79,7 @@ async fn plant(cluster: &Cluster, word: &str) {
     for object in [config_map, secret, event, pod] {
         cluster.create("team-b", &object);
     }
-    // The operator and the audit log name a schedule; this one's Secret doesn't exist.
+    // The operator and the audit log name a schedule. This schedule's Secret doesn't exist.
     let mut schedule =
         json!({"apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": word}});
     schedule["spec"] = json!({
@@ -99,7 +99,7 @@ async fn plant(cluster: &Cluster, word: &str) {
         if complained && waits { Ok(pod) } else { Err(statuses) }
     })
     .await;
-    // Nothing in the toolbox writes last words.
+    // Nothing in the toolbox writes a termination message.
     let folder = node::root(cluster).join("var/lib/kubelet/pods").join(pod.uid().unwrap());
     let of_container = fs::read_dir(folder.join("containers/waits")).unwrap().next().unwrap().unwrap();
     fs::write(of_container.path(), word).unwrap();

@@ -1,4 +1,5 @@
-//! What a tenant does: makes the schedules, has each checked and delivered, and notes what shows of their pods while they are there.
+//! What a tenant does: makes the schedules, has each checked and delivered, and records what is visible of their pods while they
+//! exist.
 
 use std::path::Path;
 
@@ -15,22 +16,22 @@ use super::haystack::{Haystack, Place};
 use super::node;
 use super::scenarios::Scenario;
 
-/// Where the schedules are.
+/// The namespace of the schedules.
 pub const NAMESPACE: &str = "team-a";
-/// Who makes them.
+/// The user who makes them.
 pub const USER: &str = "alice";
 
-/// What came of a scenario.
+/// The results of a scenario.
 #[derive(Default)]
 pub struct Played {
-    /// What showed of its pods.
+    /// What was visible of its pods.
     pub seen: Haystack,
-    /// The keys that Postern made: the names of their Secrets, and they.
+    /// The keys that Postern made: the names of their Secrets, and the keys themselves.
     pub keys: Vec<(String, String)>,
 }
 
-/// Makes the schedule of a scenario, has it checked and delivered, and its keys rotated if Postern makes them. `node` is the
-/// folder of the node's files.
+/// Makes a scenario's schedule, has it checked and delivered, and has its keys rotated if Postern makes them. `node` is the
+/// folder with the node's files.
 pub async fn play(tenant: &Tenant, node: &Path, scenario: &Scenario) -> Played {
     let name = scenario.name;
     make(tenant, scenario).await;
@@ -84,7 +85,7 @@ async fn make_secret(tenant: &Tenant, secret: Value) {
     tenant.secrets().create(&PostParams::default(), &secret).await.unwrap();
 }
 
-/// Waits until the status says something, which must be this.
+/// Waits until the status has a value, which must be this one.
 async fn reaches(
     tenant: &Tenant,
     schedule: &str,
@@ -99,8 +100,7 @@ async fn reaches(
     assert!(said(&status).unwrap().iter().any(|said| said == word), "{schedule} is not {word}: {status:?}");
 }
 
-/// Looks at the pods that a schedule has, each with its log and its files on the node. Those of a check are kept for two
-/// minutes.
+/// Looks at a schedule's pods, each with its log and its files on the node. The pods of a check are kept for two minutes.
 async fn look_at_pods(tenant: &Tenant, node: &Path, schedule: &str, seen: &mut Haystack) {
     let theirs = ListParams::default().labels(&format!("postern.dev/schedule={schedule}"));
     let pods = tenant.pods();
@@ -115,7 +115,8 @@ async fn look_at_pods(tenant: &Tenant, node: &Path, schedule: &str, seen: &mut H
     }
 }
 
-/// Waits until the rotation of this value is followed, and reads the key that signs since then: its Secret's name, and it.
+/// Waits until the rotation for this value is done, and reads the key that signs since then: its Secret's name, and the key
+/// itself.
 async fn rotated(tenant: &Tenant, schedule: &str, value: &str) -> (String, String) {
     let secret = eventually(&format!("the key of {schedule} after {value:?}"), async || {
         let status = tenant.status(schedule).await;
@@ -129,7 +130,7 @@ async fn rotated(tenant: &Tenant, schedule: &str, value: &str) -> (String, Strin
     (secret, String::from_utf8(made.data.unwrap()["key"].0.clone()).unwrap())
 }
 
-/// Ends the delivery that waits for this receiver, once it has sent all that it has, and looks at the pod while it is there.
+/// Ends the delivery that waits for this receiver, after it has sent everything, and looks at its pod while that exists.
 pub async fn interrupt(cluster: &Cluster, receiver: &Receiver, seen: &mut Haystack) {
     let arrived = async || if receiver.requests().is_empty() { Err("no request yet") } else { Ok(()) };
     eventually("the request that is interrupted", arrived).await;
@@ -149,19 +150,19 @@ pub async fn interrupt(cluster: &Cluster, receiver: &Receiver, seen: &mut Haysta
     let jobs: Api<Job> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     jobs.delete_collection(&DeleteParams::background(), &theirs).await.unwrap();
     let mut log = Vec::new();
-    // The stream of a pod that goes may end in an error. What came before is what there was to see.
+    // The stream of a pod that is deleted may end in an error. What came before that is all there was to see.
     let _ = stream.read_to_end(&mut log).await;
     seen.add(Place::PodLogs, format!("{NAMESPACE}/{name}"), log);
 }
 
-/// How the last delivery ended: its reason and its outcome. Of one that is interrupted, the sender gives the reason, or the
-/// operator if it sees the pod go first.
+/// How the last delivery ended: its reason and its outcome. For an interrupted delivery, the reason comes from the sender, or
+/// from the operator if that sees the pod's end first.
 fn ended(status: &WebhookScheduleStatus) -> Option<Vec<String>> {
     let last = status.last_delivery.as_ref()?;
     Some(vec![last.reason.clone(), format!("{:?}", last.outcome)])
 }
 
-/// RFC 7386, of objects alone.
+/// A merge patch (RFC 7386), for objects only.
 fn merge(value: &mut Value, change: &Value) {
     match (value, change) {
         (Value::Object(fields), Value::Object(changes)) => {

@@ -1,4 +1,4 @@
-//! The receivers, each with canaries of its own in all that it says.
+//! The receivers, each with canaries of its own in everything that it says.
 
 use std::io::{self, Read as _, Write as _};
 use std::thread;
@@ -7,7 +7,7 @@ use postern_e2e::{Certificates, Cluster, DnsAnswer, OK, Receiver, Stream};
 
 use super::canaries::Canaries;
 
-/// The name of all of them.
+/// The name of all receivers.
 pub const HOST: &str = "hooks.example.com";
 /// A name that no server answers for.
 pub const SILENT_HOST: &str = "silent.example.com";
@@ -18,15 +18,15 @@ const INTERNET: &str = "198.51.100.10";
 
 pub struct Receivers {
     pub ok: Receiver,
-    /// Wants a client certificate, and takes what comes with one.
+    /// Wants a client certificate, and accepts requests that come with one.
     pub mutual: Receiver,
-    /// Never answers; it is there for what is interrupted.
+    /// Never answers; it is for deliveries that are interrupted.
     pub holding: Receiver,
-    /// Answers, by its scenario, in a way that fails the delivery.
+    /// The receivers that make a delivery fail, each named by its scenario.
     pub failing: Vec<(&'static str, Receiver)>,
-    /// Speaks no TLS.
+    /// The port of a receiver without TLS.
     pub plain: u16,
-    /// Nobody listens there.
+    /// A port at which nobody listens.
     pub closed: u16,
 }
 
@@ -69,7 +69,7 @@ impl Receivers {
         }
     }
 
-    /// Those that may get a request.
+    /// The receivers that may get a request.
     pub fn all(&self) -> impl Iterator<Item = &Receiver> {
         self.failing.iter().map(|(_, receiver)| receiver).chain([&self.ok, &self.mutual, &self.holding])
     }
@@ -80,7 +80,7 @@ impl Receivers {
     }
 }
 
-/// An answer with a canary wherever a receiver has a say.
+/// An answer with a canary in every place that a receiver can fill.
 fn answer(canaries: &mut Canaries, scenario: &str, status: u16) -> String {
     let mut word = |part: &str| canaries.word(&format!("the answer's {part} of {scenario}"));
     let (text, cookie, other, body) = (word("status text"), word("cookie"), word("header"), word("body"));
@@ -96,7 +96,7 @@ fn always(answer: &str) -> impl FnMut(&mut Stream) -> io::Result<()> + use<> {
     Receiver::by_turns([answer])
 }
 
-/// Listens for good, and answers without TLS.
+/// Listens as long as the test runs, and answers without TLS.
 fn plain(listener: std::net::TcpListener, word: String) -> u16 {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

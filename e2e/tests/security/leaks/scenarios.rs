@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use super::canaries::Canaries;
 use super::receivers::{DENIED_HOST, HOST, Receivers, SILENT_HOST};
 
-/// A schedule with its Secrets, what its check is to find, and how its delivery is to end.
+/// A schedule with its Secrets, the expected result of its check, and the expected end of its delivery.
 pub struct Scenario {
-    /// That of the schedule and its Secret.
+    /// The name of the schedule and its Secret.
     pub name: &'static str,
     /// The Secret's data.
     pub secret: BTreeMap<&'static str, String>,
     /// The data of the Secret with the client certificate, if there is one.
     pub client: Option<[String; 2]>,
-    /// What its spec says instead of the usual (RFC 7386).
+    /// How its spec differs from the usual one (RFC 7386).
     pub change: Value,
     pub checked: &'static str,
     pub delivered: &'static str,
@@ -35,7 +35,7 @@ impl Scenario {
         ]
         .into();
         secret.insert("key", canaries.key::<24>(&format!("the key of {name}"), "whsec"));
-        // Such a bundle is a mistake, and one that people make.
+        // A bundle with a key in it is a mistake that people do make.
         let ca_key = canaries.pem(&format!("the CA's key of {name}"), KeyPair::generate().unwrap().serialize_pem());
         secret.insert("ca", receiver.certificates.ca_pem.clone() + &ca_key);
         Self { name, secret, client: None, change: json!({}), checked: "Allowed", delivered: "Delivered" }
@@ -51,20 +51,20 @@ impl Scenario {
         self
     }
 
-    /// Ends so, after a check that finds nothing.
+    /// The delivery ends with this reason, after a check that finds nothing wrong.
     fn ends(mut self, reason: &'static str) -> Self {
         self.delivered = reason;
         self
     }
 
-    /// Ends so, and its check as well.
+    /// The delivery and its check both end with this reason.
     fn refused(mut self, reason: &'static str) -> Self {
         self.checked = reason;
         self.ends(reason)
     }
 }
 
-/// All of them.
+/// All scenarios.
 pub fn all(canaries: &mut Canaries, receivers: &Receivers) -> Vec<Scenario> {
     let mut all = failed(canaries, receivers);
     all.extend(delivered(canaries, receivers));
@@ -84,7 +84,7 @@ fn delivered(canaries: &mut Canaries, receivers: &Receivers) -> Vec<Scenario> {
         Scenario::to(canaries, "asymmetric", ok).with("key", asymmetric),
         Scenario::to(canaries, "classic", ok).with("key", classic),
         Scenario::to(canaries, "mutual", mutual),
-        // Their keys are known when Postern has made them.
+        // Their keys are known only after Postern has made them.
         Scenario::to(canaries, "managed", ok),
         Scenario::to(canaries, "managed-asymmetric", ok),
     ];
@@ -101,12 +101,12 @@ fn failed(canaries: &mut Canaries, receivers: &Receivers) -> Vec<Scenario> {
         .iter()
         .map(|(name, receiver)| Scenario::to(canaries, name, receiver).ends(reason(name)))
         .collect();
-    // One that is tried again.
+    // A delivery that is tried again.
     let error = scenarios.iter_mut().find(|scenario| scenario.name == "error").unwrap();
     error.change = json!({"delivery": {"attempts": 2}});
     let mut interrupted = Scenario::to(canaries, "interrupted", &receivers.holding).ends("Interrupted");
     interrupted.change = json!({"delivery": {"timeoutSeconds": 60}});
-    // Somebody waits for this one.
+    // The test waits for this delivery.
     scenarios.insert(0, interrupted);
     scenarios.push(Scenario::to(canaries, "without-certificate", &receivers.mutual).ends("TlsHandshakeFailed"));
     for (name, port, reason) in
@@ -120,7 +120,7 @@ fn failed(canaries: &mut Canaries, receivers: &Receivers) -> Vec<Scenario> {
     scenarios
 }
 
-/// What each failing receiver comes to.
+/// The reason for which each failing receiver makes a delivery fail.
 fn reason(scenario: &str) -> &'static str {
     match scenario {
         "redirected" => "RedirectNotFollowed",
@@ -193,7 +193,7 @@ fn refused_for_another_input(canaries: &mut Canaries, receivers: &Receivers) -> 
     scenarios
 }
 
-/// A PEM section that is well-formed and holds nothing of its kind.
+/// A PEM section that is well-formed but has no valid content of its kind.
 fn pem(kind: &str, word: &str) -> String {
     format!("-----BEGIN {kind}-----\n{word}\n-----END {kind}-----\n")
 }
