@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt as _;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -16,7 +17,8 @@ use super::own_addresses::OwnAddresses;
 use super::unlisted::Unlisted;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::kubernetes::apply::is_ours;
-use crate::operator::names::SENDER_CHILDREN;
+use crate::operator::kubernetes::owner::is_controlled_by;
+use crate::operator::names::{self, SENDER_CHILDREN};
 
 /// A namespace, reduced to its metadata.
 pub(crate) type NamespaceMetadata = PartialObjectMeta<Namespace>;
@@ -79,6 +81,13 @@ impl Caches {
     /// The cluster's own addresses.
     pub(crate) fn own_addresses(&self) -> OwnAddresses {
         OwnAddresses { api_server: self.api_server.now(), load_balancers: self.load_balancers.now() }
+    }
+
+    /// The CronJob of a schedule. Ignores an object that only has its name.
+    pub(crate) fn own_cron_job(&self, schedule: &WebhookSchedule) -> Option<Arc<CronJob>> {
+        let name = names::cron_job(&schedule.name_any());
+        let cron_job = self.cron_jobs.get(&schedule.namespace().unwrap_or_default(), &name);
+        cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()))
     }
 
     /// The senders' policy of a namespace.

@@ -196,9 +196,6 @@ fn namespace_children(
     let (all, q) = (schedules.clone(), queues.clone());
     let network_policies = watches.tenants(move |policy: &NetworkPolicy, _| {
         if policy.name_any() == SENDER_CHILDREN {
-            for schedule in all.refs_in_namespace(namespace_of(policy)) {
-                q.preflight.add(&schedule);
-            }
             add_namespace(&q, &all, namespace_of(policy));
         }
         q.isolation.add(&ObjectRef::new(namespace_of(policy)));
@@ -240,6 +237,7 @@ fn add_all(queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>) {
 fn add_namespace(queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>, namespace: &str) {
     for schedule in schedules.refs_in_namespace(namespace) {
         queues.schedules.add(&schedule);
+        queues.preflight.add(&schedule);
     }
     queues.cleanup.add(&ObjectRef::new(namespace));
 }

@@ -80,7 +80,8 @@ impl Applier {
     pub(crate) async fn cron_job(&self, built: CronJob, found: Option<Arc<CronJob>>) -> Result<CronJob, ApplyError> {
         let owner = controller_of(&built).map(|owner| owner.uid.clone());
         let ours = |other: &CronJob| is_controlled_by(other, owner.as_deref());
-        Box::pin(self.ensure(built, found, ours, |cron_job| json!(cron_job.spec), |_, _| ())).await
+        Box::pin(self.ensure(built, found, ours, (|a, b| a.spec == b.spec, |cron_job| json!(cron_job.spec)), |_, _| ()))
+            .await
     }
 
     /// Creates or replaces the children of a namespace so that they are as built.
@@ -89,14 +90,25 @@ impl Applier {
         (service_account, found_account): (ServiceAccount, Option<Arc<ServiceAccount>>),
         (network_policy, found_policy): (NetworkPolicy, Option<Arc<NetworkPolicy>>),
     ) -> Result<(), ApplyError> {
+        let same = |a: &ServiceAccount, b: &ServiceAccount| {
+            a.automount_service_account_token == b.automount_service_account_token
+        };
         let content = |account: &ServiceAccount| json!(account.automount_service_account_token);
         // Some platforms write these into every account, and would write them again.
         let keep = |found: &ServiceAccount, built: &mut ServiceAccount| {
             built.secrets.clone_from(&found.secrets);
             built.image_pull_secrets.clone_from(&found.image_pull_secrets);
         };
-        self.ensure(service_account, found_account, is_ours, content, keep).await?;
-        self.ensure(network_policy, found_policy, is_ours, |policy| json!(policy.spec), |_, _| ()).await.map(drop)
+        self.ensure(service_account, found_account, is_ours, (same, content), keep).await?;
+        self.ensure(
+            network_policy,
+            found_policy,
+            is_ours,
+            (|a, b| a.spec == b.spec, |policy| json!(policy.spec)),
+            |_, _| (),
+        )
+        .await
+        .map(drop)
     }
 
     /// Creates a Job, unless it exists already.
@@ -175,7 +187,7 @@ impl Applier {
         mut built: K,
         found: Option<Arc<K>>,
         ours: impl Fn(&K) -> bool,
-        content: impl Fn(&K) -> Value,
+        (same, content): (impl Fn(&K, &K) -> bool, impl Fn(&K) -> Value),
         keep: impl Fn(&K, &mut K),
     ) -> Result<K, ApplyError>
     where
@@ -186,7 +198,9 @@ impl Applier {
             Some(found) => found,
             None => match api.create(&by_postern(), &built).await {
                 Ok(made) => {
-                    self.note_defaults(&built, &content(&built), &content(&made));
+                    if !same(&made, &built) {
+                        self.defaults.note(&built, &content(&built), &content(&made));
+                    }
                     return Ok(made);
                 }
                 // The object was relabelled, or made by somebody else: the cache holds only objects with Postern's label.
@@ -202,8 +216,7 @@ impl Applier {
         if found.meta().deletion_timestamp.is_some() {
             return Err(target.ending());
         }
-        let (asked, there) = (content(&built), content(&found));
-        if (asked == there || self.defaults.explain(&built, &asked, &there))
+        if (same(&found, &built) || self.defaults.explain(&built, || (content(&built), content(&found))))
             && found.labels() == built.labels()
             && found.owner_references() == built.owner_references()
         {
@@ -217,17 +230,13 @@ impl Applier {
         built.meta_mut().resource_version = found.resource_version();
         match api.replace(&target.name, &by_postern(), &built).await {
             Ok(replaced) => {
-                self.note_defaults(&built, &asked, &content(&replaced));
+                if !same(&replaced, &built) {
+                    self.defaults.note(&built, &content(&built), &content(&replaced));
+                }
                 Ok(replaced)
             }
             Err(kube::Error::Api(status)) if status.code == CONFLICT => Err(target.outdated()),
             Err(source) => Err(target.failed(source)),
-        }
-    }
-
-    fn note_defaults<K: Resource<DynamicType = ()>>(&self, built: &K, asked: &Value, answered: &Value) {
-        if asked != answered {
-            self.defaults.note(built, asked, answered);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use kube::runtime::controller::{self, Action, Config, Controller};
@@ -26,6 +27,12 @@ pub(crate) trait Reconcile: Send + Sync + 'static {
 
     /// Forgets a deleted object.
     fn forget(&self, object: &ObjectRef<Self::Kind>);
+}
+
+/// Requeues at a time, in Unix seconds, and no sooner than in a second; waits for a change when there is no such time.
+pub(crate) fn requeue_at(next: Option<i64>, now: i64) -> Action {
+    let wait = next.map(|next| u64::try_from(next - now).unwrap_or_default().max(1));
+    wait.map_or_else(Action::await_change, |wait| Action::requeue(Duration::from_secs(wait)))
 }
 
 struct Running<R: Reconcile> {

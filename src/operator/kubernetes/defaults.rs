@@ -27,8 +27,16 @@ impl ServerDefaults {
     }
 
     /// Whether the current object is what this very request was answered with.
-    pub(super) fn explain<K: Resource<DynamicType = ()>>(&self, object: &K, asked: &Value, there: &Value) -> bool {
-        self.0.lock().get(&key(object)) == Some(&(hash(asked), hash(there)))
+    pub(super) fn explain<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        asked_and_there: impl FnOnce() -> (Value, Value),
+    ) -> bool {
+        // Most objects have no entry, and need no hash.
+        self.0.lock().get(&key(object)).is_some_and(|noted| {
+            let (asked, there) = asked_and_there();
+            *noted == (hash(&asked), hash(&there))
+        })
     }
 
     /// Forgets a deleted object.

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
@@ -25,12 +24,10 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
 use crate::operator::kubernetes::events::publish;
-use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::kubernetes::status::replace_status;
 use crate::operator::metrics::Metrics;
-use crate::operator::names;
 use crate::operator::validate::keys;
 
 /// What every reconcile of keys shares.
@@ -96,7 +93,8 @@ impl SigningKeyReconciler {
             Rotated::Conflict => return Ok(Action::await_change()),
         };
         let mut new = schedule.status.clone().unwrap_or_default();
-        let mounted = self.cron_job(&schedule).map(|cron_job| secret::mounted_by(&cron_job)).unwrap_or_default();
+        let mounted =
+            self.caches.own_cron_job(&schedule).map(|cron_job| secret::mounted_by(&cron_job)).unwrap_or_default();
         new.signing_keys = rotation::settled(&schedule, &mounted, now);
         let (deleted, result) = secret::delete(&self.client, &schedule, rotation::unused(&schedule, now)).await;
         new.signing_keys.retain(|key| !key.secret_name.as_ref().is_some_and(|name| deleted.contains(name)));
@@ -106,9 +104,7 @@ impl SigningKeyReconciler {
         self.metrics.key_signs(&name, rotation::active_since(&new.signing_keys));
         result?;
         let next = rotation::next_change(&schedule, &new.signing_keys, now).into_iter().chain(next_try).min();
-        let wait =
-            next.map(|next| Duration::from_secs(u64::try_from(next - now.as_second()).unwrap_or_default().max(1)));
-        Ok(wait.map_or_else(Action::await_change, Action::requeue))
+        Ok(requeue_at(next, now.as_second()))
     }
 
     /// Makes a key if one is wanted and the schedule is accepted.
@@ -232,13 +228,6 @@ impl SigningKeyReconciler {
         status: &WebhookScheduleStatus,
     ) -> Result<Option<WebhookSchedule>, KeysError> {
         replace_status(schedule, status, &self.client, &self.consistency).await.map_err(KeysError::Status)
-    }
-
-    /// The schedule's CronJob in the cache.
-    fn cron_job(&self, schedule: &WebhookSchedule) -> Option<Arc<CronJob>> {
-        let name = names::cron_job(&schedule.name_any());
-        let cron_job = self.caches.cron_jobs.get(&schedule.namespace().unwrap_or_default(), &name);
-        cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
@@ -20,7 +19,7 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
 use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
@@ -227,8 +226,7 @@ impl Reconcile for IsolationReconciler {
             to.delete(&*job).await?;
         }
         let until = until.into_iter().chain(told_at).chain(waits.then_some(next_canary)).min();
-        let wait = until.map(|until| Duration::from_secs(u64::try_from(until - now).unwrap_or_default().max(1)));
-        Ok(wait.map_or_else(Action::await_change, Action::requeue))
+        Ok(requeue_at(until, now))
     }
 
     fn forget(&self, namespace: &ObjectRef<NamespaceMetadata>) {

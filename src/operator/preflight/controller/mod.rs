@@ -3,7 +3,6 @@
 //! It writes no status. The controller of schedules reads the results of the Jobs from the same caches.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
@@ -11,21 +10,19 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 
 use super::obstacles::{CheckObstacles, Obstacle};
-use super::state::{Check, CheckState, Phase, check_state, is_check};
+use super::state::{Check, CheckState, Phase, check_runs, check_state, is_check};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::check_job;
 use crate::operator::cache::caches::Caches;
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
-use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::consistency::{ConsistencyStore, LATE};
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
 use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
 use crate::operator::kubernetes::limiter::fair::FairLimiter;
-use crate::operator::kubernetes::owner::{controller_of, is_controlled_by};
-use crate::operator::names;
+use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::settings::Settings;
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::quota::Quotas;
@@ -114,7 +111,7 @@ impl PreflightReconciler {
         let recent = status.map(|status| status.recent_deliveries.as_slice()).unwrap_or_default();
         let checked_first = valid.as_ref().is_some_and(|valid| valid.checked_first);
         let CheckState { stage, until, obsolete, .. } =
-            check_state(schedule, &self.checks(schedule), recent, checked_first, now);
+            check_state(schedule, &check_runs(&self.caches, schedule), recent, checked_first, now);
         let mut next = until;
         match (&stage, &valid) {
             (Phase::Due(due), Some(_)) if self.is_late(schedule, due) => return Ok(Action::requeue(LATE)),
@@ -131,31 +128,19 @@ impl PreflightReconciler {
         for job in &obsolete {
             to.delete(&**job).await?;
         }
-        let wait = next.map(|next| u64::try_from(next - now.as_second()).unwrap_or_default().max(1));
-        Ok(wait.map_or_else(Action::await_change, |wait| Action::requeue(Duration::from_secs(wait))))
+        Ok(requeue_at(next, now.as_second()))
     }
 
     /// The validated schedule, if it is accepted and its children exist: no pod may be made without its policy.
     fn ready_to_check(&self, schedule: &WebhookSchedule, now: Timestamp) -> Option<ValidatedSchedule> {
         let namespace = schedule.namespace()?;
-        let cron_job = self.caches.cron_jobs.get(&namespace, &names::cron_job(&schedule.name_any()))?;
-        let has_policy = self.caches.senders_policy(&namespace).is_some();
-        if !has_policy || !is_controlled_by(&*cron_job, schedule.uid().as_deref()) {
-            return None;
-        }
+        self.caches.own_cron_job(schedule)?;
+        self.caches.senders_policy(&namespace)?;
         let tier = self.membership.tier(&namespace).ok()?;
         let share = self.quotas.usage_of(schedule, (&tier.spec).into(), now.as_second())?;
         let own = self.caches.own_addresses();
         let valid = validate(schedule, &tier, &share, &own, &self.settings, now.as_second()).ok()?;
         (!valid.waits_for_key).then_some(valid)
-    }
-
-    /// The runs of the checks, whose Jobs the schedule itself owns.
-    fn checks(&self, schedule: &WebhookSchedule) -> Vec<Run> {
-        let (namespace, uid) = (schedule.namespace().unwrap_or_default(), schedule.uid().unwrap_or_default());
-        let mut runs = Run::all_of(&self.caches, &namespace, &uid);
-        runs.retain(|run| is_check(&run.job));
-        runs
     }
 
     /// Makes the Job of a check, if the namespace may make one more and the schedule has a slot. Returns when to requeue.

@@ -1,6 +1,7 @@
 //! How a check that can't be made, or isn't wanted any more, affects other checks and the status.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::jiff::SignedDuration;

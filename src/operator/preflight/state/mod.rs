@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
+use crate::operator::cache::caches::Caches;
 use crate::operator::deliveries::outcome::{
     DeliveryState, ScheduledRun, delivery_state, generation_of, is_said, without_outcome,
 };
@@ -137,6 +138,14 @@ pub(crate) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Opti
             delivery.attempts > 0 && reason != Reason::NameNotResolved
         }
     })
+}
+
+/// The runs of a schedule's checks, whose Jobs the schedule itself owns.
+pub(crate) fn check_runs(caches: &Caches, schedule: &WebhookSchedule) -> Vec<Run> {
+    let (namespace, uid) = (schedule.namespace().unwrap_or_default(), schedule.uid().unwrap_or_default());
+    let mut runs = Run::all_of(caches, &namespace, &uid);
+    runs.retain(|run| is_check(&run.job));
+    runs
 }
 
 /// Whether a Job was made for a check.

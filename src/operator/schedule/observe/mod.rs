@@ -16,7 +16,7 @@ use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
-use crate::operator::preflight::state::is_check;
+use crate::operator::preflight::state::check_runs;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::tier::membership::TierError;
@@ -54,13 +54,11 @@ pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, 
         Ok(tier) => context.quotas.usage_of(schedule, (&tier.spec).into(), now)?,
         Err(_) => QuotaUsage::default(),
     };
-    let mut checks = Run::all_of(caches, &namespace, &schedule.uid().unwrap_or_default());
-    checks.retain(|run| is_check(&run.job));
     Some(ObservedState {
         tier,
         share,
         runs: runs(schedule, cron_job.as_deref(), context, &namespace),
-        checks,
+        checks: check_runs(caches, schedule),
         cron_job,
         service_account: caches.service_accounts.get(&namespace, names::SENDER_CHILDREN),
         network_policy: caches.network_policies.get(&namespace, names::SENDER_CHILDREN),
