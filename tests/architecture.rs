@@ -1,5 +1,5 @@
 //! Which modules may import which, as docs/architecture.md says: rooms of the operator from the bottom up, and no circular
-//! imports between files.
+//! imports between files. And how long a file may be.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -52,8 +52,21 @@ fn an_arrow_that_is_drawn_against_the_order_and_a_circle_are_found() {
     assert_eq!(against(&ORDER, &unknown).len(), 1, "a room that the order doesn't name");
     let circle = Imports::from([arrow("a", "b"), arrow("b", "c"), arrow("c", "a"), arrow("d", "a")]);
     assert_eq!(circles(&circle), [["a", "b", "c"]]);
+    let code =
+        "use crate::{a, b};\n/// [crate::c]\nfn f() { crate::d::g(1) }\n#[cfg(test)]\nmod tests {\n crate::e::h();";
+    assert_eq!(spelled_out(code).collect::<Vec<_>>(), ["crate::d::g"]);
     let tree = "crate::{a::{self, b}, c as d}";
     assert_eq!(leaves(tree), ["crate::a::self", "crate::a::b", "crate::c"]);
+}
+
+#[test]
+fn no_file_is_longer_than_300_lines() {
+    for root in ["src", "benches", "tests", "e2e/src", "e2e/tests"] {
+        let mut files = Vec::new();
+        collect(Path::new(root), &mut files);
+        files.retain(|file| fs::read_to_string(file).unwrap().lines().count() > 300);
+        assert!(files.is_empty(), "{files:?}");
+    }
 }
 
 /// The imports that the order doesn't allow.
@@ -123,7 +136,8 @@ fn imports(root: &Path) -> Imports {
     };
     let production = texts.iter().filter(|(file, _)| !is_test(file));
     let imported = |(file, text): (&String, &String)| {
-        let uses = uses(text).flat_map(leaves).filter_map(|path| known(&absolute(&path, file)));
+        let paths = uses(text).flat_map(leaves).chain(spelled_out(text));
+        let uses = paths.filter_map(|path| known(&absolute(&path, file)));
         // An import of a module that lies below the file's own module doesn't count: it is a part of it.
         let others = uses.filter(|other| other != file && !other.starts_with(&format!("{file}::")));
         (file.clone(), others.collect())
@@ -158,10 +172,22 @@ fn test_modules(file: &str, text: &str) -> Vec<String> {
     declared.map(|name| format!("{file}::{name}")).collect()
 }
 
+/// The text of a file without the tests in it.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+}
+
+/// The paths that a file's code spells out from the crate's root, instead of importing them.
+fn spelled_out(text: &str) -> impl Iterator<Item = String> {
+    let code = production(text).lines().filter(|line| !line.trim_start().starts_with("//"));
+    let paths = code.flat_map(|line| line.match_indices("crate::").map(|(at, _)| &line[at..]));
+    let end = |path: &str| path.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(path.len());
+    paths.map(move |path| path[..end(path)].trim_end_matches("::").to_owned()).filter(|path| path != "crate")
+}
+
 /// The import trees of a file, except those of its tests.
 fn uses(text: &str) -> impl Iterator<Item = &str> {
-    let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let statements = production.split(';').map(str::trim).map(|statement| {
+    let statements = production(text).split(';').map(str::trim).map(|statement| {
         let at = statement.rfind("\nuse ").or_else(|| statement.rfind("\npub use ")).map_or(0, |at| at + 1);
         &statement[at..]
     });

@@ -25,7 +25,7 @@ use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
-use crate::operator::preflight::state::is_check;
+use crate::operator::preflight::jobs::is_check;
 use crate::operator::tier::membership::{Membership, is_news};
 use crate::operator::tier::quota::Quotas;
 

@@ -3,6 +3,6 @@
 pub(crate) mod controller;
 pub(crate) mod policy_reach;
 pub(crate) mod probes;
-pub(crate) mod told;
+pub(crate) mod reported;
 pub mod verdict;
 pub(crate) mod verdicts;

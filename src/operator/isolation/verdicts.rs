@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use super::told::Told;
+use super::reported::ReportedVerdict;
 use super::verdict::IsolationStatus;
 use crate::operator::settings::Isolation;
 
 /// The reported verdicts, by namespace.
 #[derive(Debug, Default)]
-pub(crate) struct IsolationVerdicts(Mutex<HashMap<String, Told>>);
+pub(crate) struct IsolationVerdicts(Mutex<HashMap<String, ReportedVerdict>>);
 
 /// The result of noting a verdict.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Noted {
+pub(crate) struct VerdictChange {
     /// Whether the reported verdict changed.
     pub(crate) is_news: bool,
     /// When to requeue: the observed verdict is reported then, if it still holds.
@@ -24,28 +24,29 @@ pub(crate) struct Noted {
 impl IsolationVerdicts {
     /// The reported verdict of a namespace.
     pub(crate) fn verdict(&self, namespace: &str, mode: Isolation) -> IsolationStatus {
-        self.0.lock().get(namespace).map_or_else(|| IsolationStatus::unknown(mode), |told| told.verdict().clone())
+        let known = self.0.lock();
+        known.get(namespace).map_or_else(|| IsolationStatus::unknown(mode), |reported| reported.verdict().clone())
     }
 
     /// Notes the verdict observed at `now`, in Unix seconds.
-    pub(crate) fn note(&self, namespace: &str, found: IsolationStatus, now: i64) -> Noted {
+    pub(crate) fn note(&self, namespace: &str, found: IsolationStatus, now: i64) -> VerdictChange {
         let mut known = self.0.lock();
-        let Some(told) = known.get_mut(namespace) else {
-            known.insert(namespace.into(), Told::first(found, now));
-            return Noted { is_news: true, until: None };
+        let Some(reported) = known.get_mut(namespace) else {
+            known.insert(namespace.into(), ReportedVerdict::first(found, now));
+            return VerdictChange { is_news: true, until: None };
         };
-        Noted { is_news: told.note(found, now), until: told.until() }
+        VerdictChange { is_news: reported.note(found, now), until: reported.until() }
     }
 
     /// When the next canary may be made in a namespace, in Unix seconds.
     pub(crate) fn next_canary(&self, namespace: &str) -> i64 {
-        self.0.lock().get(namespace).map_or(i64::MIN, Told::next_canary)
+        self.0.lock().get(namespace).map_or(i64::MIN, ReportedVerdict::next_canary)
     }
 
     /// Notes that a canary was made.
     pub(crate) fn canary_made(&self, namespace: &str, now: i64) {
-        if let Some(told) = self.0.lock().get_mut(namespace) {
-            told.canary_made(now);
+        if let Some(reported) = self.0.lock().get_mut(namespace) {
+            reported.canary_made(now);
         }
     }
 
@@ -56,6 +57,6 @@ impl IsolationVerdicts {
 
     /// How many namespaces have this reported status.
     pub(crate) fn count(&self, status: &str) -> usize {
-        self.0.lock().values().filter(|told| told.verdict().status == status).count()
+        self.0.lock().values().filter(|reported| reported.verdict().status == status).count()
     }
 }

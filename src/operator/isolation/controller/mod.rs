@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt};
 use parking_lot::Mutex;
 
 use super::verdict::{CanaryState, IsolationStatus, Phase, ProofInput, canary_state, not_run};
-use super::verdicts::{IsolationVerdicts, Noted};
+use super::verdicts::{IsolationVerdicts, VerdictChange};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::canary_job;
 use crate::operator::cache::caches::{Caches, NamespaceMetadata};
@@ -216,7 +216,7 @@ impl Reconcile for IsolationReconciler {
         if acted.is_err() && verdict.status != "False" {
             verdict = not_run();
         }
-        let Noted { is_news, until: told_at } = self.verdicts.note(&name, verdict, now);
+        let VerdictChange { is_news, until: reported_at } = self.verdicts.note(&name, verdict, now);
         if is_news {
             self.tell(&name);
         }
@@ -225,7 +225,7 @@ impl Reconcile for IsolationReconciler {
         for job in obsolete {
             to.delete(&*job).await?;
         }
-        let until = until.into_iter().chain(told_at).chain(waits.then_some(next_canary)).min();
+        let until = until.into_iter().chain(reported_at).chain(waits.then_some(next_canary)).min();
         Ok(requeue_at(until, now))
     }
 

@@ -9,8 +9,9 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 
+use super::jobs::{check_runs, is_check};
 use super::obstacles::{CheckObstacles, Obstacle};
-use super::state::{Check, CheckState, Phase, check_runs, check_state, is_check};
+use super::state::{Check, CheckState, Phase, check_state};
 use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::build::check_job;
 use crate::operator::cache::caches::Caches;

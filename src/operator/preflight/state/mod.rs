@@ -11,25 +11,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::jobs::{as_delivery, check_run_state};
 use super::repeats;
 use crate::api::{CHECK_ANNOTATION, CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::delivery::Reason;
-use crate::operator::cache::caches::Caches;
-use crate::operator::deliveries::outcome::{
-    DeliveryState, ScheduledRun, delivery_state, generation_of, is_said, without_outcome,
-};
-use crate::operator::deliveries::reasons::{POD_DEADLINE_EXCEEDED, Why};
+use crate::operator::deliveries::outcome::{DeliveryState, generation_of, is_said, without_outcome};
+use crate::operator::deliveries::reasons::Why;
 use crate::operator::deliveries::run::Run;
 use crate::operator::deliveries::trigger::shown;
 use crate::operator::kubernetes::digest::number_of;
 use crate::operator::kubernetes::job::{is_over, made_at};
 use crate::operator::names;
-use crate::signing::DeliveryId;
-
-/// How long a check may take to begin, in seconds: a check that can't begin must not block others.
-const BEGINS_WITHIN: i64 = 120;
-/// How long the whole check may take, in seconds: a check whose node was lost would never end.
-const ENDS_WITHIN: i64 = 180;
 
 const JOB_NOT_CREATED: Why = (
     "JobNotCreated",
@@ -140,19 +132,6 @@ pub(crate) fn judged(recent: &[DeliveryStatus], generation: Option<i64>) -> Opti
     })
 }
 
-/// The runs of a schedule's checks, whose Jobs the schedule itself owns.
-pub(crate) fn check_runs(caches: &Caches, schedule: &WebhookSchedule) -> Vec<Run> {
-    let (namespace, uid) = (schedule.namespace().unwrap_or_default(), schedule.uid().unwrap_or_default());
-    let mut runs = Run::all_of(caches, &namespace, &uid);
-    runs.retain(|run| is_check(&run.job));
-    runs
-}
-
-/// Whether a Job was made for a check.
-pub(crate) fn is_check(job: &Job) -> bool {
-    job.annotations().contains_key(CHECK_ANNOTATION)
-}
-
 /// The state of a schedule's checks. `runs` are its check Jobs, and `recent` its deliveries, the latest first. Without
 /// `checked_first`, no check is made: the spec isn't accepted, or the admin has disabled checks.
 pub(crate) fn check_state(
@@ -220,24 +199,6 @@ pub(crate) fn check_state(
     look
 }
 
-/// The state of a check's run. Every check ends.
-fn check_run_state(run: &Run, now: i64) -> DeliveryState {
-    let made = made_at(&run.job).unwrap_or(now);
-    let ends = made + ENDS_WITHIN;
-    // A check's result is read like a delivery's; its id isn't used.
-    let due = ScheduledRun { id: DeliveryId::of_schedule("", 0), time: made, generation: None };
-    match delivery_state(run, &due, BEGINS_WITHIN, now) {
-        DeliveryState::Running(until) if now <= ends => DeliveryState::Running(Some(until.unwrap_or(ends).min(ends))),
-        DeliveryState::Running(_) => {
-            DeliveryState::Abandoned(without_outcome(DeliveryOutcome::NotRun, POD_DEADLINE_EXCEEDED, &due))
-        }
-        // The next check has to wait until this Job is over.
-        DeliveryState::Finished(_) if !is_over(&run.job) && now <= ends => DeliveryState::Running(Some(ends)),
-        DeliveryState::Finished(told) if !is_over(&run.job) => DeliveryState::Abandoned(told),
-        known => known,
-    }
-}
-
 /// The value of the annotation on a schedule or on a check's Job.
 fn value_of(object: &impl ResourceExt) -> Option<String> {
     let value = object.annotations().get(CHECK_ANNOTATION).map(|value| shown(value));
@@ -247,8 +208,7 @@ fn value_of(object: &impl ResourceExt) -> Option<String> {
 impl CheckState {
     /// Notes that the Job of a check could not be made.
     pub(crate) fn could_not_be_made(&mut self, schedule: &WebhookSchedule, check: &Check, now: Timestamp) {
-        let due = ScheduledRun { id: DeliveryId::of_schedule("", 0), time: now.as_second(), generation: None };
-        let told = without_outcome(DeliveryOutcome::NotRun, JOB_NOT_CREATED, &due);
+        let told = without_outcome(DeliveryOutcome::NotRun, JOB_NOT_CREATED, &as_delivery(now.as_second()));
         self.stage = Phase::Nothing;
         self.ends(schedule, check.value.clone(), told, now);
     }

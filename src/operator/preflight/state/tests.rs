@@ -10,12 +10,12 @@ use crate::operator::test_support::objects::{
 };
 
 /// A schedule whose checks are observed one after the other.
-pub(super) struct Life {
+pub(super) struct Scenario {
     pub(super) schedule: WebhookSchedule,
     pub(super) recent: Vec<DeliveryStatus>,
 }
 
-impl Life {
+impl Scenario {
     pub(super) fn new() -> Self {
         Self { schedule: schedule(), recent: Vec::new() }
     }
@@ -73,55 +73,55 @@ pub(super) fn made(check: &Check, job: Value, pods: Vec<Value>) -> Run {
 
 #[test]
 fn a_new_spec_is_checked_once_and_a_changed_one_again() {
-    let mut life = Life::new();
-    let first = life.due();
-    assert_eq!(life.due(), first, "the same however often it is tried");
+    let mut scenario = Scenario::new();
+    let first = scenario.due();
+    assert_eq!(scenario.due(), first, "the same however often it is tried");
     assert!(first.job.starts_with("postern-nightly-report-c"), "{first:?}");
-    let checked = life.checked(Checked, Reason::Allowed);
+    let checked = scenario.checked(Checked, Reason::Allowed);
     assert_eq!((checked.generation, checked.result, checked.value), (1, CheckResult::Allowed, None));
-    assert_eq!(life.look(&[]).stage, Phase::Nothing);
+    assert_eq!(scenario.look(&[]).stage, Phase::Nothing);
 
-    life.schedule.metadata.generation = Some(2);
-    assert_ne!(life.due().job, first.job);
-    assert_eq!(life.checked(Refused, Reason::AddressInternal).generation, 2);
-    assert_eq!(life.look(&[]).stage, Phase::Nothing);
+    scenario.schedule.metadata.generation = Some(2);
+    assert_ne!(scenario.due().job, first.job);
+    assert_eq!(scenario.checked(Refused, Reason::AddressInternal).generation, 2);
+    assert_eq!(scenario.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
 fn each_new_value_asks_again_and_one_that_comes_back_too() {
-    let mut life = Life::new();
-    life.checked(Checked, Reason::Allowed);
+    let mut scenario = Scenario::new();
+    scenario.checked(Checked, Reason::Allowed);
     let mut names = Vec::new();
     for (count, value) in (1..).zip(["one", "two", "one"]) {
-        life.annotate(value);
-        names.push(life.due().job);
-        assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
-        assert_eq!(life.look(&[]).stage, Phase::Nothing);
+        scenario.annotate(value);
+        names.push(scenario.due().job);
+        assert_eq!(scenario.checked(Checked, Reason::Allowed).value.as_deref(), Some(value));
+        assert_eq!(scenario.look(&[]).stage, Phase::Nothing);
         // Make the next check later than this one.
-        life.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
+        scenario.schedule.status.as_mut().unwrap().checked.as_mut().unwrap().time = Time(minute(count));
     }
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 3, "no Job that is still there is taken for another's");
-    life.annotate("");
-    assert_eq!(life.look(&[]).stage, Phase::Nothing);
+    scenario.annotate("");
+    assert_eq!(scenario.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
 fn the_value_that_was_asked_for_stays_asked_for_by_a_later_spec() {
-    let mut life = Life::new();
-    life.annotate("one");
-    life.checked(Checked, Reason::Allowed);
-    life.schedule.metadata.annotations = None;
-    life.schedule.metadata.generation = Some(2);
-    assert_eq!(life.checked(Checked, Reason::Allowed).value.as_deref(), Some("one"));
-    life.annotate("one");
-    assert_eq!(life.look(&[]).stage, Phase::Nothing);
+    let mut scenario = Scenario::new();
+    scenario.annotate("one");
+    scenario.checked(Checked, Reason::Allowed);
+    scenario.schedule.metadata.annotations = None;
+    scenario.schedule.metadata.generation = Some(2);
+    assert_eq!(scenario.checked(Checked, Reason::Allowed).value.as_deref(), Some("one"));
+    scenario.annotate("one");
+    assert_eq!(scenario.look(&[]).stage, Phase::Nothing);
 }
 
 #[test]
 fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
-    let mut life = Life::new();
+    let mut scenario = Scenario::new();
     let told = |class, reason| {
         let valid = valid_with(json!({"schedule": "* * * * *"})).unwrap();
         let found = found(vec![ended(0, class, reason)]);
@@ -134,15 +134,15 @@ fn what_a_delivery_has_told_already_is_not_checked_but_on_demand() {
         (Refused, Reason::StartingDeadlineExceeded, false),
         (Failed, Reason::NameNotResolved, false),
     ] {
-        life.recent = told(class, reason);
-        assert_eq!(life.look(&[]).stage == Phase::Nothing, is_judged, "{reason}");
+        scenario.recent = told(class, reason);
+        assert_eq!(scenario.look(&[]).stage == Phase::Nothing, is_judged, "{reason}");
     }
-    life.recent = told(OutcomeClass::Delivered, Reason::Delivered);
-    life.annotate("now");
-    life.due();
-    life.schedule.metadata.annotations = None;
-    life.schedule.metadata.generation = Some(2);
-    life.due();
+    scenario.recent = told(OutcomeClass::Delivered, Reason::Delivered);
+    scenario.annotate("now");
+    scenario.due();
+    scenario.schedule.metadata.annotations = None;
+    scenario.schedule.metadata.generation = Some(2);
+    scenario.due();
 }
 
 #[test]
@@ -154,138 +154,138 @@ fn says_what_a_check_came_to() {
         (Interrupted, Reason::Interrupted, CheckResult::Unknown),
         (OutcomeClass::Delivered, Reason::Allowed, CheckResult::Unknown),
     ] {
-        let checked = Life::new().checked(class, reason);
+        let checked = Scenario::new().checked(class, reason);
         assert_eq!((checked.result, &*checked.reason), (result, reason.as_str()));
         assert_eq!(checked.detail.as_deref(), Some("what to do"));
     }
-    let mut life = Life::new();
-    let check = life.due();
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
     let silent = terminated(json!({"exitCode": 2, "reason": "Error"}));
-    let checked = life.look(&[made(&check, over(), vec![silent])]).checked.unwrap();
+    let checked = scenario.look(&[made(&check, over(), vec![silent])]).checked.unwrap();
     assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "SenderEndedSilently"));
 }
 
 #[test]
 fn what_its_sender_says_counts_once_its_job_is_over() {
-    let mut life = Life::new();
-    let check = life.due();
-    let look = life.look(&[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
+    let look = scenario.look(&[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
     assert_eq!((look.stage, look.checked), (Phase::UnderWay, None));
-    life.look(&[made(&check, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
+    scenario.look(&[made(&check, over(), vec![said(Checked, Reason::Allowed)])]).checked.unwrap();
 }
 
 #[test]
 fn one_that_cannot_begin_is_given_up_and_its_job_ended() {
-    let mut life = Life::new();
-    let check = life.due();
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
     let runs = [made(&check, json!({}), Vec::new())];
-    let waits = life.look_at(2, &runs);
+    let waits = scenario.look_at(2, &runs);
     assert_eq!((waits.stage, waits.until), (Phase::UnderWay, Some(minute(2).as_second() + 10)));
     assert!(waits.checked.is_none() && waits.given_up.is_none());
-    let over = life.look_at(3, &runs);
+    let over = scenario.look_at(3, &runs);
     assert_eq!(over.given_up.unwrap().name_any(), check.job);
     let checked = over.checked.unwrap();
     assert_eq!(
         (checked.result, &*checked.reason, checked.time),
         (CheckResult::Unknown, "PodNotCreated", Time(minute(3)))
     );
-    assert_eq!(life.look_at(3, &[]).stage, Phase::Nothing);
+    assert_eq!(scenario.look_at(3, &[]).stage, Phase::Nothing);
 }
 
 #[test]
 fn one_that_does_not_end_is_given_up_whatever_becomes_of_its_job() {
-    let mut life = Life::new();
-    let check = life.due();
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
     // For example, its node is lost.
     let mut runs = [made(&check, json!({"active": 1, "ready": 1}), Vec::new())];
-    let waits = life.look_at(3, &runs);
+    let waits = scenario.look_at(3, &runs);
     assert_eq!((waits.stage, waits.until), (Phase::UnderWay, Some(minute(3).as_second())));
-    let over = life.look_at(4, &runs);
+    let over = scenario.look_at(4, &runs);
     assert_eq!((over.stage, over.given_up.map(|job| job.name_any())), (Phase::Nothing, Some(check.job)));
     let checked = over.checked.unwrap();
     assert_eq!((checked.result, &*checked.reason), (CheckResult::Unknown, "PodDeadlineExceeded"));
-    assert_eq!(life.look_at(4, &runs).obsolete.len(), 1, "it is still there");
+    assert_eq!(scenario.look_at(4, &runs).obsolete.len(), 1, "it is still there");
 
-    life.annotate("again");
-    let another = life.look_at(4, &runs);
+    scenario.annotate("again");
+    let another = scenario.look_at(4, &runs);
     assert!(matches!(another.stage, Phase::Due(_)), "{:?}", another.stage);
     assert_eq!(another.obsolete.len(), 1);
     Arc::make_mut(&mut runs[0].job).metadata.deletion_timestamp = Some(Time(minute(4)));
-    let another = life.look_at(4, &runs);
+    let another = scenario.look_at(4, &runs);
     assert!(matches!(another.stage, Phase::Due(_)), "{:?}", another.stage);
     assert!(another.obsolete.is_empty(), "it is deleted once");
 }
 
 #[test]
 fn what_its_sender_says_counts_in_the_end_though_its_job_is_never_over() {
-    let mut life = Life::new();
-    let check = life.due();
-    let late = life.look_at(4, &[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
+    let late = scenario.look_at(4, &[made(&check, json!({"active": 1}), vec![said(Checked, Reason::Allowed)])]);
     assert_eq!((late.checked.unwrap().result, late.given_up.is_some()), (CheckResult::Allowed, true));
 }
 
 #[test]
 fn one_that_could_not_be_made_leaves_what_is_known_of_the_spec() {
-    let mut life = Life::new();
-    let known = life.checked(Refused, Reason::AddressInternal);
-    life.annotate("again");
-    let again = life.checked(Interrupted, Reason::Interrupted);
+    let mut scenario = Scenario::new();
+    let known = scenario.checked(Refused, Reason::AddressInternal);
+    scenario.annotate("again");
+    let again = scenario.checked(Interrupted, Reason::Interrupted);
     let repeat_at = again.repeat_at.clone();
     assert!(repeat_at.is_some(), "it is tried again");
     assert_eq!(again, CheckStatus { value: Some("again".into()), repeat_at, ..known });
-    assert_eq!(life.look(&[]).stage, Phase::Nothing, "it was answered");
-    life.schedule.metadata.generation = Some(2);
-    assert_eq!(life.checked(Interrupted, Reason::Interrupted).result, CheckResult::Unknown);
-    life.annotate("and again");
-    assert_eq!(life.checked(Checked, Reason::Allowed).result, CheckResult::Allowed);
+    assert_eq!(scenario.look(&[]).stage, Phase::Nothing, "it was answered");
+    scenario.schedule.metadata.generation = Some(2);
+    assert_eq!(scenario.checked(Interrupted, Reason::Interrupted).result, CheckResult::Unknown);
+    scenario.annotate("and again");
+    assert_eq!(scenario.checked(Checked, Reason::Allowed).result, CheckResult::Allowed);
 }
 
 #[test]
 fn however_often_the_spec_changes_one_is_made_after_the_other() {
-    let mut life = Life::new();
-    let first = life.due();
-    life.schedule.metadata.generation = Some(2);
-    let look = life.look(&[made(&first, json!({}), Vec::new())]);
+    let mut scenario = Scenario::new();
+    let first = scenario.due();
+    scenario.schedule.metadata.generation = Some(2);
+    let look = scenario.look(&[made(&first, json!({}), Vec::new())]);
     assert_eq!((look.stage, look.checked), (Phase::UnderWay, None));
     assert!(look.obsolete.is_empty() && look.until.is_some());
-    let stuck = life.look_at(3, &[made(&first, json!({}), Vec::new())]);
+    let stuck = scenario.look_at(3, &[made(&first, json!({}), Vec::new())]);
     assert!(matches!(stuck.stage, Phase::Due(_)), "{:?}", stuck.stage);
     assert_eq!(stuck.obsolete.len(), 1, "it is in the way");
     // The check of the first spec says nothing about the second spec.
-    let over = life.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
+    let over = scenario.look(&[made(&first, over(), vec![said(Checked, Reason::Allowed)])]);
     assert!(matches!(over.stage, Phase::Due(check) if check.job != first.job));
     assert_eq!(over.checked, None);
 }
 
 #[test]
 fn what_is_asked_meanwhile_takes_no_result_from_a_new_spec() {
-    let mut life = Life::new();
-    let first = life.due();
-    life.annotate("again");
-    assert_eq!(life.look(&[made(&first, json!({}), Vec::new())]).stage, Phase::UnderWay);
+    let mut scenario = Scenario::new();
+    let first = scenario.due();
+    scenario.annotate("again");
+    assert_eq!(scenario.look(&[made(&first, json!({}), Vec::new())]).stage, Phase::UnderWay);
     let over = [made(&first, over(), vec![said(Checked, Reason::Allowed)])];
-    let checked = life.look(&over).checked.unwrap();
+    let checked = scenario.look(&over).checked.unwrap();
     assert_eq!((checked.result, checked.value), (CheckResult::Allowed, None));
-    let next = life.look(&over).stage;
+    let next = scenario.look(&over).stage;
     assert!(matches!(&next, Phase::Due(check) if check.value.as_deref() == Some("again")), "{next:?}");
 }
 
 #[test]
 fn what_nobody_asks_for_any_more_is_ended_if_it_has_not() {
-    let mut life = Life::new();
-    let check = life.due();
+    let mut scenario = Scenario::new();
+    let check = scenario.due();
     for (status, ended) in [(json!({}), 1), (over(), 0)] {
         let run = made(&check, status, Vec::new());
-        let refused = super::check_state(&life.schedule, &[run], &[], false, minute(0));
+        let refused = super::check_state(&scenario.schedule, &[run], &[], false, minute(0));
         assert_eq!((refused.stage, refused.obsolete.len()), (Phase::Nothing, ended), "it is not accepted");
     }
 }
 
 #[test]
 fn nothing_is_checked_where_checks_are_switched_off() {
-    let mut life = Life::new();
-    life.annotate("now");
-    let look = |runs: &[Run]| super::check_state(&life.schedule, runs, &[], false, minute(0));
+    let mut scenario = Scenario::new();
+    scenario.annotate("now");
+    let look = |runs: &[Run]| super::check_state(&scenario.schedule, runs, &[], false, minute(0));
     assert_eq!(look(&[]).stage, Phase::Nothing);
     let under_way =
         look(&[made(&Check { job: "x".into(), value: None, repeated_within: None }, json!({"active": 1}), Vec::new())]);

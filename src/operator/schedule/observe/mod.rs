@@ -16,7 +16,7 @@ use crate::operator::deliveries::run::Run;
 use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
-use crate::operator::preflight::state::check_runs;
+use crate::operator::preflight::jobs::check_runs;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::tier::membership::TierError;

@@ -18,12 +18,12 @@ use crate::operator::test_support::objects::{ended, found, minute, schedule, val
 use crate::operator::tier::membership::TierError;
 
 /// A schedule whose status is written once a minute.
-pub(super) struct Life {
+pub(super) struct Scenario {
     pub(super) schedule: WebhookSchedule,
     minute: i64,
 }
 
-impl Life {
+impl Scenario {
     pub(super) fn new() -> Self {
         let mut schedule = schedule();
         schedule.metadata.generation = Some(1);
@@ -54,24 +54,24 @@ pub(super) fn condition<'a>(status: &'a WebhookScheduleStatus, kind: &str) -> &'
 
 #[test]
 fn nothing_changes_when_nothing_happened() {
-    let mut life = Life::new();
-    let first = life.see(vec![ended(0, Delivered, Reason::Delivered)]).clone();
+    let mut scenario = Scenario::new();
+    let first = scenario.see(vec![ended(0, Delivered, Reason::Delivered)]).clone();
     for runs in [vec![ended(0, Delivered, Reason::Delivered)], Vec::new()] {
         let accounted_until = first.accounted_until.clone();
-        assert_eq!(WebhookScheduleStatus { accounted_until, ..life.see(runs).clone() }, first);
+        assert_eq!(WebhookScheduleStatus { accounted_until, ..scenario.see(runs).clone() }, first);
     }
 }
 
 #[test]
 fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
     let failure = |due| ended(due, Failed, Reason::ReceiverError);
-    let mut life = Life::new();
-    assert_eq!(condition(life.see(Vec::new()), "Healthy").status, "Unknown");
-    assert_eq!(condition(life.see(vec![failure(0), failure(1)]), "Healthy").status, "True");
-    let unhealthy = condition(life.see(vec![failure(2)]), "Healthy").clone();
+    let mut scenario = Scenario::new();
+    assert_eq!(condition(scenario.see(Vec::new()), "Healthy").status, "Unknown");
+    assert_eq!(condition(scenario.see(vec![failure(0), failure(1)]), "Healthy").status, "True");
+    let unhealthy = condition(scenario.see(vec![failure(2)]), "Healthy").clone();
     assert_eq!((unhealthy.status.as_str(), unhealthy.reason.as_str()), ("False", "DeliveriesFailing"));
     assert_eq!(unhealthy.last_transition_time, Time(minute(3)));
-    let mended = life.see(vec![ended(3, Delivered, Reason::Delivered)]);
+    let mended = scenario.see(vec![ended(3, Delivered, Reason::Delivered)]);
     assert_eq!(condition(mended, "Healthy").status, "True");
     assert_eq!(mended.last_delivery.as_ref().unwrap().scheduled_time, Some(Time(minute(3))));
 }
@@ -79,25 +79,25 @@ fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
 #[test]
 fn a_receiver_that_is_gone_pauses_until_the_spec_changes() {
     let valid = valid_with(json!({})).unwrap();
-    let mut life = Life::new();
-    life.see(Vec::new());
-    let gone = life.see(vec![ended(2, FailedPermanently, Reason::ReceiverGone)]).clone();
+    let mut scenario = Scenario::new();
+    scenario.see(Vec::new());
+    let gone = scenario.see(vec![ended(2, FailedPermanently, Reason::ReceiverGone)]).clone();
     for kind in ["Scheduled", "Ready"] {
         let condition = condition(&gone, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "ReceiverGone"));
     }
     assert_eq!(gone.next_delivery_time, None);
-    assert_eq!(condition(life.see(Vec::new()), "Scheduled").reason, "ReceiverGone", "it stays so");
-    life.schedule.metadata.generation = Some(2);
-    let assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(9));
+    assert_eq!(condition(scenario.see(Vec::new()), "Scheduled").reason, "ReceiverGone", "it stays so");
+    scenario.schedule.metadata.generation = Some(2);
+    let assessment = assess(&scenario.schedule, &found(Vec::new()), Some(&valid), minute(9));
     assert_eq!(pause(&valid, &assessment), None);
-    assert_eq!(condition(life.see(Vec::new()), "Scheduled").status, "True");
+    assert_eq!(condition(scenario.see(Vec::new()), "Scheduled").status, "True");
 }
 
 #[test]
 fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_is_not_ready() {
-    let mut life = Life::new();
-    let status = life.see(vec![ended(0, Refused, Reason::AddressInternal)]);
+    let mut scenario = Scenario::new();
+    let status = scenario.see(vec![ended(0, Refused, Reason::AddressInternal)]);
     for kind in ["TargetAllowed", "Ready"] {
         let condition = condition(status, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AddressInternal"));
@@ -107,10 +107,10 @@ fn a_refused_delivery_says_why_the_target_is_not_allowed_and_that_the_schedule_i
 
 #[test]
 fn what_an_older_spec_was_refused_for_says_nothing_of_a_newer_one() {
-    let mut life = Life::new();
-    assert_eq!(condition(life.see(vec![ended(0, Refused, Reason::AddressInternal)]), "Ready").status, "False");
-    life.schedule.metadata.generation = Some(2);
-    let status = life.see(Vec::new());
+    let mut scenario = Scenario::new();
+    assert_eq!(condition(scenario.see(vec![ended(0, Refused, Reason::AddressInternal)]), "Ready").status, "False");
+    scenario.schedule.metadata.generation = Some(2);
+    let status = scenario.see(Vec::new());
     assert_eq!(condition(status, "TargetAllowed").status, "Unknown");
     assert_eq!(condition(status, "Ready").status, "Unknown");
 }
@@ -128,9 +128,9 @@ fn the_next_delivery_is_due_by_the_clocks_of_its_zone_before_and_after_they_chan
 
 #[test]
 fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
-    let mut life = Life::new();
-    assert!(life.see(Vec::new()).next_delivery_time.is_some());
-    let status = life.go(&Progress::Refused(&Refusal::Tier(TierError::NoDefault)), Vec::new());
+    let mut scenario = Scenario::new();
+    assert!(scenario.see(Vec::new()).next_delivery_time.is_some());
+    let status = scenario.go(&Progress::Refused(&Refusal::Tier(TierError::NoDefault)), Vec::new());
     assert_eq!(condition(status, "Accepted").reason, "NoDefaultTier");
     assert_eq!(condition(status, "Ready").status, "False");
     assert_eq!((&status.next_delivery_time, &status.tier), (&None, &None));
@@ -139,8 +139,8 @@ fn what_is_not_accepted_shows_the_refusal_and_no_next_delivery() {
 #[test]
 fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_that_cannot_be_made_is_told() {
     let valid = ValidatedSchedule { checked_first: false, ..valid_with(json!({})).unwrap() };
-    let mut life = Life::new();
-    let waits = life.go(&Progress::WaitsForKey(&valid), Vec::new());
+    let mut scenario = Scenario::new();
+    let waits = scenario.go(&Progress::WaitsForKey(&valid), Vec::new());
     assert_eq!(condition(waits, "Accepted").status, "True");
     for kind in ["Scheduled", "Ready"] {
         let condition = condition(waits, kind);
@@ -148,9 +148,9 @@ fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_t
     }
     assert_eq!(waits.next_delivery_time, None);
     assert!(include_str!("../../../../docs/reasons.md").contains("| `KeyPending` |"));
-    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(1));
+    let mut assessment = assess(&scenario.schedule, &found(Vec::new()), Some(&valid), minute(1));
     assessment.key_error = Some(KeyNotMade { why: "the API server answered 403 when asked to make its Secret".into() });
-    let failed = status(&life.schedule, &Progress::WaitsForKey(&valid), &assessment, minute(1));
+    let failed = status(&scenario.schedule, &Progress::WaitsForKey(&valid), &assessment, minute(1));
     for kind in ["Scheduled", "Ready"] {
         let condition = condition(&failed, kind);
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "KeyNotMade"), "{kind}");
@@ -159,10 +159,10 @@ fn nobody_knows_whether_a_schedule_is_ready_until_it_has_its_first_key_and_one_t
 
 #[test]
 fn a_paused_schedule_is_ready_and_has_no_next_delivery() {
-    let mut life = Life::new();
+    let mut scenario = Scenario::new();
     let paused = valid_with(json!({"suspend": true})).unwrap();
-    life.schedule.status.get_or_insert_default().checked = Some(checked(1, CheckResult::Allowed, 0));
-    let status = life.go(&Progress::Applied(&paused), Vec::new());
+    scenario.schedule.status.get_or_insert_default().checked = Some(checked(1, CheckResult::Allowed, 0));
+    let status = scenario.go(&Progress::Applied(&paused), Vec::new());
     assert_eq!(condition(status, "Scheduled").reason, "Suspended");
     assert_eq!(condition(status, "Ready").status, "True");
     assert_eq!(status.next_delivery_time, None);
@@ -213,10 +213,10 @@ fn a_network_that_is_not_closed_is_told_and_says_nothing_against_the_schedule() 
 
 #[test]
 fn a_name_that_is_taken_is_named() {
-    let mut life = Life::new();
+    let mut scenario = Scenario::new();
     let valid = valid_with(json!({})).unwrap();
     let taken = ApplyError::NameTaken { kind: "CronJob".into(), name: "postern-nightly-report".into() }.into();
-    let status = life.go(&Progress::Blocked(&valid, &taken), Vec::new());
+    let status = scenario.go(&Progress::Blocked(&valid, &taken), Vec::new());
     let scheduled = condition(status, "Scheduled");
     assert_eq!(scheduled.reason, "NameTaken");
     assert_eq!(
@@ -229,11 +229,11 @@ fn a_name_that_is_taken_is_named() {
 #[test]
 fn policies_that_are_off_are_told_and_leave_a_schedule_ready() {
     let valid = ValidatedSchedule { checked_first: false, ..valid_with(json!({})).unwrap() };
-    let mut life = Life::new();
-    life.schedule.metadata.generation = Some(7);
-    let mut assessment = assess(&life.schedule, &found(Vec::new()), Some(&valid), minute(0));
+    let mut scenario = Scenario::new();
+    scenario.schedule.metadata.generation = Some(7);
+    let mut assessment = assess(&scenario.schedule, &found(Vec::new()), Some(&valid), minute(0));
     assessment.protection = AdmissionStatus::of(&[], &[]);
-    let status = status(&life.schedule, &Progress::Applied(&valid), &assessment, minute(0));
+    let status = status(&scenario.schedule, &Progress::Applied(&valid), &assessment, minute(0));
     let shown: Vec<_> = status.conditions.iter().map(|condition| (&*condition.type_, &*condition.status)).collect();
     let unknown = [("Healthy", "Unknown"), ("Ready", "True")];
     let told = [
@@ -260,8 +260,8 @@ fn every_reason_of_a_condition_is_in_the_docs() {
         Refusal::SpecInvalid(String::new()),
     ];
     for refusal in &refusals {
-        let mut life = Life::new();
-        for condition in &life.go(&Progress::Refused(refusal), Vec::new()).conditions {
+        let mut scenario = Scenario::new();
+        for condition in &scenario.go(&Progress::Refused(refusal), Vec::new()).conditions {
             assert!(
                 page.contains(&format!("| `{}` |", condition.reason)),
                 "docs/reasons.md lacks {}",

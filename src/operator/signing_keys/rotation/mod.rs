@@ -197,7 +197,7 @@ pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
 mod crash_tests;
 
 #[cfg(test)]
-mod life;
+mod scenario;
 
 #[cfg(test)]
 mod refusal_tests;

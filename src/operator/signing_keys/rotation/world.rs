@@ -26,7 +26,7 @@ pub(super) struct World {
     /// Secrets are created, but this is answered; 0 is no answer at all.
     pub(super) loses_answers: Option<u16>,
     /// The reasons of the Events.
-    pub(super) told: Vec<String>,
+    pub(super) events: Vec<String>,
     pub(super) writes: usize,
     /// The operator dies at this write, and whether the write is done.
     pub(super) cut: Option<(usize, bool)>,
@@ -52,7 +52,7 @@ impl World {
             conflict_in: None,
             asked_for: Vec::new(),
             loses_answers: None,
-            told: Vec::new(),
+            events: Vec::new(),
             writes: 0,
             cut: None,
             is_dead: false,
@@ -94,7 +94,7 @@ impl World {
         let mut body = asked.body.clone();
         match (asked.method.as_str(), parts[0], parts[1]) {
             ("POST", "events", _) => {
-                self.told.push(body["reason"].as_str().unwrap().into());
+                self.events.push(body["reason"].as_str().unwrap().into());
                 (201, body)
             }
             ("GET", _, "cronjobs") => self.cron_job.clone().map_or((404, Value::Null), |cron_job| (200, cron_job)),

@@ -23,7 +23,7 @@ pub(super) struct World {
     /// The operator dies at this write, and whether the write is done.
     pub(super) cut: Option<(usize, bool)>,
     pub(super) is_dead: bool,
-    /// The kind whose writes the API server refuses, and the status code.
+    /// The kind or the name whose writes the API server refuses, and the status code.
     pub(super) refuses: Option<(&'static str, u16)>,
     pub(super) version: u64,
 }
@@ -34,7 +34,8 @@ impl World {
         let is_write = asked.method != "GET" && !not_counted.iter().any(|what| asked.path.ends_with(what));
         if is_write && !self.is_dead {
             let kind = asked.path.split('/').rev().find(|part| KINDS.contains(part)).unwrap();
-            if let Some((_, code)) = self.refuses.filter(|(refused, _)| *refused == kind) {
+            let is_refused = |(refused, _): &(&str, u16)| asked.path.split('/').any(|part| part == *refused);
+            if let Some((_, code)) = self.refuses.filter(is_refused) {
                 return (code, Value::Null);
             }
             self.writes.push(format!("{} {kind}", asked.method));

@@ -8,7 +8,7 @@
 mod book;
 mod load;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt as _};
 use parking_lot::Mutex;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::usage::MOST_PARTS;
 use super::{Before, Quotas};
@@ -122,28 +122,33 @@ impl Ledger {
         }
     }
 
-    /// Records deletions, and deletes records that no longer matter, for ever.
+    /// Records deletions, and deletes records that no longer matter, for ever. A record that can't be written doesn't delay
+    /// the others.
     pub(crate) async fn tidy(&self) -> Infallible {
         let failures = Backoff::default();
-        let mut open = BTreeSet::new();
+        let mut retries: BTreeMap<String, Instant> = BTreeMap::new();
         loop {
-            // Batch changes that come together into one write.
-            let wait = if open.is_empty() { self.next_end() } else { failures.wait("") };
+            let retry = retries.values().min().map(|at| at.saturating_duration_since(Instant::now()));
+            let end = self.next_end(&retries);
+            let wait = retry.map_or(end, |retry| retry.min(end));
             tokio::select! {
-                () = self.quotas.has_left.notified(), if open.is_empty() => sleep(PACE).await,
+                // Batch changes that come together into one write.
+                () = self.quotas.has_left.notified() => sleep(PACE).await,
                 () = sleep(wait) => {}
             }
             let now = Timestamp::now().as_second();
-            open.append(&mut self.quotas.left.lock());
-            open.extend(self.ended(now));
-            for namespace in std::mem::take(&mut open) {
+            let mut due = std::mem::take(&mut *self.quotas.left.lock());
+            due.extend(self.ended(now));
+            due.extend(retries.keys().cloned());
+            due.retain(|namespace| retries.get(namespace).is_none_or(|at| *at <= Instant::now()));
+            for namespace in due {
                 if let Err(error) = self.tidy_one(&namespace, now).await {
                     tracing::warn!(namespace, %error, "what was used could not be recorded; trying again");
-                    open.insert(namespace);
+                    retries.insert(namespace.clone(), Instant::now() + failures.wait(&namespace));
+                } else {
+                    failures.forget(&namespace);
+                    retries.remove(&namespace);
                 }
-            }
-            if open.is_empty() {
-                failures.forget("");
             }
         }
     }
@@ -187,9 +192,10 @@ impl Ledger {
         ends.into_iter().filter(|(_, end)| *end <= now).map(|(namespace, _)| namespace).collect()
     }
 
-    /// How long until the next record no longer matters.
-    fn next_end(&self) -> Duration {
-        let first = self.ends().into_iter().map(|(_, end)| end).min();
+    /// How long until the next record no longer matters, apart from those that are retried.
+    fn next_end(&self, retries: &BTreeMap<String, Instant>) -> Duration {
+        let ends = self.ends().into_iter().filter(|(namespace, _)| !retries.contains_key(namespace));
+        let first = ends.map(|(_, end)| end).min();
         let left = first.map(|end| end.saturating_sub(Timestamp::now().as_second()).max(0));
         let left = left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_secs);
         left.unwrap_or(LONGEST_WAIT).clamp(PACE, LONGEST_WAIT)

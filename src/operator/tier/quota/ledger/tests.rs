@@ -148,3 +148,29 @@ async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_
     let writes = cluster.world(|world| world.writes.clone());
     assert_eq!(writes, ["POST configmaps", "DELETE configmaps"], "it delivered nothing, so nothing is remembered");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_deleted_does_not_delay_another_namespace() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    cluster.world(|world| world.refuses = Some((RECORD, 403)));
+    ledger.quotas.remove(&schedule, NOW);
+    let mut other = schedule.clone();
+    other.metadata.namespace = Some("team-b".into());
+    ledger.quotas.note(&other, NOW);
+    begins_at(&ledger, &other);
+    assert!(is_recorded(&ledger, &other).await);
+    let writes = || cluster.world(|world| world.writes.clone());
+    tokio::select! {
+        never = ledger.tidy() => match never {},
+        () = async {
+            // By then, the refused record is retried every few minutes.
+            sleep(Duration::from_mins(20)).await;
+            assert_eq!(writes().len(), 2, "{:?}", writes());
+            ledger.quotas.remove(&other, NOW);
+            sleep(2 * PACE).await;
+        } => {}
+    }
+    assert_eq!(writes().last().unwrap(), "DELETE configmaps", "the other record goes at once");
+}

@@ -14,27 +14,27 @@ const CALM: i64 = 3_600;
 
 /// The reported verdict of a namespace, and since when another one that is no worse has been observed.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct ReportedVerdict {
     verdict: IsolationStatus,
     changed: i64,
     /// How long a verdict that is no worse must have held, in seconds.
     wait: i64,
-    found: Option<Found>,
+    candidate: Option<Candidate>,
     /// When the last canary was made.
     canary: Option<i64>,
 }
 
 /// An observed verdict that differs from the reported one.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct Candidate {
     rank: u8,
     since: i64,
 }
 
-impl Told {
+impl ReportedVerdict {
     /// Reports the first verdict at once.
     pub(super) fn first(verdict: IsolationStatus, now: i64) -> Self {
-        Self { verdict, changed: now, wait: 0, found: None, canary: None }
+        Self { verdict, changed: now, wait: 0, candidate: None, canary: None }
     }
 
     /// The reported verdict.
@@ -46,15 +46,15 @@ impl Told {
     pub(super) fn note(&mut self, found: IsolationStatus, now: i64) -> bool {
         if found == self.verdict {
             // A better verdict, if there was one, hasn't held.
-            self.found = None;
+            self.candidate = None;
             return false;
         }
         let (rank, worst) = (rank(&found), rank(&self.verdict));
         if rank <= worst {
             // A verdict as bad as the reported one doesn't count as the start of a better one.
-            let goes_on = |before: &Found| rank <= before.rank && (before.rank < worst || rank == worst);
-            let since = self.found.filter(goes_on).map_or(now, |before| before.since);
-            self.found = Some(Found { rank, since });
+            let goes_on = |before: &Candidate| rank <= before.rank && (before.rank < worst || rank == worst);
+            let since = self.candidate.filter(goes_on).map_or(now, |before| before.since);
+            self.candidate = Some(Candidate { rank, since });
             if now < since + self.wait {
                 return false;
             }
@@ -66,13 +66,13 @@ impl Told {
         }
         self.verdict = found;
         self.changed = now;
-        self.found = None;
+        self.candidate = None;
         true
     }
 
     /// When the observed verdict is reported, if it holds until then.
     pub(super) fn until(&self) -> Option<i64> {
-        self.found.map(|found| found.since + self.wait)
+        self.candidate.map(|found| found.since + self.wait)
     }
 
     /// When the next canary may be made: what a canary tests also changes with what tenants write.

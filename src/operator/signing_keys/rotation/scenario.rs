@@ -27,12 +27,12 @@ pub(super) struct Memory {
 }
 
 /// A cluster, and its clock.
-pub(super) struct Life {
+pub(super) struct Scenario {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) now: Timestamp,
 }
 
-impl Life {
+impl Scenario {
     pub(super) fn new() -> Self {
         Self { world: Arc::new(Mutex::new(World::new())), now: minute(0) }
     }
@@ -102,10 +102,10 @@ impl Life {
 
     /// A cluster with a schedule whose key has signed for a while.
     pub(super) async fn with_a_key() -> Self {
-        let life = Self::new();
-        life.run().await;
-        assert!(life.world(|world| world.is_whole()));
-        life
+        let scenario = Self::new();
+        scenario.run().await;
+        assert!(scenario.world(|world| world.is_whole()));
+        scenario
     }
 
     pub(super) fn ask(&self, value: &str) {
