@@ -2,14 +2,13 @@
 
 use http::HeaderMap;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
-use http::uri::PathAndQuery;
 use zeroize::Zeroizing;
 
 use super::occasion::Occasion;
 use super::placeholders::{Template, Values};
 use super::refusal::Refusal;
 use crate::delivery::{Method, Reason, Schedule, Timestamp};
-use crate::egress::Target;
+use crate::egress::{PathAndQuery, Target};
 use crate::signing::{DeliveryId, Fingerprint, Signer};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("postern/", env!("CARGO_PKG_VERSION")));
@@ -44,8 +43,7 @@ pub(super) struct Asked {
 impl Blueprint {
     pub(super) fn new(target: &Target, occasion: Occasion, asked: Asked) -> Result<Blueprint, Refusal> {
         let Asked { schedule, method, mut headers, body, max_body_bytes, signer } = asked;
-        let path = PathAndQuery::try_from(target.path_and_query().expose_secret())
-            .map_err(|_| Refusal::new(Reason::UrlMalformed, "the URL's path or query can't be sent as it is"))?;
+        let path = target.path_and_query().clone();
         let Occasion { id, scheduled_time, .. } = occasion;
         headers.insert(HOST, header_value(&target.authority())?);
         headers.insert(CONNECTION, CLOSE);
@@ -82,13 +80,13 @@ impl Blueprint {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
 
-        Ok(written(self.method, &self.path, &headers, &body))
+        Ok(written(self.method, self.path.expose_secret(), &headers, &body))
     }
 }
 
 /// The request's bytes (RFC 9112, 2.1), wiped when they are no longer needed; growing would leave copies behind.
-fn written(method: Method, path: &PathAndQuery, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut parts = vec![method.as_str().as_bytes(), b" ", path.as_str().as_bytes(), b" HTTP/1.1\r\n"];
+fn written(method: Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut parts = vec![method.as_str().as_bytes(), b" ", path.as_bytes(), b" HTTP/1.1\r\n"];
     for (name, value) in headers {
         // Neither a name nor a value can hold a line end: their types ensure it.
         parts.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
@@ -120,7 +118,7 @@ mod tests {
     fn is_written_at_once_so_that_no_copy_is_left_behind() {
         let headers = ["a", "b", "c"].map(|name| (HeaderName::from_static(name), header_value("secret").unwrap()));
         let headers = HeaderMap::from_iter(headers);
-        let request = written(Method::Post, &PathAndQuery::from_static("/hook?secret"), &headers, b"{}");
+        let request = written(Method::Post, "/hook?secret", &headers, b"{}");
         let head = "POST /hook?secret HTTP/1.1\r\na: secret\r\nb: secret\r\nc: secret\r\n\r\n";
         assert_eq!(*request, [head.as_bytes(), b"{}"].concat());
         assert_eq!(request.capacity(), request.len(), "it grew, and left a copy behind");

@@ -34,7 +34,7 @@ pub struct Target {
 pub struct PathAndQuery(Zeroizing<String>);
 
 impl PathAndQuery {
-    /// The text, only for the request line. It starts with `/` and is ASCII.
+    /// The text, only for the request line. It starts with `/` and has only visible ASCII characters.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
@@ -78,9 +78,13 @@ impl Target {
         if let Host::Ip(ip) = host {
             judge(ip, rules)?;
         }
-        let path_and_query = url[Position::BeforePath..Position::AfterQuery].to_owned();
+        let path_and_query = Zeroizing::new(url[Position::BeforePath..Position::AfterQuery].to_owned());
         drop(Zeroizing::new(String::from(url)));
-        Ok(Self { host, port, path_and_query: PathAndQuery(Zeroizing::new(path_and_query)) })
+        // The parser has encoded everything else.
+        if !path_and_query.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(malformed("the URL's path or query can't be sent as it is"));
+        }
+        Ok(Self { host, port, path_and_query: PathAndQuery(path_and_query) })
     }
 
     /// The host.

@@ -7,10 +7,11 @@ mod merge;
 pub(crate) mod optional;
 
 use std::fmt::Debug;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -139,7 +140,7 @@ impl Watches {
     /// A listing of a single namespace may fail for a missing permission without holding up the others.
     fn start<K>(
         &mut self,
-        mut writer: Writer<K>,
+        writer: Writer<K>,
         apis: Vec<(Option<String>, Api<Lean<K>>)>,
         config: &watcher::Config,
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
@@ -149,17 +150,9 @@ impl Watches {
     {
         let store = writer.as_reader();
         let cache = Indexed::new(store.clone());
-        let indexed = cache.clone();
         let watches = apis.into_iter().map(|(namespace, api)| (namespace, events(api, config, self.metrics.clone())));
-        let mut merged = Box::pin(merge(watches.collect(), store, self.unlisted.clone()));
-        self.tasks.spawn(async move {
-            while let Some(event) = merged.next().await {
-                // Failures were logged, and the watch goes on.
-                if let Ok(event) = event {
-                    keep(event, &mut writer, &indexed, &on_touch);
-                }
-            }
-        });
+        let merged = merge(watches.collect(), store, self.unlisted.clone());
+        self.tasks.spawn(keep_all(merged, writer, cache.clone(), on_touch));
         cache
     }
 }
@@ -183,6 +176,26 @@ where
         Err(error) => vec![Err(error)],
     });
     bounded.flat_map(stream::iter).boxed()
+}
+
+/// Applies all events to the cache, and reports them.
+async fn keep_all<K>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    mut writer: Writer<K>,
+    cache: Indexed<K>,
+    on_touch: impl Fn(&K, Change<K>),
+) where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        // Failures were logged, and the watch goes on.
+        if let Ok(event) = event {
+            keep(event, &mut writer, &cache, &on_touch);
+        }
+        // A listing shows all its objects at once, and each may take a while. Let others run in between.
+        tokio::task::consume_budget().await;
+    }
 }
 
 /// Applies an event to the cache, and reports it.

@@ -1,7 +1,11 @@
 //! What a watch reports.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::reflector;
+use parking_lot::Mutex;
 
 use super::*;
 
@@ -30,4 +34,29 @@ fn tells_what_an_object_was_before_once_the_cache_says_what_it_is() {
     }
     let some = |version: &str| Some(version.to_owned());
     assert_eq!(*told.borrow(), [(some("1"), None, false), (some("2"), some("1"), false), (None, None, true)]);
+}
+
+#[tokio::test]
+async fn a_listing_of_many_objects_lets_others_run_in_between() {
+    let (cache, writer) = reflector::store();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let (touched_in, noted) = (Arc::<Mutex<BTreeSet<usize>>>::default(), Arc::clone(&turns));
+    let touched = Arc::clone(&touched_in);
+    let on_touch = move |_: &ConfigMap, _: Change<ConfigMap>| {
+        touched.lock().insert(noted.load(Ordering::Relaxed));
+    };
+    let objects = (0..1_000).map(|number| {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some(number.to_string());
+        Ok(Event::Apply(object))
+    });
+    let other = tokio::spawn(async move {
+        loop {
+            turns.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    tokio::spawn(keep_all(stream::iter(objects), writer, Indexed::new(cache), on_touch)).await.unwrap();
+    other.abort();
+    assert!(touched_in.lock().len() > 5, "{:?}", touched_in.lock());
 }

@@ -3,7 +3,7 @@
 mod member;
 mod recorded;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::given_up::GivenUp;
 use super::usage::Part;
@@ -15,6 +15,8 @@ use member::{Eligibility, Member};
 #[derive(Default)]
 pub(super) struct Namespace {
     schedules: BTreeMap<Age, Member>,
+    /// Which of them has a name.
+    names: HashMap<String, Age>,
     limits: Option<Limits>,
     /// The last known smallest gap that its tier allows, in seconds.
     min_interval: i64,
@@ -52,8 +54,7 @@ impl Namespace {
         now: i64,
     ) -> Vec<String> {
         // A watch that was interrupted shows another schedule of the same name, without a deletion.
-        let same_name = self.schedules.iter().find(|(other, member)| **other != age && member.name == name);
-        if let Some(gone) = same_name.map(|(other, _)| other.clone()) {
+        if let Some(gone) = self.names.get(name).filter(|other| **other != age).cloned() {
             self.remove(&gone, now);
         }
         self.give_up(&age, now);
@@ -84,6 +85,7 @@ impl Namespace {
                 wants_room: false,
             };
             let member = self.recorded(&age.uid, member, now);
+            self.names.insert(name.into(), age.clone());
             self.schedules.insert(age, member);
         }
         self.settle(now)
@@ -92,9 +94,8 @@ impl Namespace {
     /// Removes a schedule, and returns the names of the schedules that this affects.
     pub(super) fn remove(&mut self, age: &Age, now: i64) -> Vec<String> {
         let last = self.give_up(age, now);
-        if self.schedules.remove(age).is_none() {
-            return Vec::new();
-        }
+        let Some(removed) = self.schedules.remove(age) else { return Vec::new() };
+        self.names.remove(&removed.name);
         self.deleted_last = self.deleted_last.max(last);
         self.settle(now)
     }
