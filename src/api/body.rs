@@ -8,8 +8,8 @@ use super::schemas;
 
 /// The request's body, from exactly one source.
 ///
-/// `{{scheduledTime}}`, `{{deliveryId}}`, `{{scheduleName}}`, `{{namespace}}` and `{{attempt}}` in it are filled in; any
-/// other placeholder is refused.
+/// The placeholders `{{scheduledTime}}`, `{{deliveryId}}`, `{{scheduleName}}`, `{{namespace}}` and `{{attempt}}` are replaced by
+/// their values; any other placeholder is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -26,7 +26,7 @@ pub struct Body {
     #[serde(default = "default_content_type")]
     #[schemars(schema_with = "schemas::content_type")]
     pub content_type: String,
-    /// The body itself, when it is no secret: at most 65536 bytes.
+    /// The body itself, if it isn't secret: at most 65536 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65_536))]
     pub inline: Option<String>,

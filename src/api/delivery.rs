@@ -17,7 +17,7 @@ pub struct DeliveryOptions {
     pub attempts: u32,
     /// The waits between attempts. They grow exponentially, with jitter, and the receiver's Retry-After is honoured.
     pub backoff: Backoff,
-    /// How long one delivery may take in all, waits included, in seconds: 1 to 21600. Default: 600.
+    /// How long one delivery may take in total, waits included, in seconds: 1 to 21600. Default: 600.
     #[schemars(range(min = 1, max = 21_600))]
     pub total_deadline_seconds: u32,
 }
@@ -45,10 +45,10 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct History {
-    /// The most deliveries that succeeded: 0 to 20; at least the last one is kept. Default: 3.
+    /// How many successful deliveries to keep: 0 to 20; at least the last one is kept. Default: 3.
     #[schemars(range(min = 0, max = 20))]
     pub successful: u32,
-    /// The most deliveries that did not succeed: 0 to 20; at least the last three are kept. Default: 10.
+    /// How many unsuccessful deliveries to keep: 0 to 20; at least the last three are kept. Default: 10.
     #[schemars(range(min = 0, max = 20))]
     pub failed: u32,
 }

@@ -27,7 +27,7 @@ pub struct ObjectRef {
     pub name: String,
 }
 
-/// A value that lives in a Secret.
+/// A value that is stored in a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
@@ -35,7 +35,7 @@ pub struct SecretKey {
     pub secret_key_ref: KeyRef,
 }
 
-/// A value that lives in a `ConfigMap` or a Secret.
+/// A value that is stored in a `ConfigMap` or a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -43,7 +43,7 @@ pub struct SecretKey {
         .message("give exactly one of configMapKeyRef and secretKeyRef")
 )]
 pub struct ConfigMapOrSecretKey {
-    /// The ConfigMap and the key in its data, for what is no secret.
+    /// The ConfigMap and the key in its data, if the value isn't secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_key_ref: Option<KeyRef>,
     /// The Secret and the key in its data.

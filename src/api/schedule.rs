@@ -24,8 +24,8 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
     validation = Rule::new("self.metadata.name.size() <= 44")
         .message("metadata.name must have at most 44 characters, since Kubernetes appends more to the names of its \
             Jobs: choose a shorter name"),
-    printcolumn(name = "Schedule", type_ = "string", json_path = ".spec.schedule", description = "As it was written"),
-    printcolumn(name = "Tier", type_ = "string", json_path = ".status.tier", description = "What the admin allows this namespace"),
+    printcolumn(name = "Schedule", type_ = "string", json_path = ".spec.schedule", description = "The schedule as it was written"),
+    printcolumn(name = "Tier", type_ = "string", json_path = ".status.tier", description = "The tier of the namespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether deliveries will be made"),
     printcolumn(name = "Last", type_ = "date", json_path = ".status.lastDelivery.scheduledTime", description = "How long ago the last delivery was due"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastDelivery.outcome", description = "How the last delivery ended"),
@@ -33,8 +33,8 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.lastDelivery.reason", description = "Why the last delivery ended as it did", priority = 1),
     printcolumn(name = "Resolved", type_ = "string", json_path = ".status.resolvedSchedule", description = "The schedule with every H replaced", priority = 1),
-    printcolumn(name = "Time Zone", type_ = "string", json_path = ".spec.timeZone", description = "The zone of the schedule", priority = 1),
-    printcolumn(name = "Suspend", type_ = "boolean", json_path = ".spec.suspend", description = "Whether you paused it", priority = 1)
+    printcolumn(name = "Time Zone", type_ = "string", json_path = ".spec.timeZone", description = "The time zone of the schedule", priority = 1),
+    printcolumn(name = "Suspend", type_ = "boolean", json_path = ".spec.suspend", description = "Whether deliveries are paused", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -53,33 +53,36 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
         .field_path(".signing.classic.header")
 )]
 pub struct WebhookScheduleSpec {
-    /// When to deliver: five cron fields (minute hour day-of-month month day-of-week) or a macro such as @hourly. An H in a
-    /// field (H, H/15, H(0-29)) stands for a value that is picked once for this schedule, so that many schedules spread
-    /// out. At most 256 characters; how often is up to the namespace's tier.
+    /// When to deliver: five cron fields (minute hour day-of-month month day-of-week) or a macro such as @hourly. An H in
+    /// a field (H, H/15, H(0-29)) stands for a value that is picked once for this schedule, so that many schedules spread
+    /// out. At most 256 characters. The namespace's tier limits how often deliveries may be due.
     #[schemars(schema_with = "schemas::schedule")]
     pub schedule: String,
-    /// The zone that the schedule is read in: a name of the IANA time zone database such as Europe/Berlin. Default: UTC.
+    /// The time zone of the schedule: a name of the IANA time zone database such as Europe/Berlin. Default: UTC.
     #[serde(default = "default_time_zone")]
     #[schemars(schema_with = "schemas::time_zone")]
     pub time_zone: String,
     /// Whether to pause deliveries. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// What to do when a delivery is due while the one before it is still being tried. Forbid: leave the new one out. Allow:
-    /// make both. Replace: stop the old one. Default: Forbid.
+    /// What to do when a delivery is due while the previous one still runs. Forbid: skip the new one. Allow: make both.
+    /// Replace: stop the old one. Default: Forbid.
     #[serde(default)]
     pub concurrency_policy: ConcurrencyPolicy,
-    /// How late a delivery may start, in seconds after its scheduled time, before it is left out: 10 to 86400. Default: 300.
+    /// How late a delivery may start, in seconds after its scheduled time: 10 to 86400. A later delivery is skipped.
+    /// Default: 300.
     #[serde(default = "default_starting_deadline")]
     #[schemars(range(min = 10, max = 86_400))]
     pub starting_deadline_seconds: u32,
     /// The receiver and the request.
     pub target: Target,
-    /// The request's body, from exactly one of inline, configMapKeyRef and secretKeyRef. {{scheduledTime}}, {{deliveryId}},
-    /// {{scheduleName}}, {{namespace}} and {{attempt}} in it are filled in. Default: no body.
+    /// The request's body, from exactly one of inline, configMapKeyRef and secretKeyRef. The placeholders
+    /// {{scheduledTime}}, {{deliveryId}}, {{scheduleName}}, {{namespace}} and {{attempt}} are replaced by their values.
+    /// Default: no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
-    /// How the receiver can tell that a delivery is yours. To send without a signature, say so: scheme None.
+    /// How to sign deliveries, so that the receiver can verify that they are yours. To send without a signature, set
+    /// scheme: None.
     pub signing: Signing,
     /// Attempts, timeouts and waits.
     #[serde(default)]
@@ -89,12 +92,12 @@ pub struct WebhookScheduleSpec {
     pub history: History,
 }
 
-/// What to do when a delivery is due while the one before it is still being tried.
+/// What to do when a delivery is due while the previous one still runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConcurrencyPolicy {
     /// Make both.
     Allow,
-    /// Leave the new one out.
+    /// Skip the new one.
     #[default]
     Forbid,
     /// Stop the old one.

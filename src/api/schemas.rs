@@ -226,7 +226,7 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
                     "description": "What the condition is about, such as Ready.",
                     "type": "string", "minLength": 1, "maxLength": 316,
                 },
-                "status": {"description": "Whether it holds.", "type": "string", "enum": ["True", "False", "Unknown"]},
+                "status": {"description": "Whether the condition is met.", "type": "string", "enum": ["True", "False", "Unknown"]},
                 "reason": {
                     "description": "Why, in one word for machines.",
                     "type": "string", "minLength": 1, "maxLength": 1024,

@@ -29,12 +29,12 @@ use super::{Duration, schemas};
             to TimestampBody")
 )]
 pub struct Signing {
-    /// How to sign. StandardWebhooks: Standard Webhooks 1.0.0, v1 (HMAC-SHA256) or v1a (ed25519) by each key's prefix.
-    /// HmacSha256Hex, HmacSha256Base64: one header of your choice, for receivers that already exist; needs classic.
-    /// None: without a signature, so that the receiver can't tell who sent it. Default: StandardWebhooks.
+    /// How to sign. StandardWebhooks: Standard Webhooks 1.0.0; each key's prefix selects v1 (HMAC-SHA256) or v1a
+    /// (ed25519). HmacSha256Hex, HmacSha256Base64: one header of your choice, for receivers that already exist; needs
+    /// classic. None: no signature, so that the receiver can't tell who sent the delivery. Default: StandardWebhooks.
     #[serde(default)]
     pub scheme: Scheme,
-    /// Keys that you keep in Secrets, the newest first; all of them sign. 1 to 8.
+    /// Keys that you keep in Secrets, the newest first: 1 to 8. All of them sign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub keys_from: Vec<SecretKey>,
@@ -56,7 +56,7 @@ pub enum Scheme {
     HmacSha256Hex,
     /// HMAC-SHA256 in base64.
     HmacSha256Base64,
-    /// No signature, said in so many words.
+    /// No signature. A schedule must ask for this explicitly.
     None,
 }
 
@@ -71,7 +71,7 @@ pub enum Scheme {
         .field_path(".overlap")
 )]
 pub struct ManagedKeys {
-    /// v1: HMAC-SHA256; you give the receiver the key. v1a: ed25519; you give the receiver the public key, which stands in
+    /// v1: HMAC-SHA256; you give the receiver the key. v1a: ed25519; you give the receiver the public key, which is in
     /// status.signingKeys. Default: v1.
     #[serde(default)]
     pub key_type: ManagedKeyType,
@@ -79,8 +79,8 @@ pub struct ManagedKeys {
     #[serde(default = "default_rotate_every")]
     #[schemars(schema_with = "schemas::rotation")]
     pub rotate_every: Duration,
-    /// How long the old key signs beside the new one, so that the receiver has time to learn the new one: 0s to 8760h, and
-    /// shorter than rotateEvery. Default: 24h.
+    /// How long the old key still signs together with the new one, so that you have time to give the receiver the new
+    /// one: 0s to 8760h, and shorter than rotateEvery. Default: 24h.
     #[serde(default = "default_overlap")]
     #[schemars(schema_with = "schemas::overlap")]
     pub overlap: Duration,
@@ -98,19 +98,20 @@ pub enum ManagedKeyType {
     V1a,
 }
 
-/// What the classic schemes need to know.
+/// Settings of the classic schemes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClassicOptions {
     /// The header that carries the signature, such as X-Hub-Signature-256.
     #[schemars(schema_with = "schemas::header_name")]
     pub header: String,
-    /// What stands before each signature, such as sha256= or v1=. Default: nothing.
+    /// The text before each signature, such as sha256= or v1=. Default: nothing.
     #[serde(default)]
     #[schemars(schema_with = "schemas::signature_prefix")]
     pub prefix: String,
-    /// What is signed. Body: the body alone, as GitHub does it; takes one key. TimestampBody: the Unix seconds, a full stop
-    /// and the body, as Stripe does it; the header's value starts with t= and the seconds. Default: Body.
+    /// What is signed. Body: only the body, as GitHub does it; allows only one key. TimestampBody: the Unix time in
+    /// seconds, a full stop and the body, as Stripe does it; the header's value starts with t= and the seconds. Default:
+    /// Body.
     #[serde(default)]
     pub payload: ClassicPayload,
 }
@@ -118,10 +119,10 @@ pub struct ClassicOptions {
 /// What a classic scheme signs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ClassicPayload {
-    /// The body alone.
+    /// Only the body.
     #[default]
     Body,
-    /// The attempt's Unix seconds, a full stop and the body.
+    /// The attempt's Unix time in seconds, a full stop and the body.
     TimestampBody,
 }
 

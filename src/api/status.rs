@@ -38,14 +38,15 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "atomic"))]
     pub recent_deliveries: Vec<DeliveryStatus>,
-    /// Every delivery that was due up to here has begun or is known not to have; only later ones can still be missed.
+    /// For each delivery that was due up to this time, the operator knows whether it began. Only later ones can still be
+    /// missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub accounted_until: Option<Time>,
-    /// The last delivery that was asked for with the annotation postern.dev/trigger.
+    /// The last delivery that was requested with the annotation postern.dev/trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_trigger: Option<TriggerStatus>,
-    /// The last check: what a delivery by the spec would be refused for, found out without sending one.
+    /// The last check. A check finds out, without sending, whether a delivery would be refused, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked: Option<CheckStatus>,
     /// The metadata.generation whose receiver asked to stop (HTTP 410). Nothing is sent until the spec is changed or a
@@ -53,8 +54,8 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub paused_generation: Option<i64>,
-    /// The CronJob stays suspended until then, since the next delivery would come sooner than the tier allows.
-    /// Absent otherwise.
+    /// The CronJob is suspended until this time, because the next delivery would come sooner than the tier allows. Absent
+    /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub held_until: Option<Time>,
@@ -63,7 +64,7 @@ pub struct WebhookScheduleStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub signing_keys: Vec<SigningKeyStatus>,
-    /// The last value of the annotation postern.dev/rotate-keys that was followed.
+    /// The last value of the annotation postern.dev/rotate-keys that took effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_rotation: Option<RotationStatus>,
 }
@@ -76,11 +77,11 @@ impl WebhookScheduleStatus {
     }
 }
 
-/// A rotation that was asked for with the annotation `postern.dev/rotate-keys`.
+/// A rotation that was requested with the annotation `postern.dev/rotate-keys`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotationStatus {
-    /// The annotation's value. The same value again asks for nothing.
+    /// The annotation's value. Setting the same value again has no effect.
     #[schemars(length(min = 1, max = 128))]
     pub value: String,
     /// When the new key was made.
@@ -88,29 +89,29 @@ pub struct RotationStatus {
     pub time: Time,
 }
 
-/// A delivery that was asked for with the annotation `postern.dev/trigger`.
+/// A delivery that was requested with the annotation `postern.dev/trigger`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TriggerStatus {
-    /// The annotation's value. The same value again asks for nothing.
+    /// The annotation's value. Setting the same value again has no effect.
     #[schemars(length(min = 1, max = 128))]
     pub value: String,
     /// The id that the receiver sees as webhook-id.
     #[schemars(length(max = 68))]
     pub id: String,
-    /// When it was asked for.
+    /// When the delivery was requested.
     #[schemars(schema_with = "schemas::time")]
     pub time: Time,
 }
 
-/// A check of what a delivery would be refused for.
+/// A check of whether a delivery would be refused, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckStatus {
     /// The metadata.generation of the spec that was checked.
     #[schemars(range(min = 0))]
     pub generation: i64,
-    /// The last value of the annotation postern.dev/check that was checked for. The same value again asks for nothing.
+    /// The last value of the annotation postern.dev/check that took effect. Setting the same value again has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub value: Option<String>,
@@ -126,7 +127,7 @@ pub struct CheckStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub detail: Option<String>,
-    /// Where a delivery would go, without what is secret in a URL: https://host/...
+    /// Where a delivery would go, without the secret parts of the URL: https://host/...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 280))]
     pub target: Option<String>,
@@ -142,14 +143,14 @@ pub struct CheckStatus {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub repeats: u32,
-    /// When the operator repeats it, or soon after: the problem may be gone although the spec is the same, or it
-    /// could not be made. Absent when it isn't repeated.
+    /// When the operator repeats the check, or soon after: the problem may be gone although the spec is the same, or the
+    /// check could not be made. Absent when it isn't repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub repeat_at: Option<Time>,
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum CheckResult {
     /// A delivery would be sent.
@@ -172,7 +173,7 @@ pub struct DeliveryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub scheduled_time: Option<Time>,
-    /// The metadata.generation of the schedule that it was made by. Absent when it never came to a Job.
+    /// The metadata.generation of the schedule that the delivery was made from. Absent when it never had a Job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub generation: Option<i64>,
@@ -180,9 +181,9 @@ pub struct DeliveryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub started_at: Option<Time>,
-    /// How it ended. Delivered: the receiver took it. Refused: nothing was sent, and nothing will be until something is
-    /// changed. FailedPermanently: another attempt would have failed, too. Failed: every attempt failed, or the time ran
-    /// out. Interrupted: the sender was stopped. NotRun: it never began.
+    /// How it ended. Delivered: the receiver accepted it. Refused: nothing was sent, and nothing will be sent until
+    /// something is changed. FailedPermanently: another attempt would have failed, too. Failed: every attempt failed, or
+    /// the time ran out. Interrupted: the sender was stopped. NotRun: it never began.
     pub outcome: DeliveryOutcome,
     /// Why it ended as it did, in one word; the reasons and what to do about each are in the documentation.
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Z][A-Za-z0-9]*$"))]
@@ -203,7 +204,7 @@ pub struct DeliveryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub latency_ms: Option<u32>,
-    /// Where it went, without what is secret in a URL: https://host/...
+    /// Where it went, without the secret parts of the URL: https://host/...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 280))]
     pub target: Option<String>,
@@ -220,11 +221,11 @@ pub struct DeliveryStatus {
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum DeliveryOutcome {
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
-    /// Nothing was sent, and nothing will be until something is changed.
+    /// Nothing was sent, and nothing will be sent until something is changed.
     Refused,
-    /// An attempt failed in a way that another attempt would not mend.
+    /// An attempt failed, and another attempt would have failed, too.
     FailedPermanently,
     /// Every attempt failed, or the time ran out.
     Failed,
@@ -234,15 +235,15 @@ pub enum DeliveryOutcome {
     NotRun,
 }
 
-/// A signing key, without the key.
+/// What is known of a signing key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SigningKeyStatus {
-    /// sha256: and the first 8 hex digits of a hash of the key.
+    /// The key's fingerprint: sha256: and the first 8 hex digits of a hash of the key.
     #[schemars(length(min = 1, max = 64))]
     pub fingerprint: String,
-    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, beside the active one. Retired:
-    /// stopped signing at retiresAt; its Secret is deleted once no delivery that began before needs it.
+    /// Pending: about to be made. Active: signs. Retiring: signs until retiresAt, together with the active key. Retired:
+    /// stopped signing at retiresAt; its Secret is deleted when no delivery that began earlier needs it any more.
     pub state: KeyState,
     /// The Secret that holds it, when Postern made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,6 +272,6 @@ pub enum KeyState {
     Active,
     /// Signs for a while yet.
     Retiring,
-    /// Signs no more, and its Secret is still there.
+    /// It no longer signs, and its Secret still exists.
     Retired,
 }

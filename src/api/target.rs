@@ -11,13 +11,13 @@ use super::schemas;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// Where the URL is kept. A URL lets whoever knows it post to the receiver, so it lives in a Secret. It must be https,
-    /// without user name or password, at most 2048 bytes, and lead to public addresses.
+    /// Where the URL is stored: in a Secret, because anybody who knows the URL can post to the receiver. The URL must be
+    /// https, without user name and password, have at most 2048 bytes, and lead to public addresses.
     pub url_from: SecretKey,
     /// The request's method. Default: POST.
     #[serde(default)]
     pub method: Method,
-    /// Headers to send beside the sender's own, each name once; at most 16.
+    /// Headers to send in addition to the sender's own: at most 16, each name once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),
@@ -28,7 +28,8 @@ pub struct Target {
             .message("must hold each header once, whatever the case of its name: join the values with a comma")
     )]
     pub headers: Vec<Header>,
-    /// More certificate authorities to trust, and the client certificate. The receiver's certificate is always verified.
+    /// Additional certificate authorities to trust, and the client certificate. The receiver's certificate is always
+    /// verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }
@@ -62,23 +63,23 @@ pub struct Header {
     /// delivery's id (Webhook-*, Postern-*, Idempotency-Key) and Content-Type can't be set here.
     #[schemars(schema_with = "schemas::header_name")]
     pub name: String,
-    /// The header's value, when it is no secret: printable ASCII, at most 8192 bytes.
+    /// The header's value, if it isn't secret: printable ASCII, at most 8192 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8_192))]
     pub value: Option<String>,
-    /// Where the header's value is kept, at most 8192 bytes.
+    /// Where the header's value is stored: at most 8192 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from: Option<ConfigMapOrSecretKey>,
 }
 
-/// TLS beside the defaults.
+/// Settings of TLS, in addition to the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// More certificate authorities to trust for this receiver: PEM certificates, at most 1 MiB.
+    /// Additional certificate authorities to trust for this receiver: PEM certificates, at most 1 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_from: Option<ConfigMapOrSecretKey>,
-    /// The certificate that is shown when the receiver asks for one (mTLS).
+    /// The client certificate, for receivers that ask for one (mTLS).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate_from: Option<TlsSecret>,
 }

@@ -56,32 +56,33 @@ pub struct WebhookTierSpec {
     #[serde(default = "default_max_timeout_seconds")]
     #[schemars(range(min = 1, max = 60))]
     pub max_timeout_seconds: u32,
-    /// When not empty, deliveries go to these hosts only: a host, or *.example.com for all names below example.com but not
-    /// itself. An exact entry also admits a name that is internal by its form; its addresses must still be public or in
-    /// allowedCIDRs. At most 64.
+    /// If this isn't empty, deliveries may go only to these hosts: a host, or *.example.com for all names below
+    /// example.com but not example.com itself. A host that is listed exactly may have the form of an internal name; its
+    /// addresses must still be public or in allowedCIDRs. At most 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::host_patterns")]
     pub allowed_hosts: Vec<String>,
-    /// Deliveries never go to these hosts, allowedHosts or not; written as there. At most 64.
+    /// Deliveries may not go to these hosts, even if allowedHosts lists them. They are written as in allowedHosts. At
+    /// most 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::host_patterns")]
     pub denied_hosts: Vec<String>,
-    /// Ports beside 443, which is always allowed. At most 16.
+    /// Allowed ports in addition to 443, which is always allowed. At most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::ports")]
     pub allowed_ports: Vec<u16>,
-    /// Blocks of addresses that deliveries may go to although they are not public, such as 10.20.0.0/16. Whoever may deliver
-    /// there can reach what listens there, so keep the blocks small. At most 64.
+    /// Blocks of addresses that deliveries may go to although they are not public, such as 10.20.0.0/16. Tenants can then
+    /// reach everything that listens there, so keep the blocks small. At most 64.
     #[serde(default, rename = "allowedCIDRs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::cidrs")]
     pub allowed_cidrs: Vec<String>,
-    /// Whether namespaces without the label postern.dev/tier are in this tier. At most one tier may say so; with
-    /// two, neither applies to them. Default: false.
+    /// Whether namespaces without the label postern.dev/tier are in this tier. Set it in one tier at most: with two,
+    /// neither applies to these namespaces. Default: false.
     #[serde(default)]
     pub default: bool,
 }
 
-/// What the operator last saw. Only the operator writes it; it counts, and names no tenant.
+/// What the operator last saw. Only the operator writes it. It has only counts, and names no tenant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WebhookTierStatus {
@@ -93,10 +94,10 @@ pub struct WebhookTierStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
-    /// How many namespaces with schedules are in the tier. An operator that works in some namespaces only counts these alone.
+    /// How many namespaces with schedules are in the tier. An operator with watchNamespaces counts only those namespaces.
     #[schemars(range(min = 0))]
     pub namespaces: u32,
-    /// How many schedules are in the tier, of the same namespaces.
+    /// How many schedules are in the tier, in the same namespaces.
     #[schemars(range(min = 0))]
     pub schedules: u32,
 }

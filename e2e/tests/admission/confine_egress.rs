@@ -11,15 +11,18 @@ const POLICY: &str = "postern-confine-egress";
 /// The `NetworkPolicies` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 
-const SENDERS: &str = "Postern's operator makes NetworkPolicies for senders alone";
-const CLOSED: &str = "the NetworkPolicy of Postern's operator is one of Ingress and Egress, and lets nothing in";
-const NAMED: &str = "each rule of the NetworkPolicy of Postern's operator names ports by their numbers, and where to";
-const PEERS: &str = "the NetworkPolicy of the operator of Postern opens blocks of addresses and, on port 53, the pods of name \
-    servers: if the configuration of the operator names other nameServerPods, set them in this policy, too";
-const NAMES: &str = "the NetworkPolicy of the operator of Postern opens port 53 of single addresses";
-const PORTS: &str = "the NetworkPolicy of the operator of Postern opens port 443 and what tier minutely opens";
-const WORLD: &str = "the NetworkPolicy of the operator of Postern opens the world less what is internal, and what tier minutely \
-    opens";
+const SENDERS: &str = "the operator's account may write a NetworkPolicy only for senders: podSelector must be exactly their \
+    two labels, and spec may set only egress, ingress, podSelector and policyTypes";
+const CLOSED: &str = "a NetworkPolicy that the operator's account writes must have the policyTypes Ingress and Egress, and \
+    may not allow ingress";
+const NAMED: &str = "each egress rule that the operator's account writes must set ports and to, and each port must be a \
+    number, without endPort";
+const PEERS: &str = "the operator's account may open egress only to blocks of addresses, and on port 53 to the pods of name \
+    servers: if the operator's configuration has other nameServerPods, set them in this policy, too";
+const NAMES: &str = "the operator's account may open port 53 only to single addresses";
+const PORTS: &str = "the operator's account may open only TCP port 443 and the allowedPorts of tier minutely";
+const WORLD: &str = "the operator's account may open only 0.0.0.0/0 and 2000::/3, with every internal block in except, and \
+    the allowedCIDRs of tier minutely";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     it_opens_nothing_but_names_and_the_world(cluster, &children.network_policy).await;

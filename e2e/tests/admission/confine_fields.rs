@@ -11,14 +11,16 @@ const POLICY: &str = "postern-confine-operator";
 /// The `ServiceAccounts` of a namespace that has none of the operator's.
 const ELSEWHERE: &str = "/api/v1/namespaces/default/serviceaccounts";
 
-const FIELDS: &str = "Postern's operator sets no fields but those that it needs";
-const METADATA: &str = "Postern's operator sets a name, labels, annotations and owners, and no finalizers";
-const LABELS: &str = "Postern's operator sets no labels but those of Postern";
+const FIELDS: &str = "the operator's account may set only the fields that it needs on this kind of object";
+const METADATA: &str = "the operator's account may set only name, labels, annotations and ownerReferences in metadata, and \
+    may not add finalizers";
+const LABELS: &str = "the operator's account may set only the labels app.kubernetes.io/managed-by and postern.dev/…";
 pub(super) const ANNOTATIONS: &str =
-    "Postern's operator sets no annotations but those of Postern, and these on Jobs alone";
-const OWNERS: &str = "the controller of a CronJob or Secret of Postern's operator is a WebhookSchedule, that of a Job may also be a \
-    CronJob or NetworkPolicy named postern-…, and nothing else has an owner";
-const ACCOUNT: &str = "the ServiceAccount that Postern's operator makes mounts no token and names no Secrets";
+    "the operator's account may set annotations only on Jobs, and only those that begin with postern.dev/";
+const OWNERS: &str = "the operator's account must set one owner, as controller: for a CronJob or Secret a WebhookSchedule, \
+    for a Job also a CronJob or NetworkPolicy named postern-…; other objects may have no owner";
+const ACCOUNT: &str = "the operator's account must set automountServiceAccountToken of a ServiceAccount to false, and may \
+    not set or change its secrets and imagePullSecrets";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     its_metadata_gives_no_orders_to_others(cluster, children).await;

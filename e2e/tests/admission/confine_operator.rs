@@ -11,17 +11,19 @@ use super::people::{CAROL, DRY, POSTERN, TEAM, refused_by};
 const POLICY: &str = "postern-confine-operator";
 pub(super) const SECRETS: &str = "/api/v1/namespaces/team/secrets";
 
-const NOTHING_ELSE: &str = "Postern's operator writes nothing of this kind, or not by this name";
-const LABELLED: &str = "Postern's operator writes only what has the label app.kubernetes.io/managed-by=postern, before and \
-    after, and a name with the prefix postern-";
-const ONE_OF_A_NAMESPACE: &str =
-    "Postern's operator makes one ServiceAccount and one NetworkPolicy in a namespace, both named postern-sender";
-const ONE_BY_ONE: &str = "Postern's operator deletes one object at a time";
-const KEYS_ALONE: &str =
-    "Postern's operator makes and deletes immutable Secrets of type postern.dev/signing-key, and changes none";
-const KEY_ALONE: &str = "a Secret of Postern's operator has one entry, key, which is no longer than a signing key";
-const NO_ECHO: &str = "Postern's operator deletes Secrets for good and in the background: without dry run, and none that a \
-    finalizer holds";
+const NOTHING_ELSE: &str = "the operator's account may write only schedules' children, statuses, Events about Postern, \
+    access reviews, its own Lease, its ConfigMaps postern-usage-…, and its Deployment's scale, to 0";
+const LABELLED: &str = "the operator's account may write only objects that have the label \
+    app.kubernetes.io/managed-by=postern before and after the write, and a name that begins with postern-";
+const ONE_OF_A_NAMESPACE: &str = "the operator's account may create and update only the ServiceAccount and the NetworkPolicy \
+    that are named postern-sender";
+const ONE_BY_ONE: &str = "the operator's account may not delete a collection, but only one object at a time";
+const KEYS_ALONE: &str = "the operator's account may only create and delete Secrets, not change them, and only immutable \
+    ones of type postern.dev/signing-key";
+const KEY_ALONE: &str =
+    "a Secret that the operator's account creates may have only the entry key, of at most 256 characters in base64";
+const NO_ECHO: &str = "the operator's account must delete a Secret in the background and without dry run, and may not delete \
+    one that has finalizers";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     it_touches_nothing_of_a_tenant(cluster, children).await;

@@ -9,32 +9,36 @@ use super::people::{DRY, POSTERN, refused_by};
 
 const POLICY: &str = "postern-confine-senders";
 
-const ONE_POD: &str = "each Job of Postern's operator runs one pod";
-const LABELS: &str = "the pods of Postern's operator have the sender's labels, and no labels, annotations and finalizers but \
-    those of Postern";
-const JOB: &str =
-    "the Jobs of Postern's operator set no fields but those that senders need, and select no pods of others";
-const CRON_JOB: &str =
-    "the CronJobs of Postern's operator set no fields, labels and annotations but those that schedules need";
-const POD: &str =
-    "the pods of Postern's operator set no fields but those that senders need, and these as senders need them";
-const NAMES: &str = "the pods of Postern's operator are told name servers, and no search domains and options";
-const ACCOUNT: &str = "the pods of Postern's operator have the account postern-sender, and no token";
-const VOLUMES: &str = "the pods of Postern's operator have one volume: Secrets, ConfigMaps and what they know of themselves, \
-    and nothing else";
-const MODE: &str = "the pods of Postern's operator mount single entries of Secrets and ConfigMaps, of mode 0440";
-const MOUNT: &str =
-    "the containers of Postern's operator mount one volume, read-only and whole, at /postern, and nothing elsewhere";
-const POD_RESTRICTED: &str =
-    "the pods of Postern's operator meet the Pod Security Standard restricted, as user and group 65532";
-const ONE_CONTAINER: &str = "the pods of the operator of Postern have one container, sender, of the image \
-    postern.dev/e2e/toolbox:latest: if the configuration of the operator names another, set it in this policy, too";
-const PRIORITY: &str = "the pods of the operator of Postern have no priority class: if the configuration of the operator \
-    names another, set it in this policy, too";
-const CONTAINER: &str =
-    "the containers of Postern's operator set no fields but those that a sender needs, and no arguments but its own";
-const RESTRICTED: &str =
-    "the containers of Postern's operator meet the Pod Security Standard restricted, and write nothing";
+const ONE_POD: &str =
+    "the operator's account may write only Jobs with one pod, with parallelism and completions at most 1";
+const LABELS: &str = "the operator's account may run only pods that have the sender's labels, no labels or annotations other \
+    than Postern's, and no finalizers";
+const JOB: &str = "the operator's account may set only the fields of a Job that senders need, with backoffLimit at most 6, \
+    completionMode NonIndexed, and without manualSelector";
+const CRON_JOB: &str = "the operator's account may set only the fields of a CronJob that schedules need, and in its \
+    jobTemplate only Postern's labels and annotations";
+const POD: &str = "the operator's account may set only the pod fields that senders need, with enableServiceLinks false, \
+    restartPolicy Never, the default scheduler, and terminationGracePeriodSeconds at most 30";
+const NAMES: &str =
+    "the operator's account may run only pods with dnsPolicy None, and may set only nameservers in dnsConfig";
+const ACCOUNT: &str = "the operator's account may run only pods with the ServiceAccount postern-sender and \
+    automountServiceAccountToken false";
+const VOLUMES: &str = "the operator's account may run only pods with one volume, which must be named postern and be \
+    projected only from Secrets, ConfigMaps and the downwardAPI";
+const MODE: &str = "the operator's account may mount only single items of Secrets, ConfigMaps and the downwardAPI, with \
+    defaultMode 0440, and may set no other mode";
+const MOUNT: &str = "the operator's account may mount only the volume postern, whole and read-only, at /postern, with the \
+    default terminationMessagePath and terminationMessagePolicy";
+const POD_RESTRICTED: &str = "the operator's account may run only pods that meet the Pod Security Standard restricted, with \
+    user, group and fsGroup 65532";
+const ONE_CONTAINER: &str = "the operator's account may run only pods with one container, named sender, with the image \
+    postern.dev/e2e/toolbox:latest: if the operator's configuration has another image, set it in this policy, too";
+const PRIORITY: &str = "the operator's account may run only pods with no priority class: if the operator's configuration has \
+    another, set it in this policy, too";
+const CONTAINER: &str = "the operator's account may set only the container fields that a sender needs, and as args only \
+    --check or --canary";
+const RESTRICTED: &str = "the operator's account may run only containers that meet the Pod Security Standard restricted, \
+    with a read-only root filesystem";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     its_pods_are_those_of_senders(cluster, children).await;

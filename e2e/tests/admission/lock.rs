@@ -9,10 +9,9 @@ use super::{proxies, ways_round};
 
 pub(super) const CHILDREN: &str = "postern-lock-children";
 pub(super) const NAMES: &str = "postern-lock-names";
-pub(super) const WORDS: &str = "what bears the label app.kubernetes.io/managed-by=postern, postern.dev/role or \
-    postern.dev/schedule, or the account postern-sender, itself or in a template, and CronJobs and Jobs named postern-… with \
-    what they control, are made, changed and deleted by Postern alone: change or delete the WebhookSchedule, and give objects \
-    of yours other labels and names";
+pub(super) const WORDS: &str = "only Postern may write objects or templates with its labels \
+    (app.kubernetes.io/managed-by=postern, postern.dev/…), account or names postern-…: change the schedule, or use other \
+    labels and names";
 
 pub(super) async fn all(cluster: &Cluster, children: &Children) {
     let pod = children.running(cluster, "postern-report-held").await;
@@ -205,7 +204,8 @@ async fn no_tenant_gets_at_a_sender_by_its_name(cluster: &Cluster, pod: &str) {
     let eviction = |pod: &str| json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "team"}});
     let what = |words: &str| {
         format!(
-            "{words}: names with the prefix postern- are reserved for Postern; choose other names for your pods, Services and accounts"
+            "{words} is not allowed: names that begin with postern- are reserved for Postern. Choose other names for your pods, \
+             Services and ServiceAccounts"
         )
     };
     for connection in ["exec?command=/toolbox&stdout=1", "attach?stdout=1", "portforward", "proxy"] {

@@ -1,4 +1,4 @@
-//! What a schedule owns can't be left behind.
+//! A schedule can't be deleted without what it owns.
 
 use postern_e2e::Cluster;
 use serde_json::json;
@@ -13,7 +13,7 @@ pub(super) async fn all(cluster: &Cluster) {
     let schedule = format!("{SCHEDULES}/draft");
     let Draft(draft) = Draft::schedule();
     let Draft(with_finalizer) = Draft::schedule().with("metadata.finalizers", json!(["orphan"]));
-    let left_out = "a schedule's CronJob can't be left behind: leave out the finalizer orphan";
+    let left_out = "a schedule must be deleted together with its CronJob: remove the finalizer orphan";
     assert_eq!(refused_by(POLICY, ALICE.create(cluster, SCHEDULES, &with_finalizer).await), left_out);
     ALICE.create(cluster, SCHEDULES, &draft).await.unwrap();
     let finalizer = json!({"metadata": {"finalizers": ["orphan"]}});
@@ -23,7 +23,7 @@ pub(super) async fn all(cluster: &Cluster) {
         for path in [&*schedule, SCHEDULES] {
             assert_eq!(
                 refused_by(POLICY, ALICE.delete(cluster, path, &orphaning).await),
-                "a schedule's CronJob can't be left behind: delete the schedule without --cascade=orphan"
+                "a schedule must be deleted together with its CronJob: delete it without --cascade=orphan"
             );
         }
     }

@@ -27,8 +27,8 @@ pub(super) async fn no_tenant_has_the_api_server_call_what_is_postern_s(cluster:
                 assert_eq!(
                     refused_by(NAMES, proxy(cluster, ALICE, &path).await),
                     format!(
-                        "proxy of {form}: names with the prefix postern- are reserved for Postern; choose other \
-                         names for your pods, Services and accounts"
+                        "proxy of {form} is not allowed: names that begin with postern- are reserved for Postern. Choose \
+                         other names for your pods, Services and ServiceAccounts"
                     ),
                     "{path}"
                 );

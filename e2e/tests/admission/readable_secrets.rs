@@ -12,8 +12,8 @@ const POLICY: &str = "postern-readable-secrets";
 
 fn words(secret: &str) -> String {
     format!(
-        "the schedule uses Secret {secret}, which you may not read: use one that you may get, or ask an admin of the namespace for \
-         that right"
+        "the schedule uses Secret {secret}, which you may not read: use a Secret that you may get, or ask an admin of the \
+         namespace for permission to get this one"
     )
 }
 

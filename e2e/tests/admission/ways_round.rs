@@ -184,7 +184,7 @@ async fn nobody_writes_what_the_operator_says(cluster: &Cluster) {
         eventually("whoever may override to have the right", async || write(CAROL).await).await;
         assert_eq!(
             refused_by(STATUS, write(ALICE).await),
-            "the status is written by Postern's operator alone: change the spec, or ask for something by an annotation",
+            "only Postern's operator may write the status: change the spec, or use an annotation such as postern.dev/trigger",
             "{path}"
         );
     }
