@@ -139,14 +139,15 @@ fn whatever_a_schedule_is_refused_for() {
 #[test]
 fn whatever_is_in_the_way_of_a_child() {
     let valid = valid_with(json!({})).unwrap();
-    let api = kube::Error::Api(Box::new(serde_json::from_value(json!({"code": 403, "message": long()})).unwrap()));
+    let api = || kube::Error::Api(Box::new(serde_json::from_value(json!({"code": 403, "message": long()})).unwrap()));
     let (kind, name) = ("CronJob".to_owned(), name(0));
     let all = [
         ReconcileError::from(ApplyError::NameTaken { kind: kind.clone(), name: name.clone() }),
         ApplyError::Ending { kind: kind.clone(), name: name.clone() }.into(),
         ApplyError::Outdated { kind: kind.clone(), name: name.clone() }.into(),
         RecordError::TooMany.into(),
-        ApplyError::Api { kind, name, source: api }.into(),
+        RecordError::NotRecorded { source: api() }.into(),
+        ApplyError::Api { kind, name, source: api() }.into(),
     ];
     let key_error = KeyNotMade { why: long() };
     assert!(key_not_made(&key_error).note.unwrap().len() <= 1_024);
