@@ -78,7 +78,7 @@ test-e2e: $(cluster) ## tests on a real cluster, which is started for them and t
 	@$(timed) 'cluster tests' cargo test --config 'target."cfg(all())".runner = ["env", "RUSTC_BOOTSTRAP=1"]' \
 	  -p postern-e2e -- --test-threads $(THREADS) $(report-time) | tee target/e2e.log || \
 	  { echo 'The cluster "test" stays up for a look; `make cluster-down` ends it.'; exit 1; }
-	@echo 'the slowest, in seconds:'; sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$$/  \2  \1/p' target/e2e.log | sort -rn | head
+	@echo 'the slowest, in seconds:'; sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$$/  \2  \1/p' target/e2e.log | sort -rn | sed -n 1,10p
 	@$(cluster) down test
 
 lint: ## formatting, clippy, vet

@@ -194,7 +194,7 @@ async fn keep_all<K>(
             keep(event, &mut writer, &cache, &on_touch);
         }
         // A listing shows all its objects at once, and each may take a while. Let others run in between.
-        tokio::task::consume_budget().await;
+        tokio::task::yield_now().await;
     }
 }
 

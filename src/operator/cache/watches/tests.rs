@@ -58,5 +58,6 @@ async fn a_listing_of_many_objects_lets_others_run_in_between() {
     });
     tokio::spawn(keep_all(stream::iter(objects), writer, Indexed::new(cache), on_touch)).await.unwrap();
     other.abort();
-    assert!(touched_in.lock().len() > 5, "{:?}", touched_in.lock());
+    let turns = touched_in.lock().len();
+    assert!(turns > 100, "{turns}");
 }
