@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::reflector::Store;
-use kube::runtime::reflector::store::WriterDropped;
+
+use super::indexed::Indexed;
 
 /// The namespace of the API server's Service.
 pub(crate) const NAMESPACE: &str = "default";
@@ -20,8 +20,8 @@ const PORT: &str = "https";
 /// The caches of both.
 #[derive(Clone)]
 pub(crate) struct ApiServerStores {
-    pub(crate) service: Store<Service>,
-    pub(crate) slices: Store<EndpointSlice>,
+    pub(crate) service: Indexed<Service>,
+    pub(crate) slices: Indexed<EndpointSlice>,
 }
 
 /// The API server's addresses, in order. They may be public ones.
@@ -34,14 +34,14 @@ pub struct ApiServer {
 }
 
 impl ApiServerStores {
-    pub(crate) async fn ready(&self) -> Result<(), WriterDropped> {
-        self.service.wait_until_ready().await?;
-        self.slices.wait_until_ready().await
+    pub(crate) async fn ready(&self) {
+        self.service.wait_until_filled().await;
+        self.slices.wait_until_filled().await;
     }
 
     /// The API server's addresses now.
     pub(crate) fn now(&self) -> ApiServer {
-        let (services, slices) = (self.service.state(), self.slices.state());
+        let (services, slices) = (self.service.all(), self.slices.all());
         ApiServer {
             service: in_order(services.iter().flat_map(|service| of_service(service)).collect()),
             endpoints: in_order(slices.iter().flat_map(|slice| of_slice(slice)).collect()),
@@ -89,7 +89,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::test_support::objects::store;
 
     #[test]
     fn every_address_of_the_service_and_of_every_slice_is_known() {
@@ -109,7 +108,7 @@ mod tests {
             .unwrap()
         };
         let slices = vec![slice("a", &["198.51.100.7", "192.0.2.1"]), slice("b", &["198.51.100.7"])];
-        let api_server = ApiServerStores { service: store(vec![service]), slices: store(slices) }.now();
+        let api_server = ApiServerStores { service: Indexed::of(vec![service]), slices: Indexed::of(slices) }.now();
         assert_eq!(api_server.service, ["10.96.0.1:443".parse().unwrap(), "[fd00:96::1]:443".parse().unwrap()]);
         assert_eq!(api_server.endpoints, ["192.0.2.1:6443".parse().unwrap(), "198.51.100.7:6443".parse().unwrap()]);
         let blocks: Vec<_> = api_server.blocks().iter().map(ToString::to_string).collect();

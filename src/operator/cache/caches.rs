@@ -7,8 +7,6 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::api_server::ApiServerStores;
 use super::indexed::Indexed;
@@ -27,8 +25,8 @@ pub(crate) type NamespaceMetadata = PartialObjectMeta<Namespace>;
 /// addresses of the API server and of load balancers.
 pub(crate) struct Caches {
     pub(crate) schedules: Indexed<WebhookSchedule>,
-    pub(crate) tiers: Store<WebhookTier>,
-    pub(crate) namespaces: Store<NamespaceMetadata>,
+    pub(crate) tiers: Indexed<WebhookTier>,
+    pub(crate) namespaces: Indexed<NamespaceMetadata>,
     pub(crate) cron_jobs: Indexed<CronJob>,
     pub(crate) service_accounts: Indexed<ServiceAccount>,
     /// All network policies, whoever made them.
@@ -42,10 +40,7 @@ pub(crate) struct Caches {
 
 impl Caches {
     /// Waits until every cache has been filled once.
-    ///
-    /// # Errors
-    /// When a watch has ended.
-    pub(crate) async fn ready(&self) -> Result<(), WriterDropped> {
+    pub(crate) async fn ready(&self) {
         // Without `..`, so that a new cache can't be forgotten here.
         let Self {
             schedules,
@@ -60,21 +55,21 @@ impl Caches {
             load_balancers,
             unlisted: _,
         } = self;
-        api_server.ready().await?;
+        api_server.ready().await;
         load_balancers.ready().await;
-        tiers.wait_until_ready().await?;
-        namespaces.wait_until_ready().await?;
-        schedules.wait_until_ready().await?;
-        cron_jobs.wait_until_ready().await?;
-        service_accounts.wait_until_ready().await?;
-        network_policies.wait_until_ready().await?;
-        jobs.wait_until_ready().await?;
-        pods.wait_until_ready().await
+        tiers.wait_until_filled().await;
+        namespaces.wait_until_filled().await;
+        schedules.wait_until_filled().await;
+        cron_jobs.wait_until_filled().await;
+        service_accounts.wait_until_filled().await;
+        network_policies.wait_until_filled().await;
+        jobs.wait_until_filled().await;
+        pods.wait_until_filled().await;
     }
 
     /// Whether a namespace is being deleted, so nothing can be created in it any more.
     pub(crate) fn is_ending(&self, namespace: &str) -> bool {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        let namespace = self.namespaces.get("", namespace);
         namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     }
 

@@ -1,167 +1,202 @@
-//! A cache that finds objects by namespace and by the UID of their controller, so nothing has to scan all of them.
+//! A cache of one kind, in little memory. It finds objects by namespace and by the UID of their controller, so nothing has to scan
+//! all of them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
-use parking_lot::Mutex;
+use parking_lot::RwLock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
+use super::packed::{Packed, Packer};
 use crate::operator::kubernetes::owner::controller_of;
 
 /// A cache of one kind, with its indexes. Clones share the same cache.
-pub(crate) struct Indexed<K: Resource<DynamicType = ()> + 'static> {
-    store: Store<K>,
-    index: Arc<Mutex<Index>>,
+pub(crate) struct Indexed<K> {
+    shared: Arc<Shared>,
+    kind: PhantomData<fn() -> K>,
+}
+
+#[derive(Default)]
+struct Shared {
+    objects: RwLock<Objects>,
+    packer: Packer,
+    is_filled: watch::Sender<bool>,
     /// How many objects were handed out, for the test that bounds how many objects a reconcile reads.
     #[cfg(test)]
-    handed_out: Arc<std::sync::atomic::AtomicUsize>,
+    handed_out: std::sync::atomic::AtomicUsize,
 }
 
-/// Names of objects. An owner UID counts in the owner's namespace only: anyone who knows a UID may write it into their own
-/// objects.
+/// The objects, and the names of those that a controller has. An owner's UID counts in the owner's namespace only: anyone who
+/// knows a UID may write it into their own objects.
 #[derive(Default)]
-struct Index {
-    by_namespace: HashMap<String, BTreeSet<String>>,
-    by_owner: HashMap<(String, String), BTreeSet<String>>,
+struct Objects {
+    by_namespace: HashMap<Box<str>, BTreeMap<Box<str>, Packed>>,
+    by_owner: HashMap<Owner, BTreeSet<Box<str>>>,
 }
 
-impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
-    pub(super) fn new(store: Store<K>) -> Self {
-        Self {
-            store,
-            index: Arc::default(),
-            #[cfg(test)]
-            handed_out: Arc::default(),
+/// A namespace, and a UID in it.
+type Owner = (Box<str>, Box<str>);
+
+impl<K> Indexed<K>
+where
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+{
+    /// Puts an object into the cache, and returns what it was before.
+    pub(super) fn apply(&self, object: &K) -> Option<Arc<K>> {
+        let packed = self.shared.packer.pack(object)?;
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let before = self.peek(&namespace, &name);
+        let mut objects = self.shared.objects.write();
+        if let Some(before) = &before {
+            objects.disown(&**before);
         }
+        if let Some(owner) = owner(object) {
+            objects.by_owner.entry(owner).or_default().insert(name.as_str().into());
+        }
+        objects.by_namespace.entry(namespace.into()).or_default().insert(name.into(), packed);
+        before
     }
 
-    /// Updates the indexes after a change of the cache: an object was `before` in it, and is `after` now.
-    pub(super) fn update(&self, before: Option<&K>, after: Option<&K>) {
-        let mut index = self.index.lock();
-        if let Some(before) = before {
-            index.remove(before);
+    /// Removes an object, and returns what it was.
+    pub(super) fn remove(&self, object: &ObjectRef<K>) -> Option<Arc<K>> {
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let before = self.peek(namespace, &object.name)?;
+        let mut objects = self.shared.objects.write();
+        objects.disown(&*before);
+        if let Some(names) = objects.by_namespace.get_mut(namespace) {
+            names.remove(object.name.as_str());
+            if names.is_empty() {
+                objects.by_namespace.remove(namespace);
+            }
         }
-        if let Some(after) = after {
-            index.insert(after);
-        }
+        Some(before)
+    }
+
+    /// Notes that everything was listed once.
+    pub(super) fn is_filled(&self) {
+        self.shared.is_filled.send_replace(true);
+    }
+
+    /// Waits until everything was listed once.
+    pub(crate) async fn wait_until_filled(&self) {
+        // Ignore the error: the sender lives as long as this cache.
+        let _ = self.shared.is_filled.subscribe().wait_for(|is_filled| *is_filled).await;
     }
 
     /// The object with this name.
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        self.get_ref(&ObjectRef::new(name).within(namespace))
+        #[cfg(test)]
+        self.shared.handed_out.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.peek(namespace, name)
+    }
+
+    fn peek(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        let objects = self.shared.objects.read();
+        let packed = objects.by_namespace.get(namespace)?.get(name)?;
+        self.shared.packer.unpack(packed).map(Arc::new)
     }
 
     /// The object that a reference names.
     pub(crate) fn get_ref(&self, object: &ObjectRef<K>) -> Option<Arc<K>> {
-        #[cfg(test)]
-        self.handed_out.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.store.get(object)
+        self.get(object.namespace.as_deref().unwrap_or_default(), &object.name)
     }
 
     /// The objects of a namespace, by name.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        let names = self.index.lock().by_namespace.get(namespace).cloned().unwrap_or_default();
-        names.iter().filter_map(|name| self.get(namespace, name)).collect()
+        self.refs_in_namespace(namespace).iter().filter_map(|object| self.get_ref(object)).collect()
     }
 
     /// The references of the objects of a namespace, by name.
     pub(crate) fn refs_in_namespace(&self, namespace: &str) -> Vec<ObjectRef<K>> {
-        let index = self.index.lock();
-        let names = index.by_namespace.get(namespace).into_iter().flatten();
-        names.map(|name| ObjectRef::new(name).within(namespace)).collect()
+        let objects = self.shared.objects.read();
+        let names = objects.by_namespace.get(namespace).into_iter().flat_map(BTreeMap::keys);
+        names.map(|name| object_of(namespace, name)).collect()
     }
 
     /// The objects of a namespace whose controller has this UID, by name.
     pub(crate) fn controlled_by(&self, namespace: &str, uid: &str) -> Vec<Arc<K>> {
-        let names = self.index.lock().by_owner.get(&(namespace.into(), uid.into())).cloned().unwrap_or_default();
+        let owner = (namespace.into(), uid.into());
+        let names = self.shared.objects.read().by_owner.get(&owner).cloned().unwrap_or_default();
         names.iter().filter_map(|name| self.get(namespace, name)).collect()
     }
 
     /// The namespaces that have at least one object.
     pub(crate) fn namespaces(&self) -> Vec<String> {
-        self.index.lock().by_namespace.keys().cloned().collect()
+        self.shared.objects.read().by_namespace.keys().map(|namespace| namespace.to_string()).collect()
     }
 
-    /// All objects, in no particular order.
+    /// The references of all objects.
+    pub(crate) fn refs(&self) -> Vec<ObjectRef<K>> {
+        let objects = self.shared.objects.read();
+        let all =
+            objects.by_namespace.iter().flat_map(|(namespace, names)| names.keys().map(move |name| (namespace, name)));
+        all.map(|(namespace, name)| object_of(namespace, name)).collect()
+    }
+
+    /// All objects.
     pub(crate) fn all(&self) -> Vec<Arc<K>> {
-        self.store.state()
-    }
-
-    /// Waits until the cache has been filled once.
-    ///
-    /// # Errors
-    /// When the watch has ended.
-    pub(crate) async fn wait_until_ready(&self) -> Result<(), WriterDropped> {
-        self.store.wait_until_ready().await
-    }
-
-    /// The cache without its indexes.
-    pub(crate) fn store(&self) -> &Store<K> {
-        &self.store
+        self.refs().iter().filter_map(|object| self.get_ref(object)).collect()
     }
 }
 
-impl Index {
-    fn insert<K: Resource<DynamicType = ()>>(&mut self, object: &K) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-        if let Some(owner) = controller_of(object) {
-            self.by_owner.entry((namespace.clone(), owner.uid.clone())).or_default().insert(name.clone());
-        }
-        self.by_namespace.entry(namespace).or_default().insert(name);
-    }
-
-    fn remove<K: Resource<DynamicType = ()>>(&mut self, object: &K) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-        if let Some(owner) = controller_of(object) {
-            remove_from(&mut self.by_owner, &(namespace.clone(), owner.uid.clone()), &name);
-        }
-        remove_from(&mut self.by_namespace, &namespace, &name);
-    }
-}
-
-/// Removes a name, and its key when that was the key's last name.
-fn remove_from<K: Hash + Eq>(index: &mut HashMap<K, BTreeSet<String>>, key: &K, name: &str) {
-    if let Some(names) = index.get_mut(key) {
-        names.remove(name);
-        if names.is_empty() {
-            index.remove(key);
+impl Objects {
+    /// Removes an object from the names of its controller's.
+    fn disown(&mut self, object: &impl Resource<DynamicType = ()>) {
+        let Some(owner) = owner(object) else { return };
+        if let Some(names) = self.by_owner.get_mut(&owner) {
+            names.remove(object.name_any().as_str());
+            if names.is_empty() {
+                self.by_owner.remove(&owner);
+            }
         }
     }
 }
 
-impl<K: Resource<DynamicType = ()> + 'static> Clone for Indexed<K>
-where
-    K::DynamicType: Hash + Eq,
-{
+/// The controller of an object.
+fn owner(object: &impl Resource<DynamicType = ()>) -> Option<Owner> {
+    let owner = controller_of(object)?;
+    Some((object.namespace().unwrap_or_default().into(), owner.uid.as_str().into()))
+}
+
+fn object_of<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectRef<K> {
+    let object = ObjectRef::new(name);
+    if namespace.is_empty() { object } else { object.within(namespace) }
+}
+
+impl<K> Default for Indexed<K> {
+    fn default() -> Self {
+        Self { shared: Arc::default(), kind: PhantomData }
+    }
+}
+
+impl<K> Clone for Indexed<K> {
     fn clone(&self) -> Self {
-        Self {
-            store: self.store.clone(),
-            index: Arc::clone(&self.index),
-            #[cfg(test)]
-            handed_out: Arc::clone(&self.handed_out),
-        }
+        Self { shared: Arc::clone(&self.shared), kind: PhantomData }
     }
 }
 
 #[cfg(test)]
-impl<K: Resource<DynamicType = ()> + Clone + 'static> Indexed<K> {
-    /// A cache that holds these objects. It answers although its writer was dropped.
+impl<K> Indexed<K>
+where
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+{
+    /// A cache that holds these objects.
     pub(crate) fn of(objects: Vec<K>) -> Self {
-        let mut writer = kube::runtime::reflector::store::Writer::default();
-        let cache = Self::new(writer.as_reader());
+        let cache = Self::default();
         for object in objects {
-            cache.update(None, Some(&object));
-            writer.apply_watcher_event(&kube::runtime::watcher::Event::Apply(object));
+            cache.apply(&object);
         }
         cache
     }
 
     /// How many objects were handed out so far, counted one by one.
     pub(crate) fn handed_out(&self) -> usize {
-        self.handed_out.load(std::sync::atomic::Ordering::Relaxed)
+        self.shared.handed_out.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
@@ -194,11 +229,12 @@ mod tests {
     #[test]
     fn an_object_that_changes_its_owner_or_goes_leaves_nothing_in_the_indexes() {
         let cache = Indexed::of(vec![job("a", "1", "x")]);
-        cache.update(Some(&job("a", "1", "x")), Some(&job("a", "1", "y")));
+        assert_eq!(cache.apply(&job("a", "1", "y")).as_deref(), Some(&job("a", "1", "x")));
         assert_eq!(names(&cache.controlled_by("a", "x")), [""; 0]);
         assert_eq!(names(&cache.controlled_by("a", "y")), ["a/1"]);
-        cache.update(Some(&job("a", "1", "y")), None);
-        let index = cache.index.lock();
-        assert!(index.by_owner.is_empty() && index.by_namespace.is_empty());
+        assert_eq!(cache.remove(&object_of("a", "1")).as_deref(), Some(&job("a", "1", "y")));
+        assert!(cache.remove(&object_of("a", "1")).is_none());
+        let objects = cache.shared.objects.read();
+        assert!(objects.by_owner.is_empty() && objects.by_namespace.is_empty());
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod indexed;
 pub(crate) mod lean;
 pub(crate) mod load_balancers;
 pub mod own_addresses;
+mod packed;
 pub(crate) mod prune;
 pub(crate) mod texts;
 pub(crate) mod unlisted;

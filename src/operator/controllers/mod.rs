@@ -51,11 +51,10 @@ pub async fn run(
     metrics.queue_depth(move || depth.len());
     let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
     let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
-    let learned = tokio::select! {
+    let Watched { caches, protected, deleted_jobs } = tokio::select! {
         learned = Box::pin(learn(&ledger, &quotas, &settings, &mut watches, &queues, &metrics)) => learned,
-        () = stop.clone() => None,
+        () = stop.clone() => return,
     };
-    let Some(Watched { caches, protected, deleted_jobs }) = learned else { return };
     readiness.caches_filled();
 
     let caches = Arc::new(caches);
@@ -109,8 +108,7 @@ pub async fn run(
         recorder: recorder.clone(),
         metrics: metrics.clone(),
     });
-    let (at_a_time, all) = (settings.concurrency, caches.schedules.store().clone());
-    let (all_tiers, all_namespaces) = (caches.tiers.clone(), caches.namespaces.clone());
+    let (at_a_time, found) = (settings.concurrency, Arc::clone(&caches));
     let schedules = Arc::new(ScheduleReconciler {
         applier: Applier::new(client.clone()),
         client,
@@ -132,14 +130,16 @@ pub async fn run(
     });
 
     let WorkQueues { schedules: to_do, signing_keys: keys_to_do, preflight: checks_to_do, .. } = queues.clone();
+    let schedule = |name: &_| found.schedules.get_ref(name);
+    let (namespace, tier) = (|name: &_| found.namespaces.get_ref(name), |name: &_| found.tiers.get_ref(name));
     let controllers = async {
         tokio::join!(
-            run_controller(schedules, all.clone(), to_do, at_a_time, stop.clone()),
-            run_controller(signing_keys, all.clone(), keys_to_do, at_a_time, stop.clone()),
-            run_controller(preflight, all, checks_to_do, at_a_time, stop.clone()),
-            run_controller(isolation, all_namespaces.clone(), queues.isolation.clone(), at_a_time, stop.clone()),
-            run_controller(tiers, all_tiers, queues.tiers.clone(), at_a_time, stop.clone()),
-            run_controller(cleanup, all_namespaces, queues.cleanup.clone(), at_a_time, stop),
+            run_controller(schedules, schedule, to_do, at_a_time, stop.clone()),
+            run_controller(signing_keys, schedule, keys_to_do, at_a_time, stop.clone()),
+            run_controller(preflight, schedule, checks_to_do, at_a_time, stop.clone()),
+            run_controller(isolation, namespace, queues.isolation.clone(), at_a_time, stop.clone()),
+            run_controller(tiers, tier, queues.tiers.clone(), at_a_time, stop.clone()),
+            run_controller(cleanup, namespace, queues.cleanup.clone(), at_a_time, stop),
         )
     };
     tokio::select! {
@@ -148,7 +148,7 @@ pub async fn run(
     }
 }
 
-/// Loads what must be known at the start: first the records, then what the watches show. `None` when a watch has ended.
+/// Loads what must be known at the start: first the records, then what the watches show.
 async fn learn(
     ledger: &Ledger,
     quotas: &Arc<Quotas>,
@@ -156,12 +156,12 @@ async fn learn(
     watches: &mut Watches,
     queues: &WorkQueues,
     metrics: &Metrics,
-) -> Option<Watched> {
+) -> Watched {
     ledger.load(&settings.watch_namespaces).await;
     let kept = watches::start(watches, queues, quotas, metrics);
     // Wait for the caches: an object that isn't known yet must not be taken for one that doesn't exist.
-    kept.caches.ready().await.ok()?;
+    kept.caches.ready().await;
     kept.protected.ready().await;
     quotas.listed(|namespace| kept.caches.unlisted.has(namespace), Timestamp::now().as_second());
-    Some(kept)
+    kept
 }

@@ -8,7 +8,6 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::reflector::store::Writer;
 use kube::{Resource, ResourceExt};
 
 use crate::api::{WebhookSchedule, WebhookTier};
@@ -38,11 +37,10 @@ pub(super) struct Watched {
 
 /// Starts every watch. Changes are put into the queues.
 pub(super) fn start(watches: &mut Watches, queues: &WorkQueues, quotas: &Arc<Quotas>, metrics: &Metrics) -> Watched {
-    let (tiers, namespaces) = (Writer::default(), Writer::default());
-    let membership = Membership { tiers: tiers.as_reader(), namespaces: namespaces.as_reader() };
-    let (tiers_read, namespaces_read) = (tiers.as_reader(), namespaces.as_reader());
+    let (tiers, namespaces) = (Indexed::default(), Indexed::default());
+    let membership = Membership { tiers: tiers.clone(), namespaces: namespaces.clone() };
     let schedules = schedules(watches, queues, quotas, &membership);
-    tiers_and_namespaces(watches, queues, (tiers, namespaces), &membership, &schedules);
+    tiers_and_namespaces(watches, queues, &membership, &schedules);
     let deleted_jobs = Arc::<DeletedJobs>::default();
     let (cron_jobs, jobs, pods) = deliveries(watches, queues, &deleted_jobs);
     let (service_accounts, network_policies) = namespace_children(watches, queues, &schedules);
@@ -56,8 +54,8 @@ pub(super) fn start(watches: &mut Watches, queues: &WorkQueues, quotas: &Arc<Quo
     });
     let caches = Caches {
         schedules,
-        tiers: tiers_read,
-        namespaces: namespaces_read,
+        tiers,
+        namespaces,
         cron_jobs,
         service_accounts,
         network_policies,
@@ -95,19 +93,18 @@ fn schedules(
 fn tiers_and_namespaces(
     watches: &mut Watches,
     queues: &WorkQueues,
-    (tiers, namespaces): (Writer<WebhookTier>, Writer<NamespaceMetadata>),
     membership: &Membership,
     schedules: &Indexed<WebhookSchedule>,
 ) {
     let (all, of, q) = (schedules.clone(), membership.clone(), queues.clone());
-    watches.cluster(tiers, move |tier: &WebhookTier, change| {
+    watches.cluster(membership.tiers.clone(), move |tier: &WebhookTier, change| {
         for schedule in of.concerned(tier, &change, &all) {
             q.schedules.add(&schedule);
         }
         add_tiers(&q, of.tiers_by_tier(tier, &change));
     });
     let (all, of, q) = (schedules.clone(), membership.clone(), queues.clone());
-    watches.cluster(namespaces, move |namespace: &NamespaceMetadata, change| {
+    watches.cluster(membership.namespaces.clone(), move |namespace: &NamespaceMetadata, change| {
         if !is_news(namespace, &change) {
             return;
         }
@@ -228,8 +225,8 @@ fn api_server(watches: &mut Watches, queues: &WorkQueues, schedules: &Indexed<We
 }
 
 fn add_all(queues: &WorkQueues, schedules: &Indexed<WebhookSchedule>) {
-    for schedule in schedules.all() {
-        queues.schedules.add(&ObjectRef::from_obj(&*schedule));
+    for schedule in schedules.refs() {
+        queues.schedules.add(&schedule);
     }
 }
 

@@ -1,24 +1,27 @@
 //! How a controller runs: it reconciles queued objects in turns, retries failures with backoff, and forgets deleted objects.
+//!
+//! kube's own `Controller` takes its objects from a store of whole objects, and wakes from watches of its own. Here one cache
+//! keeps all objects in little memory, and one watch wakes several controllers, on deletions too; so each has a queue.
 
-use std::fmt::Debug;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
-use kube::runtime::controller::{self, Action, Config, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use futures::FutureExt as _;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use kube::Resource;
+use kube::runtime::reflector::ObjectRef;
 
 use super::backoff::Backoff;
 use super::fair::WorkQueue;
+use super::requeues::Requeues;
 
 /// What a controller does.
 pub(crate) trait Reconcile: Send + Sync + 'static {
     /// The kind that it reconciles.
-    type Kind: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static;
+    type Kind: Resource<DynamicType = ()> + Send + Sync + 'static;
     /// Why a reconcile has to be retried.
-    type Error: std::error::Error + Send + Sync + 'static;
+    type Error: std::error::Error + Send;
     /// Its name in the log.
     const NAME: &'static str;
 
@@ -29,74 +32,220 @@ pub(crate) trait Reconcile: Send + Sync + 'static {
     fn forget(&self, object: &ObjectRef<Self::Kind>);
 }
 
+/// When an object is reconciled again, unless a change wakes its controller sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Action(Option<Duration>);
+
+impl Action {
+    /// Reconcile it again after this time.
+    pub(crate) fn requeue(wait: Duration) -> Self {
+        Self(Some(wait))
+    }
+
+    /// Do nothing until a change.
+    pub(crate) fn await_change() -> Self {
+        Self(None)
+    }
+}
+
 /// Requeues at a time, in Unix seconds, and no sooner than in a second; waits for a change when there is no such time.
 pub(crate) fn requeue_at(next: Option<i64>, now: i64) -> Action {
     let wait = next.map(|next| u64::try_from(next - now).unwrap_or_default().max(1));
     wait.map_or_else(Action::await_change, |wait| Action::requeue(Duration::from_secs(wait)))
 }
 
-struct Running<R: Reconcile> {
-    reconciler: Arc<R>,
-    queue: WorkQueue<R::Kind>,
-    failures: Backoff,
-}
-
-/// Reconciles queued objects until `stop` is done, at most this many at a time, and lets running reconciles finish.
-///
-/// kube's own shared streams would suit one watch and one controller. Here one watch wakes several controllers, on deletions
-/// too, which those streams don't forward; so each controller has a queue.
+/// Reconciles queued objects until `stop` is done, at most this many at a time, and lets running reconciles finish. `find`
+/// returns an object as the caches show it.
 pub(crate) async fn run_controller<R: Reconcile>(
     reconciler: Arc<R>,
-    objects: Store<R::Kind>,
+    find: impl Fn(&ObjectRef<R::Kind>) -> Option<Arc<R::Kind>>,
     queue: WorkQueue<R::Kind>,
     at_a_time: u16,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
+    stop: impl Future<Output = ()>,
 ) {
-    let running = Arc::new(Running { reconciler, queue: queue.clone(), failures: Backoff::default() });
-    let context = Arc::clone(&running);
-    Controller::for_stream(stream::pending(), objects)
-        .with_config(Config::default().concurrency(at_a_time))
-        .graceful_shutdown_on(stop)
-        .reconcile_on(queue.hand_out(at_a_time.into()))
-        .run(in_turn, on_error, context)
-        .for_each(move |result| {
-            match result {
-                Ok((object, _)) => tracing::debug!(controller = R::NAME, %object, "reconciled"),
-                // It was deleted before its turn came.
-                Err(controller::Error::ObjectNotFound(gone)) => {
-                    let object = ObjectRef::new(&gone.name);
-                    let object = if let Some(namespace) = &gone.namespace { object.within(namespace) } else { object };
-                    running.queue.done(&object);
-                    running.failures.forget(&name_of(&object));
-                    running.reconciler.forget(&object);
-                }
-                // The failure was logged, and is retried.
-                Err(_) => {}
+    let (failures, mut requeues, mut running) = (Backoff::default(), Requeues::default(), FuturesUnordered::new());
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some((name, result)) = running.next() => {
+                requeues.set(&name, next::<R>(&name, result, &failures));
+                queue.done(&name);
+                // A reconcile that found nothing to do has waited for nothing.
+                tokio::task::yield_now().await;
             }
-            std::future::ready(())
-        })
-        .await;
-}
-
-async fn in_turn<R: Reconcile>(object: Arc<R::Kind>, running: Arc<Running<R>>) -> Result<Action, R::Error> {
-    let name = ObjectRef::from_obj(&*object);
-    // A reconcile that was requeued by its own timer waits for its turn like all others.
-    let Some(_turn) = running.queue.begin(&name) else { return Ok(Action::await_change()) };
-    let result = running.reconciler.reconcile(object).await;
-    if result.is_ok() {
-        running.failures.forget(&name_of(&name));
+            name = requeues.next() => queue.add(&name),
+            name = queue.next(), if running.len() < at_a_time.into() => {
+                requeues.set(&name, None);
+                if let Some(object) = find(&name) {
+                    let reconciler = Arc::clone(&reconciler);
+                    running.push(async move { (name, reconciler.reconcile(object).await) }.boxed());
+                } else {
+                    queue.done(&name);
+                    failures.forget(&key(&name));
+                    reconciler.forget(&name);
+                }
+            }
+        }
     }
-    result
+    while running.next().await.is_some() {}
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the controller calls it so")]
-fn on_error<R: Reconcile>(object: Arc<R::Kind>, error: &R::Error, running: Arc<Running<R>>) -> Action {
-    let (namespace, name) = (object.namespace(), object.name_any());
-    tracing::warn!(controller = R::NAME, namespace, name, %error, "a reconcile failed; trying again");
-    Action::requeue(running.failures.wait(&name_of(&ObjectRef::from_obj(&*object))))
+/// When to reconcile an object again. Logs a failure.
+fn next<R: Reconcile>(
+    name: &ObjectRef<R::Kind>,
+    result: Result<Action, R::Error>,
+    failures: &Backoff,
+) -> Option<Duration> {
+    match result {
+        Ok(Action(wait)) => {
+            tracing::debug!(controller = R::NAME, object = %name, "reconciled");
+            failures.forget(&key(name));
+            wait
+        }
+        Err(error) => {
+            tracing::warn!(controller = R::NAME, namespace = name.namespace, name = name.name, %error, "a reconcile failed; trying again");
+            Some(failures.wait(&key(name)))
+        }
+    }
 }
 
 /// The key by which failures are counted.
-fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> String {
+fn key<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> String {
     format!("{}/{}", object.namespace.as_deref().unwrap_or_default(), object.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+    use crate::api::WebhookSchedule;
+    use crate::operator::test_support::objects;
+
+    /// Notes what it is asked to do. A reconcile fails as long as `fails` says so, and ends when it is let go on.
+    #[derive(Default)]
+    struct Noting {
+        begun: Mutex<Vec<String>>,
+        forgotten: Mutex<Vec<String>>,
+        fails: Mutex<u32>,
+        requeue: Option<Duration>,
+        holds: bool,
+        go_on: Notify,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it failed")]
+    struct Failed;
+
+    impl Reconcile for Noting {
+        type Kind = WebhookSchedule;
+        type Error = Failed;
+        const NAME: &'static str = "noting";
+
+        async fn reconcile(&self, object: Arc<WebhookSchedule>) -> Result<Action, Failed> {
+            self.begun.lock().push(object.metadata.name.clone().unwrap());
+            if self.holds {
+                self.go_on.notified().await;
+            }
+            let mut fails = self.fails.lock();
+            if *fails > 0 {
+                *fails -= 1;
+                return Err(Failed);
+            }
+            Ok(Action(self.requeue))
+        }
+
+        fn forget(&self, object: &ObjectRef<WebhookSchedule>) {
+            self.forgotten.lock().push(object.name.clone());
+        }
+    }
+
+    fn name(name: &str) -> ObjectRef<WebhookSchedule> {
+        ObjectRef::new(name).within("team-a")
+    }
+
+    /// Objects that exist, but for `gone`.
+    fn find(name: &ObjectRef<WebhookSchedule>) -> Option<Arc<WebhookSchedule>> {
+        let mut schedule = objects::schedule();
+        schedule.metadata.name = Some(name.name.clone());
+        Some(Arc::new(schedule)).filter(|_| name.name != "gone")
+    }
+
+    /// Runs a controller of two at a time, for as long as `meanwhile` takes.
+    async fn run(noting: &Arc<Noting>, queue: &WorkQueue<WebhookSchedule>, meanwhile: impl Future<Output = ()>) {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        tokio::join!(run_controller(Arc::clone(noting), find, queue.clone(), 2, stopped), async {
+            meanwhile.await;
+            drop(stop);
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reconcile_is_repeated_after_its_time_and_a_change_in_between_takes_the_place_of_the_timer() {
+        let noting = Arc::new(Noting { requeue: Some(Duration::from_secs(60)), ..Noting::default() });
+        let queue = WorkQueue::default();
+        queue.add(&name("a"));
+        run(&noting, &queue, async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            assert_eq!(noting.begun.lock().len(), 1);
+            queue.add(&name("a"));
+            tokio::time::sleep(Duration::from_secs(59)).await;
+            assert_eq!(noting.begun.lock().len(), 2);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert_eq!(noting.begun.lock().len(), 3);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_retried_by_itself_later_each_time() {
+        let noting = Arc::new(Noting { fails: Mutex::new(3), ..Noting::default() });
+        let queue = WorkQueue::default();
+        queue.add(&name("a"));
+        let since = tokio::time::Instant::now();
+        run(&noting, &queue, async {
+            while noting.begun.lock().len() < 4 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await;
+        assert!(since.elapsed() > Duration::from_secs(5), "1, 2 and 4 seconds, each less a quarter at most");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_allowed_run_at_a_time_and_none_twice_and_they_finish_before_it_stops() {
+        let noting = Arc::new(Noting { holds: true, ..Noting::default() });
+        let queue = WorkQueue::default();
+        for object in ["a", "b", "c"] {
+            queue.add(&name(object));
+        }
+        run(&noting, &queue, async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(*noting.begun.lock(), ["a", "b"]);
+            queue.add(&name("a"));
+            noting.go_on.notify_one();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(*noting.begun.lock(), ["a", "b", "c"]);
+            // The other two go on only after the controller was asked to stop.
+            let noting = Arc::clone(&noting);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                noting.go_on.notify_waiters();
+            });
+        })
+        .await;
+        assert_eq!(queue.len(), 1, "what was queued during its reconcile is left for the next leader");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_object_is_forgotten() {
+        let (noting, queue) = (Arc::<Noting>::default(), WorkQueue::default());
+        queue.add(&name("gone"));
+        run(&noting, &queue, tokio::time::sleep(Duration::from_secs(1))).await;
+        assert_eq!((noting.begun.lock().len(), &**noting.forgotten.lock()), (0, &["gone".to_owned()][..]));
+    }
 }

@@ -16,5 +16,6 @@ pub(crate) mod leader_election;
 pub(crate) mod lease;
 pub(crate) mod limiter;
 pub(crate) mod owner;
+pub(crate) mod requeues;
 pub(crate) mod status;
 pub(crate) mod text;

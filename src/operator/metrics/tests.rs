@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::FutureExt as _;
 
 use super::*;
 use crate::operator::isolation::verdict::IsolationStatus;
@@ -125,7 +125,7 @@ fn a_schedule_waits_once_however_often_it_is_wanted() {
         queue.add(&ObjectRef::new(name).within("team-a"));
     }
     assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 2"]);
-    let taken = Box::pin(queue.hand_out(1)).next().now_or_never().flatten().unwrap();
+    let taken = queue.next().now_or_never().unwrap();
     assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 1"]);
     queue.add(&taken);
     assert_eq!(lines(&metrics, "postern_queue_depth"), ["postern_queue_depth 2"], "it is wanted once more");

@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use super::context::ScheduleReconciler;
 use super::error::ReconcileError;
 use super::reconcile::reconcile_at;
 use crate::api::WebhookSchedule;
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Action, Reconcile};
 use crate::operator::names;
 
 impl Reconcile for ScheduleReconciler {

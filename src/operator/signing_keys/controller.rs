@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
@@ -24,7 +23,7 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
-use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
+use crate::operator::kubernetes::controller::{Action, Reconcile, requeue_at};
 use crate::operator::kubernetes::events::publish;
 use crate::operator::kubernetes::status::replace_status;
 use crate::operator::metrics::Metrics;

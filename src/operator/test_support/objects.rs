@@ -1,15 +1,11 @@
 //! The schedule, tier and settings that the tests of the pure steps start from, as users write them.
 
-use std::hash::Hash;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::Event;
-use kube::{Client, Resource};
 use serde_json::{Value, json};
 
 use crate::api::{WebhookSchedule, WebhookTier};
@@ -61,32 +57,20 @@ pub(crate) fn schedule() -> WebhookSchedule {
     read(include_str!("data/schedule.yaml"))
 }
 
-/// A cache that holds these objects. It answers although its writer was dropped.
-pub(crate) fn store<K>(objects: Vec<K>) -> Store<K>
-where
-    K: Resource<DynamicType: Hash + Eq + Default + Clone> + Clone + 'static,
-{
-    let mut writer = Writer::default();
-    for object in objects {
-        writer.apply_watcher_event(&Event::Apply(object));
-    }
-    writer.as_reader()
-}
-
 /// What watches show of a new schedule: itself and its tier.
 pub(crate) fn caches(schedule: &WebhookSchedule) -> Caches {
     let mut tier = tier();
     tier.spec.default = true;
     Caches {
         schedules: Indexed::of(vec![schedule.clone()]),
-        tiers: store(vec![tier]),
-        namespaces: store(Vec::new()),
+        tiers: Indexed::of(vec![tier]),
+        namespaces: Indexed::of(Vec::new()),
         cron_jobs: Indexed::of(Vec::new()),
         service_accounts: Indexed::of(Vec::new()),
         network_policies: Indexed::of(Vec::new()),
         jobs: Indexed::of(Vec::new()),
         pods: Indexed::of(Vec::new()),
-        api_server: ApiServerStores { service: store(Vec::new()), slices: store(Vec::new()) },
+        api_server: ApiServerStores { service: Indexed::of(Vec::new()), slices: Indexed::of(Vec::new()) },
         load_balancers: LoadBalancers::none(),
         unlisted: Unlisted::default(),
     }

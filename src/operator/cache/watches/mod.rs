@@ -3,21 +3,19 @@
 //! However many watches a kind has, they fill one cache, so nothing else needs to know their number.
 
 mod error;
-mod merge;
+mod listings;
 pub(crate) mod optional;
 
 use std::fmt::Debug;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream, SelectAll};
 use k8s_openapi::NamespaceResourceScope;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use kube::{Api, Client, Resource};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
@@ -27,7 +25,8 @@ use super::unlisted::Unlisted;
 use super::{Crowds, Lean, Texts, needed};
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER};
-use merge::merge;
+use error::is_forbidden;
+use listings::{Listing, Listings};
 
 /// How many objects a page of a listing has: the text of the whole page is in memory at once, and each object may have
 /// megabytes.
@@ -79,9 +78,9 @@ impl Watches {
 
     /// Watches a cluster-scoped kind into a cache. Calls `on_touch` with each object that exists, was changed or was deleted,
     /// and with what happened to it, once the cache shows that.
-    pub(crate) fn cluster<K>(&mut self, cache: Writer<K>, on_touch: impl Fn(&K, Change<K>) + Send + 'static)
+    pub(crate) fn cluster<K>(&mut self, cache: Indexed<K>, on_touch: impl Fn(&K, Change<K>) + Send + 'static)
     where
-        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Prune + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         self.start(cache, vec![(None, Api::all(self.client.clone()))], &config(), on_touch);
     }
@@ -91,32 +90,32 @@ impl Watches {
         &mut self,
         (namespace, config): (&str, &watcher::Config),
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
-    ) -> Store<K>
+    ) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
-        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let api = Api::namespaced(self.client.clone(), namespace);
-        self.start(Writer::default(), vec![(None, api)], config, on_touch).store().clone()
+        self.start(Indexed::default(), vec![(None, api)], config, on_touch)
     }
 
     /// Watches objects that tenants write.
     pub(crate) fn tenants<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
-        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        self.start(Writer::default(), self.apis(), &config(), on_touch)
+        self.start(Indexed::default(), self.apis(), &config(), on_touch)
     }
 
     /// Watches what carries Postern's label.
     pub(crate) fn ours<K>(&mut self, on_touch: impl Fn(&K, Change<K>) + Send + 'static) -> Indexed<K>
     where
         K: Prune + Resource<Scope = NamespaceResourceScope>,
-        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let ours = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-        self.start(Writer::default(), self.apis(), &ours, on_touch)
+        self.start(Indexed::default(), self.apis(), &ours, on_touch)
     }
 
     /// Whether the objects of all namespaces are watched.
@@ -140,19 +139,19 @@ impl Watches {
     /// A listing of a single namespace may fail for a missing permission without holding up the others.
     fn start<K>(
         &mut self,
-        writer: Writer<K>,
+        cache: Indexed<K>,
         apis: Vec<(Option<String>, Api<Lean<K>>)>,
         config: &watcher::Config,
         on_touch: impl Fn(&K, Change<K>) + Send + 'static,
     ) -> Indexed<K>
     where
-        K: Prune + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Prune + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        let store = writer.as_reader();
-        let cache = Indexed::new(store.clone());
-        let watches = apis.into_iter().map(|(namespace, api)| (namespace, events(api, config, self.metrics.clone())));
-        let merged = merge(watches.collect(), store, self.unlisted.clone());
-        self.tasks.spawn(keep_all(merged, writer, cache.clone(), on_touch));
+        let (namespaces, apis): (Vec<_>, Vec<_>) = apis.into_iter().unzip();
+        let watches = apis.into_iter().map(|api| events(api, config, self.metrics.clone())).collect();
+        let all = namespaces.into_iter().map(Listing::new).collect();
+        let listings = Listings { cache: cache.clone(), unlisted: self.unlisted.clone(), on_touch, all };
+        self.tasks.spawn(keep_all(watches, listings));
         cache
     }
 }
@@ -178,48 +177,24 @@ where
     bounded.flat_map(stream::iter).boxed()
 }
 
-/// Applies all events to the cache, and reports them.
-async fn keep_all<K>(
-    events: impl Stream<Item = watcher::Result<Event<K>>>,
-    mut writer: Writer<K>,
-    cache: Indexed<K>,
-    on_touch: impl Fn(&K, Change<K>),
-) where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let mut events = pin!(events);
-    while let Some(event) = events.next().await {
-        // Failures were logged, and the watch goes on.
-        if let Ok(event) = event {
-            keep(event, &mut writer, &cache, &on_touch);
-        }
-        // A listing shows all its objects at once, and each may take a while. Let others run in between.
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Applies an event to the cache, and reports it.
-fn keep<K>(event: Event<K>, writer: &mut Writer<K>, cache: &Indexed<K>, on_touch: &impl Fn(&K, Change<K>))
+/// Takes the events of all watches of a kind, for ever.
+async fn keep_all<K, F>(watches: Vec<Watch<K>>, mut listings: Listings<K, F>)
 where
-    K: Resource<DynamicType = ()> + Clone + 'static,
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + 'static,
+    F: Fn(&K, Change<K>),
 {
-    let before = match &event {
-        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
-            writer.as_reader().get(&ObjectRef::from_obj(object))
+    let numbered = watches.into_iter().enumerate();
+    let mut all: SelectAll<_> =
+        numbered.map(|(index, events)| events.map(move |event| (index, event)).boxed()).collect();
+    while let Some((index, event)) = all.next().await {
+        match event {
+            Ok(event) => listings.take(index, event),
+            Err(error) if is_forbidden(&error) => listings.do_without(index),
+            // The failure was logged, and the watch goes on.
+            Err(_) => {}
         }
-        Event::Init | Event::InitDone => None,
-    };
-    writer.apply_watcher_event(&event);
-    match event {
-        Event::Apply(object) | Event::InitApply(object) => {
-            cache.update(before.as_deref(), Some(&object));
-            on_touch(&object, before.map_or(Change::Added, Change::From));
-        }
-        Event::Delete(object) => {
-            cache.update(before.as_deref(), None);
-            on_touch(&object, Change::Deleted);
-        }
-        Event::Init | Event::InitDone => {}
+        // A page of a listing shows all its objects at once, and each may take a while. Let others run in between.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -15,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::operator::cache::caches::{Caches, NamespaceMetadata};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::{Applier, ApplyError, is_ours};
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Action, Reconcile};
 use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
 

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::*;
@@ -13,7 +14,7 @@ use crate::operator::test_support::objects::{caches, schedule};
 /// A cache that holds objects of these names in the namespace.
 fn named<K>(names: &[&str]) -> Indexed<K>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + 'static,
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + 'static,
 {
     let metadata = |name: &str| json!({"namespace": "team-a", "name": name, "uid": name});
     let object = |name: &&str| json!({"metadata": metadata(name), "spec": {"schedule": "", "jobTemplate": {}}});
@@ -37,7 +38,7 @@ fn policies() -> Indexed<NetworkPolicy> {
 /// The same objects and a canary's, which doesn't prevent a cleanup.
 fn with_canary<K>(of_schedules: &Indexed<K>) -> Indexed<K>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + 'static,
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + 'static,
 {
     let metadata = json!({"namespace": "team-a", "name": "canary", "labels": {"postern.dev/canary": "true"}});
     let canary = serde_json::from_value(json!({"metadata": metadata})).unwrap();

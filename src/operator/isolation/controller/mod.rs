@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use parking_lot::Mutex;
@@ -19,7 +18,7 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::deliveries::run::Run;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
-use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
+use crate::operator::kubernetes::controller::{Action, Reconcile, requeue_at};
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
 use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
@@ -76,8 +75,8 @@ impl IsolationReconciler {
     /// Loads the results of canaries that previous operators made, before any schedule is reconciled.
     pub(crate) fn learn(&self) {
         let now = Timestamp::now().as_second();
-        for namespace in self.caches.namespaces.state() {
-            let name = namespace.name_any();
+        for namespace in self.caches.namespaces.refs() {
+            let name = namespace.name;
             if let Some((policy, input)) = self.input(&name) {
                 let look = self.canary_state(&name, &policy, &input, now);
                 self.verdicts.note(&name, look.verdict, now);

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::FutureExt as _;
 use serde_json::json;
 
 use super::*;
@@ -107,8 +107,7 @@ async fn woken(schedules: Vec<WebhookSchedule>) -> Vec<String> {
         IsolationReconciler::new(client, settings, Arc::new(caches), Arc::default(), queues.clone(), Metrics::new());
     let namespace = serde_json::from_value(json!({"metadata": {"name": "team-a"}})).unwrap();
     reconciler.reconcile(Arc::new(namespace)).await.unwrap();
-    let mut woken = Box::pin(queues.schedules.hand_out(1_000));
-    std::iter::from_fn(|| Some(woken.next().now_or_never()??.name)).collect()
+    std::iter::from_fn(|| Some(queues.schedules.next().now_or_never()?.name)).collect()
 }
 
 #[tokio::test]

@@ -7,4 +7,4 @@ mod round_robin;
 mod work_queue;
 
 pub(crate) use round_robin::RoundRobin;
-pub(crate) use work_queue::WorkQueue;
+pub(crate) use work_queue::{Name, WorkQueue, name_of, object_of};

@@ -1,17 +1,12 @@
 //! Objects that wait to be reconciled, handed out to a controller in turns.
-//!
-//! kube's controller reconciles in the order in which objects arrive. So it gets no more than it can run at a time, and the
-//! rest waits here. Objects that the controller requeues after a time haven't waited for a turn either: they are sent back here
-//! first.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use futures::Stream;
-use futures::stream::poll_fn;
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
@@ -24,7 +19,8 @@ pub(crate) struct WorkQueue<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-type Name = (Arc<str>, Arc<str>);
+/// The namespace and the name of an object.
+pub(crate) type Name = (Arc<str>, Arc<str>);
 
 #[derive(Default)]
 struct State {
@@ -32,12 +28,6 @@ struct State {
     /// Names that were handed out and aren't done, and whether each was added again since.
     handed_out: HashMap<Name, bool>,
     taker: Option<Waker>,
-}
-
-/// A reconcile that has its turn, until this value is dropped.
-pub(crate) struct Turn<K: Resource<DynamicType = ()>> {
-    queue: WorkQueue<K>,
-    object: ObjectRef<K>,
 }
 
 impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
@@ -59,15 +49,6 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
         state.waiting.len() + state.handed_out.values().filter(|again| **again).count()
     }
 
-    /// Begins a reconcile if the object was handed out. Otherwise queues the object.
-    pub(crate) fn begin(&self, object: &ObjectRef<K>) -> Option<Turn<K>> {
-        if self.state.lock().handed_out.contains_key(&name_of(object)) {
-            return Some(Turn { queue: self.clone(), object: object.clone() });
-        }
-        self.add(object);
-        None
-    }
-
     /// Notes that the reconcile of a handed-out object is over, or that the object doesn't exist.
     pub(crate) fn done(&self, object: &ObjectRef<K>) {
         let mut state = self.state.lock();
@@ -78,21 +59,19 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
         state.wake();
     }
 
-    /// Hands out names in turns, with at most this many not done. The stream never ends, and only one may be taken from a
-    /// queue.
-    pub(crate) fn hand_out(&self, most: usize) -> impl Stream<Item = ObjectRef<K>> + Send + use<K> {
-        let queue = Arc::clone(&self.state);
-        poll_fn(move |task| {
-            let mut state = queue.lock();
-            let next = if state.handed_out.len() < most { state.waiting.pop(|_| true) } else { None };
-            let Some((namespace, name)) = next else {
+    /// Waits for the object whose turn is next, and hands it out. Only one task may wait.
+    pub(crate) async fn next(&self) -> ObjectRef<K> {
+        poll_fn(|task| {
+            let mut state = self.state.lock();
+            let Some(name) = state.waiting.pop(|_| true) else {
                 state.taker = Some(task.waker().clone());
                 return Poll::Pending;
             };
-            let object = ObjectRef::new(&name).within(&namespace);
-            state.handed_out.insert((namespace, name), false);
-            Poll::Ready(Some(object))
+            let object = object_of(&name);
+            state.handed_out.insert(name, false);
+            Poll::Ready(object)
         })
+        .await
     }
 }
 
@@ -101,12 +80,6 @@ impl State {
         if let Some(taker) = self.taker.take() {
             taker.wake();
         }
-    }
-}
-
-impl<K: Resource<DynamicType = ()>> Drop for Turn<K> {
-    fn drop(&mut self) {
-        self.queue.done(&self.object);
     }
 }
 
@@ -128,13 +101,20 @@ impl<K> fmt::Debug for WorkQueue<K> {
     }
 }
 
-fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> Name {
+/// The name of an object.
+pub(crate) fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> Name {
     (object.namespace.as_deref().unwrap_or_default().into(), object.name.as_str().into())
+}
+
+/// The object that a name stands for.
+pub(crate) fn object_of<K: Resource<DynamicType = ()>>((namespace, name): &Name) -> ObjectRef<K> {
+    let object = ObjectRef::new(name);
+    if namespace.is_empty() { object } else { object.within(namespace) }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::{FutureExt as _, StreamExt as _};
+    use futures::FutureExt as _;
 
     use super::*;
     use crate::api::WebhookSchedule;
@@ -146,25 +126,21 @@ mod tests {
     }
 
     /// What is handed out now.
-    fn next(handed: &mut (impl Stream<Item = ObjectRef<WebhookSchedule>> + Unpin)) -> Option<String> {
-        let next = handed.next().now_or_never()??;
+    fn next(queue: &Queue) -> Option<String> {
+        let next = queue.next().now_or_never()?;
         Some(format!("{}/{}", next.namespace?, next.name))
     }
 
     #[test]
     fn ten_thousand_schedules_of_one_namespace_delay_the_one_of_another_by_one_turn() {
         let queue = Queue::default();
-        let mut handed = Box::pin(queue.hand_out(2));
         for number in 0..10_000 {
             queue.add(&schedule("many", &number.to_string()));
         }
-        assert_eq!(next(&mut handed).as_deref(), Some("many/0"));
-        assert_eq!(next(&mut handed).as_deref(), Some("many/1"));
+        assert_eq!(next(&queue).as_deref(), Some("many/0"));
+        assert_eq!(next(&queue).as_deref(), Some("many/1"));
         queue.add(&schedule("one", "a"));
-        assert_eq!(next(&mut handed), None, "as many are looked at as may be");
-        queue.done(&schedule("many", "0"));
-        queue.done(&schedule("many", "1"));
-        let mut both = [next(&mut handed).unwrap(), next(&mut handed).unwrap()];
+        let mut both = [next(&queue).unwrap(), next(&queue).unwrap()];
         both.sort();
         assert_eq!(both, ["many/2", "one/a"]);
     }
@@ -172,48 +148,26 @@ mod tests {
     #[test]
     fn what_is_wanted_while_it_is_looked_at_is_looked_at_once_more_and_never_twice_at_a_time() {
         let queue = Queue::default();
-        let mut handed = Box::pin(queue.hand_out(2));
         let a = schedule("team", "a");
         queue.add(&a);
         queue.add(&a);
-        assert_eq!(next(&mut handed).as_deref(), Some("team/a"));
-        let turn = queue.begin(&a).unwrap();
+        assert_eq!(next(&queue).as_deref(), Some("team/a"));
         queue.add(&a);
         queue.add(&a);
-        assert_eq!(next(&mut handed), None);
-        drop(turn);
-        assert_eq!(next(&mut handed).as_deref(), Some("team/a"));
+        assert_eq!((next(&queue), queue.len()), (None, 1));
         queue.done(&a);
-        assert_eq!(next(&mut handed), None);
-    }
-
-    #[test]
-    fn what_the_controller_wakes_by_itself_waits_for_its_turn() {
-        let queue = Queue::default();
-        let mut handed = Box::pin(queue.hand_out(1));
-        queue.add(&schedule("one", "a"));
-        let woken = schedule("many", "0");
-        assert!(queue.begin(&woken).is_none());
-        assert_eq!(next(&mut handed).as_deref(), Some("one/a"));
-        queue.done(&schedule("one", "a"));
-        assert_eq!(next(&mut handed).as_deref(), Some("many/0"));
-        assert!(queue.begin(&woken).is_some());
+        assert_eq!(next(&queue).as_deref(), Some("team/a"));
+        queue.done(&a);
+        assert_eq!(next(&queue), None);
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_work_is_woken_by_it_and_by_a_turn_that_ends() {
+    async fn whoever_waits_for_work_is_woken_by_it() {
         let queue = Queue::default();
-        let mut handed = Box::pin(queue.hand_out(1));
-        let (a, b) = (schedule("team", "a"), schedule("team", "b"));
-        let taken = tokio::spawn(async move {
-            let first = handed.next().await;
-            (first, handed.next().await)
-        });
+        let (a, waiting) = (schedule("team", "a"), queue.clone());
+        let taken = tokio::spawn(async move { waiting.next().await });
         tokio::task::yield_now().await;
         queue.add(&a);
-        queue.add(&b);
-        tokio::task::yield_now().await;
-        queue.done(&a);
-        assert_eq!(taken.await.unwrap(), (Some(a), Some(b)));
+        assert_eq!(taken.await.unwrap(), a);
     }
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 
@@ -19,7 +18,7 @@ use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::kubernetes::apply::{Applier, ApplyError};
 use crate::operator::kubernetes::consistency::{ConsistencyStore, LATE};
-use crate::operator::kubernetes::controller::{Reconcile, requeue_at};
+use crate::operator::kubernetes::controller::{Action, Reconcile, requeue_at};
 use crate::operator::kubernetes::job::is_over;
 use crate::operator::kubernetes::limiter::bucket::{Allowance, Buckets, Turn};
 use crate::operator::kubernetes::limiter::fair::FairLimiter;

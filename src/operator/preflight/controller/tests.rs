@@ -14,7 +14,7 @@ use crate::operator::build::namespace_children;
 use crate::operator::cache::indexed::Indexed;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{self, Controllers, minute, settings, store, tier};
+use crate::operator::test_support::objects::{self, Controllers, minute, settings, tier};
 
 /// A cluster with one schedule, and the requests to its API server.
 struct World {
@@ -60,7 +60,7 @@ impl Operator {
         let caches = Arc::new(Caches {
             cron_jobs: Indexed::of(world.cron_job.iter().cloned().collect()),
             jobs: Indexed::of(world.jobs.clone()),
-            tiers: store(vec![tier]),
+            tiers: Indexed::of(vec![tier]),
             network_policies: Indexed::of(vec![
                 namespace_children("team-a", &Rules::default(), &settings()).network_policy,
             ]),

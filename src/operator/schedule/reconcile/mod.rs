@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
 use super::apply::{Applied, apply, suspend};
 use super::assess::{Assessment, assess};
@@ -16,6 +15,7 @@ use crate::api::{WebhookSchedule, WebhookScheduleStatus};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::Applier;
 use crate::operator::kubernetes::consistency::LATE;
+use crate::operator::kubernetes::controller::Action;
 use crate::operator::kubernetes::status::{StatusUpdate, update_status};
 use crate::operator::names;
 use crate::operator::preflight::patience::patience;

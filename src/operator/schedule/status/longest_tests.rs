@@ -14,6 +14,7 @@ use crate::operator::admission::status::AdmissionStatus;
 use crate::operator::build::namespace_children;
 use crate::operator::cache::api_server::ApiServer;
 use crate::operator::cache::caches::NamespaceMetadata;
+use crate::operator::cache::indexed::Indexed;
 use crate::operator::isolation::verdict::{ProofInput, canary_state};
 use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::schedule::assess::assess;
@@ -22,7 +23,7 @@ use crate::operator::settings::Isolation;
 use crate::operator::signing_keys::backoff::KeyNotMade;
 use crate::operator::signing_keys::events::key_not_made;
 use crate::operator::test_support::objects::{
-    found, minute, over, run, schedule, settings, store, terminated, tier, valid_with,
+    found, minute, over, run, schedule, settings, terminated, tier, valid_with,
 };
 use crate::operator::tier::membership::Membership;
 use crate::operator::tier::membership::TierError;
@@ -112,7 +113,7 @@ fn whatever_a_schedule_is_refused_for() {
         ..WebhookTier { spec: crate::api::WebhookTierSpec { default: true, ..tier().spec }, ..tier() }
     });
     let membership =
-        Membership { tiers: store(defaults.collect()), namespaces: store(Vec::<NamespaceMetadata>::new()) };
+        Membership { tiers: Indexed::of(defaults.collect()), namespaces: Indexed::of(Vec::<NamespaceMetadata>::new()) };
     let several = membership.tier("team-a").unwrap_err();
     assert!(several.to_string().len() < 1_000, "{several}");
     let all = [

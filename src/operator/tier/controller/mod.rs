@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
@@ -22,7 +21,7 @@ use crate::api::{WebhookSchedule, WebhookTier, WebhookTierStatus};
 use crate::operator::cache::caches::Caches;
 use crate::operator::kubernetes::condition::ConditionUpdate;
 use crate::operator::kubernetes::consistency::ConsistencyStore;
-use crate::operator::kubernetes::controller::Reconcile;
+use crate::operator::kubernetes::controller::{Action, Reconcile};
 use crate::operator::kubernetes::text::named;
 use crate::operator::settings::Settings;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::cache::indexed::Indexed;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{caches, minute, schedule, settings, store, tier};
+use crate::operator::test_support::objects::{caches, minute, schedule, settings, tier};
 use crate::operator::tier::membership::Membership;
 
 const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
@@ -50,8 +50,10 @@ fn reconciler(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<TierRe
     let labelled = |name: &str| -> PartialObjectMeta<Namespace> {
         serde_json::from_value(json!({"metadata": {"name": name, "labels": {"postern.dev/tier": "premium"}}})).unwrap()
     };
-    let membership =
-        Membership { tiers: store(vec![(*version(1)).clone()]), namespaces: store(namespaces.map(labelled).collect()) };
+    let membership = Membership {
+        tiers: Indexed::of(vec![(*version(1)).clone()]),
+        namespaces: Indexed::of(namespaces.map(labelled).collect()),
+    };
     let caches = Caches { schedules: Indexed::of(schedules(seen)), ..caches(&schedule()) };
     let watch_namespaces = watched.iter().map(ToString::to_string).collect();
     let reconciler = TierReconciler {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 
 use crate::api::{TIER_LABEL, WebhookSchedule, WebhookTier};
 use crate::operator::cache::caches::NamespaceMetadata;
@@ -55,8 +55,8 @@ impl TierError {
 /// The caches of tiers and namespaces.
 #[derive(Clone)]
 pub(crate) struct Membership {
-    pub(crate) tiers: Store<WebhookTier>,
-    pub(crate) namespaces: Store<NamespaceMetadata>,
+    pub(crate) tiers: Indexed<WebhookTier>,
+    pub(crate) namespaces: Indexed<NamespaceMetadata>,
 }
 
 impl Membership {
@@ -65,9 +65,9 @@ impl Membership {
     /// # Errors
     /// When the named tier doesn't exist, or when there is no default or more than one.
     pub(crate) fn tier(&self, namespace: &str) -> Result<Arc<WebhookTier>, TierError> {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        let namespace = self.namespaces.get("", namespace);
         match namespace.as_deref().and_then(label) {
-            Some(name) => self.tiers.get(&ObjectRef::new(name)).ok_or_else(|| TierError::NotFound(name.into())),
+            Some(name) => self.tiers.get("", name).ok_or_else(|| TierError::NotFound(name.into())),
             None => self.default_tier(),
         }
     }
@@ -82,7 +82,8 @@ impl Membership {
 
     /// The tiers that claim to be the default, sorted by name.
     fn defaults(&self) -> Vec<Arc<WebhookTier>> {
-        let mut defaults = self.tiers.state_filter(|tier| tier.spec.default);
+        let mut defaults = self.tiers.all();
+        defaults.retain(|tier| tier.spec.default);
         defaults.sort_by_key(|tier| tier.name_any());
         defaults
     }
@@ -102,7 +103,7 @@ impl Membership {
 
     /// Whether a namespace names a tier; for one that names none, the answer is `unlabelled`.
     pub(crate) fn names(&self, namespace: &str, tier: &str, unlabelled: bool) -> bool {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        let namespace = self.namespaces.get("", namespace);
         namespace.as_deref().and_then(label).map_or(unlabelled, |name| name == tier)
     }
 
@@ -158,7 +159,7 @@ impl Membership {
 
     /// The tier that gains or loses a schedule when one in this namespace is created or deleted.
     pub(crate) fn tiers_by_schedule(&self, namespace: &str) -> Vec<String> {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace));
+        let namespace = self.namespaces.get("", namespace);
         self.named(namespace.as_deref().and_then(label))
     }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::operator::test_support::objects::{schedule, store, tier};
+use crate::operator::cache::indexed::Indexed;
+use crate::operator::test_support::objects::{schedule, tier};
 
 fn tier_named(name: &str, default: bool) -> WebhookTier {
     let mut tier = tier();
@@ -30,7 +31,7 @@ fn membership(tiers: Vec<WebhookTier>, names: &[&str]) -> (Membership, Indexed<W
     };
     let known = namespaces.iter().map(|namespace| of(&namespace.name_any()));
     let schedules = Indexed::of(known.chain([of("unknown")]).collect());
-    (Membership { tiers: store(tiers), namespaces: store(namespaces) }, schedules)
+    (Membership { tiers: Indexed::of(tiers), namespaces: Indexed::of(namespaces) }, schedules)
 }
 
 /// The namespaces of the schedules that a change affects.

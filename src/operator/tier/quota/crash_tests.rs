@@ -15,7 +15,7 @@ use crate::operator::cache::indexed::Indexed;
 use crate::operator::schedule::context::ScheduleReconciler;
 use crate::operator::schedule::reconcile::reconcile_at;
 use crate::operator::test_support::fake_api;
-use crate::operator::test_support::objects::{self, Controllers, settings, store};
+use crate::operator::test_support::objects::{self, Controllers, settings};
 
 const START: i64 = 1_800_000_000;
 const QUARTER: i64 = 900;
@@ -136,7 +136,7 @@ impl Operator {
         let read = |object: Value| serde_json::from_value(object).unwrap();
         let caches =
             Caches {
-                tiers: store(vec![tier]),
+                tiers: Indexed::of(vec![tier]),
                 cron_jobs: Indexed::of(cluster.world(|world| world.cron_job.clone().into_iter().map(read).collect())),
                 jobs: Indexed::of(cluster.world(|world| {
                     world.jobs.iter().cloned().map(|job| serde_json::from_value(job).unwrap()).collect()

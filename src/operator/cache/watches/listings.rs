@@ -1,0 +1,229 @@
+//! Fills a cache from the watches of several namespaces, or from that of the whole cluster.
+//!
+//! A listing updates the objects of its namespace one by one. So other namespaces keep theirs, and listeners learn which objects
+//! have vanished meanwhile.
+
+use std::collections::HashSet;
+
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Change;
+use crate::operator::cache::indexed::Indexed;
+use crate::operator::cache::unlisted::Unlisted;
+
+/// What fills the cache of a kind, and what is told of each change once the cache shows it.
+pub(super) struct Listings<K, F> {
+    pub(super) cache: Indexed<K>,
+    pub(super) unlisted: Unlisted,
+    pub(super) on_touch: F,
+    /// Each watch.
+    pub(super) all: Vec<Listing>,
+}
+
+/// The listing of one namespace, or of all.
+#[derive(Default)]
+pub(super) struct Listing {
+    namespace: Option<String>,
+    /// Whether it ended once, or isn't waited for.
+    is_done: bool,
+    /// The objects that the listing under way has shown.
+    seen: HashSet<(String, String)>,
+}
+
+impl Listing {
+    pub(super) fn new(namespace: Option<String>) -> Self {
+        Self { namespace, ..Self::default() }
+    }
+
+    fn covers(&self, namespace: Option<&str>) -> bool {
+        self.namespace.is_none() || self.namespace.as_deref() == namespace
+    }
+}
+
+impl<K, F> Listings<K, F>
+where
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    F: Fn(&K, Change<K>),
+{
+    /// Takes an event of a watch.
+    pub(super) fn take(&mut self, index: usize, event: Event<K>) {
+        let Some(listing) = self.all.get_mut(index) else { return };
+        match event {
+            Event::Init => listing.seen.clear(),
+            Event::InitApply(object) => {
+                listing.seen.insert((object.namespace().unwrap_or_default(), object.name_any()));
+                self.apply(&object);
+            }
+            Event::Apply(object) => self.apply(&object),
+            Event::Delete(object) => self.delete(&object),
+            Event::InitDone => {
+                listing.is_done = true;
+                if let Some(namespace) = &listing.namespace {
+                    self.unlisted.remove(namespace, &K::kind(&()));
+                }
+                let seen = std::mem::take(&mut listing.seen);
+                let is_seen = |object: &ObjectRef<K>| {
+                    seen.contains(&(object.namespace.clone().unwrap_or_default(), object.name.clone()))
+                };
+                let mut vanished = self.cache.refs();
+                vanished.retain(|object| listing.covers(object.namespace.as_deref()) && !is_seen(object));
+                for object in vanished.iter().filter_map(|object| self.cache.remove(object)) {
+                    (self.on_touch)(&object, Change::Deleted);
+                }
+                self.fill();
+            }
+        }
+    }
+
+    /// Doesn't wait for a namespace that can't be listed because a permission is missing.
+    pub(super) fn do_without(&mut self, index: usize) {
+        let Some(listing) = self.all.get_mut(index) else { return };
+        if let Some(namespace) = listing.namespace.as_ref().filter(|_| !listing.is_done) {
+            self.unlisted.add(namespace, &K::kind(&()));
+            listing.is_done = true;
+        }
+        self.fill();
+    }
+
+    fn apply(&self, object: &K) {
+        let before = self.cache.apply(object);
+        (self.on_touch)(object, before.map_or(Change::Added, Change::From));
+    }
+
+    fn delete(&self, object: &K) {
+        self.cache.remove(&ObjectRef::from_obj(object));
+        (self.on_touch)(object, Change::Deleted);
+    }
+
+    fn fill(&self) {
+        if self.all.iter().all(|listing| listing.is_done) {
+            self.cache.is_filled();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures::FutureExt as _;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn object(namespace: &str, name: &str) -> ConfigMap {
+        let metadata =
+            ObjectMeta { namespace: Some(namespace.into()), name: Some(name.into()), ..ObjectMeta::default() };
+        ConfigMap { metadata, ..ConfigMap::default() }
+    }
+
+    fn listings<'a>(
+        namespaces: &[Option<&str>],
+        touched: &'a RefCell<Vec<String>>,
+    ) -> Listings<ConfigMap, impl Fn(&ConfigMap, Change<ConfigMap>) + 'a> {
+        let what = |change: &Change<ConfigMap>| match change {
+            Change::Added => "+",
+            Change::From(_) => "=",
+            Change::Deleted => "-",
+        };
+        Listings {
+            cache: Indexed::default(),
+            unlisted: Unlisted::default(),
+            on_touch: move |object: &ConfigMap, change| {
+                touched.borrow_mut().push(format!("{}{}", what(&change), object.name_any()));
+            },
+            all: namespaces.iter().map(|namespace| Listing::new(namespace.map(Into::into))).collect(),
+        }
+    }
+
+    fn cached<F>(listings: &Listings<ConfigMap, F>) -> Vec<String> {
+        let name = |object: &ObjectRef<ConfigMap>| format!("{}/{}", object.namespace.as_deref().unwrap(), object.name);
+        let mut names: Vec<_> = listings.cache.refs().iter().map(name).collect();
+        names.sort();
+        names
+    }
+
+    fn is_filled<F>(listings: &Listings<ConfigMap, F>) -> bool {
+        listings.cache.wait_until_filled().now_or_never().is_some()
+    }
+
+    #[test]
+    fn the_cache_is_filled_once_every_namespace_was_listed() {
+        let touched = RefCell::default();
+        let mut two = listings(&[Some("a"), Some("b")], &touched);
+        for event in [Event::Init, Event::InitApply(object("a", "one")), Event::InitDone] {
+            two.take(0, event);
+        }
+        // One namespace changes while the other is still being listed.
+        two.take(0, Event::Apply(object("a", "two")));
+        two.take(0, Event::Delete(object("a", "one")));
+        two.take(1, Event::Init);
+        two.take(1, Event::InitApply(object("b", "one")));
+        assert!(!is_filled(&two));
+        two.take(1, Event::InitDone);
+        assert!(is_filled(&two));
+        assert_eq!(cached(&two), ["a/two", "b/one"]);
+        assert_eq!(*touched.borrow(), ["+one", "+two", "-one", "+one"]);
+    }
+
+    #[test]
+    fn a_listing_that_starts_over_forgets_what_it_had() {
+        let touched = RefCell::default();
+        let mut one = listings(&[Some("a")], &touched);
+        for event in [Event::Init, Event::InitApply(object("a", "one")), Event::Init, Event::InitDone] {
+            one.take(0, event);
+        }
+        assert!(is_filled(&one) && cached(&one).is_empty());
+    }
+
+    #[test]
+    fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
+        let touched = RefCell::default();
+        let mut two = listings(&[Some("a"), Some("b")], &touched);
+        for (index, namespace) in ["a", "b"].into_iter().enumerate() {
+            for event in [Event::Init, Event::InitApply(object(namespace, "one")), Event::InitDone] {
+                two.take(index, event);
+            }
+        }
+        touched.borrow_mut().clear();
+        for event in [Event::Init, Event::InitApply(object("a", "two")), Event::InitDone] {
+            two.take(0, event);
+        }
+        assert_eq!(*touched.borrow(), ["+two", "-one"]);
+        assert_eq!(cached(&two), ["a/two", "b/one"]);
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
+        let touched = RefCell::default();
+        let mut two = listings(&[Some("a"), Some("b")], &touched);
+        for event in [Event::Init, Event::InitApply(object("a", "one")), Event::InitDone] {
+            two.take(0, event);
+        }
+        two.do_without(1);
+        assert!(is_filled(&two));
+        assert!(two.unlisted.has("b") && !two.unlisted.has("a"), "what it holds isn't known");
+        // Once the namespace can be listed, its objects are there too.
+        two.take(1, Event::Init);
+        two.take(1, Event::InitApply(object("b", "one")));
+        assert!(two.unlisted.has("b"), "not before its listing is done");
+        two.take(1, Event::InitDone);
+        assert!(!two.unlisted.has("b"));
+        assert_eq!(cached(&two), ["a/one", "b/one"]);
+        two.do_without(1);
+        assert!(!two.unlisted.has("b"), "what was listed once is known, if not the latest of it");
+    }
+
+    #[test]
+    fn a_whole_cluster_that_cannot_be_listed_is_waited_for() {
+        let touched = RefCell::default();
+        let mut all = listings(&[None], &touched);
+        all.do_without(0);
+        assert!(!is_filled(&all));
+    }
+}
