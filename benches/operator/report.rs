@@ -77,7 +77,7 @@ fn requests(title: &str, requests: &[Request], each: usize) {
 
 pub(crate) fn aims() {
     println!(
-        "\nWhat to look at: two writes for each schedule, and as many seconds as they take; memory that grows by some 25 KiB a \
+        "\nWhat to look at: two writes for each schedule, and as many seconds as they take; memory that grows by some 6 KiB a \
          schedule; deliveries that come as soon after the minute as Kubernetes starts a pod at all."
     );
 }
