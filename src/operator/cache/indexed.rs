@@ -127,7 +127,7 @@ where
 
     /// The namespaces that have at least one object.
     pub(crate) fn namespaces(&self) -> Vec<String> {
-        self.shared.objects.read().by_namespace.keys().map(|namespace| namespace.to_string()).collect()
+        self.shared.objects.read().by_namespace.keys().map(ToString::to_string).collect()
     }
 
     /// The references of all objects.

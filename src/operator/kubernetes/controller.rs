@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reconcile_is_repeated_after_its_time_and_a_change_in_between_takes_the_place_of_the_timer() {
-        let noting = Arc::new(Noting { requeue: Some(Duration::from_secs(60)), ..Noting::default() });
+        let noting = Arc::new(Noting { requeue: Some(Duration::from_mins(1)), ..Noting::default() });
         let queue = WorkQueue::default();
         queue.add(&name("a"));
         run(&noting, &queue, async {
