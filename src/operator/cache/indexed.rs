@@ -31,33 +31,28 @@ struct Shared {
     handed_out: std::sync::atomic::AtomicUsize,
 }
 
-/// The objects, and the names of those that a controller has. An owner's UID counts in the owner's namespace only: anyone who
-/// knows a UID may write it into their own objects.
 #[derive(Default)]
 struct Objects {
     by_namespace: HashMap<Box<str>, BTreeMap<Box<str>, Packed>>,
-    by_owner: HashMap<Owner, BTreeSet<Box<str>>>,
+    /// Namespaces, the UIDs of controllers in them, and the names of their objects. A UID counts in its own namespace only: anyone
+    /// who knows a UID may write it into their own objects.
+    by_controller: BTreeSet<(Box<str>, Box<str>, Box<str>)>,
 }
-
-/// A namespace, and a UID in it.
-type Owner = (Box<str>, Box<str>);
 
 impl<K> Indexed<K>
 where
     K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
 {
-    /// Puts an object into the cache, and returns what it was before.
+    /// Puts an object into the cache, and returns what it was before. Only one task may write to a cache.
     pub(super) fn apply(&self, object: &K) -> Option<Arc<K>> {
         let packed = self.shared.packer.pack(object)?;
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         let before = self.peek(&namespace, &name);
         let mut objects = self.shared.objects.write();
-        if let Some(before) = &before {
-            objects.disown(&**before);
+        if let Some(entry) = before.as_deref().and_then(by_controller) {
+            objects.by_controller.remove(&entry);
         }
-        if let Some(owner) = owner(object) {
-            objects.by_owner.entry(owner).or_default().insert(name.as_str().into());
-        }
+        objects.by_controller.extend(by_controller(object));
         objects.by_namespace.entry(namespace.into()).or_default().insert(name.into(), packed);
         before
     }
@@ -67,7 +62,9 @@ where
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let before = self.peek(namespace, &object.name)?;
         let mut objects = self.shared.objects.write();
-        objects.disown(&*before);
+        if let Some(entry) = by_controller(&*before) {
+            objects.by_controller.remove(&entry);
+        }
         if let Some(names) = objects.by_namespace.get_mut(namespace) {
             names.remove(object.name.as_str());
             if names.is_empty() {
@@ -120,8 +117,12 @@ where
 
     /// The objects of a namespace whose controller has this UID, by name.
     pub(crate) fn controlled_by(&self, namespace: &str, uid: &str) -> Vec<Arc<K>> {
-        let owner = (namespace.into(), uid.into());
-        let names = self.shared.objects.read().by_owner.get(&owner).cloned().unwrap_or_default();
+        let first = (namespace.into(), uid.into(), "".into());
+        let objects = self.shared.objects.read();
+        let of_uid =
+            objects.by_controller.range(first..).take_while(|(of, owner, _)| (&**of, &**owner) == (namespace, uid));
+        let names: Vec<_> = of_uid.map(|(_, _, name)| name.clone()).collect();
+        drop(objects);
         names.iter().filter_map(|name| self.get(namespace, name)).collect()
     }
 
@@ -144,23 +145,10 @@ where
     }
 }
 
-impl Objects {
-    /// Removes an object from the names of its controller's.
-    fn disown(&mut self, object: &impl Resource<DynamicType = ()>) {
-        let Some(owner) = owner(object) else { return };
-        if let Some(names) = self.by_owner.get_mut(&owner) {
-            names.remove(object.name_any().as_str());
-            if names.is_empty() {
-                self.by_owner.remove(&owner);
-            }
-        }
-    }
-}
-
-/// The controller of an object.
-fn owner(object: &impl Resource<DynamicType = ()>) -> Option<Owner> {
-    let owner = controller_of(object)?;
-    Some((object.namespace().unwrap_or_default().into(), owner.uid.as_str().into()))
+/// The entry of an object that has a controller.
+fn by_controller(object: &impl Resource<DynamicType = ()>) -> Option<(Box<str>, Box<str>, Box<str>)> {
+    let uid = controller_of(object)?.uid.as_str().into();
+    Some((object.namespace().unwrap_or_default().into(), uid, object.name_any().into()))
 }
 
 fn object_of<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectRef<K> {
@@ -235,6 +223,6 @@ mod tests {
         assert_eq!(cache.remove(&object_of("a", "1")).as_deref(), Some(&job("a", "1", "y")));
         assert!(cache.remove(&object_of("a", "1")).is_none());
         let objects = cache.shared.objects.read();
-        assert!(objects.by_owner.is_empty() && objects.by_namespace.is_empty());
+        assert!(objects.by_controller.is_empty() && objects.by_namespace.is_empty());
     }
 }
