@@ -17,6 +17,6 @@ pub(crate) mod watches;
 pub(crate) mod work_queues;
 
 pub(crate) use bounded::{Cut, Rules};
-pub(crate) use crowd::Crowds;
+pub(crate) use crowd::{Crowds, MOST};
 pub(crate) use lean::{Lean, needed};
 pub(crate) use texts::{MOST_BYTES, Texts};

@@ -10,7 +10,7 @@ use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, N
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
-use super::{Cut, Rules};
+use super::{Cut, MOST, Rules};
 use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
 use crate::operator::names::{
     CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
@@ -31,12 +31,8 @@ pub(crate) trait Prune: Resource<DynamicType = ()> {
         true
     }
 
-    /// How many objects of a namespace are kept, if this object counts among them; `None` if it is kept in any case.
-    fn most(&self) -> Option<usize> {
-        None
-    }
-
-    /// The object that stands in for those of its namespace that are left out, if there is one.
+    /// The object that stands in for the others of its namespace when there are more than [`MOST`]; `None` for an object that
+    /// is always kept.
     fn others(&self) -> Option<Self>
     where
         Self: Sized,
@@ -53,21 +49,12 @@ pub(crate) trait Prune: Resource<DynamicType = ()> {
     fn leave_texts_out(&mut self) {}
 }
 
-/// How many schedules of a namespace are kept: the most that a tier's `maxSchedules` can allow.
-const MOST_SCHEDULES: usize = 10_000;
-/// How many of others' policies of a namespace are kept.
-pub(crate) const MOST_POLICIES: usize = 100;
 /// The bound of others' annotations on Postern's own objects that are written again, in bytes.
 const OTHERS: usize = 4 * 1024;
 
 impl Prune for WebhookSchedule {
     const RULES: Rules =
         Rules { annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION], ..Rules::LARGE };
-
-    /// As many as any tier allows.
-    fn most(&self) -> Option<usize> {
-        Some(MOST_SCHEDULES)
-    }
 
     fn texts(&self) -> usize {
         let body = self.spec.body.iter().filter_map(|body| body.inline.as_ref());
@@ -141,14 +128,13 @@ impl Prune for NetworkPolicy {
         self.name_any() == SENDER_CHILDREN || self.spec.is_some()
     }
 
-    fn most(&self) -> Option<usize> {
-        (self.name_any() != SENDER_CHILDREN).then_some(MOST_POLICIES)
-    }
-
     /// A policy that opens everything.
     fn others(&self) -> Option<Self> {
+        if self.name_any() == SENDER_CHILDREN {
+            return None;
+        }
         let metadata = ObjectMeta {
-            name: Some(format!("(one of more than {MOST_POLICIES})")),
+            name: Some(format!("(one of more than {MOST})")),
             namespace: self.namespace(),
             ..ObjectMeta::default()
         };
