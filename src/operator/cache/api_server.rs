@@ -43,8 +43,8 @@ impl ApiServerStores {
     pub(crate) fn now(&self) -> ApiServer {
         let (services, slices) = (self.service.all(), self.slices.all());
         ApiServer {
-            service: in_order(services.iter().flat_map(|service| of_service(service)).collect()),
-            endpoints: in_order(slices.iter().flat_map(|slice| of_slice(slice)).collect()),
+            service: in_order(services.flat_map(|service| of_service(&service)).collect()),
+            endpoints: in_order(slices.flat_map(|slice| of_slice(&slice)).collect()),
         }
     }
 }

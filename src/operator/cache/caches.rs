@@ -93,8 +93,7 @@ impl Caches {
 
     /// The other policies of a namespace.
     pub(crate) fn other_policies(&self, namespace: &str) -> Vec<Arc<NetworkPolicy>> {
-        let mut policies = self.network_policies.in_namespace(namespace);
-        policies.retain(|policy| policy.metadata.name.as_deref() != Some(SENDER_CHILDREN));
-        policies
+        let policies = self.network_policies.in_namespace(namespace);
+        policies.filter(|policy| policy.metadata.name.as_deref() != Some(SENDER_CHILDREN)).collect()
     }
 }

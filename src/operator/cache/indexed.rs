@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::packed::{Packed, Packer};
+use crate::operator::kubernetes::fair::object_of;
 use crate::operator::kubernetes::owner::controller_of;
 
 /// A cache of one kind, with its indexes. Clones share the same cache.
@@ -34,7 +35,8 @@ struct Shared {
 #[derive(Default)]
 struct Objects {
     by_namespace: HashMap<Box<str>, BTreeMap<Box<str>, Packed>>,
-    /// Namespaces, the UIDs of controllers in them, and the names of their objects. A UID counts in its own namespace only: anyone
+    /// Namespaces, the UIDs of controllers in them, and the names of their objects; objects without a controller come under an
+    /// empty UID. A UID counts in its own namespace only: anyone
     /// who knows a UID may write it into their own objects.
     by_controller: BTreeSet<(Box<str>, Box<str>, Box<str>)>,
 }
@@ -45,14 +47,17 @@ where
 {
     /// Puts an object into the cache, and returns what it was before. Only one task may write to a cache.
     pub(super) fn apply(&self, object: &K) -> Option<Arc<K>> {
-        let packed = self.shared.packer.pack(object)?;
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let Some(packed) = self.shared.packer.pack(object) else {
+            tracing::error!(kind = %K::kind(&()), namespace, name, "an object can't be written as JSON, so it isn't kept");
+            return None;
+        };
         let before = self.peek(&namespace, &name);
         let mut objects = self.shared.objects.write();
-        if let Some(entry) = before.as_deref().and_then(by_controller) {
-            objects.by_controller.remove(&entry);
+        if let Some(before) = &before {
+            objects.by_controller.remove(&by_controller(&**before));
         }
-        objects.by_controller.extend(by_controller(object));
+        objects.by_controller.insert(by_controller(object));
         objects.by_namespace.entry(namespace.into()).or_default().insert(name.into(), packed);
         before
     }
@@ -60,10 +65,10 @@ where
     /// Removes an object, and returns what it was.
     pub(super) fn remove(&self, object: &ObjectRef<K>) -> Option<Arc<K>> {
         let namespace = object.namespace.as_deref().unwrap_or_default();
-        let before = self.peek(namespace, &object.name)?;
+        let before = self.peek(namespace, &object.name);
         let mut objects = self.shared.objects.write();
-        if let Some(entry) = by_controller(&*before) {
-            objects.by_controller.remove(&entry);
+        if let Some(before) = &before {
+            objects.by_controller.remove(&by_controller(&**before));
         }
         if let Some(names) = objects.by_namespace.get_mut(namespace) {
             names.remove(object.name.as_str());
@@ -71,7 +76,7 @@ where
                 objects.by_namespace.remove(namespace);
             }
         }
-        Some(before)
+        before
     }
 
     /// Notes that everything was listed once.
@@ -103,9 +108,9 @@ where
         self.get(object.namespace.as_deref().unwrap_or_default(), &object.name)
     }
 
-    /// The objects of a namespace, by name.
-    pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.refs_in_namespace(namespace).iter().filter_map(|object| self.get_ref(object)).collect()
+    /// The objects of a namespace, by name. Each is unpacked when its turn comes, so they are not all in memory at once.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> + use<'_, K> {
+        self.refs_in_namespace(namespace).into_iter().filter_map(|object| self.get_ref(&object))
     }
 
     /// The references of the objects of a namespace, by name.
@@ -115,7 +120,7 @@ where
         names.map(|name| object_of(namespace, name)).collect()
     }
 
-    /// The objects of a namespace whose controller has this UID, by name.
+    /// The objects of a namespace whose controller has this UID, by name; with an empty UID, those that have no controller.
     pub(crate) fn controlled_by(&self, namespace: &str, uid: &str) -> Vec<Arc<K>> {
         let first = (namespace.into(), uid.into(), "".into());
         let objects = self.shared.objects.read();
@@ -139,21 +144,16 @@ where
         all.map(|(namespace, name)| object_of(namespace, name)).collect()
     }
 
-    /// All objects.
-    pub(crate) fn all(&self) -> Vec<Arc<K>> {
-        self.refs().iter().filter_map(|object| self.get_ref(object)).collect()
+    /// All objects. Each is unpacked when its turn comes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<K>> + use<'_, K> {
+        self.refs().into_iter().filter_map(|object| self.get_ref(&object))
     }
 }
 
-/// The entry of an object that has a controller.
-fn by_controller(object: &impl Resource<DynamicType = ()>) -> Option<(Box<str>, Box<str>, Box<str>)> {
-    let uid = controller_of(object)?.uid.as_str().into();
-    Some((object.namespace().unwrap_or_default().into(), uid, object.name_any().into()))
-}
-
-fn object_of<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectRef<K> {
-    let object = ObjectRef::new(name);
-    if namespace.is_empty() { object } else { object.within(namespace) }
+/// The entry of an object.
+fn by_controller(object: &impl Resource<DynamicType = ()>) -> (Box<str>, Box<str>, Box<str>) {
+    let uid = controller_of(object).map_or("", |owner| &owner.uid);
+    (object.namespace().unwrap_or_default().into(), uid.into(), object.name_any().into())
 }
 
 impl<K> Default for Indexed<K> {
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn objects_are_found_by_namespace_and_by_the_uid_of_their_controller() {
         let cache = Indexed::of(vec![job("a", "2", "x"), job("a", "1", "x"), job("b", "1", "y")]);
-        assert_eq!(names(&cache.in_namespace("a")), ["a/1", "a/2"]);
+        assert_eq!(names(&cache.in_namespace("a").collect::<Vec<_>>()), ["a/1", "a/2"]);
         assert_eq!(names(&cache.controlled_by("a", "x")), ["a/1", "a/2"]);
         assert_eq!(names(&cache.controlled_by("b", "y")), ["b/1"]);
         assert_eq!(names(&cache.controlled_by("b", "x")), [""; 0], "a UID of another namespace");
@@ -222,6 +222,10 @@ mod tests {
         assert_eq!(names(&cache.controlled_by("a", "y")), ["a/1"]);
         assert_eq!(cache.remove(&object_of("a", "1")).as_deref(), Some(&job("a", "1", "y")));
         assert!(cache.remove(&object_of("a", "1")).is_none());
+        let orphan: Job = serde_json::from_value(json!({"metadata": {"namespace": "a", "name": "1"}})).unwrap();
+        cache.apply(&orphan);
+        assert_eq!(names(&cache.controlled_by("a", "")), ["a/1"]);
+        cache.remove(&object_of("a", "1"));
         let objects = cache.shared.objects.read();
         assert!(objects.by_controller.is_empty() && objects.by_namespace.is_empty());
     }

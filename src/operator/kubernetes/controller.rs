@@ -89,7 +89,9 @@ pub(crate) async fn run_controller<R: Reconcile>(
             }
         }
     }
-    while running.next().await.is_some() {}
+    while let Some((name, result)) = running.next().await {
+        next::<R>(&name, result, &failures);
+    }
 }
 
 /// When to reconcile an object again. Logs a failure.
@@ -129,6 +131,7 @@ mod tests {
     #[derive(Default)]
     struct Noting {
         begun: Mutex<Vec<String>>,
+        ended: Mutex<u32>,
         forgotten: Mutex<Vec<String>>,
         fails: Mutex<u32>,
         requeue: Option<Duration>,
@@ -150,6 +153,7 @@ mod tests {
             if self.holds {
                 self.go_on.notified().await;
             }
+            *self.ended.lock() += 1;
             let mut fails = self.fails.lock();
             if *fails > 0 {
                 *fails -= 1;
@@ -220,16 +224,25 @@ mod tests {
     async fn no_more_than_allowed_run_at_a_time_and_none_twice_and_they_finish_before_it_stops() {
         let noting = Arc::new(Noting { holds: true, ..Noting::default() });
         let queue = WorkQueue::default();
-        for object in ["a", "b", "c"] {
-            queue.add(&name(object));
-        }
+        queue.add(&name("a"));
         run(&noting, &queue, async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(*noting.begun.lock(), ["a", "b"]);
+            let a_moment = || tokio::time::sleep(Duration::from_secs(1));
+            a_moment().await;
             queue.add(&name("a"));
+            a_moment().await;
+            assert_eq!(*noting.begun.lock(), ["a"], "there is room, but it runs already");
+            queue.add(&name("b"));
+            queue.add(&name("c"));
+            a_moment().await;
+            assert_eq!(*noting.begun.lock(), ["a", "b"]);
             noting.go_on.notify_one();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(*noting.begun.lock(), ["a", "b", "c"]);
+            a_moment().await;
+            assert_eq!(
+                *noting.begun.lock(),
+                ["a", "b", "c"],
+                "whoever was queued during its reconcile waits for another turn"
+            );
+            assert_eq!(*noting.ended.lock(), 1);
             // The other two go on only after the controller was asked to stop.
             let noting = Arc::clone(&noting);
             tokio::spawn(async move {
@@ -238,7 +251,7 @@ mod tests {
             });
         })
         .await;
-        assert_eq!(queue.len(), 1, "what was queued during its reconcile is left for the next leader");
+        assert_eq!(*noting.ended.lock(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -43,6 +43,43 @@ impl Requeues {
         });
         let name = name.await;
         self.keys.remove(&name);
-        object_of(&name)
+        object_of(&name.0, &name.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::api::WebhookSchedule;
+
+    fn name(name: &str) -> ObjectRef<WebhookSchedule> {
+        ObjectRef::new(name).within("team-a")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_is_woken_once_at_the_time_that_was_set_last() {
+        let mut requeues = Requeues::default();
+        assert!(requeues.next::<WebhookSchedule>().now_or_never().is_none());
+        requeues.set(&name("a"), Some(Duration::from_secs(1)));
+        requeues.set(&name("b"), Some(Duration::from_secs(2)));
+        requeues.set(&name("c"), Some(Duration::from_secs(3)));
+        requeues.set(&name("a"), Some(Duration::from_secs(5)));
+        requeues.set(&name("b"), None);
+        let since = tokio::time::Instant::now();
+        assert_eq!(requeues.next().await, name("c"));
+        assert_eq!(requeues.next().await, name("a"));
+        assert_eq!(since.elapsed().as_secs(), 5);
+        assert!(requeues.next::<WebhookSchedule>().now_or_never().is_none() && requeues.keys.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_is_due_in_years_is_woken_within_a_month() {
+        let mut requeues = Requeues::default();
+        requeues.set(&name("a"), Some(Duration::from_hours(24 * 365 * 8)));
+        let since = tokio::time::Instant::now();
+        assert_eq!(requeues.next().await, name("a"));
+        assert!(since.elapsed() <= LONGEST + Duration::from_secs(1));
     }
 }

@@ -50,38 +50,53 @@ where
     F: Fn(&K, Change<K>),
 {
     /// Takes an event of a watch.
-    pub(super) fn take(&mut self, index: usize, event: Event<K>) {
-        let Some(listing) = self.all.get_mut(index) else { return };
+    pub(super) async fn take(&mut self, index: usize, event: Event<K>) {
         match event {
-            Event::Init => listing.seen.clear(),
+            Event::Init => {
+                self.seen(index).clear();
+            }
             Event::InitApply(object) => {
-                listing.seen.insert((object.namespace().unwrap_or_default(), object.name_any()));
+                self.seen(index).insert((object.namespace().unwrap_or_default(), object.name_any()));
                 self.apply(&object);
             }
             Event::Apply(object) => self.apply(&object),
             Event::Delete(object) => self.delete(&object),
             Event::InitDone => {
+                let seen = std::mem::take(self.seen(index));
+                self.delete_vanished(index, &seen).await;
+                let listing = &mut self.all[index];
                 listing.is_done = true;
                 if let Some(namespace) = &listing.namespace {
                     self.unlisted.remove(namespace, &K::kind(&()));
-                }
-                let seen = std::mem::take(&mut listing.seen);
-                let is_seen = |object: &ObjectRef<K>| {
-                    seen.contains(&(object.namespace.clone().unwrap_or_default(), object.name.clone()))
-                };
-                let mut vanished = self.cache.refs();
-                vanished.retain(|object| listing.covers(object.namespace.as_deref()) && !is_seen(object));
-                for object in vanished.iter().filter_map(|object| self.cache.remove(object)) {
-                    (self.on_touch)(&object, Change::Deleted);
                 }
                 self.fill();
             }
         }
     }
 
+    fn seen(&mut self, index: usize) -> &mut HashSet<(String, String)> {
+        &mut self.all[index].seen
+    }
+
+    /// Deletes the objects that a listing hasn't shown.
+    async fn delete_vanished(&mut self, index: usize, seen: &HashSet<(String, String)>) {
+        let mut vanished = self.cache.refs();
+        vanished.retain(|object| {
+            let name = || (object.namespace.clone().unwrap_or_default(), object.name.clone());
+            self.all[index].covers(object.namespace.as_deref()) && !seen.contains(&name())
+        });
+        for object in vanished {
+            if let Some(object) = self.cache.remove(&object) {
+                (self.on_touch)(&object, Change::Deleted);
+            }
+            // There may be many, and each may take a while. Let others run in between.
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Doesn't wait for a namespace that can't be listed because a permission is missing.
     pub(super) fn do_without(&mut self, index: usize) {
-        let Some(listing) = self.all.get_mut(index) else { return };
+        let listing = &mut self.all[index];
         if let Some(namespace) = listing.namespace.as_ref().filter(|_| !listing.is_done) {
             self.unlisted.add(namespace, &K::kind(&()));
             listing.is_done = true;
@@ -152,67 +167,67 @@ mod tests {
         listings.cache.wait_until_filled().now_or_never().is_some()
     }
 
-    #[test]
-    fn the_cache_is_filled_once_every_namespace_was_listed() {
+    #[tokio::test]
+    async fn the_cache_is_filled_once_every_namespace_was_listed() {
         let touched = RefCell::default();
         let mut two = listings(&[Some("a"), Some("b")], &touched);
         for event in [Event::Init, Event::InitApply(object("a", "one")), Event::InitDone] {
-            two.take(0, event);
+            two.take(0, event).await;
         }
         // One namespace changes while the other is still being listed.
-        two.take(0, Event::Apply(object("a", "two")));
-        two.take(0, Event::Delete(object("a", "one")));
-        two.take(1, Event::Init);
-        two.take(1, Event::InitApply(object("b", "one")));
+        two.take(0, Event::Apply(object("a", "two"))).await;
+        two.take(0, Event::Delete(object("a", "one"))).await;
+        two.take(1, Event::Init).await;
+        two.take(1, Event::InitApply(object("b", "one"))).await;
         assert!(!is_filled(&two));
-        two.take(1, Event::InitDone);
+        two.take(1, Event::InitDone).await;
         assert!(is_filled(&two));
         assert_eq!(cached(&two), ["a/two", "b/one"]);
         assert_eq!(*touched.borrow(), ["+one", "+two", "-one", "+one"]);
     }
 
-    #[test]
-    fn a_listing_that_starts_over_forgets_what_it_had() {
+    #[tokio::test]
+    async fn a_listing_that_starts_over_forgets_what_it_had() {
         let touched = RefCell::default();
         let mut one = listings(&[Some("a")], &touched);
         for event in [Event::Init, Event::InitApply(object("a", "one")), Event::Init, Event::InitDone] {
-            one.take(0, event);
+            one.take(0, event).await;
         }
         assert!(is_filled(&one) && cached(&one).is_empty());
     }
 
-    #[test]
-    fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
+    #[tokio::test]
+    async fn a_later_listing_deletes_what_has_vanished_from_its_own_namespace_alone() {
         let touched = RefCell::default();
         let mut two = listings(&[Some("a"), Some("b")], &touched);
         for (index, namespace) in ["a", "b"].into_iter().enumerate() {
             for event in [Event::Init, Event::InitApply(object(namespace, "one")), Event::InitDone] {
-                two.take(index, event);
+                two.take(index, event).await;
             }
         }
         touched.borrow_mut().clear();
         for event in [Event::Init, Event::InitApply(object("a", "two")), Event::InitDone] {
-            two.take(0, event);
+            two.take(0, event).await;
         }
         assert_eq!(*touched.borrow(), ["+two", "-one"]);
         assert_eq!(cached(&two), ["a/two", "b/one"]);
     }
 
-    #[test]
-    fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
+    #[tokio::test]
+    async fn a_namespace_that_cannot_be_listed_holds_no_other_one_back() {
         let touched = RefCell::default();
         let mut two = listings(&[Some("a"), Some("b")], &touched);
         for event in [Event::Init, Event::InitApply(object("a", "one")), Event::InitDone] {
-            two.take(0, event);
+            two.take(0, event).await;
         }
         two.do_without(1);
         assert!(is_filled(&two));
         assert!(two.unlisted.has("b") && !two.unlisted.has("a"), "what it holds isn't known");
         // Once the namespace can be listed, its objects are there too.
-        two.take(1, Event::Init);
-        two.take(1, Event::InitApply(object("b", "one")));
+        two.take(1, Event::Init).await;
+        two.take(1, Event::InitApply(object("b", "one"))).await;
         assert!(two.unlisted.has("b"), "not before its listing is done");
-        two.take(1, Event::InitDone);
+        two.take(1, Event::InitDone).await;
         assert!(!two.unlisted.has("b"));
         assert_eq!(cached(&two), ["a/one", "b/one"]);
         two.do_without(1);

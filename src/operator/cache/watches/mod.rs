@@ -188,7 +188,7 @@ where
         numbered.map(|(index, events)| events.map(move |event| (index, event)).boxed()).collect();
     while let Some((index, event)) = all.next().await {
         match event {
-            Ok(event) => listings.take(index, event),
+            Ok(event) => listings.take(index, event).await,
             Err(error) if is_forbidden(&error) => listings.do_without(index),
             // The failure was logged, and the watch goes on.
             Err(_) => {}

@@ -39,12 +39,12 @@ impl Reconcile for CleanupReconciler {
             return Ok(Action::await_change());
         }
         let applier = Applier::new(self.client.clone());
-        delete_all(&applier, caches.cron_jobs.in_namespace(&name), is_orphan).await?;
-        delete_all(&applier, caches.jobs.in_namespace(&name), is_orphan).await?;
+        delete_all(&applier, caches.cron_jobs.controlled_by(&name, ""), is_orphan).await?;
+        delete_all(&applier, caches.jobs.controlled_by(&name, ""), is_orphan).await?;
         let is_in_use = !caches.schedules.refs_in_namespace(&name).is_empty()
             || !caches.cron_jobs.refs_in_namespace(&name).is_empty()
-            || caches.jobs.in_namespace(&name).iter().any(|job| is_of_a_schedule(&**job))
-            || caches.pods.in_namespace(&name).iter().any(|pod| is_of_a_schedule(&**pod));
+            || caches.jobs.in_namespace(&name).any(|job| is_of_a_schedule(&*job))
+            || caches.pods.in_namespace(&name).any(|pod| is_of_a_schedule(&*pod));
         if !is_in_use {
             // Without the account no pod can be made, so delete it before the policy. Its canaries are deleted with the policy.
             delete_all(&applier, caches.service_accounts.in_namespace(&name), |_| true).await?;
@@ -69,11 +69,16 @@ fn is_of_a_schedule(object: &impl ResourceExt) -> bool {
     !object.labels().contains_key(CANARY_LABEL)
 }
 
-async fn delete_all<K>(applier: &Applier, objects: Vec<Arc<K>>, which: impl Fn(&K) -> bool) -> Result<(), ApplyError>
+async fn delete_all<K>(
+    applier: &Applier,
+    objects: impl IntoIterator<Item = Arc<K>>,
+    which: impl Fn(&K) -> bool,
+) -> Result<(), ApplyError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    for object in objects.iter().filter(|object| which(object)) {
+    let objects: Vec<_> = objects.into_iter().filter(|object| which(object)).collect();
+    for object in &objects {
         applier.delete(&**object).await?;
     }
     Ok(())

@@ -42,7 +42,7 @@ where
 {
     let metadata = json!({"namespace": "team-a", "name": "canary", "labels": {"postern.dev/canary": "true"}});
     let canary = serde_json::from_value(json!({"metadata": metadata})).unwrap();
-    Indexed::of(of_schedules.all().iter().map(|object| (**object).clone()).chain([canary]).collect())
+    Indexed::of(of_schedules.all().map(Arc::unwrap_or_clone).chain([canary]).collect())
 }
 
 /// What a cleanup of the namespace writes when its account and policy exist, and this many objects of each other kind.

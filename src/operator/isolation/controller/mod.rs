@@ -166,8 +166,8 @@ impl IsolationReconciler {
     /// Wakes the accepted schedules of a namespace, so that they report the current verdict. Schedules that aren't accepted
     /// don't report it, and there may be any number of them.
     fn tell(&self, namespace: &str) {
-        for schedule in self.caches.schedules.in_namespace(namespace).iter().filter(|schedule| is_accepted(schedule)) {
-            self.queues.schedules.add(&ObjectRef::from_obj(&**schedule));
+        for schedule in self.caches.schedules.in_namespace(namespace).filter(|schedule| is_accepted(schedule)) {
+            self.queues.schedules.add(&ObjectRef::from_obj(&*schedule));
         }
     }
 }

@@ -67,7 +67,7 @@ impl<K: Resource<DynamicType = ()>> WorkQueue<K> {
                 state.taker = Some(task.waker().clone());
                 return Poll::Pending;
             };
-            let object = object_of(&name);
+            let object = object_of(&name.0, &name.1);
             state.handed_out.insert(name, false);
             Poll::Ready(object)
         })
@@ -106,8 +106,8 @@ pub(crate) fn name_of<K: Resource<DynamicType = ()>>(object: &ObjectRef<K>) -> N
     (object.namespace.as_deref().unwrap_or_default().into(), object.name.as_str().into())
 }
 
-/// The object that a name stands for.
-pub(crate) fn object_of<K: Resource<DynamicType = ()>>((namespace, name): &Name) -> ObjectRef<K> {
+/// The object with this name; an object of the cluster has no namespace.
+pub(crate) fn object_of<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectRef<K> {
     let object = ObjectRef::new(name);
     if namespace.is_empty() { object } else { object.within(namespace) }
 }

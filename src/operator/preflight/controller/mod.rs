@@ -71,8 +71,8 @@ impl Reconcile for PreflightReconciler {
 impl PreflightReconciler {
     /// Loads the checks that a previous operator began, before any other check is made.
     pub(crate) fn learn(&self) {
-        for job in self.caches.jobs.all().iter().filter(|job| is_check(job) && !is_over(job)) {
-            let (Some(owner), Some(namespace)) = (controller_of(&**job), job.namespace()) else { continue };
+        for job in self.caches.jobs.all().filter(|job| is_check(job) && !is_over(job)) {
+            let (Some(owner), Some(namespace)) = (controller_of(&*job), job.namespace()) else { continue };
             let schedule = self.caches.schedules.get(&namespace, &owner.name);
             if let Some(schedule) = schedule.filter(|schedule| schedule.uid().as_ref() == Some(&owner.uid)) {
                 self.limiter.adopt(&ObjectRef::from_obj(&*schedule));

@@ -82,8 +82,7 @@ impl Membership {
 
     /// The tiers that claim to be the default, sorted by name.
     fn defaults(&self) -> Vec<Arc<WebhookTier>> {
-        let mut defaults = self.tiers.all();
-        defaults.retain(|tier| tier.spec.default);
+        let mut defaults: Vec<_> = self.tiers.all().filter(|tier| tier.spec.default).collect();
         defaults.sort_by_key(|tier| tier.name_any());
         defaults
     }
