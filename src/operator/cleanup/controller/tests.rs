@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use k8s_openapi::api::batch::v1::CronJob;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -92,4 +93,25 @@ async fn whatever_is_or_may_come_to_a_pod_keeps_the_policy() {
     assert_eq!(swept(Vec::new(), &[], &["x"], &[], false).await, nothing, "a Job");
     assert_eq!(swept(Vec::new(), &[], &[], &["x"], false).await, nothing, "a pod");
     assert_eq!(swept(Vec::new(), &[], &[], &[], true).await, nothing, "what isn't known");
+}
+
+#[tokio::test]
+async fn a_cleanup_where_schedules_are_reads_the_orphans_alone() {
+    let owned = |number: usize| -> CronJob {
+        let owner = json!({"apiVersion": "x/v1", "kind": "X", "name": "x", "uid": "x", "controller": true});
+        let metadata = json!({"namespace": "team-a", "name": number.to_string(), "ownerReferences": [owner]});
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"schedule": "", "jobTemplate": {}}})).unwrap()
+    };
+    let orphan = serde_json::from_value(json!({
+        "metadata": {"namespace": "team-a", "name": "orphan", "labels": {"postern.dev/schedule": "x"}},
+        "spec": {"schedule": "", "jobTemplate": {}},
+    }));
+    let cron_jobs = Indexed::of((0..1_000).map(owned).chain([orphan.unwrap()]).collect());
+    let caches = Arc::new(Caches { cron_jobs, jobs: named(&["x"]), pods: named(&["x"]), ..caches(&schedule()) });
+    let client = fake_api::client(|_| (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})));
+    let cleanup = CleanupReconciler { client, caches: Arc::clone(&caches) };
+    let namespace: Value = json!({"metadata": {"name": "team-a"}});
+    cleanup.reconcile(Arc::new(serde_json::from_value(namespace).unwrap())).await.unwrap();
+    let read = [caches.cron_jobs.handed_out(), caches.jobs.handed_out(), caches.pods.handed_out()];
+    assert_eq!(read, [1, 1, 0], "a Job without a controller, and no pod, since there is a schedule");
 }
