@@ -165,18 +165,29 @@ mod tests {
     use tokio::time::timeout;
 
     /// A receiver that answers this at once, reads nothing and keeps the connection open.
-    async fn judged(answer: &str) -> Failure {
+    async fn judged(answer: &str, client: ClientAuth<'_>) -> Failure {
         let (sender, mut receiver) = duplex(64);
         receiver.write_all(answer.as_bytes()).await.unwrap();
         let mut exchange = Exchange::over(sender);
         let ran = timeout(Duration::from_secs(10), exchange.run(&[b'x'; 10_000])).await;
-        judge(&exchange, ran, ClientAuth::NotAsked).unwrap_err()
+        judge(&exchange, ran, client).unwrap_err()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_receiver_that_says_200_and_never_reads_the_rest_is_told_to() {
         let expected = Failure::of_transport(Reason::RequestTimeout).because(SUCCESS_UNREAD);
-        assert_eq!(judged("HTTP/1.1 200 OK\r\n\r\n").await, expected);
-        assert_eq!(judged("").await, Failure::of_transport(Reason::RequestTimeout));
+        assert_eq!(judged("HTTP/1.1 200 OK\r\n\r\n", ClientAuth::NotAsked).await, expected);
+        assert_eq!(judged("", ClientAuth::NotAsked).await, Failure::of_transport(Reason::RequestTimeout));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_asked_for_a_client_certificate_and_refuses_the_request_may_have_wanted_it() {
+        for status in [400, 401, 403, 496] {
+            let answer = format!("HTTP/1.1 {status} \r\n\r\n");
+            let Failure { reason, detail, .. } = judged(&answer, ClientAuth::Missing).await;
+            assert_eq!(reason, Reason::RequestRejected, "{status}");
+            assert!(detail.contains("set tls.clientCertificateFrom"), "{status}: {detail}");
+            assert_eq!(judged(&answer, ClientAuth::NotAsked).await.detail, "");
+        }
     }
 }

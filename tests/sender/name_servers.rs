@@ -135,4 +135,6 @@ fn delivers_at_once() {
     let ran = folder(&receiver, receiver.port).run();
     ran.assert(OutcomeClass::Delivered, "Delivered");
     assert_eq!(ran.outcome.attempt_count, 1);
+    // A silent family is waited for during one second.
+    assert!(ran.outcome.timings.dns_ms.is_some_and(|spent| spent < 3_000), "{:?}", ran.outcome.timings);
 }

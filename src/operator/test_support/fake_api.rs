@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) body: Value,
 }
 
@@ -28,6 +29,7 @@ pub(crate) fn client(answer: impl FnMut(Asked) -> (u16, Value) + Send + 'static)
             let asked = Asked {
                 method: head.method.to_string(),
                 path: head.uri.path().into(),
+                query: head.uri.query().unwrap_or_default().into(),
                 body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             };
             let (code, object) = (answer.lock().unwrap())(asked);

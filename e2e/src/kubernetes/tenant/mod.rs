@@ -58,7 +58,7 @@ impl Tenant {
         tenant.make_tier(json!({})).await;
         cluster.set_tier(&namespace, &namespace).await;
         tenant.start_operator();
-        tenant.operator.as_ref().unwrap().has_filled_its_caches().await;
+        tenant.operator_has_filled_its_caches().await;
         tenant
     }
 
@@ -88,6 +88,11 @@ impl Tenant {
     /// Starts the operator again after it has ended.
     pub fn start_operator(&mut self) {
         self.operator = Some(Operator::start(&self.cluster, &self.namespace, &self.settings));
+    }
+
+    /// Waits until the operator's caches are filled: objects that are made later are new to it.
+    pub async fn operator_has_filled_its_caches(&self) {
+        self.operator.as_ref().unwrap().has_filled_its_caches().await;
     }
 
     /// Tells the operator to stop, and waits until it has ended.

@@ -129,3 +129,6 @@ fn show(adopted: &Adopted, seen: &BTreeSet<IpAddr>, was_full: bool, metrics: &Me
     }
     left_out > 0
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::*;
+use crate::operator::test_support::fake_api;
 
 fn object(name: &str, version: &str) -> ConfigMap {
     let mut object = ConfigMap::default();
@@ -64,4 +67,31 @@ async fn a_listing_of_many_objects_lets_others_run_in_between() {
     other.abort();
     let turns = touched_in.lock().len();
     assert!(turns > 100, "{turns}");
+}
+
+#[tokio::test]
+async fn a_listing_is_read_in_pages_of_a_few_objects() {
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let noted = Arc::clone(&asked);
+    let client = fake_api::client(move |request| {
+        noted.lock().push(request.query.clone());
+        if request.query.contains("watch=true") {
+            return (0, Value::Null);
+        }
+        let is_last = request.query.contains("continue=");
+        let (name, rest) = if is_last { ("b", "") } else { ("a", "the-rest") };
+        let item = json!({"metadata": {"name": name, "namespace": "team-a"}});
+        (200, json!({"metadata": {"resourceVersion": "1", "continue": rest}, "items": [item]}))
+    });
+    let listed = Arc::<Notify>::default();
+    let last = Arc::clone(&listed);
+    let mut watches = Watches::new(client, Vec::new(), Metrics::new());
+    watches.tenants(move |service: &Service, _| {
+        if service.metadata.name.as_deref() == Some("b") {
+            last.notify_one();
+        }
+    });
+    listed.notified().await;
+    let pages = asked.lock().iter().filter(|query| query.contains("limit=10")).count();
+    assert_eq!(pages, 2, "{asked:?}");
 }

@@ -218,10 +218,15 @@ async fn however_often_a_check_is_asked_for_or_a_schedule_made_again_a_namespace
     let mut operator = Operator::new(201, &settings());
     operator.max_deliveries_per_hour = 4;
     for number in 0..50 {
-        // As if the schedule had been deleted and recreated, with the last check forgotten.
         operator.world(|world| {
-            (world.cron_job, world.schedule.status) = (None, None);
-            world.schedule.metadata.uid = Some(format!("uid-{number}"));
+            let metadata = &mut world.schedule.metadata;
+            if number % 2 == 0 {
+                // As if the schedule had been deleted and recreated, with the last check forgotten.
+                (metadata.uid, metadata.annotations) = (Some(format!("uid-{number}")), None);
+                (world.cron_job, world.schedule.status) = (None, None);
+            } else {
+                metadata.annotations = Some([(CHECK_ANNOTATION.to_owned(), number.to_string())].into());
+            }
         });
         let known = ObjectRef::from_obj(&objects::schedule());
         operator.controllers.schedules.consistency.clear("team-a", "nightly-report");

@@ -106,6 +106,13 @@ fn nobody_waits_for_ever_for_a_check_that_does_not_begin_or_was_given_up() {
     report_at(&mut scenario, 0, Phase::UnderWay);
     scenario.schedule.status.as_mut().unwrap().checked = Some(checked(1, CheckResult::Unknown, 1));
     assert_eq!(report_at(&mut scenario, 1, Phase::Nothing)[..2], ["True Ready", "Unknown ReferenceMissing"]);
+
+    // Another spec is waited for as long as the first.
+    let mut scenario = Scenario::new();
+    report_at(&mut scenario, 0, due());
+    scenario.schedule.metadata.generation = Some(2);
+    let ready = [1, 2, 3].map(|at| report_at(&mut scenario, at, due())[0].clone());
+    assert_eq!(ready, ["Unknown Checking", "Unknown Checking", "True Ready"]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) is_dead: bool,
     /// The kind or the name whose writes the API server refuses, and the status code.
     pub(super) refuses: Option<(&'static str, u16)>,
+    /// How many writes were refused so.
+    pub(super) refused: usize,
     pub(super) version: u64,
 }
 
@@ -36,6 +38,7 @@ impl World {
             let kind = asked.path.split('/').rev().find(|part| KINDS.contains(part)).unwrap();
             let is_refused = |(refused, _): &(&str, u16)| asked.path.split('/').any(|part| part == *refused);
             if let Some((_, code)) = self.refuses.filter(is_refused) {
+                self.refused += 1;
                 return (code, Value::Null);
             }
             self.writes.push(format!("{} {kind}", asked.method));

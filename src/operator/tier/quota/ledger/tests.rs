@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::*;
 use crate::operator::test_support::{fake_api, objects};
@@ -141,9 +142,14 @@ async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_
     let ledger = cluster.leader(&schedule).await;
     assert!(is_recorded(&ledger, &schedule).await);
     ledger.quotas.remove(&schedule, NOW);
+    let is_gone = async {
+        while !ledger.books.lock().is_empty() {
+            sleep(PACE).await;
+        }
+    };
     tokio::select! {
         never = ledger.tidy() => match never {},
-        () = async { while !ledger.books.lock().is_empty() { sleep(PACE).await } } => {}
+        in_time = timeout(Duration::from_mins(1), is_gone) => in_time.unwrap(),
     }
     let writes = cluster.world(|world| world.writes.clone());
     assert_eq!(writes, ["POST configmaps", "DELETE configmaps"], "it delivered nothing, so nothing is remembered");
@@ -168,6 +174,8 @@ async fn a_record_that_cannot_be_deleted_does_not_delay_another_namespace() {
             // By then, the refused record is retried every few minutes.
             sleep(Duration::from_mins(20)).await;
             assert_eq!(writes().len(), 2, "{:?}", writes());
+            let tries = cluster.world(|world| world.refused);
+            assert!((8..=16).contains(&tries), "{tries}");
             ledger.quotas.remove(&other, NOW);
             sleep(2 * PACE).await;
         } => {}
