@@ -37,7 +37,9 @@ fn many(element: &str, count: usize) -> String {
 #[test]
 fn a_policy_that_is_too_large_counts_as_one_that_opens_everything_and_costs_next_to_nothing() {
     let block = r#"{"to":[{"ipBlock":{"cidr":"203.0.113.0/24"}}]}"#;
-    for rules in [many("{}", 700_000), many(r#"{"to":[{}]}"#, 200_000), many(block, 101), many(block, 30_000)] {
+    // Rules for name servers open nothing, but another rule may follow them.
+    let behind = format!("{},{{}}", many(r#"{"ports":[{"port":53}]}"#, 30_000));
+    for rules in [many("{}", 700_000), many(r#"{"to":[{}]}"#, 200_000), many(block, 101), many(block, 30_000), behind] {
         let policy = policy("large", &rules);
         let spec = policy.spec.as_ref().unwrap();
         assert_eq!(spec.egress.as_deref(), Some(&[NetworkPolicyEgressRule::default()][..]));
@@ -179,6 +181,19 @@ fn others_annotations_on_what_is_written_again_are_kept_as_far_as_there_is_room(
     }}});
     let cron_job: CronJob = read_value(&text);
     assert_eq!(json!(cron_job.annotations()), json!({"example.com/kept": "yes"}));
+}
+
+#[test]
+fn no_address_counts_as_the_clusters_choice_where_a_service_was_not_read_whole() {
+    let ingress = json!([{"ip": "203.0.113.7"}]);
+    for size in [0, 100_000] {
+        let service: Service = read_value(&json!({
+            "metadata": {"annotations": {"example.com/address": format!("{}203.0.113.7", " ".repeat(size))}},
+            "spec": {"type": "LoadBalancer"},
+            "status": {"loadBalancer": {"ingress": ingress}},
+        }));
+        assert_eq!(service.status.unwrap().load_balancer.is_some(), size == 0);
+    }
 }
 
 #[test]
