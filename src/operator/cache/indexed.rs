@@ -36,8 +36,7 @@ struct Shared {
 struct Objects {
     by_namespace: HashMap<Box<str>, BTreeMap<Box<str>, Packed>>,
     /// Namespaces, the UIDs of controllers in them, and the names of their objects; objects without a controller come under an
-    /// empty UID. A UID counts in its own namespace only: anyone
-    /// who knows a UID may write it into their own objects.
+    /// empty UID. A UID counts in its own namespace only: anyone who knows a UID may write it into their own objects.
     by_controller: BTreeSet<(Box<str>, Box<str>, Box<str>)>,
 }
 
@@ -80,7 +79,7 @@ where
     }
 
     /// Notes that everything was listed once.
-    pub(super) fn is_filled(&self) {
+    pub(super) fn set_filled(&self) {
         self.shared.is_filled.send_replace(true);
     }
 

@@ -116,7 +116,7 @@ where
 
     fn fill(&self) {
         if self.all.iter().all(|listing| listing.is_done) {
-            self.cache.is_filled();
+            self.cache.set_filled();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An operator that dies before or after any write in a key's scenario, and the next operator, which continues.
+//! An operator that dies before or after any write in a key's life, and the next operator, which continues.
 
 use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;

@@ -1,4 +1,4 @@
-//! The scenario of keys, as the status shows it: when one is made, which ones sign, and when a Secret may be deleted.
+//! The life of keys, as the status shows it: when one is made, which ones sign, and when a Secret may be deleted.
 
 use kube::ResourceExt;
 use serde_json::{Value, json};

@@ -24,7 +24,7 @@ impl Team {
         Self { quotas, limits: Limits { min_interval: 900, max_schedules: 3, max_per_hour: 10 }, now: NOON }
     }
 
-    /// Notes a schedule that was created at this second of the team's scenario.
+    /// Notes a schedule that was created at this second of the team's life.
     fn note(&self, name: &str, created: i64, expression: &str) -> Vec<String> {
         names(&self.quotas.note(&schedule(name, created, expression), self.now))
     }
