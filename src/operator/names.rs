@@ -44,6 +44,8 @@ pub const SENDER_CHILDREN: &str = "postern-sender";
 pub const USAGE_PREFIX: &str = "postern-usage-";
 /// The entry of such a ConfigMap that holds the record.
 pub const USAGE_KEY: &str = "usage";
+/// The key of the parts that its schedules take.
+pub const USAGE_SCHEDULES_KEY: &str = "schedules";
 
 /// The name of the ConfigMap, in the operator's namespace, that records what a namespace uses of its tier.
 #[must_use]

@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
+use super::Age;
+
 /// Above this many entries, it is no longer recorded which schedule made them.
 pub(super) const MANY: usize = 200;
 /// Deliveries of one schedule that expire within the same interval, in seconds, are one entry, which expires with the last of
@@ -13,22 +15,22 @@ const GRAIN: i64 = 60;
 
 /// Deliveries that still count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "(Option<String>, u32, i64)", into = "(Option<String>, u32, i64)")]
+#[serde(from = "(Option<Age>, u32, i64)", into = "(Option<Age>, u32, i64)")]
 pub(super) struct Entry {
     /// When they expire, in Unix seconds.
     pub(super) until: i64,
-    /// The UID of the schedule that made them, where that is known.
-    pub(super) by: Option<String>,
+    /// The schedule that made them, where that is known.
+    pub(super) by: Option<Age>,
     pub(super) count: u32,
 }
 
-impl From<(Option<String>, u32, i64)> for Entry {
-    fn from((by, count, until): (Option<String>, u32, i64)) -> Self {
+impl From<(Option<Age>, u32, i64)> for Entry {
+    fn from((by, count, until): (Option<Age>, u32, i64)) -> Self {
         Self { until, by, count }
     }
 }
 
-impl From<Entry> for (Option<String>, u32, i64) {
+impl From<Entry> for (Option<Age>, u32, i64) {
     fn from(Entry { until, by, count }: Entry) -> Self {
         (by, count, until)
     }
@@ -44,12 +46,12 @@ impl GivenUp {
     }
 
     /// Adds deliveries that a schedule made.
-    pub(super) fn add(&mut self, by: &str, count: u32, until: i64, now: i64) {
+    pub(super) fn add(&mut self, by: Option<&Age>, count: u32, until: i64, now: i64) {
         if count == 0 || until <= now {
             return;
         }
         self.0.retain(|entry| entry.until > now);
-        self.merge(Entry { until, by: Some(by.into()), count });
+        self.merge(Entry { until, by: by.cloned(), count });
         if self.0.len() > MANY {
             for entry in std::mem::take(&mut self.0) {
                 self.merge(Entry { by: None, ..entry });
@@ -69,9 +71,9 @@ impl GivenUp {
     }
 
     /// Takes back one delivery that was added with this expiry.
-    pub(super) fn take_back(&mut self, by: &str, until: i64) {
+    pub(super) fn take_back(&mut self, by: &Age, until: i64) {
         let grain = until.div_euclid(GRAIN);
-        let is_it = |entry: &&mut Entry| entry.by.as_deref() == Some(by) && entry.until.div_euclid(GRAIN) == grain;
+        let is_it = |entry: &&mut Entry| entry.by.as_ref() == Some(by) && entry.until.div_euclid(GRAIN) == grain;
         if let Some(entry) = self.0.iter_mut().find(is_it) {
             entry.count = entry.count.saturating_sub(1);
         }
@@ -86,8 +88,8 @@ impl GivenUp {
     }
 
     /// When at most `room` deliveries count, in Unix seconds; deliveries of exempt schedules are ignored.
-    pub(super) fn leaves_room_at(&self, room: u32, is_exempt: impl Fn(&str) -> bool, now: i64) -> i64 {
-        let counts = |entry: &&Entry| entry.until > now && !entry.by.as_deref().is_some_and(&is_exempt);
+    pub(super) fn leaves_room_at(&self, room: u32, is_exempt: impl Fn(&Age) -> bool, now: i64) -> i64 {
+        let counts = |entry: &&Entry| entry.until > now && !entry.by.as_ref().is_some_and(&is_exempt);
         let mut taken: Vec<_> = self.0.iter().filter(counts).collect();
         taken.sort_by_key(|entry| Reverse(entry.until));
         let mut sum = 0_u32;
@@ -108,18 +110,22 @@ impl GivenUp {
 mod tests {
     use super::*;
 
+    fn age(uid: &str) -> Age {
+        Age { created: 0, uid: uid.into() }
+    }
+
     #[test]
     fn what_ends_in_the_same_minute_is_one_entry_and_ends_with_the_last() {
         let mut given_up = GivenUp::default();
-        given_up.add("a", 1, 121, 0);
-        given_up.add("a", 2, 150, 0);
-        given_up.add("b", 1, 122, 0);
-        given_up.add("a", 1, 180, 0);
-        given_up.add("a", 9, 0, 0);
-        let entry = |by: &str, count, until| Entry { until, by: Some(by.into()), count };
+        given_up.add(Some(&age("a")), 1, 121, 0);
+        given_up.add(Some(&age("a")), 2, 150, 0);
+        given_up.add(Some(&age("b")), 1, 122, 0);
+        given_up.add(Some(&age("a")), 1, 180, 0);
+        given_up.add(Some(&age("a")), 9, 0, 0);
+        let entry = |by, count, until| Entry { until, by: Some(age(by)), count };
         assert_eq!(given_up.taken(0), [entry("b", 1, 122), entry("a", 3, 150), entry("a", 1, 180)]);
-        given_up.take_back("b", 122);
-        given_up.take_back("b", 122);
+        given_up.take_back(&age("b"), 122);
+        given_up.take_back(&age("b"), 122);
         assert_eq!(given_up.taken(150), [entry("a", 1, 180)]);
     }
 
@@ -127,7 +133,7 @@ mod tests {
     fn however_many_there_are_they_stay_few_and_none_is_lost() {
         let mut given_up = GivenUp::default();
         for number in 0..50_000 {
-            given_up.add(&number.to_string(), 1, 1 + number % 3_600, 0);
+            given_up.add(Some(&age(&number.to_string())), 1, 1 + number % 3_600, 0);
             assert!(given_up.0.len() <= MANY);
         }
         let taken = given_up.taken(0);

@@ -19,13 +19,14 @@ use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
 use crate::operator::kubernetes::digest::number_of;
 use namespace::{Before, Namespace};
-use usage::Usage;
+use usage::{Claim, Usage};
 
 /// How long deliveries from a given-up share count, in seconds.
 const HOUR: i64 = 3_600;
@@ -102,8 +103,12 @@ impl Quotas {
         // This may take long, so do it before anything is locked.
         let tightest = asked.tightest(&age.uid, now);
         let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
-        let changed =
-            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, found, now));
+        let (is_edit, changed) = self.with(schedule, |namespace| {
+            (namespace.has(&age), namespace.note(age, &schedule.name_any(), asked, tightest, found, now))
+        });
+        if is_edit {
+            self.leave(&schedule.namespace().unwrap_or_default());
+        }
         in_namespace(schedule, &changed)
     }
 
@@ -117,11 +122,12 @@ impl Quotas {
     /// Applies the limits of a schedule's tier, and lets the schedule begin if its time has come.
     pub(crate) fn recompute(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) {
         let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
-        self.with(schedule, |namespace| {
-            if namespace.knows(&age, &asked) {
-                namespace.recompute(&age, limits, now);
-            }
+        let has_new_limits = self.with(schedule, |namespace| {
+            namespace.knows(&age, &asked) && namespace.recompute(&age, limits, now)
         });
+        if has_new_limits {
+            self.leave(&schedule.namespace().unwrap_or_default());
+        }
     }
 
     /// What a schedule uses, under the limits of the last [`Self::recompute`]; `None` when the schedule's current state wasn't
@@ -140,8 +146,9 @@ impl Quotas {
         self.usage_of(schedule, limits, now)
     }
 
-    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns whether it can be recorded.
-    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> bool {
+    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns what has to be recorded before; `None`
+    /// when it can't be.
+    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> Option<Claim> {
         self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
     }
 
@@ -187,7 +194,8 @@ fn in_namespace(of: &WebhookSchedule, names: &[String]) -> Vec<ObjectRef<Webhook
 }
 
 /// The order of schedules: by age, the oldest first, then by UID.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(i64, String)", into = "(i64, String)")]
 struct Age {
     created: i64,
     uid: String,
@@ -197,6 +205,18 @@ impl Age {
     fn of(schedule: &WebhookSchedule) -> Self {
         let created = schedule.creation_timestamp().map_or(i64::MAX, |created| created.0.as_second());
         Self { created, uid: schedule.uid().unwrap_or_default() }
+    }
+}
+
+impl From<(i64, String)> for Age {
+    fn from((created, uid): (i64, String)) -> Self {
+        Self { created, uid }
+    }
+}
+
+impl From<Age> for (i64, String) {
+    fn from(Age { created, uid }: Age) -> Self {
+        (created, uid)
     }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::operator::test_support::objects;
 
 const NOON: i64 = 1_800_000_000;
-const LIMITS: Limits = Limits { min_interval: 900, max_schedules: 5_000, max_per_hour: 4 };
+const LIMITS: Limits = Limits { min_interval: 900, max_schedules: 50_000, max_per_hour: 4 };
 const HALF_HOURLY: &str = "*/30 * * * *";
 
 fn schedule(name: &str, expression: &str) -> WebhookSchedule {
@@ -123,13 +123,13 @@ fn beyond_what_can_be_recorded_the_next_waits_until_one_goes() {
     let limits = Limits { max_per_hour: 600_000, ..LIMITS };
     let hourly = schedule("a", "0 * * * *");
     let (asked, tightest) = (ScheduleKey::by(&hourly), ScheduleKey::by(&hourly).tightest("a", NOON));
-    let age = |number: usize| Age { created: NOON, uid: format!("{number:04}") };
+    let age = |number: usize| Age { created: NOON, uid: format!("{number:05}") };
     for number in 0..=MOST_PARTS {
         namespace.note(age(number), &number.to_string(), asked.clone(), tightest, None, NOON);
     }
     let starts = |namespace: &mut Namespace, number| {
         namespace.recompute(&age(number), limits, NOON);
-        namespace.starts(&age(number), true, NOON)
+        namespace.starts(&age(number), true, NOON).is_some()
     };
     for number in 0..MOST_PARTS {
         assert!(starts(&mut namespace, number));

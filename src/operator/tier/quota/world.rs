@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::usage::{Part, ScheduleId, Usage};
 use crate::operator::test_support::fake_api::Asked;
 
 /// The cluster. It checks the invariants of records at every write.
@@ -84,7 +85,7 @@ impl World {
             ("GET", "jobs", _) => (200, json!({"metadata": {}, "items": self.jobs})),
             ("POST", "cronjobs", _) | ("PUT", _, "cronjobs") => {
                 let runs = body["spec"]["suspend"] == false;
-                assert!(!runs || self.recorded()[0].as_u64() > Some(0), "a CronJob before its record");
+                assert!(!runs || self.recorded().unwrap().takes > 0, "a CronJob before its record");
                 body["metadata"]["creationTimestamp"] = json!(Timestamp::from_second(self.now).unwrap());
                 body["metadata"]["uid"] = format!("cron-job-of-{}", self.uid()).into();
                 self.cron_job = Some(body.clone());
@@ -95,7 +96,7 @@ impl World {
                 if self.jobs.iter().any(|job| job["metadata"]["name"] == *name) {
                     return (409, Value::Null);
                 }
-                assert_eq!(self.recorded()[3].as_i64(), Some(self.now), "a Job before its record");
+                assert_eq!(self.recorded().unwrap().last_triggered, Some(self.now), "a Job before its record");
                 self.delivered.push(self.now);
                 body["metadata"]["creationTimestamp"] = json!(Timestamp::from_second(self.now).unwrap());
                 self.jobs.push(body.clone());
@@ -125,10 +126,10 @@ impl World {
     }
 
     /// The schedule's record.
-    fn recorded(&self) -> Value {
-        let text = self.records.get("postern-usage-team-a").map(|record| record["data"]["usage"].as_str().unwrap());
-        let usage: Value = serde_json::from_str(text.unwrap_or("{}")).unwrap();
-        usage["schedules"][self.uid()].clone()
+    fn recorded(&self) -> Option<Part> {
+        let record = self.records.get("postern-usage-team-a")?;
+        let usage = Usage::read(&serde_json::from_value(record.clone()).unwrap(), self.now).unwrap();
+        usage.schedules.get(&ScheduleId::of(&self.uid())).cloned()
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::PACE;
 use crate::operator::kubernetes::apply::by_postern;
-use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
-use crate::operator::tier::quota::usage::Usage;
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
+use crate::operator::tier::quota::usage::{Claim, Usage};
 
 /// What is known about a record.
 #[derive(Default)]
@@ -50,8 +50,16 @@ impl Book {
     /// Whether the record holds this.
     pub(super) fn says(&self, usage: &Usage, now: i64) -> bool {
         let written = self.written.clone().at(now);
-        let is_known = !matches!(self.place, Place::Unknown);
-        is_known && (written == *usage || written.is_empty() && usage.is_empty())
+        self.is_known() && (written == *usage || written.is_empty() && usage.is_empty())
+    }
+
+    /// Whether the record holds this claim.
+    pub(super) fn holds(&self, claim: &Claim, now: i64) -> bool {
+        self.is_known() && self.written.holds(claim, now)
+    }
+
+    fn is_known(&self) -> bool {
+        !matches!(self.place, Place::Unknown)
     }
 
     /// How long the next write has to wait for the rate limit.
@@ -86,15 +94,11 @@ impl Book {
         if matches!(place, Place::Unknown) {
             place = api.get_opt(&name).await?.as_ref().map_or(Place::None, Place::of);
         }
-        let text = usage.write().map_err(kube::Error::SerdeError)?;
-        let mut record = ConfigMap {
-            metadata: ObjectMeta {
-                name: Some(name.clone()),
-                labels: Some(BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGER.into())])),
-                ..ObjectMeta::default()
-            },
-            data: Some(BTreeMap::from([(USAGE_KEY.into(), text)])),
-            ..ConfigMap::default()
+        let mut record = usage.write().map_err(kube::Error::SerdeError)?;
+        record.metadata = ObjectMeta {
+            name: Some(name.clone()),
+            labels: Some(BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGER.into())])),
+            ..ObjectMeta::default()
         };
         let written = match place {
             Place::At { uid, version } => {

@@ -11,11 +11,11 @@ use tokio::time::sleep;
 use super::Ledger;
 use super::book::{Book, Place};
 use crate::operator::kubernetes::backoff::Backoff;
-use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER, USAGE_KEY};
+use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
 use crate::operator::tier::quota::usage::Usage;
 
-/// How many records a page of the listing has: each has at most 128 KiB.
-const PAGE: u32 = 50;
+/// How many records a page of the listing has: each has at most half a megabyte.
+const PAGE: u32 = 10;
 
 impl Ledger {
     /// Reads all records of the namespaces that the operator works in; an empty list means all. Retries until it succeeds:
@@ -52,8 +52,7 @@ impl Ledger {
     }
 
     fn take(&self, namespace: &str, record: &ConfigMap, now: i64) {
-        let text = record.data.as_ref().and_then(|data| data.get(USAGE_KEY));
-        let usage = Usage::read(text.map(String::as_str), now);
+        let usage = Usage::read(record, now);
         if let Err(error) = &usage {
             tracing::warn!(
                 namespace, record = record.name_any(), %error,

@@ -49,10 +49,10 @@ pub(crate) struct Start {
 /// Why nothing may be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
-    /// As many schedules of the namespace as can be recorded have begun already.
+    /// The namespace has as many older schedules as can be recorded.
     #[error(
-        "{MOST_PARTS} older schedules of the namespace have begun, and the operator can't record the use of more: \
-         delete one, or use another namespace"
+        "the namespace has {MOST_PARTS} older schedules, and the operator can't record the use of more: delete one, or \
+         use another namespace"
     )]
     TooMany,
     /// What the namespace uses of its tier could not be recorded.
@@ -83,7 +83,8 @@ impl Ledger {
     }
 
     /// Records what a schedule's namespace uses, including what is about to be started. Writes nothing when the record holds
-    /// all of it already.
+    /// what this schedule uses. What others used and gave up may be recorded later ([`Self::tidy`]): until then, the record
+    /// counts as more.
     ///
     /// # Errors
     /// When the API server doesn't accept the record, or the record would be too large: then nothing may be started.
@@ -96,10 +97,8 @@ impl Ledger {
         let namespace = schedule.namespace().unwrap_or_default();
         let book = self.book(&namespace);
         let mut book = book.lock().await;
-        if !self.quotas.starts(schedule, runs, now) {
-            return Err(RecordError::TooMany);
-        }
-        if !triggered && book.says(&self.quotas.usage(&namespace, now), now) {
+        let claim = self.quotas.starts(schedule, runs, now).ok_or(RecordError::TooMany)?;
+        if !triggered && book.holds(&claim, now) {
             return Ok(Recorded::Done(Noted(None)));
         }
         if let Some(wait) = book.wait() {

@@ -117,7 +117,7 @@ async fn a_record_that_cannot_be_read_counts_as_all_that_the_tier_allows_until_n
         assert_eq!(begins_at(&ledger, &schedule), Some(NOW + 3_600), "{data}");
         ledger.tidy_one("team-a", NOW).await.unwrap();
         let text = cluster.world(|world| world.records[RECORD]["data"]["usage"].as_str().unwrap().to_owned());
-        assert!(text.starts_with("{\"version\":1,"), "{text}");
+        assert!(text.starts_with("{\"version\":2,"), "{text}");
     }
 }
 

@@ -23,8 +23,6 @@ pub(super) struct Member {
     pub(super) is_unsure: bool,
     /// When it was last triggered.
     pub(super) last_triggered: Option<i64>,
-    /// Whether a triggered delivery of it waits for room.
-    pub(super) wants_room: bool,
 }
 
 /// Whether a schedule may deliver by its expression.

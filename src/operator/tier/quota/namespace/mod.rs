@@ -4,9 +4,10 @@ mod member;
 mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::given_up::GivenUp;
-use super::usage::Part;
+use super::usage::{Part, ScheduleId};
 use super::{Age, HOUR, Limits, QuotaUsage, ScheduleKey};
 use crate::api::WebhookSchedule;
 use crate::cron::Tightest;
@@ -17,6 +18,8 @@ pub(super) struct Namespace {
     schedules: BTreeMap<Age, Member>,
     /// Which of them has a name.
     names: HashMap<String, Age>,
+    /// The names of those with a triggered delivery that waits for room.
+    wanting: BTreeSet<String>,
     limits: Option<Limits>,
     /// The last known smallest gap that its tier allows, in seconds.
     min_interval: i64,
@@ -25,8 +28,8 @@ pub(super) struct Namespace {
     given_up: GivenUp,
     /// When a deleted schedule last delivered.
     deleted_last: Option<i64>,
-    /// The recorded shares of schedules that were not seen yet, by UID.
-    unseen: BTreeMap<String, Part>,
+    /// The recorded shares of schedules that were not seen yet.
+    unseen: BTreeMap<ScheduleId, Part>,
     /// Whether there is a record: then a schedule that isn't in it has not begun.
     is_recorded: bool,
 }
@@ -38,6 +41,11 @@ pub(super) struct Before {
 }
 
 impl Namespace {
+    /// Whether it has a schedule.
+    pub(super) fn has(&self, age: &Age) -> bool {
+        self.schedules.contains_key(age)
+    }
+
     /// Whether it has a schedule with this expression.
     pub(super) fn knows(&self, age: &Age, asked: &ScheduleKey) -> bool {
         self.schedules.get(age).is_some_and(|member| member.asked == *asked)
@@ -82,13 +90,12 @@ impl Namespace {
                 last: None,
                 is_unsure: found.is_some(),
                 last_triggered: None,
-                wants_room: false,
             };
-            let member = self.recorded(&age.uid, member, now);
+            let member = self.recorded(&age, member, now);
             self.names.insert(name.into(), age.clone());
-            self.schedules.insert(age, member);
+            self.schedules.insert(age.clone(), member);
         }
-        self.settle(now)
+        self.settle(Some(&age), now)
     }
 
     /// Removes a schedule, and returns the names of the schedules that this affects.
@@ -97,25 +104,28 @@ impl Namespace {
         let Some(removed) = self.schedules.remove(age) else { return Vec::new() };
         self.names.remove(&removed.name);
         self.deleted_last = self.deleted_last.max(last);
-        self.settle(now)
+        self.settle(Some(age), now)
     }
 
-    /// Applies the limits of the namespace's tier, and lets a schedule begin if its time has come.
-    pub(super) fn recompute(&mut self, age: &Age, limits: Limits, now: i64) {
+    /// Applies the limits of the namespace's tier, and lets a schedule begin if its time has come. Returns whether the limits
+    /// are new.
+    pub(super) fn recompute(&mut self, age: &Age, limits: Limits, now: i64) -> bool {
         self.seen_all(now);
-        if self.limits != Some(limits) {
+        let are_new = self.limits != Some(limits);
+        if are_new {
             (self.limits, self.min_interval) = (Some(limits), limits.min_interval);
-            self.settle(now);
+            self.settle(None, now);
         }
-        let Some(member) = self.schedules.get(age) else { return };
+        let Some(member) = self.schedules.get(age) else { return are_new };
         if self.not_before(member, limits, now).is_some() {
-            return;
+            return are_new;
         }
         if let Some(Member { begins: begins @ Eligibility::Waits { .. }, takes: 1.., runs_since, .. }) =
             self.schedules.get_mut(age)
         {
             *begins = Eligibility::Since(runs_since.unwrap_or(now));
         }
+        are_new
     }
 
     /// What a schedule of the namespace uses.
@@ -146,7 +156,7 @@ impl Namespace {
         let before = Before { last: member.last, last_triggered: member.last_triggered };
         member.last = member.last.max(Some(now));
         member.last_triggered = Some(now);
-        self.given_up.add(&age.uid, 1, now + HOUR, now);
+        self.given_up.add(Some(age), 1, now + HOUR, now);
         Some(before)
     }
 
@@ -156,15 +166,18 @@ impl Namespace {
         let noted = member.last_triggered;
         (member.last, member.last_triggered) = (last, last_triggered);
         if let Some(noted) = noted {
-            self.given_up.take_back(&age.uid, noted + HOUR);
+            self.given_up.take_back(age, noted + HOUR);
         }
     }
 
     /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room.
     pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool) {
-        if let Some(member) = self.schedules.get_mut(age) {
-            member.last = member.last.max(last);
-            (member.is_unsure, member.wants_room) = (false, wants_room);
+        let Some(member) = self.schedules.get_mut(age) else { return };
+        (member.last, member.is_unsure) = (member.last.max(last), false);
+        if wants_room {
+            self.wanting.insert(member.name.clone());
+        } else {
+            self.wanting.remove(&member.name);
         }
     }
 
@@ -173,7 +186,7 @@ impl Namespace {
         let member = self.schedules.get_mut(age)?;
         let (count, last) = member.used(&age.uid, now);
         (member.last, member.is_unsure) = (last, false);
-        self.given_up.add(&age.uid, count, last? + HOUR, now);
+        self.given_up.add(Some(age), count, last? + HOUR, now);
         last
     }
 
@@ -184,18 +197,19 @@ impl Namespace {
             return Some(now);
         }
         // A schedule that keeps the gap never exceeds its share, before or after it gave up another.
-        let paced = self.schedules.iter().filter(|(_, member)| member.is_paced(limits));
-        let paced: BTreeSet<&str> = paced.map(|(age, _)| &*age.uid).collect();
-        Some(self.given_up.leaves_room_at(room, |uid| paced.contains(uid), now))
+        let is_paced = |age: &Age| self.schedules.get(age).is_some_and(|member| member.is_paced(limits));
+        Some(self.given_up.leaves_room_at(room, is_paced, now))
     }
 
-    /// Recomputes all shares, the oldest schedule first. Returns the schedules that gain or lose their place, and those that
-    /// wait for room.
-    fn settle(&mut self, now: i64) -> Vec<String> {
+    /// Recomputes the shares of a schedule and of all younger ones, the oldest first; without a schedule, those of all. Returns
+    /// the schedules that wait for room, and those that gain or lose their place.
+    fn settle(&mut self, from: Option<&Age>, now: i64) -> Vec<String> {
         let Some(limits) = self.limits else { return Vec::new() };
-        let (mut rank, mut sum) = (0, 0);
-        let mut changed = Vec::new();
-        for (age, member) in &mut self.schedules {
+        let older = from.and_then(|from| self.schedules.range(..from).next_back());
+        let (mut rank, mut sum) = older.map_or((0, 0), |(_, Member { place, takes, .. })| (place.0, place.1 + takes));
+        let mut changed: Vec<_> = std::mem::take(&mut self.wanting).into_iter().collect();
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        for (age, member) in self.schedules.range_mut((from, Bound::Unbounded)) {
             rank += 1;
             let own = member.own(limits);
             let fits = rank <= limits.max_schedules && own <= limits.max_per_hour.saturating_sub(sum);
@@ -203,7 +217,7 @@ impl Namespace {
             if takes < member.takes {
                 let (count, last) = member.used(&age.uid, now);
                 if let Some(last) = last {
-                    self.given_up.add(&age.uid, count, last + HOUR, now);
+                    self.given_up.add(Some(age), count, last + HOUR, now);
                 }
                 (member.begins, member.runs_since) = (Eligibility::Waits { after: None, until: None }, None);
             }
@@ -214,7 +228,7 @@ impl Namespace {
                 // It may take the place of a deleted schedule.
                 *after = (*after).max(self.deleted_last);
             }
-            if fits != member.fits || std::mem::take(&mut member.wants_room) {
+            if fits != member.fits {
                 changed.push(member.name.clone());
             }
             (member.place, member.takes, member.fits) = ((rank, sum), takes, fits);

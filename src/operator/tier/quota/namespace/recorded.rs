@@ -2,7 +2,7 @@
 
 use super::{Eligibility, Member, Namespace};
 use crate::operator::tier::quota::given_up::GivenUp;
-use crate::operator::tier::quota::usage::{MOST_PARTS, Part, Usage};
+use crate::operator::tier::quota::usage::{Claim, MOST_PARTS, Part, ScheduleId, Usage};
 use crate::operator::tier::quota::{Age, HOUR};
 
 impl Namespace {
@@ -20,8 +20,9 @@ impl Namespace {
     }
 
     /// A schedule that is seen for the first time, combined with its record.
-    pub(super) fn recorded(&mut self, uid: &str, member: Member, now: i64) -> Member {
-        let Some(Part { takes, since, asked, last_triggered }) = self.unseen.remove(uid) else { return member };
+    pub(super) fn recorded(&mut self, age: &Age, member: Member, now: i64) -> Member {
+        let recorded = self.unseen.remove(&ScheduleId::of(&age.uid));
+        let Some(Part { takes, since, asked, last_triggered }) = recorded else { return member };
         let last = last_triggered;
         let member = Member { last, last_triggered, is_unsure: true, ..member };
         match (takes, asked == member.asked.hash(), since) {
@@ -30,7 +31,7 @@ impl Namespace {
             (_, true, None) => Member { takes, runs_since: Some(now - HOUR), ..member },
             // It was edited meanwhile, and may have delivered with its old expression.
             (_, false, _) => {
-                self.given_up.add(uid, takes, now + HOUR, now);
+                self.given_up.add(Some(age), takes, now + HOUR, now);
                 Member { begins: Eligibility::Waits { after: None, until: None }, ..member }
             }
         }
@@ -40,8 +41,8 @@ impl Namespace {
     /// whether there were any.
     pub(in crate::operator::tier::quota) fn seen_all(&mut self, now: i64) -> bool {
         let gone = std::mem::take(&mut self.unseen);
-        for (uid, part) in &gone {
-            self.given_up.add(uid, part.takes, now + HOUR, now);
+        for part in gone.values() {
+            self.given_up.add(None, part.takes, now + HOUR, now);
             self.deleted_last = Some(now);
         }
         !gone.is_empty()
@@ -51,7 +52,7 @@ impl Namespace {
     pub(in crate::operator::tier::quota) fn usage(&self, now: i64) -> Usage {
         // Schedules beyond that number have to wait before they begin.
         let seen = self.schedules.iter().filter(|(_, member)| member.is_recorded()).take(MOST_PARTS);
-        let seen = seen.map(|(age, member)| (age.uid.clone(), member.part()));
+        let seen = seen.map(|(age, member)| (ScheduleId::of(&age.uid), member.part()));
         let usage = Usage {
             min_interval: self.min_interval,
             schedules: seen.chain(self.unseen.clone()).collect(),
@@ -66,30 +67,17 @@ impl Namespace {
         self.schedules.is_empty() && self.usage(now).is_empty()
     }
 
-    /// Whether the maximum of other schedules that can be recorded have begun; for a schedule that has begun itself, only older
-    /// ones count.
-    fn is_one_too_many(&self, age: &Age) -> bool {
-        if self.schedules.len() <= MOST_PARTS {
-            return false;
+    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns what has to be recorded before; `None` when
+    /// too many schedules are older.
+    pub(in crate::operator::tier::quota) fn starts(&mut self, age: &Age, runs: bool, now: i64) -> Option<Claim> {
+        let member = self.schedules.get_mut(age)?;
+        if usize::try_from(member.place.0).is_ok_and(|rank| rank > MOST_PARTS) {
+            return None;
         }
-        let has_begun = self.schedules.get(age).is_some_and(Member::is_recorded);
-        let others = self
-            .schedules
-            .iter()
-            .filter(|(other, member)| *other != age && member.is_recorded() && (!has_begun || *other < age));
-        others.count() >= MOST_PARTS
-    }
-
-    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns whether it may be: not when there are too
-    /// many schedules to be recorded.
-    pub(in crate::operator::tier::quota) fn starts(&mut self, age: &Age, runs: bool, now: i64) -> bool {
-        if self.is_one_too_many(age) {
-            return false;
-        }
-        if let Some(member) = self.schedules.get_mut(age).filter(|_| runs) {
+        if runs {
             member.runs_since.get_or_insert(now);
         }
-        true
+        Some(Claim::new(&age.uid, member.part(), self.min_interval, now))
     }
 }
 

@@ -1,20 +1,26 @@
-//! What a namespace uses of its tier, as it is recorded for the next operator: to and from JSON. Pure.
+//! What a namespace uses of its tier, as it is recorded for the next operator: to and from the data of a ConfigMap. Pure.
 //!
 //! A record that can't be read counts as if the namespace had just delivered all that its tier allows, so nobody gains by it.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
 use serde::{Deserialize, Serialize};
 
 use super::HOUR;
 use super::given_up::{Entry, MANY};
+use crate::operator::names::{USAGE_KEY, USAGE_SCHEDULES_KEY};
+pub(super) use parts::{Part, ScheduleId};
 
 /// How many schedules of a namespace can be recorded at most. Others wait.
-pub(crate) const MOST_PARTS: usize = 1_000;
-/// The largest size of a record, in bytes.
-pub(super) const MOST_BYTES: usize = 128 * 1_024;
+pub(crate) const MOST_PARTS: usize = 10_000;
+/// The largest size of a record without the parts of its schedules, in bytes.
+const MOST_BYTES: usize = 32 * 1_024;
 /// The version that is written and read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The longest `minInterval` of a tier, in seconds: 8760 h.
 const LONGEST_INTERVAL: i64 = 8_760 * HOUR;
 
@@ -24,38 +30,33 @@ const LONGEST_INTERVAL: i64 = 8_760 * HOUR;
 pub(super) struct Usage {
     /// The smallest gap that its tier allows, in seconds.
     pub(super) min_interval: i64,
-    /// The shares of schedules, by UID.
-    pub(super) schedules: BTreeMap<String, Part>,
+    /// The shares of schedules.
+    #[serde(skip)]
+    pub(super) schedules: BTreeMap<ScheduleId, Part>,
     /// Deliveries that count for a while.
     pub(super) given_up: Vec<Entry>,
     /// When a deleted schedule last delivered.
     pub(super) deleted_last: Option<i64>,
 }
 
-/// The share of one schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u32, Option<i64>, u64, Option<i64>)", into = "(u32, Option<i64>, u64, Option<i64>)")]
-pub(super) struct Part {
-    /// The most that its expression delivers in an hour.
-    pub(super) takes: u32,
-    /// Since when it may deliver; `None` while it waits. Its CronJob may run already if its next time is later than that.
-    pub(super) since: Option<i64>,
-    /// A hash of the expression and its zone.
-    pub(super) asked: u64,
-    /// When it was last triggered, while that still matters.
-    pub(super) last_triggered: Option<i64>,
+/// What has to be recorded before a schedule may deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    schedule: ScheduleId,
+    part: Option<Part>,
+    min_interval: i64,
 }
 
-impl From<(u32, Option<i64>, u64, Option<i64>)> for Part {
-    fn from((takes, since, asked, last_triggered): (u32, Option<i64>, u64, Option<i64>)) -> Self {
-        Self { takes, since, asked, last_triggered }
+impl Claim {
+    /// The claim of the schedule with this UID, in a tier with this smallest gap in seconds.
+    pub(super) fn new(uid: &str, part: Part, min_interval: i64, now: i64) -> Self {
+        Self { schedule: ScheduleId::of(uid), part: part.at(now, keep(min_interval)), min_interval }
     }
 }
 
-impl From<Part> for (u32, Option<i64>, u64, Option<i64>) {
-    fn from(Part { takes, since, asked, last_triggered }: Part) -> Self {
-        (takes, since, asked, last_triggered)
-    }
+/// How long past deliveries matter in a tier with this smallest gap, both in seconds.
+fn keep(min_interval: i64) -> i64 {
+    min_interval.max(HOUR)
 }
 
 /// Why a record can't be read.
@@ -71,6 +72,8 @@ pub(super) enum Unreadable {
     Version(u64),
     #[error("no JSON of this form: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("{0} bytes of schedules, which is no multiple of {size}", size = parts::SIZE)]
+    Torn(usize),
 }
 
 #[derive(Serialize)]
@@ -86,17 +89,25 @@ struct Versioned {
 }
 
 impl Usage {
-    /// Serializes to JSON: at most [`MOST_BYTES`] for at most [`MOST_PARTS`] schedules.
-    pub(super) fn write(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&Written { version: VERSION, usage: self })
+    /// A record without metadata. The parts of schedules are bytes, [`parts::SIZE`] for each; the rest is JSON.
+    pub(super) fn write(&self) -> serde_json::Result<ConfigMap> {
+        let text = serde_json::to_string(&Written { version: VERSION, usage: self })?;
+        // The API server may turn an empty value into none.
+        let parts = (!self.schedules.is_empty())
+            .then(|| BTreeMap::from([(USAGE_SCHEDULES_KEY.into(), ByteString(parts::write(&self.schedules)))]));
+        Ok(ConfigMap {
+            data: Some(BTreeMap::from([(USAGE_KEY.into(), text)])),
+            binary_data: parts,
+            ..ConfigMap::default()
+        })
     }
 
-    /// Parses JSON.
+    /// Reads a record.
     ///
     /// # Errors
     /// When it was not written by this version.
-    pub(super) fn read(text: Option<&str>, now: i64) -> Result<Self, Unreadable> {
-        let text = text.ok_or(Unreadable::Missing)?;
+    pub(super) fn read(record: &ConfigMap, now: i64) -> Result<Self, Unreadable> {
+        let text = record.data.as_ref().and_then(|data| data.get(USAGE_KEY)).ok_or(Unreadable::Missing)?;
         if text.len() > MOST_BYTES {
             return Err(Unreadable::TooLong(text.len()));
         }
@@ -105,8 +116,8 @@ impl Usage {
             return Err(Unreadable::Version(version));
         }
         let mut usage: Self = serde_json::from_str(text)?;
-        if usage.schedules.len() > MOST_PARTS {
-            return Err(Unreadable::TooMany(usage.schedules.len()));
+        if let Some(ByteString(bytes)) = record.binary_data.as_ref().and_then(|data| data.get(USAGE_SCHEDULES_KEY)) {
+            usage.schedules = parts::read(bytes)?;
         }
         usage.bound(now);
         Ok(usage)
@@ -139,19 +150,21 @@ impl Usage {
     /// Drops what no longer matters.
     pub(super) fn at(mut self, now: i64) -> Self {
         let keep = self.keep();
-        let matters = |last: &i64| now < last.saturating_add(keep);
         self.given_up.retain(|entry| entry.until > now);
-        self.deleted_last = self.deleted_last.filter(matters);
-        for part in self.schedules.values_mut() {
-            part.last_triggered = part.last_triggered.filter(matters);
-        }
-        self.schedules.retain(|_, part| part.takes > 0 || part.last_triggered.is_some());
-        self
+        self.deleted_last = self.deleted_last.filter(|last| now < last.saturating_add(keep));
+        let parts = self.schedules.into_iter().filter_map(|(id, part)| Some((id, part.at(now, keep)?)));
+        Self { schedules: parts.collect(), ..self }
+    }
+
+    /// Whether it holds this claim.
+    pub(super) fn holds(&self, claim: &Claim, now: i64) -> bool {
+        let part = self.schedules.get(&claim.schedule).cloned().and_then(|part| part.at(now, self.keep()));
+        part == claim.part && (part.is_none() || self.min_interval == claim.min_interval)
     }
 
     /// How long past deliveries matter, in seconds.
     fn keep(&self) -> i64 {
-        self.min_interval.max(HOUR)
+        keep(self.min_interval)
     }
 
     /// Whether there is nothing to record.

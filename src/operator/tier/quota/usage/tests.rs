@@ -1,6 +1,7 @@
 //! Records are read back, however large they are; unreadable records give nobody an advantage.
 
 use super::*;
+use crate::operator::tier::quota::Age;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -8,69 +9,107 @@ fn part(takes: u32) -> Part {
     Part { takes, since: Some(NOW - 7_200), asked: u64::MAX, last_triggered: Some(NOW - 60) }
 }
 
+const UID: &str = "7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11";
+
+fn age(uid: &str) -> Option<Age> {
+    Some(Age { created: NOW - 9_000, uid: uid.into() })
+}
+
 fn usage() -> Usage {
     Usage {
         min_interval: 900,
-        schedules: [("7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11".to_owned(), part(4))].into(),
+        schedules: [(ScheduleId::of(UID), part(4))].into(),
         given_up: vec![
-            Entry { until: NOW + 60, by: Some("7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11".into()), count: 2 },
+            Entry { until: NOW + 60, by: age(UID), count: 2 },
             Entry { until: NOW + 120, by: None, count: 1 },
         ],
         deleted_last: Some(NOW - 300),
     }
 }
 
+/// A record with this text and these bytes.
+fn record(text: &str, bytes: &[u8]) -> ConfigMap {
+    ConfigMap {
+        data: Some([(USAGE_KEY.into(), text.into())].into()),
+        binary_data: Some([(USAGE_SCHEDULES_KEY.into(), ByteString(bytes.into()))].into()),
+        ..ConfigMap::default()
+    }
+}
+
 #[test]
 fn what_is_written_is_read_again() {
-    let text = usage().write().unwrap();
+    let written = usage().write().unwrap();
     assert_eq!(
-        text,
-        "{\"version\":1,\"minInterval\":900,\"schedules\":{\"7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11\":\
-         [4,1799992800,18446744073709551615,1799999940]},\"givenUp\":[[\"7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11\",2,1800000060],\
+        serde_json::json!(written)["data"]["usage"],
+        "{\"version\":2,\"minInterval\":900,\"givenUp\":[[[1799991000,\"7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11\"],2,1800000060],\
          [null,1,1800000120]],\"deletedLast\":1799999700}"
     );
-    assert_eq!(Usage::read(Some(&text), NOW).unwrap(), usage());
+    assert_eq!(
+        serde_json::json!(written)["binaryData"]["schedules"],
+        "ErrZjDOspE///////////wAAAARrSbXga0nRxA=="
+    );
+    assert_eq!(Usage::read(&written, NOW).unwrap(), usage());
+    let nobody = Usage { schedules: BTreeMap::new(), ..usage() };
+    let written = nobody.write().unwrap();
+    assert_eq!((written.binary_data.is_none(), Usage::read(&written, NOW).unwrap()), (true, nobody));
 }
 
 #[test]
 fn the_largest_record_is_within_its_bound() {
     let uid = |number: usize| format!("7d2f7a3c-5f0e-4f5e-9a5b-{number:012}");
-    let given_up = (0..MANY).map(|number| Entry { until: NOW + 3_600, by: Some(uid(number)), count: 600_000 });
+    let given_up = (0..MANY).map(|number| Entry { until: NOW + 3_600, by: age(&uid(number)), count: 600_000 });
     let largest = Usage {
         min_interval: LONGEST_INTERVAL,
-        schedules: (0..MOST_PARTS).map(|number| (uid(number), part(600_000))).collect(),
+        schedules: (0..MOST_PARTS).map(|number| (ScheduleId::of(&uid(number)), part(600_000))).collect(),
         given_up: given_up.collect(),
         deleted_last: Some(NOW),
     };
-    let text = largest.write().unwrap();
-    assert!(text.len() <= MOST_BYTES, "{} bytes", text.len());
-    assert_eq!(Usage::read(Some(&text), NOW).unwrap(), largest);
+    assert_eq!(largest.schedules.len(), MOST_PARTS);
+    let written = largest.write().unwrap();
+    let bytes = serde_json::to_vec(&written).unwrap().len();
+    assert!(bytes < 512 * 1_024, "{bytes} bytes; a ConfigMap may have a mebibyte");
+    assert_eq!(Usage::read(&written, NOW).unwrap(), largest);
 }
 
 #[test]
 fn what_is_no_record_of_this_version_is_refused() {
-    let too_many = Usage { schedules: (0..=MOST_PARTS).map(|n| (n.to_string(), part(1))).collect(), ..usage() };
-    let (too_many, too_long) =
-        (too_many.write().unwrap(), format!("{}{}", usage().write().unwrap(), " ".repeat(MOST_BYTES)));
-    for (text, why) in [
-        (None, "it has no key usage"),
-        (Some(""), "no JSON"),
-        (Some("{}"), "no JSON"),
-        (Some("{\"version\":1}"), "no JSON"),
-        (Some("{\"version\":2,\"schedules\":7}"), "version 2; this operator knows 1"),
-        (Some("{\"version\":1,\"minInterval\":900,\"schedules\":{\"a\":[-4,0,0,null]},\"givenUp\":[]}"), "no JSON"),
-        (Some(&too_many), "1001 schedules"),
-        (Some(&too_long), "bytes"),
+    let text = serde_json::to_string(&Written { version: VERSION, usage: &usage() }).unwrap();
+    let too_long = format!("{text}{}", " ".repeat(MOST_BYTES));
+    let too_many = vec![1; parts::SIZE * (MOST_PARTS + 1)];
+    for (text, bytes, why) in [
+        ("", &[][..], "no JSON"),
+        ("{}", &[], "no JSON"),
+        ("{\"version\":2}", &[], "no JSON"),
+        ("{\"version\":1,\"schedules\":7}", &[], "version 1; this operator knows 2"),
+        ("{\"version\":2,\"minInterval\":900,\"givenUp\":[[null,-4,0]]}", &[], "no JSON"),
+        (&text, &too_many, "10001 schedules; at most 10000"),
+        (&text, &[1; 29], "29 bytes of schedules, which is no multiple of 28"),
+        (&too_long, &[], "bytes; at most 32768"),
     ] {
-        let error = Usage::read(text, NOW).unwrap_err().to_string();
+        let error = Usage::read(&record(text, bytes), NOW).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
+    assert_eq!(Usage::read(&ConfigMap::default(), NOW).unwrap_err().to_string(), "it has no key usage");
+}
+
+#[test]
+fn a_record_holds_the_claim_of_a_schedule_that_has_not_changed() {
+    let claim = |part, min_interval| Claim::new(UID, part, min_interval, NOW);
+    assert!(usage().holds(&claim(part(4), 900), NOW));
+    assert!(!usage().holds(&claim(part(5), 900), NOW), "it takes more");
+    assert!(!usage().holds(&claim(part(4), 901), NOW), "another tier");
+    assert!(!usage().holds(&claim(Part { last_triggered: Some(NOW), ..part(4) }, 900), NOW), "triggered since");
+    let long_ago = Part { last_triggered: Some(NOW - HOUR), ..part(4) };
+    assert!(!usage().holds(&claim(long_ago, 900), NOW), "what is recorded still matters");
+    let of_nobody = Part { takes: 0, since: None, asked: 0, last_triggered: None };
+    assert!(Usage::default().holds(&claim(of_nobody, 900), NOW), "what takes nothing needs no record");
+    let later = NOW + 2 * HOUR;
+    assert!(usage().holds(&Claim::new(UID, part(4), 900, later), later), "what no longer matters is no difference");
 }
 
 #[test]
 fn times_of_a_clock_that_was_ahead_hold_nobody_for_ever() {
-    let text = usage().write().unwrap();
-    let read = Usage::read(Some(&text), NOW - 90_000).unwrap();
+    let read = Usage::read(&usage().write().unwrap(), NOW - 90_000).unwrap();
     let earlier = NOW - 90_000;
     assert_eq!(read.deleted_last, Some(earlier));
     assert!(read.given_up.iter().all(|entry| entry.until == earlier + HOUR));
