@@ -106,7 +106,7 @@ sender: ## the sender as it is shipped: one small static binary
 	  cargo build --profile sender --no-default-features --bin postern-sender --target $(target)
 	@install -D $(sender) e2e/.work/bin/postern-sender
 
-bench: $(cluster) operator sender ## the sender beside curl, the operator beside a bare client: for people to judge, in 20 minutes
+bench: $(cluster) operator sender peer ## the sender beside curl, the operator beside others, with 10,000 schedules: for people to judge, in 45 minutes
 	@command -v curl > /dev/null || { echo 'installing Debian package: curl'; \
 	  apt-get update -qq && apt-get install -qqy --no-install-recommends curl > /dev/null; }
 	cargo bench --quiet -p postern-benches --no-default-features --profile dev --bench sender

@@ -13,9 +13,11 @@ use kube::api::PostParams;
 use postern_e2e::{Certificates, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Stream};
 use serde_json::json;
 
-use crate::converge::{make, schedule};
+use crate::contender::Running;
+use crate::installed::Installed;
+use crate::process;
 use crate::report::progress;
-use crate::subject::Subject;
+use crate::schedules::{make, schedule};
 
 /// How many schedules are due at the same time.
 const AT_ONCE: usize = 10;
@@ -36,10 +38,11 @@ pub(crate) struct Ticks {
     pub(crate) requests: Vec<Request>,
 }
 
-pub(crate) async fn measure(subject: &Subject) -> Ticks {
-    let (cpu, since) = (subject.cpu(), subject.cluster.audit_log_length());
-    let deliveries = start_deliveries(subject).await;
-    let connections = start_connections(subject).await;
+pub(crate) async fn measure(on: &Installed) -> Ticks {
+    let running = Running::postern(on).await;
+    let since = on.cluster.audit_log_length();
+    let deliveries = start_deliveries(on).await;
+    let connections = start_connections(on).await;
     let (mut delivered, mut connected) = (Vec::new(), Vec::new());
     let mut told = 0;
     while delivered.len() < ENOUGH || connected.len() < ENOUGH {
@@ -52,13 +55,13 @@ pub(crate) async fn measure(subject: &Subject) -> Ticks {
         }
     }
     // The outcomes of the last deliveries are written when their pods have ended, a second or two later.
-    subject.memory().await;
-    let requests = subject.cluster.requests_of(OPERATOR, since);
-    Ticks { deliveries: delivered, connections: connected, cpu: subject.cpu().saturating_sub(cpu), requests }
+    process::rest(running.pid()).await;
+    let requests = on.cluster.requests_of(OPERATOR, since);
+    Ticks { deliveries: delivered, connections: connected, cpu: process::cpu(running.pid()), requests }
 }
 
 /// Schedules that are due in every even minute, and when their requests arrive.
-async fn start_deliveries(subject: &Subject) -> Arrivals<Duration> {
+async fn start_deliveries(on: &Installed) -> Arrivals<Duration> {
     let (arrived, arrivals) = channel();
     let answer = move |stream: &mut Stream| {
         let _ = arrived.send(since_the_minute());
@@ -66,12 +69,12 @@ async fn start_deliveries(subject: &Subject) -> Arrivals<Duration> {
         stream.conn.send_close_notify();
         stream.flush()
     };
-    let cluster = &subject.cluster;
+    let cluster = &on.cluster;
     let listener = cluster.listen_on_the_internet(ADDRESS, 443);
     let receiver = Receiver::on(listener, Certificates::good(HOST), false, answer);
     cluster.set_dns(HOST, &[DnsAnswer::addresses([ADDRESS])]);
 
-    subject.cluster.make_namespace("ticks", json!({})).await;
+    cluster.make_namespace("ticks", json!({})).await;
     let secret: Secret = serde_json::from_value(json!({
         "metadata": {"name": "hook"},
         "stringData": {"url": format!("https://{HOST}/hook"), "key": KEY, "ca": receiver.certificates.ca_pem},
@@ -84,12 +87,12 @@ async fn start_deliveries(subject: &Subject) -> Arrivals<Duration> {
 }
 
 /// CronJobs that are due in every odd minute, and when their pods connect.
-async fn start_connections(subject: &Subject) -> Arrivals<Duration> {
-    let listener = subject.cluster.listen_on_the_internet(PLAIN_ADDRESS, 0);
+async fn start_connections(on: &Installed) -> Arrivals<Duration> {
+    let listener = on.cluster.listen_on_the_internet(PLAIN_ADDRESS, 0);
     let address = listener.local_addr().unwrap();
     let (arrived, arrivals): (Sender<Duration>, _) = channel();
     thread::spawn(move || while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {});
-    subject.cluster.make_namespace("plain", json!({})).await;
+    on.cluster.make_namespace("plain", json!({})).await;
     let cron_job = |index| -> CronJob {
         serde_json::from_value(json!({
             "metadata": {"name": format!("plain-{index}")},
@@ -106,7 +109,7 @@ async fn start_connections(subject: &Subject) -> Arrivals<Duration> {
         }))
         .unwrap()
     };
-    make(&Api::namespaced(subject.cluster.client.clone(), "plain"), (0..AT_ONCE).map(cron_job)).await;
+    make(&Api::namespaced(on.cluster.client.clone(), "plain"), (0..AT_ONCE).map(cron_job)).await;
     arrivals
 }
 

@@ -1,0 +1,37 @@
+//! A cluster with all that an installation brings, except the operator: CRDs, a tier, permissions and admission policies.
+
+use std::path::PathBuf;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Resource};
+use postern_e2e::{Cluster, install_crds};
+use serde_json::json;
+
+/// The cluster, and the kubeconfig of the operator's account.
+#[derive(Clone)]
+pub(crate) struct Installed {
+    pub(crate) cluster: Cluster,
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Installed {
+    /// Installs it, with one tier for all namespaces, which allows deliveries to the cluster's internet.
+    pub(crate) async fn new(cluster: Cluster) -> Self {
+        install_crds(&cluster).await;
+        for (tier, is_default) in [("default", true), ("changing", false)] {
+            let most = json!({"default": is_default, "maxSchedules": 10_000, "maxDeliveriesPerHour": 600_000});
+            cluster.make_tier(tier, most).await;
+        }
+        let kubeconfig = cluster.operator_kubeconfig().await;
+        cluster.must_run("kubectl apply --kustomize config/admission");
+        Self { cluster, kubeconfig }
+    }
+
+    /// The objects of a kind in a namespace, for the admin.
+    pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.cluster.client.clone(), namespace)
+    }
+}

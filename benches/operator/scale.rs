@@ -1,0 +1,87 @@
+//! Many schedules at once, by three contenders in turn: Postern, a client that knows what to write and watches nothing, and an
+//! operator as controller-runtime makes them. Each has a control plane of its own.
+
+use std::pin::Pin;
+use std::sync::mpsc::channel;
+
+use k8s_openapi::api::batch::v1::CronJob;
+use kube::ResourceExt as _;
+use postern::api::WebhookSchedule;
+use postern::operator::names;
+use postern_e2e::DedicatedCluster;
+use serde_json::{Value, json};
+
+use crate::contender::Contender;
+use crate::converge::{Converged, converge};
+use crate::installed::Installed;
+use crate::report::{self, progress};
+use crate::schedules::Layout;
+use crate::settled::{self, Settled};
+
+/// What Postern wrote for one schedule, with `NAME` in place of the schedule's name: other contenders write the same.
+#[derive(Clone)]
+pub(crate) struct Template {
+    pub(crate) cron_job: Value,
+    pub(crate) status: Value,
+}
+
+impl Template {
+    /// What stands on a cluster for the first schedule of a layout.
+    async fn of(on: &Installed, layout: Layout) -> Self {
+        let (namespace, name) = layout.first();
+        let schedule: WebhookSchedule = on.api(&namespace).get(&name).await.unwrap();
+        let cron_job: CronJob = on.api(&namespace).get(&names::cron_job(&name)).await.unwrap();
+        let metadata = json!({"name": cron_job.name_any(), "labels": cron_job.labels()});
+        let cron_job = json!({"metadata": metadata, "spec": cron_job.spec});
+        Self { cron_job: without(&name, &cron_job), status: without(&name, &json!(schedule.status)) }
+    }
+
+    /// The CronJob and the status for a schedule.
+    pub(crate) fn for_schedule(&self, name: &str) -> [Value; 2] {
+        [&self.cron_job, &self.status].map(|part| replaced(part, "NAME", name))
+    }
+}
+
+fn without(name: &str, part: &Value) -> Value {
+    replaced(part, name, "NAME")
+}
+
+fn replaced(part: &Value, from: &str, to: &str) -> Value {
+    serde_json::from_str(&part.to_string().replace(from, to)).unwrap()
+}
+
+/// Measures a layout, and prints it.
+pub(crate) fn measure(layout: Layout) {
+    progress(&format!("{layout}: Postern"));
+    let (template, first, settled) = on_new_cluster(move |on| Box::pin(postern(on, layout)));
+    let mut all = vec![(Contender::Postern, first)];
+    for contender in [Contender::BareClient, Contender::Peer { workers: 0 }, Contender::Peer { workers: 16 }] {
+        progress(&format!("{layout}: {contender}"));
+        let template = template.clone();
+        let converged = on_new_cluster(move |on| {
+            Box::pin(async move { converge(&on, layout, contender, Some(&template)).await.0 })
+        });
+        all.push((contender, converged));
+    }
+    report::convergence(layout, &all);
+    report::settled(layout, &settled);
+}
+
+/// Postern with so many schedules, and what it takes once they are there.
+async fn postern(on: Installed, layout: Layout) -> (Template, Converged, Settled) {
+    let (converged, running) = converge(&on, layout, Contender::Postern, None).await;
+    let template = Template::of(&on, layout).await;
+    let settled = settled::measure(&on, layout, running.unwrap()).await;
+    (template, converged, settled)
+}
+
+type Measuring<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Measures on a control plane of its own, with all that an installation brings.
+fn on_new_cluster<T: Send + 'static>(measure: impl FnOnce(Installed) -> Measuring<T> + Send + 'static) -> T {
+    let (send, receive) = channel();
+    DedicatedCluster::control_plane("bench").run(move |cluster, _| async move {
+        let _ = send.send(measure(Installed::new(cluster).await).await);
+    });
+    receive.recv().unwrap()
+}
