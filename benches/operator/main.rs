@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench ends where it can't go on, and says where")]
 
+mod burst;
 mod contender;
 mod converge;
 mod installed;
@@ -19,9 +20,12 @@ mod ticks;
 
 use std::env;
 
+use contender::Running;
+use installed::Installed;
 use postern_benches::machine;
 use postern_e2e::DedicatedCluster;
 use report::progress;
+use rustix::process::Signal;
 use schedules::Layout;
 
 const DEFAULT_SCHEDULES: usize = 10_000;
@@ -36,9 +40,14 @@ fn main() {
     scale::measure(Layout { namespaces: 1, each: schedules });
     scale::measure(Layout { namespaces: schedules.div_ceil(EACH), each: EACH });
 
-    progress("deliveries in the even minutes, plain CronJobs in the odd ones");
     DedicatedCluster::with_images("bench").run(|cluster, _| async move {
-        report::ticks(&ticks::measure(&installed::Installed::new(cluster).await).await);
+        let on = Installed::new(cluster).await;
+        let running = Running::postern(&on).await;
+        progress("deliveries in the even minutes, plain CronJobs in the odd ones");
+        report::ticks(&ticks::measure(&on, &running).await);
+        progress("a thousand deliveries in one minute");
+        report::burst(&burst::measure(&on, ticks::NAMESPACE).await);
+        running.end(Signal::TERM).await;
     });
     report::aims();
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use postern_e2e::Request;
 
+use crate::burst::Burst;
 use crate::contender::Contender;
 use crate::converge::Converged;
 use crate::process::Memory;
@@ -81,6 +82,20 @@ pub(crate) fn ticks(ticks: &Ticks) {
     row("to a plain CronJob's connection", &ticks.connections);
     println!("  CPU time of the operator: {:.2} s", ticks.cpu.as_secs_f64());
     requests("  the operator's requests for the deliveries", &ticks.requests, ticks.deliveries.len());
+}
+
+/// A thousand deliveries at once.
+pub(crate) fn burst(burst: &Burst) {
+    println!("\n{:<50}{:>9}{:>9}{:>9}{:>9}{:>9}", "from a pod's end, seconds", "number", "min", "p50", "p99", "max");
+    row("to its outcome in the status", &burst.recorded);
+    println!(
+        "  all are recorded {:.0} s after their minute; at most {} writes of a status",
+        burst.all_recorded.as_secs_f64(), burst.most_writes
+    );
+    println!("  requests to the API server from the minute on, by user");
+    for (user, count) in &burst.requests {
+        println!("    {user:<46}{count:>9}");
+    }
 }
 
 fn row(name: &str, measured: &[Duration]) {

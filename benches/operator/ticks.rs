@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use postern::api::WebhookSchedule;
 use postern_e2e::{Certificates, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Stream};
 use serde_json::json;
 
@@ -38,8 +38,12 @@ pub(crate) struct Ticks {
     pub(crate) requests: Vec<Request>,
 }
 
-pub(crate) async fn measure(on: &Installed) -> Ticks {
-    let running = Running::postern(on).await;
+/// The namespace of the deliveries.
+pub(crate) const NAMESPACE: &str = "ticks";
+const PLAIN: &str = "plain";
+
+pub(crate) async fn measure(on: &Installed, running: &Running) -> Ticks {
+    let before = process::cpu(running.pid());
     let since = on.cluster.audit_log_length();
     let deliveries = start_deliveries(on).await;
     let connections = start_connections(on).await;
@@ -57,7 +61,10 @@ pub(crate) async fn measure(on: &Installed) -> Ticks {
     // The outcomes of the last deliveries are written when their pods have ended, a second or two later.
     process::rest(running.pid()).await;
     let requests = on.cluster.requests_of(OPERATOR, since);
-    Ticks { deliveries: delivered, connections: connected, cpu: process::cpu(running.pid()), requests }
+    let (delete, all) = (DeleteParams::default(), ListParams::default());
+    on.api::<WebhookSchedule>(NAMESPACE).delete_collection(&delete, &all).await.unwrap();
+    on.api::<CronJob>(PLAIN).delete_collection(&delete, &all).await.unwrap();
+    Ticks { deliveries: delivered, connections: connected, cpu: process::cpu(running.pid()).saturating_sub(before), requests }
 }
 
 /// Schedules that are due in every even minute, and when their requests arrive.
@@ -74,15 +81,15 @@ async fn start_deliveries(on: &Installed) -> Arrivals<Duration> {
     let receiver = Receiver::on(listener, Certificates::good(HOST), false, answer);
     cluster.set_dns(HOST, &[DnsAnswer::addresses([ADDRESS])]);
 
-    cluster.make_namespace("ticks", json!({})).await;
+    cluster.make_namespace(NAMESPACE, json!({})).await;
     let secret: Secret = serde_json::from_value(json!({
         "metadata": {"name": "hook"},
         "stringData": {"url": format!("https://{HOST}/hook"), "key": KEY, "ca": receiver.certificates.ca_pem},
     }))
     .unwrap();
-    Api::namespaced(cluster.client.clone(), "ticks").create(&PostParams::default(), &secret).await.unwrap();
+    on.api(NAMESPACE).create(&PostParams::default(), &secret).await.unwrap();
     let schedules = (0..AT_ONCE).map(|index| schedule(&format!("tick-{index}"), "*/2 * * * *"));
-    make(&Api::namespaced(cluster.client.clone(), "ticks"), schedules).await;
+    make(&on.api(NAMESPACE), schedules).await;
     arrivals
 }
 
@@ -92,7 +99,7 @@ async fn start_connections(on: &Installed) -> Arrivals<Duration> {
     let address = listener.local_addr().unwrap();
     let (arrived, arrivals): (Sender<Duration>, _) = channel();
     thread::spawn(move || while listener.accept().is_ok() && arrived.send(since_the_minute()).is_ok() {});
-    on.cluster.make_namespace("plain", json!({})).await;
+    on.cluster.make_namespace(PLAIN, json!({})).await;
     let cron_job = |index| -> CronJob {
         serde_json::from_value(json!({
             "metadata": {"name": format!("plain-{index}")},
@@ -109,7 +116,7 @@ async fn start_connections(on: &Installed) -> Arrivals<Duration> {
         }))
         .unwrap()
     };
-    make(&Api::namespaced(on.cluster.client.clone(), "plain"), (0..AT_ONCE).map(cron_job)).await;
+    make(&on.api(PLAIN), (0..AT_ONCE).map(cron_job)).await;
     arrivals
 }
 
