@@ -12,7 +12,7 @@ use super::observe::ObservedState;
 use crate::api::WebhookSchedule;
 use crate::operator::build::{NamespaceChildren, cron_job, namespace_children, triggered_job};
 use crate::operator::deliveries::trigger::Trigger;
-use crate::operator::kubernetes::apply::{Applier, ApplyError};
+use crate::operator::kubernetes::apply::ApplyError;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 use crate::operator::schedule::context::ScheduleReconciler;
@@ -42,23 +42,23 @@ pub(super) async fn apply(
     observed: &ObservedState,
     now: i64,
 ) -> Result<Applied, ReconcileError> {
-    let to = &context.applier;
-    let Ok(valid) = accepted.as_ref() else { return suspend(schedule, observed, to).await };
+    let Ok(valid) = accepted.as_ref() else { return suspend(context, schedule, observed).await };
     if valid.waits_for_key {
-        return suspend(schedule, observed, to).await;
+        return suspend(context, schedule, observed).await;
     }
     let trigger = to_trigger(schedule, assessment, observed);
     let noted = match record_start(context, schedule, (valid, assessment), trigger, now).await {
         Ok(Recorded::Done(noted)) => noted,
         Ok(Recorded::Wait(wait)) => return Ok(Applied::Later(wait)),
-        Err(error @ RecordError::TooMany) => return suspend(schedule, observed, to).await.and(Err(error.into())),
         Err(error) => return Err(error.into()),
     };
     let written = write(context, schedule, valid, (assessment, trigger), observed).await;
     if written.as_ref().is_err_and(|error| !may_be_made(error)) {
         context.ledger.take_back(schedule, noted);
     }
-    written.map(|()| Applied::InPlace)
+    written?;
+    context.quotas.applied(schedule, pause(valid, assessment).is_none());
+    Ok(Applied::InPlace)
 }
 
 /// The delivery to trigger now, unless its Job exists already.
@@ -116,9 +116,9 @@ async fn write(
 
 /// Suspends the schedule's CronJob, and leaves it otherwise as it is. Ignores a CronJob that only has the name and the label.
 pub(super) async fn suspend(
+    context: &ScheduleReconciler,
     schedule: &WebhookSchedule,
     observed: &ObservedState,
-    to: &Applier,
 ) -> Result<Applied, ReconcileError> {
     let is_own = |cron_job: &CronJob| is_controlled_by(cron_job, schedule.uid().as_deref());
     let fires =
@@ -126,8 +126,9 @@ pub(super) async fn suspend(
     if let Some(cron_job) = observed.cron_job.clone().filter(|cron_job| is_own(cron_job) && fires(cron_job)) {
         let mut paused = (*cron_job).clone();
         paused.spec.suspend = Some(true);
-        to.cron_job(paused, Some(Arc::clone(&cron_job))).await?;
+        context.applier.cron_job(paused, Some(Arc::clone(&cron_job))).await?;
     }
+    context.quotas.applied(schedule, false);
     Ok(Applied::Suspended)
 }
 

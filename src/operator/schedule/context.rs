@@ -67,8 +67,10 @@ impl ScheduleReconciler {
     }
 
     /// Notes when an accepted schedule delivered last, and whether it waits for room.
-    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &DeliveryHistory) {
+    pub(super) fn note_deliveries(&self, schedule: &WebhookSchedule, history: &DeliveryHistory, now: i64) {
         let waits_for_room = history.trigger_waits == Some(TriggerDecision::At(None));
-        self.quotas.delivered(schedule, history.last, waits_for_room);
+        if self.quotas.delivered(schedule, history.last, waits_for_room, now) {
+            self.queues.schedules.add(&ObjectRef::from_obj(schedule));
+        }
     }
 }

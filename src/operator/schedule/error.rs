@@ -11,7 +11,7 @@ pub(crate) enum ReconcileError {
     Apply(#[from] ApplyError),
     /// The schedule's use of its tier can't be recorded.
     #[error(transparent)]
-    DeliveryHistory(#[from] RecordError),
+    NotRecorded(#[from] RecordError),
     /// A cache is behind the API server.
     #[error("the outcome of a delivery is not certain yet; the operator looks again")]
     StaleCache,
@@ -30,7 +30,7 @@ impl ReconcileError {
             Self::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
             Self::Apply(ApplyError::Outdated { .. } | ApplyError::Ending { .. }) | Self::StaleCache => "Outdated",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
-            Self::DeliveryHistory(_) => "UsageNotRecorded",
+            Self::NotRecorded(_) => "UsageNotRecorded",
             Self::Build(_) => "BuildFailed",
             Self::Status(_) => "StatusFailed",
         }
@@ -40,7 +40,7 @@ impl ReconcileError {
     pub(crate) fn is_for_users(&self) -> bool {
         match self {
             Self::Apply(ApplyError::NameTaken { .. } | ApplyError::Ending { .. } | ApplyError::Api { .. })
-            | Self::DeliveryHistory(_) => true,
+            | Self::NotRecorded(_) => true,
             Self::Apply(ApplyError::Outdated { .. }) | Self::StaleCache | Self::Build(_) | Self::Status(_) => false,
         }
     }

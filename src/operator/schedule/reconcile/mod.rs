@@ -40,7 +40,7 @@ pub(crate) async fn reconcile_at(
     let Some(observed) = observe(schedule, context, now.as_second()) else { return Ok(Action::requeue(SOON)) };
     // A schedule that is being deleted, but held back by a finalizer, sends nothing.
     if schedule.metadata.deletion_timestamp.is_some() {
-        return suspend(schedule, &observed, to).await.map(|_| Action::await_change());
+        return suspend(context, schedule, &observed).await.map(|_| Action::await_change());
     }
     if context.consistency.ensure_ready(schedule, observed.cron_job.as_deref()).is_err() {
         return Ok(Action::requeue(LATE));
@@ -50,7 +50,7 @@ pub(crate) async fn reconcile_at(
     context.obstacles.apply(&mut assessment.check, schedule, now);
     confirm(schedule, &assessment, &observed, to).await?;
     if accepted.is_ok() {
-        context.note_deliveries(schedule, &assessment.history);
+        context.note_deliveries(schedule, &assessment.history, now.as_second());
     }
 
     let applied = Box::pin(apply(context, schedule, &accepted, &assessment, &observed, now.as_second())).await;

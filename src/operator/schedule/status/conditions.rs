@@ -16,7 +16,6 @@ use crate::operator::preflight::state::{CheckState, Phase, began, judged};
 use crate::operator::schedule::assess::{Assessment, Pause, pause};
 use crate::operator::schedule::error::ReconcileError;
 use crate::operator::signing_keys::events::KEY_NOT_MADE;
-use crate::operator::tier::quota::ledger::RecordError;
 
 /// The condition that says whether the CronJob is in place.
 const SCHEDULED: &str = "Scheduled";
@@ -121,10 +120,7 @@ fn blocked(error: &ReconcileError) -> ConditionUpdate {
             let message = format!("the {kind} could not be written; the operator tries again");
             ConditionUpdate::new(SCHEDULED, "False", "ApplyFailed", message)
         }
-        ReconcileError::DeliveryHistory(RecordError::TooMany) => {
-            ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", error.to_string())
-        }
-        ReconcileError::DeliveryHistory(RecordError::NotRecorded { .. }) => {
+        ReconcileError::NotRecorded(_) => {
             let message = "the operator could not record what the namespace uses of its tier, so it starts nothing \
                            new; it tries again, and its log says more";
             ConditionUpdate::new(SCHEDULED, "False", "UsageNotRecorded", message)

@@ -146,8 +146,7 @@ fn whatever_is_in_the_way_of_a_child() {
         ReconcileError::from(ApplyError::NameTaken { kind: kind.clone(), name: name.clone() }),
         ApplyError::Ending { kind: kind.clone(), name: name.clone() }.into(),
         ApplyError::Outdated { kind: kind.clone(), name: name.clone() }.into(),
-        RecordError::TooMany.into(),
-        RecordError::NotRecorded { source: api() }.into(),
+        RecordError(api()).into(),
         ApplyError::Api { kind, name, source: api() }.into(),
     ];
     let key_error = KeyNotMade { why: long() };

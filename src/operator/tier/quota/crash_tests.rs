@@ -153,7 +153,9 @@ impl Operator {
     async fn sees_deletion(&self, cluster: &Cluster, deleted: &WebhookSchedule) {
         let now = cluster.world(|world| world.now);
         self.quotas.remove(deleted, now);
-        let _ = self.ledger.tidy_one("team-a", now).await;
+        while let Ok(Some(wait)) = self.ledger.tidy_one("team-a", now).await {
+            tokio::time::sleep(wait).await;
+        }
     }
 }
 

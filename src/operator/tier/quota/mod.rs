@@ -26,7 +26,7 @@ use crate::api::{WebhookSchedule, WebhookTierSpec};
 use crate::cron::{Expression, Tightest, time_zone};
 use crate::operator::kubernetes::digest::number_of;
 use namespace::{Before, Namespace};
-use usage::{Claim, Usage};
+use usage::{Part, ScheduleId, Usage};
 
 /// How long deliveries from a given-up share count, in seconds.
 const HOUR: i64 = 3_600;
@@ -72,7 +72,7 @@ impl From<&WebhookTierSpec> for Limits {
 pub(crate) struct Quotas {
     namespaces: Mutex<HashMap<String, Namespace>>,
     is_listed: AtomicBool,
-    /// Namespaces that gave up something that no reconcile is about to record.
+    /// Namespaces in which something changed that may have to be recorded.
     left: Mutex<BTreeSet<String>>,
     has_left: Notify,
 }
@@ -89,7 +89,7 @@ impl Quotas {
         self.is_listed.store(true, Ordering::Relaxed);
         for (name, namespace) in self.namespaces.lock().iter_mut().filter(|(name, _)| !is_unlisted(name)) {
             if namespace.seen_all(now) {
-                self.leave(name);
+                self.leave_namespace(name);
             }
         }
     }
@@ -103,20 +103,17 @@ impl Quotas {
         // This may take long, so do it before anything is locked.
         let tightest = asked.tightest(&age.uid, now);
         let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
-        let (is_edit, changed) = self.with(schedule, |namespace| {
-            (namespace.has(&age), namespace.note(age, &schedule.name_any(), asked, tightest, found, now))
-        });
-        if is_edit {
-            self.leave(&schedule.namespace().unwrap_or_default());
-        }
+        let changed =
+            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, found, now));
+        self.leave(schedule);
         in_namespace(schedule, &changed)
     }
 
     /// Removes a schedule, and returns the others that this affects.
     pub(crate) fn remove(&self, schedule: &WebhookSchedule, now: i64) -> Vec<ObjectRef<WebhookSchedule>> {
-        let age = Age::of(schedule);
-        self.leave(&schedule.namespace().unwrap_or_default());
-        in_namespace(schedule, &self.with(schedule, |namespace| namespace.remove(&age, now)))
+        let changed = self.with(schedule, |namespace| namespace.remove(&Age::of(schedule), now));
+        self.leave(schedule);
+        in_namespace(schedule, &changed)
     }
 
     /// Applies the limits of a schedule's tier, and lets the schedule begin if its time has come.
@@ -126,7 +123,7 @@ impl Quotas {
             namespace.knows(&age, &asked) && namespace.recompute(&age, limits, now)
         });
         if has_new_limits {
-            self.leave(&schedule.namespace().unwrap_or_default());
+            self.leave(schedule);
         }
     }
 
@@ -147,9 +144,18 @@ impl Quotas {
     }
 
     /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns what has to be recorded before; `None`
-    /// when it can't be.
-    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> Option<Claim> {
-        self.with(schedule, |namespace| namespace.starts(&Age::of(schedule), runs, now))
+    /// when the schedule was changed or deleted since it was judged.
+    fn starts(&self, schedule: &WebhookSchedule, runs: bool, now: i64) -> Option<(ScheduleId, Part)> {
+        let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
+        self.with(schedule, |namespace| namespace.starts(&age, &asked, runs, now))
+    }
+
+    /// Notes that a schedule's CronJob is in place, running or suspended.
+    pub(crate) fn applied(&self, schedule: &WebhookSchedule, runs: bool) {
+        let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
+        if self.with(schedule, |namespace| namespace.applied(&age, &asked, runs)) {
+            self.leave(schedule);
+        }
     }
 
     /// Notes that a delivery is about to be triggered, and returns the state before.
@@ -162,9 +168,10 @@ impl Quotas {
         self.with(schedule, |namespace| namespace.not_triggered(&Age::of(schedule), before));
     }
 
-    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room.
-    pub(crate) fn delivered(&self, schedule: &WebhookSchedule, last: Option<i64>, wants_room: bool) {
-        self.with(schedule, |namespace| namespace.delivered(&Age::of(schedule), last, wants_room));
+    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room. Returns whether there is
+    /// room by now.
+    pub(crate) fn delivered(&self, schedule: &WebhookSchedule, last: Option<i64>, wants_room: bool, now: i64) -> bool {
+        self.with(schedule, |namespace| namespace.delivered(&Age::of(schedule), last, wants_room, now))
     }
 
     /// The record of a namespace now.
@@ -174,11 +181,18 @@ impl Quotas {
 
     /// Forgets a namespace that has nothing to remember.
     fn forget_if_idle(&self, namespace: &str, now: i64) {
-        self.namespaces.lock().retain(|name, known| name != namespace || !known.is_idle(now));
+        let mut namespaces = self.namespaces.lock();
+        if namespaces.get(namespace).is_some_and(|known| known.is_idle(now)) {
+            namespaces.remove(namespace);
+        }
     }
 
-    /// Notes that something of this namespace has to be recorded, but no reconcile will do it.
-    fn leave(&self, namespace: &str) {
+    /// Leaves what changed about a schedule to be recorded, whether a reconcile does it sooner or not.
+    fn leave(&self, schedule: &WebhookSchedule) {
+        self.leave_namespace(&schedule.namespace().unwrap_or_default());
+    }
+
+    fn leave_namespace(&self, namespace: &str) {
         self.left.lock().insert(namespace.into());
         self.has_left.notify_one();
     }

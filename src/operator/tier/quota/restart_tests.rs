@@ -2,13 +2,14 @@
 
 use kube::ResourceExt as _;
 
-use super::usage::{MOST_PARTS, Usage};
+use super::usage::Usage;
 use super::*;
 use crate::operator::test_support::objects;
 
 const NOON: i64 = 1_800_000_000;
-const LIMITS: Limits = Limits { min_interval: 900, max_schedules: 50_000, max_per_hour: 4 };
+const LIMITS: Limits = Limits { min_interval: 900, max_schedules: 9, max_per_hour: 4 };
 const HALF_HOURLY: &str = "*/30 * * * *";
+const QUARTERLY: &str = "*/15 * * * *";
 
 fn schedule(name: &str, expression: &str) -> WebhookSchedule {
     let mut schedule = objects::schedule();
@@ -85,7 +86,7 @@ fn one_that_goes_before_anyone_has_looked_at_it_counts_as_delivered_until_then()
     let quotas = restarted(two(), &[("a", HALF_HOURLY)], later);
     assert_eq!(look(&quotas), Some(later));
     let quotas = restarted(two(), &[("a", HALF_HOURLY), ("b", HALF_HOURLY)], later);
-    quotas.delivered(&schedule("a", HALF_HOURLY), Some(NOON), false);
+    quotas.delivered(&schedule("a", HALF_HOURLY), Some(NOON), false, NOON);
     assert_eq!(look(&quotas), Some(NOON + 9_000), "it was due then");
 }
 
@@ -94,7 +95,7 @@ fn triggers_deletions_and_the_end_of_the_namespace_are_remembered() {
     let quotas = restarted(Usage::default(), &[], NOON);
     share(&quotas, "a", "0 12 1 1 *", NOON);
     assert!(quotas.triggered(&schedule("a", "0 12 1 1 *"), NOON).is_some());
-    quotas.delivered(&schedule("a", "0 12 1 1 *"), Some(NOON), false);
+    quotas.delivered(&schedule("a", "0 12 1 1 *"), Some(NOON), false, NOON);
     let usage = quotas.usage("team-a", NOON);
     let again = restarted(usage, &[("a", "0 12 1 1 *")], NOON + 60);
     assert_eq!(share(&again, "a", "0 12 1 1 *", NOON + 60).last_triggered, Some(NOON));
@@ -118,27 +119,41 @@ fn a_namespace_that_could_not_be_listed_yet_is_not_taken_for_empty() {
 }
 
 #[test]
-fn beyond_what_can_be_recorded_the_next_waits_until_one_goes() {
-    let mut namespace = Namespace::default();
-    let limits = Limits { max_per_hour: 600_000, ..LIMITS };
-    let hourly = schedule("a", "0 * * * *");
-    let (asked, tightest) = (ScheduleKey::by(&hourly), ScheduleKey::by(&hourly).tightest("a", NOON));
-    let age = |number: usize| Age { created: NOON, uid: format!("{number:05}") };
-    for number in 0..=MOST_PARTS {
-        namespace.note(age(number), &number.to_string(), asked.clone(), tightest, None, NOON);
-    }
-    let starts = |namespace: &mut Namespace, number| {
-        namespace.recompute(&age(number), limits, NOON);
-        namespace.starts(&age(number), true, NOON).is_some()
-    };
-    for number in 0..MOST_PARTS {
-        assert!(starts(&mut namespace, number));
-    }
-    assert!(!starts(&mut namespace, MOST_PARTS));
-    assert_eq!(namespace.usage(NOON).schedules.len(), MOST_PARTS);
-    namespace.remove(&age(7), NOON);
-    assert!(starts(&mut namespace, MOST_PARTS));
-    assert_eq!(namespace.usage(NOON).schedules.len(), MOST_PARTS);
+fn a_cron_job_that_is_not_suspended_yet_is_recorded_whatever_became_of_its_schedule() {
+    let quotas = restarted(Usage::default(), &[], NOON);
+    share(&quotas, "a", QUARTERLY, NOON);
+    assert!(quotas.starts(&schedule("a", QUARTERLY), true, NOON).is_some());
+    // It takes more than the tier allows, so its CronJob will be suspended.
+    share(&quotas, "a", "* * * * *", NOON);
+    let later = NOON + 10_000;
+    let next = restarted(quotas.usage("team-a", NOON), &[("a", "* * * * *"), ("new", "0 * * * *")], later);
+    share(&next, "a", "* * * * *", later);
+    assert_eq!(share(&next, "new", "0 * * * *", later).not_before, Some(later + HOUR));
+    quotas.applied(&schedule("a", "* * * * *"), false);
+    let next = restarted(quotas.usage("team-a", NOON), &[("a", "* * * * *"), ("new", "0 * * * *")], later);
+    assert_eq!(share(&next, "new", "0 * * * *", later).not_before, None);
+}
+
+#[test]
+fn the_last_delivery_of_a_schedule_that_lost_its_share_is_remembered_until_the_gap_has_passed() {
+    let quotas = restarted(Usage::default(), &[], NOON);
+    share(&quotas, "a", QUARTERLY, NOON);
+    quotas.delivered(&schedule("a", QUARTERLY), Some(NOON + 900), false, NOON + 901);
+    share(&quotas, "a", "* * * * *", NOON + 902);
+    let next = restarted(quotas.usage("team-a", NOON + 902), &[], NOON + 903);
+    assert_eq!(share(&next, "new", "0 12 1 1 *", NOON + 903).not_before, Some(NOON + 1_803), "deleted meanwhile");
+}
+
+#[test]
+fn a_schedule_that_was_edited_or_deleted_since_it_was_judged_does_not_start() {
+    let quotas = restarted(Usage::default(), &[], NOON);
+    let starts = |expression| quotas.starts(&schedule("a", expression), true, NOON).is_some();
+    share(&quotas, "a", HALF_HOURLY, NOON);
+    assert!(starts(HALF_HOURLY) && !starts(QUARTERLY));
+    share(&quotas, "a", "* * * * *", NOON);
+    assert!(!starts("* * * * *"), "it takes more than the tier allows");
+    quotas.remove(&schedule("a", "* * * * *"), NOON);
+    assert!(!starts("* * * * *"));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn who_waits_for_room_is_looked_at_when_something_changes() {
     let team = Team::new();
     team.usage_of("a", 0, QUARTERLY);
     team.usage_of("b", 1, QUARTERLY);
-    team.quotas.delivered(&schedule("a", 0, QUARTERLY), None, true);
+    team.quotas.delivered(&schedule("a", 0, QUARTERLY), None, true, team.now);
     assert_eq!(team.delete("b", 1, QUARTERLY), ["a"]);
     assert_eq!(team.note("c", 2, QUARTERLY), ["c"], "once");
 }
@@ -146,7 +146,7 @@ fn a_schedule_that_is_made_after_another_was_deleted_keeps_the_gap_under_any_nam
         "15 minutes after the last due time"
     );
     assert_eq!(team.usage_of("b", 0, "0 * * * *").not_before, None, "it was there before");
-    team.quotas.delivered(&schedule("b", 0, "0 * * * *"), Some(NOON + 70 * 60), false);
+    team.quotas.delivered(&schedule("b", 0, "0 * * * *"), Some(NOON + 70 * 60), false, team.now);
     team.now = NOON + 71 * 60;
     team.delete("b", 0, "0 * * * *");
     assert_eq!(

@@ -96,7 +96,7 @@ impl World {
                 if self.jobs.iter().any(|job| job["metadata"]["name"] == *name) {
                     return (409, Value::Null);
                 }
-                assert_eq!(self.recorded().unwrap().last_triggered, Some(self.now), "a Job before its record");
+                assert_eq!(self.recorded().unwrap().last, Some(self.now), "a Job before its record");
                 self.delivered.push(self.now);
                 body["metadata"]["creationTimestamp"] = json!(Timestamp::from_second(self.now).unwrap());
                 self.jobs.push(body.clone());

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::PACE;
 use crate::operator::kubernetes::apply::by_postern;
 use crate::operator::names::{self, MANAGED_BY_LABEL, MANAGER};
-use crate::operator::tier::quota::usage::{Claim, Usage};
+use crate::operator::tier::quota::usage::{Part, ScheduleId, Usage};
 
 /// What is known about a record.
 #[derive(Default)]
@@ -53,9 +53,9 @@ impl Book {
         self.is_known() && (written == *usage || written.is_empty() && usage.is_empty())
     }
 
-    /// Whether the record holds this claim.
-    pub(super) fn holds(&self, claim: &Claim, now: i64) -> bool {
-        self.is_known() && self.written.holds(claim, now)
+    /// Whether the record holds this part of a schedule.
+    pub(super) fn holds(&self, schedule: ScheduleId, part: Part, now: i64) -> bool {
+        self.is_known() && self.written.holds(schedule, part, now)
     }
 
     fn is_known(&self) -> bool {

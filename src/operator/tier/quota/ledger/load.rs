@@ -63,7 +63,7 @@ impl Ledger {
         let usage = usage.ok();
         self.quotas.restore(namespace, usage.clone().unwrap_or_else(|| Usage::unknown(now)));
         if usage.is_none() {
-            self.quotas.leave(namespace);
+            self.quotas.leave_namespace(namespace);
         }
         let book = Book::read(Place::of(record), usage);
         self.books.lock().insert(namespace.into(), Arc::new(tokio::sync::Mutex::new(book)));

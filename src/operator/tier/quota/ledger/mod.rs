@@ -19,7 +19,6 @@ use kube::{Api, Client, ResourceExt as _};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::usage::MOST_PARTS;
 use super::{Before, Quotas};
 use crate::api::WebhookSchedule;
 use crate::operator::kubernetes::backoff::Backoff;
@@ -46,28 +45,17 @@ pub(crate) struct Start {
     pub(crate) triggered: bool,
 }
 
-/// Why nothing may be started.
+/// What a namespace uses of its tier could not be recorded, so nothing may be started.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RecordError {
-    /// The namespace has as many older schedules as can be recorded.
-    #[error(
-        "the namespace has {MOST_PARTS} older schedules, and the operator can't record the use of more: delete one, or \
-         use another namespace"
-    )]
-    TooMany,
-    /// What the namespace uses of its tier could not be recorded.
-    #[error("the operator could not record what the namespace uses of its tier, so it starts nothing: {source}")]
-    NotRecorded {
-        /// What the API server said.
-        source: kube::Error,
-    },
-}
+#[error("the operator could not record what the namespace uses of its tier, so it starts nothing: {0}")]
+pub(crate) struct RecordError(#[source] pub(crate) kube::Error);
 
 /// Whether something may be started.
 pub(crate) enum Recorded {
     /// It is recorded.
     Done(Noted),
-    /// The namespace's record was written a moment ago: requeue after this time.
+    /// The namespace's record was written a moment ago, or the schedule has changed since it was judged: requeue after this
+    /// time.
     Wait(Duration),
 }
 
@@ -83,11 +71,10 @@ impl Ledger {
     }
 
     /// Records what a schedule's namespace uses, including what is about to be started. Writes nothing when the record holds
-    /// what this schedule uses. What others used and gave up may be recorded later ([`Self::tidy`]): until then, the record
-    /// counts as more.
+    /// what this schedule uses. What others gave up is recorded by [`Self::tidy`]: until then, the record counts as more.
     ///
     /// # Errors
-    /// When the API server doesn't accept the record, or the record would be too large: then nothing may be started.
+    /// When the API server doesn't accept the record: then nothing may be started.
     pub(crate) async fn record(
         &self,
         schedule: &WebhookSchedule,
@@ -97,8 +84,8 @@ impl Ledger {
         let namespace = schedule.namespace().unwrap_or_default();
         let book = self.book(&namespace);
         let mut book = book.lock().await;
-        let claim = self.quotas.starts(schedule, runs, now).ok_or(RecordError::TooMany)?;
-        if !triggered && book.holds(&claim, now) {
+        let Some((id, part)) = self.quotas.starts(schedule, runs, now) else { return Ok(Recorded::Wait(PACE)) };
+        if !triggered && book.holds(id, part, now) {
             return Ok(Recorded::Done(Noted(None)));
         }
         if let Some(wait) = book.wait() {
@@ -109,7 +96,7 @@ impl Ledger {
             Ok(()) => Ok(Recorded::Done(noted)),
             Err(source) => {
                 self.take_back(schedule, noted);
-                Err(RecordError::NotRecorded { source })
+                Err(RecordError(source))
             }
         }
     }
@@ -121,8 +108,8 @@ impl Ledger {
         }
     }
 
-    /// Records deletions, and deletes records that no longer matter, for ever. A record that can't be written doesn't delay
-    /// the others.
+    /// Records what no start of a schedule has recorded, and deletes records that no longer matter, for ever. A record that
+    /// can't be written, or not yet, doesn't delay the others.
     pub(crate) async fn tidy(&self) -> Infallible {
         let failures = Backoff::default();
         let mut retries: BTreeMap<String, Instant> = BTreeMap::new();
@@ -141,38 +128,46 @@ impl Ledger {
             due.extend(retries.keys().cloned());
             due.retain(|namespace| retries.get(namespace).is_none_or(|at| *at <= Instant::now()));
             for namespace in due {
-                if let Err(error) = self.tidy_one(&namespace, now).await {
-                    tracing::warn!(namespace, %error, "what was used could not be recorded; trying again");
-                    retries.insert(namespace.clone(), Instant::now() + failures.wait(&namespace));
-                } else {
-                    failures.forget(&namespace);
-                    retries.remove(&namespace);
-                }
+                let retry = match self.tidy_one(&namespace, now).await {
+                    Ok(wait) => {
+                        failures.forget(&namespace);
+                        wait
+                    }
+                    Err(error) => {
+                        tracing::warn!(namespace, %error, "what was used could not be recorded; trying again");
+                        Some(failures.wait(&namespace))
+                    }
+                };
+                match retry {
+                    Some(wait) => retries.insert(namespace, Instant::now() + wait),
+                    None => retries.remove(&namespace),
+                };
             }
+            self.close_books();
         }
     }
 
-    pub(super) async fn tidy_one(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
+    /// Brings a record up to date. Returns how long that has to wait, since it was written a moment ago.
+    pub(super) async fn tidy_one(&self, namespace: &str, now: i64) -> Result<Option<Duration>, kube::Error> {
         let done = self.bring_up_to_date(namespace, now).await;
         self.quotas.forget_if_idle(namespace, now);
-        self.close_books();
         done
     }
 
-    async fn bring_up_to_date(&self, namespace: &str, now: i64) -> Result<(), kube::Error> {
+    async fn bring_up_to_date(&self, namespace: &str, now: i64) -> Result<Option<Duration>, kube::Error> {
         let book = self.book(namespace);
         let mut book = book.lock().await;
         let usage = self.quotas.usage(namespace, now);
         if usage.is_empty() {
-            return book.delete(&self.api, namespace).await;
+            return book.delete(&self.api, namespace).await.map(|()| None);
         }
         if book.says(&usage, now) {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(wait) = book.wait() {
-            sleep(wait).await;
+            return Ok(Some(wait));
         }
-        book.write(&self.api, namespace, usage).await
+        book.write(&self.api, namespace, usage).await.map(|()| None)
     }
 
     fn book(&self, namespace: &str) -> Arc<tokio::sync::Mutex<Book>> {

@@ -17,6 +17,8 @@ pub(super) struct Member {
     pub(super) begins: Eligibility,
     /// Since when its CronJob may run. The CronJob runs early if its next time is later than what the schedule waits for.
     pub(super) runs_since: Option<i64>,
+    /// The most that its CronJob delivers in an hour, until it is known to be suspended.
+    pub(super) running: u32,
     /// When it last delivered.
     pub(super) last: Option<i64>,
     /// Whether it existed before the operator started, and its last delivery hasn't been looked up yet.

@@ -41,11 +41,6 @@ pub(super) struct Before {
 }
 
 impl Namespace {
-    /// Whether it has a schedule.
-    pub(super) fn has(&self, age: &Age) -> bool {
-        self.schedules.contains_key(age)
-    }
-
     /// Whether it has a schedule with this expression.
     pub(super) fn knows(&self, age: &Age, asked: &ScheduleKey) -> bool {
         self.schedules.get(age).is_some_and(|member| member.asked == *asked)
@@ -62,9 +57,8 @@ impl Namespace {
         now: i64,
     ) -> Vec<String> {
         // A watch that was interrupted shows another schedule of the same name, without a deletion.
-        if let Some(gone) = self.names.get(name).filter(|other| **other != age).cloned() {
-            self.remove(&gone, now);
-        }
+        let gone = self.names.get(name).filter(|other| **other != age).cloned();
+        let mut changed = gone.map(|gone| self.remove(&gone, now)).unwrap_or_default();
         self.give_up(&age, now);
         let deleted_last = self.deleted_last;
         if let Some(member) = self.schedules.get_mut(&age) {
@@ -87,6 +81,7 @@ impl Namespace {
                 place: (0, 0),
                 begins,
                 runs_since: None,
+                running: 0,
                 last: None,
                 is_unsure: found.is_some(),
                 last_triggered: None,
@@ -95,7 +90,8 @@ impl Namespace {
             self.names.insert(name.into(), age.clone());
             self.schedules.insert(age.clone(), member);
         }
-        self.settle(Some(&age), now)
+        changed.extend(self.settle(Some(&age), now));
+        changed
     }
 
     /// Removes a schedule, and returns the names of the schedules that this affects.
@@ -170,15 +166,17 @@ impl Namespace {
         }
     }
 
-    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room.
-    pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool) {
-        let Some(member) = self.schedules.get_mut(age) else { return };
+    /// Notes when a schedule last delivered, and whether a triggered delivery of it waits for room. Returns whether there is
+    /// room by now.
+    pub(super) fn delivered(&mut self, age: &Age, last: Option<i64>, wants_room: bool, now: i64) -> bool {
+        let Some(member) = self.schedules.get_mut(age) else { return false };
         (member.last, member.is_unsure) = (member.last.max(last), false);
         if wants_room {
             self.wanting.insert(member.name.clone());
         } else {
             self.wanting.remove(&member.name);
         }
+        wants_room && self.limits.is_some_and(|limits| self.room_at(1, limits, now).is_some())
     }
 
     /// Keeps counting what a schedule used of the share that it gives up; returns when it last delivered.
@@ -216,6 +214,7 @@ impl Namespace {
             let takes = if fits { own } else { 0 };
             if takes < member.takes {
                 let (count, last) = member.used(&age.uid, now);
+                member.last = last;
                 if let Some(last) = last {
                     self.given_up.add(Some(age), count, last + HOUR, now);
                 }

@@ -1,9 +1,9 @@
-//! What is recorded about a namespace, and for how many schedules that is possible. Pure.
+//! What is recorded about a namespace. Pure.
 
 use super::{Eligibility, Member, Namespace};
 use crate::operator::tier::quota::given_up::GivenUp;
-use crate::operator::tier::quota::usage::{Claim, MOST_PARTS, Part, ScheduleId, Usage};
-use crate::operator::tier::quota::{Age, HOUR};
+use crate::operator::tier::quota::usage::{MOST_PARTS, Part, ScheduleId, Usage};
+use crate::operator::tier::quota::{Age, HOUR, ScheduleKey};
 
 impl Namespace {
     /// A namespace with this record, whose schedules were not seen yet.
@@ -22,9 +22,8 @@ impl Namespace {
     /// A schedule that is seen for the first time, combined with its record.
     pub(super) fn recorded(&mut self, age: &Age, member: Member, now: i64) -> Member {
         let recorded = self.unseen.remove(&ScheduleId::of(&age.uid));
-        let Some(Part { takes, since, asked, last_triggered }) = recorded else { return member };
-        let last = last_triggered;
-        let member = Member { last, last_triggered, is_unsure: true, ..member };
+        let Some(Part { takes, since, asked, last }) = recorded else { return member };
+        let member = Member { last, last_triggered: last, running: takes, is_unsure: true, ..member };
         match (takes, asked == member.asked.hash(), since) {
             (0, _, _) => member,
             (_, true, Some(since)) => Member { takes, begins: Eligibility::Since(since), ..member },
@@ -50,7 +49,6 @@ impl Namespace {
 
     /// The record to write now.
     pub(in crate::operator::tier::quota) fn usage(&self, now: i64) -> Usage {
-        // Schedules beyond that number have to wait before they begin.
         let seen = self.schedules.iter().filter(|(_, member)| member.is_recorded()).take(MOST_PARTS);
         let seen = seen.map(|(age, member)| (ScheduleId::of(&age.uid), member.part()));
         let usage = Usage {
@@ -67,33 +65,49 @@ impl Namespace {
         self.schedules.is_empty() && self.usage(now).is_empty()
     }
 
-    /// Notes that a schedule is about to be started: its CronJob if `runs`. Returns what has to be recorded before; `None` when
-    /// too many schedules are older.
-    pub(in crate::operator::tier::quota) fn starts(&mut self, age: &Age, runs: bool, now: i64) -> Option<Claim> {
-        let member = self.schedules.get_mut(age)?;
-        if usize::try_from(member.place.0).is_ok_and(|rank| rank > MOST_PARTS) {
-            return None;
-        }
+    /// Notes that a schedule with this expression is about to be started: its CronJob if `runs`. Returns what has to be recorded
+    /// before; `None` when the schedule was edited or deleted, or lost its share, since it was judged.
+    pub(in crate::operator::tier::quota) fn starts(
+        &mut self,
+        age: &Age,
+        asked: &ScheduleKey,
+        runs: bool,
+        now: i64,
+    ) -> Option<(ScheduleId, Part)> {
+        let member = self.schedules.get_mut(age).filter(|member| member.asked == *asked && member.takes > 0)?;
         if runs {
             member.runs_since.get_or_insert(now);
+            member.running = member.running.max(member.takes);
         }
-        Some(Claim::new(&age.uid, member.part(), self.min_interval, now))
+        Some((ScheduleId::of(&age.uid), member.part()))
+    }
+
+    /// Notes that the CronJob of a schedule with this expression was written or found as it should be: running or suspended.
+    /// Returns whether it delivers less than before.
+    pub(in crate::operator::tier::quota) fn applied(&mut self, age: &Age, asked: &ScheduleKey, runs: bool) -> bool {
+        let member = self.schedules.get_mut(age).filter(|member| member.asked == *asked);
+        member.is_some_and(|member| {
+            let running = if runs { member.takes } else { 0 };
+            std::mem::replace(&mut member.running, running) > running
+        })
     }
 }
 
 impl Member {
     /// Whether something about the schedule has to be recorded.
     fn is_recorded(&self) -> bool {
-        let may_deliver = matches!(self.begins, Eligibility::Since(_)) || self.runs_since.is_some();
-        self.last_triggered.is_some() || self.takes > 0 && may_deliver
+        let part = self.part();
+        part.takes > 0 || part.last.is_some()
     }
 
     fn part(&self) -> Part {
-        let (takes, since) = match self.begins {
-            Eligibility::Since(since) => (self.takes, Some(since)),
-            Eligibility::Waits { .. } if self.runs_since.is_some() => (self.takes, None),
-            Eligibility::Waits { .. } => (0, None),
+        let since = match self.begins {
+            Eligibility::Since(since) => Some(since),
+            Eligibility::Waits { .. } => None,
         };
-        Part { takes, since, asked: self.asked.hash(), last_triggered: self.last_triggered }
+        let may_deliver = since.is_some() || self.runs_since.is_some();
+        let takes = if may_deliver { self.takes } else { 0 };
+        let last = if may_deliver { self.last_triggered } else { self.last };
+        Part { takes: takes.max(self.running), since, asked: self.asked.hash(), last }
     }
 }

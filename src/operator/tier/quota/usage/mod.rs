@@ -15,8 +15,8 @@ use super::given_up::{Entry, MANY};
 use crate::operator::names::{USAGE_KEY, USAGE_SCHEDULES_KEY};
 pub(super) use parts::{Part, ScheduleId};
 
-/// How many schedules of a namespace can be recorded at most. Others wait.
-pub(crate) const MOST_PARTS: usize = 10_000;
+/// How many schedules of a namespace can be recorded: as many as a tier can allow.
+pub(super) const MOST_PARTS: usize = 10_000;
 /// The largest size of a record without the parts of its schedules, in bytes.
 const MOST_BYTES: usize = 32 * 1_024;
 /// The version that is written and read.
@@ -37,26 +37,6 @@ pub(super) struct Usage {
     pub(super) given_up: Vec<Entry>,
     /// When a deleted schedule last delivered.
     pub(super) deleted_last: Option<i64>,
-}
-
-/// What has to be recorded before a schedule may deliver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
-    schedule: ScheduleId,
-    part: Option<Part>,
-    min_interval: i64,
-}
-
-impl Claim {
-    /// The claim of the schedule with this UID, in a tier with this smallest gap in seconds.
-    pub(super) fn new(uid: &str, part: Part, min_interval: i64, now: i64) -> Self {
-        Self { schedule: ScheduleId::of(uid), part: part.at(now, keep(min_interval)), min_interval }
-    }
-}
-
-/// How long past deliveries matter in a tier with this smallest gap, both in seconds.
-fn keep(min_interval: i64) -> i64 {
-    min_interval.max(HOUR)
 }
 
 /// Why a record can't be read.
@@ -139,7 +119,7 @@ impl Usage {
         self.deleted_last = self.deleted_last.map(|last| last.min(now));
         for part in self.schedules.values_mut() {
             part.since = part.since.map(|since| since.min(now));
-            part.last_triggered = part.last_triggered.map(|last| last.min(now));
+            part.last = part.last.map(|last| last.min(now));
         }
         for entry in &mut self.given_up {
             entry.until = entry.until.min(now + HOUR);
@@ -156,15 +136,15 @@ impl Usage {
         Self { schedules: parts.collect(), ..self }
     }
 
-    /// Whether it holds this claim.
-    pub(super) fn holds(&self, claim: &Claim, now: i64) -> bool {
-        let part = self.schedules.get(&claim.schedule).cloned().and_then(|part| part.at(now, self.keep()));
-        part == claim.part && (part.is_none() || self.min_interval == claim.min_interval)
+    /// Whether it holds this part of a schedule.
+    pub(super) fn holds(&self, schedule: ScheduleId, part: Part, now: i64) -> bool {
+        let matters = |part: Part| part.at(now, self.keep());
+        self.schedules.get(&schedule).copied().and_then(matters) == matters(part)
     }
 
     /// How long past deliveries matter, in seconds.
     fn keep(&self) -> i64 {
-        keep(self.min_interval)
+        self.min_interval.max(HOUR)
     }
 
     /// Whether there is nothing to record.

@@ -6,7 +6,7 @@ use crate::operator::tier::quota::Age;
 const NOW: i64 = 1_800_000_000;
 
 fn part(takes: u32) -> Part {
-    Part { takes, since: Some(NOW - 7_200), asked: u64::MAX, last_triggered: Some(NOW - 60) }
+    Part { takes, since: Some(NOW - 7_200), asked: u64::MAX, last: Some(NOW - 60) }
 }
 
 const UID: &str = "7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11";
@@ -93,18 +93,15 @@ fn what_is_no_record_of_this_version_is_refused() {
 }
 
 #[test]
-fn a_record_holds_the_claim_of_a_schedule_that_has_not_changed() {
-    let claim = |part, min_interval| Claim::new(UID, part, min_interval, NOW);
-    assert!(usage().holds(&claim(part(4), 900), NOW));
-    assert!(!usage().holds(&claim(part(5), 900), NOW), "it takes more");
-    assert!(!usage().holds(&claim(part(4), 901), NOW), "another tier");
-    assert!(!usage().holds(&claim(Part { last_triggered: Some(NOW), ..part(4) }, 900), NOW), "triggered since");
-    let long_ago = Part { last_triggered: Some(NOW - HOUR), ..part(4) };
-    assert!(!usage().holds(&claim(long_ago, 900), NOW), "what is recorded still matters");
-    let of_nobody = Part { takes: 0, since: None, asked: 0, last_triggered: None };
-    assert!(Usage::default().holds(&claim(of_nobody, 900), NOW), "what takes nothing needs no record");
-    let later = NOW + 2 * HOUR;
-    assert!(usage().holds(&Claim::new(UID, part(4), 900, later), later), "what no longer matters is no difference");
+fn a_record_holds_the_part_of_a_schedule_that_has_not_changed() {
+    let holds = |part| usage().holds(ScheduleId::of(UID), part, NOW);
+    assert!(holds(part(4)));
+    assert!(!holds(part(5)), "it takes more");
+    assert!(!holds(Part { last: Some(NOW), ..part(4) }), "triggered since");
+    assert!(!holds(Part { last: Some(NOW - HOUR), ..part(4) }), "what is recorded still matters");
+    assert!(!usage().holds(ScheduleId::of("another"), part(4), NOW));
+    let later = Part { last: None, ..part(4) };
+    assert!(usage().holds(ScheduleId::of(UID), later, NOW + HOUR), "what no longer matters is no difference");
 }
 
 #[test]
@@ -113,7 +110,7 @@ fn times_of_a_clock_that_was_ahead_hold_nobody_for_ever() {
     let earlier = NOW - 90_000;
     assert_eq!(read.deleted_last, Some(earlier));
     assert!(read.given_up.iter().all(|entry| entry.until == earlier + HOUR));
-    assert!(read.schedules.values().all(|part| (part.since, part.last_triggered) == (Some(earlier), Some(earlier))));
+    assert!(read.schedules.values().all(|part| (part.since, part.last) == (Some(earlier), Some(earlier))));
 }
 
 #[test]
