@@ -88,6 +88,7 @@ lint: ## formatting, clippy, vet
 	tree=$$(cargo tree -p postern -p postern-e2e --no-default-features --edges normal --prefix none); \
 	  ! grep -E '^(kube|k8s-openapi|schemars|serde-saphyr|clap)' <<< "$$tree"
 	cd e2e/cluster && test -z "$$(gofmt -l .)" && go vet .
+	test -z "$$(gofmt -l e2e/peer)"
 
 crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize want in their own folders
 	cargo build --quiet --bin postern
@@ -111,6 +112,10 @@ bench: $(cluster) operator sender peer ## the sender beside curl, the operator b
 	  apt-get update -qq && apt-get install -qqy --no-install-recommends curl > /dev/null; }
 	cargo bench --quiet -p postern-benches --no-default-features --profile dev --bench sender
 	cargo bench --quiet -p postern-benches --bench operator
+
+# Without cgo, Go makes the same static program wherever it is built.
+peer:
+	@cd e2e/peer && CGO_ENABLED=0 go build -buildvcs=false -o ../.work/bin/peer .
 
 fuzz: ## each fuzz target for a minute
 	@cargo +nightly fuzz --version > /dev/null 2>&1 || \
@@ -136,4 +141,4 @@ $(cluster): $(wildcard e2e/cluster/*.go) $(shell find e2e/cluster/config -type f
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -buildvcs=false -o ../.work/bin/cluster.new . && mv ../.work/bin/cluster.new ../.work/bin/cluster
 
-.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds ssrf operator sender bench fuzz cluster cluster-down images
+.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds ssrf operator sender bench peer fuzz cluster cluster-down images
