@@ -156,6 +156,29 @@ async fn what_was_deleted_is_recorded_by_itself_and_a_record_goes_with_its_last_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edit_a_suspension_and_other_limits_are_recorded_by_themselves() {
+    let (cluster, mut schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    let tidied = async || {
+        tokio::select! {
+            never = ledger.tidy() => match never {},
+            () = sleep(3 * PACE) => cluster.world(|world| world.records.get(RECORD).cloned()),
+        }
+    };
+    let first = tidied().await.unwrap();
+    ledger.quotas.recompute(&schedule, Limits { min_interval: 1_800, max_schedules: 9, max_per_hour: 40 }, NOW);
+    let with_other_limits = tidied().await.unwrap();
+    assert_ne!(with_other_limits["data"], first["data"]);
+    schedule.spec.schedule = "* * * * *".into();
+    ledger.quotas.note(&schedule, NOW);
+    let edited = tidied().await.unwrap();
+    assert_ne!(edited["binaryData"], first["binaryData"]);
+    ledger.quotas.applied(&schedule, false);
+    assert_eq!(tidied().await, None, "it is refused and suspended, and has delivered nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_deleted_does_not_delay_another_namespace() {
     let (cluster, schedule) = (Cluster::new(), objects::schedule());
     let ledger = cluster.leader(&schedule).await;
