@@ -72,9 +72,9 @@ pub(crate) async fn converge(
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
-    let used = running.as_ref().map(|running| {
-        (process::cpu(running.pid()).saturating_sub(before), process::memory(running.pid()).peak)
-    });
+    let used = running
+        .as_ref()
+        .map(|running| (process::cpu(running.pid()).saturating_sub(before), process::memory(running.pid()).peak));
     let requests = on.cluster.requests_of(OPERATOR, since);
     (Converged { made: between(began, ended), ready: between(began, last), process: used, requests }, running)
 }

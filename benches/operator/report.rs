@@ -29,7 +29,12 @@ fn load() -> String {
 pub(crate) fn convergence(layout: Layout, all: &[(Contender, Converged)]) {
     println!(
         "\n{:<40}{:>12}{:>12}{:>10}{:>12}{:>12}",
-        layout.to_string(), "all made, s", "all ready, s", "CPU, s", "peak, MiB", "writes each"
+        layout.to_string(),
+        "all made, s",
+        "all ready, s",
+        "CPU, s",
+        "peak, MiB",
+        "writes each"
     );
     for (contender, Converged { made, ready, process, requests }) in all {
         let (cpu, peak) = process.map_or(("-".into(), "-".into()), |(cpu, peak)| {
@@ -61,12 +66,18 @@ pub(crate) fn settled(layout: Layout, settled: &Settled) {
     start("a graceful stop", gracefully);
     start("a kill", killed);
     if let Some(rest) = rest {
-        println!("  ten minutes of rest: {:.2} s of CPU, {} requests but watches and the Lease", rest.cpu.as_secs_f64(), rest.requests);
+        println!(
+            "  ten minutes of rest: {:.2} s of CPU, {} requests but watches and the Lease",
+            rest.cpu.as_secs_f64(),
+            rest.requests
+        );
     }
     if let Some(tier) = tier {
         println!(
             "  a tier's change: {} CronJobs after {:.1} s; a schedule of another tier that was made meanwhile after {:.1} s",
-            tier.concerned, tier.in_effect.as_secs_f64(), tier.meanwhile.as_secs_f64()
+            tier.concerned,
+            tier.in_effect.as_secs_f64(),
+            tier.meanwhile.as_secs_f64()
         );
     }
 }
@@ -90,7 +101,8 @@ pub(crate) fn burst(burst: &Burst) {
     row("to its outcome in the status", &burst.recorded);
     println!(
         "  all are recorded {:.0} s after their minute; at most {} writes of a status",
-        burst.all_recorded.as_secs_f64(), burst.most_writes
+        burst.all_recorded.as_secs_f64(),
+        burst.most_writes
     );
     println!("  requests to the API server from the minute on, by user");
     for (user, count) in &burst.requests {

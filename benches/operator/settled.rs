@@ -95,7 +95,8 @@ async fn change_tier(on: &Installed, layout: Layout, running: &Running) -> TierC
     let all: Vec<Request> = writes(on, since).collect();
     let written = all.iter().filter(|request| request.resource == "cronjobs" && request.verb == "update");
     let at = |request: &Request| request.answered.parse::<Timestamp>().unwrap();
-    let of_new = all.iter().find(|request| request.resource == "webhookschedules/status" && request.name == "meanwhile");
+    let of_new =
+        all.iter().find(|request| request.resource == "webhookschedules/status" && request.name == "meanwhile");
     TierChange {
         concerned: written.clone().count(),
         in_effect: between(changed, written.map(at).max().unwrap_or(changed)),

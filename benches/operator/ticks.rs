@@ -64,7 +64,12 @@ pub(crate) async fn measure(on: &Installed, running: &Running) -> Ticks {
     let (delete, all) = (DeleteParams::default(), ListParams::default());
     on.api::<WebhookSchedule>(NAMESPACE).delete_collection(&delete, &all).await.unwrap();
     on.api::<CronJob>(PLAIN).delete_collection(&delete, &all).await.unwrap();
-    Ticks { deliveries: delivered, connections: connected, cpu: process::cpu(running.pid()).saturating_sub(before), requests }
+    Ticks {
+        deliveries: delivered,
+        connections: connected,
+        cpu: process::cpu(running.pid()).saturating_sub(before),
+        requests,
+    }
 }
 
 /// Schedules that are due in every even minute, and when their requests arrive.

@@ -119,9 +119,8 @@ impl Quotas {
     /// Applies the limits of a schedule's tier, and lets the schedule begin if its time has come.
     pub(crate) fn recompute(&self, schedule: &WebhookSchedule, limits: Limits, now: i64) {
         let (age, asked) = (Age::of(schedule), ScheduleKey::by(schedule));
-        let has_new_limits = self.with(schedule, |namespace| {
-            namespace.knows(&age, &asked) && namespace.recompute(&age, limits, now)
-        });
+        let has_new_limits =
+            self.with(schedule, |namespace| namespace.knows(&age, &asked) && namespace.recompute(&age, limits, now));
         if has_new_limits {
             self.leave(schedule);
         }
@@ -271,6 +270,9 @@ impl ScheduleKey {
 
 #[cfg(test)]
 mod crash_tests;
+
+#[cfg(test)]
+mod crash_world;
 
 #[cfg(test)]
 mod restart_tests;

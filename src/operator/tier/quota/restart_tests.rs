@@ -2,7 +2,7 @@
 
 use kube::ResourceExt as _;
 
-use super::usage::Usage;
+use super::usage::{ScheduleId, Usage};
 use super::*;
 use crate::operator::test_support::objects;
 
@@ -129,6 +129,11 @@ fn a_cron_job_that_is_not_suspended_yet_is_recorded_whatever_became_of_its_sched
     let next = restarted(quotas.usage("team-a", NOON), &[("a", "* * * * *"), ("new", "0 * * * *")], later);
     share(&next, "a", "* * * * *", later);
     assert_eq!(share(&next, "new", "0 * * * *", later).not_before, Some(later + HOUR));
+    assert_eq!(
+        next.usage("team-a", later).schedules[&ScheduleId::of("a")].takes,
+        4,
+        "nor has this operator suspended it"
+    );
     quotas.applied(&schedule("a", "* * * * *"), false);
     let next = restarted(quotas.usage("team-a", NOON), &[("a", "* * * * *"), ("new", "0 * * * *")], later);
     assert_eq!(share(&next, "new", "0 * * * *", later).not_before, None);

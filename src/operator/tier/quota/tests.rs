@@ -165,6 +165,27 @@ fn a_schedule_that_takes_the_place_of_another_of_its_name_counts_once() {
 }
 
 #[test]
+fn whose_place_is_free_since_another_took_a_name_without_a_deletion_is_looked_at() {
+    let mut team = Team::new();
+    team.limits.max_schedules = 1;
+    team.usage_of("a", 0, QUARTERLY);
+    team.usage_of("b", 1, QUARTERLY);
+    assert_eq!(team.note("a", 9, QUARTERLY), ["b"]);
+}
+
+#[test]
+fn what_was_due_of_a_schedule_that_lost_its_place_keeps_a_successor_at_the_gap() {
+    let mut team = Team::new();
+    team.limits.max_schedules = 1;
+    team.usage_of("a", 5, "0 * * * *");
+    team.now = NOON + HOUR + 5;
+    team.note("older", 0, "0 * * * *");
+    team.delete("a", 5, "0 * * * *");
+    team.limits.max_schedules = 2;
+    assert_eq!(team.usage_of("new", HOUR + 5, "0 * * * *").not_before, Some(NOON + HOUR + 900));
+}
+
+#[test]
 fn another_expression_has_to_wait_for_room_and_an_edit_of_one_that_never_delivered_does_not() {
     let mut team = Team::new();
     team.limits.max_per_hour = 2;
@@ -216,11 +237,14 @@ fn triggers_take_what_the_schedules_leave() {
     team.limits.max_per_hour = 3;
     let room = |team: &Team| team.usage_of("a", 0, HALF_HOURLY).room_at;
     assert_eq!(room(&team), Some(NOON));
+    let is_there_by_now = |team: &Team| team.quotas.delivered(&schedule("a", 0, HALF_HOURLY), None, true, team.now);
+    assert!(is_there_by_now(&team), "whoever found none is told");
     team.quotas.triggered(&schedule("a", 0, HALF_HOURLY), NOON);
     team.now += 60;
     assert_eq!(room(&team), Some(NOON + HOUR));
     team.limits.max_per_hour = 2;
     assert_eq!(room(&team), None, "the schedule may take them all");
+    assert!(!is_there_by_now(&team));
 }
 
 #[test]

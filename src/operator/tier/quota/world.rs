@@ -126,7 +126,7 @@ impl World {
     }
 
     /// The schedule's record.
-    fn recorded(&self) -> Option<Part> {
+    pub(super) fn recorded(&self) -> Option<Part> {
         let record = self.records.get("postern-usage-team-a")?;
         let usage = Usage::read(&serde_json::from_value(record.clone()).unwrap(), self.now).unwrap();
         usage.schedules.get(&ScheduleId::of(&self.uid())).cloned()

@@ -179,6 +179,19 @@ async fn an_edit_a_suspension_and_other_limits_are_recorded_by_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_recorded_by_itself_keeps_to_the_pace_too() {
+    let (cluster, schedule) = (Cluster::new(), objects::schedule());
+    let ledger = cluster.leader(&schedule).await;
+    assert!(is_recorded(&ledger, &schedule).await);
+    ledger.quotas.recompute(&schedule, Limits { min_interval: 1_800, max_schedules: 9, max_per_hour: 40 }, NOW);
+    let wait = ledger.tidy_one("team-a", NOW).await.unwrap().unwrap();
+    assert!(wait <= PACE && cluster.world(|world| world.writes.len()) == 1);
+    tokio::time::advance(wait).await;
+    assert_eq!(ledger.tidy_one("team-a", NOW).await.unwrap(), None);
+    assert_eq!(cluster.world(|world| world.writes.len()), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_deleted_does_not_delay_another_namespace() {
     let (cluster, schedule) = (Cluster::new(), objects::schedule());
     let ledger = cluster.leader(&schedule).await;

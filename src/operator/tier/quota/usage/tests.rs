@@ -44,10 +44,7 @@ fn what_is_written_is_read_again() {
         "{\"version\":2,\"minInterval\":900,\"givenUp\":[[[1799991000,\"7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11\"],2,1800000060],\
          [null,1,1800000120]],\"deletedLast\":1799999700}"
     );
-    assert_eq!(
-        serde_json::json!(written)["binaryData"]["schedules"],
-        "ErrZjDOspE///////////wAAAARrSbXga0nRxA=="
-    );
+    assert_eq!(serde_json::json!(written)["binaryData"]["schedules"], "ErrZjDOspE///////////wAAAARrSbXga0nRxA==");
     assert_eq!(Usage::read(&written, NOW).unwrap(), usage());
     let nobody = Usage { schedules: BTreeMap::new(), ..usage() };
     let written = nobody.write().unwrap();
