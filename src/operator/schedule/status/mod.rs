@@ -81,4 +81,7 @@ mod check_tests;
 mod longest_tests;
 
 #[cfg(test)]
+mod suspend_tests;
+
+#[cfg(test)]
 mod tests;
