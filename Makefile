@@ -95,6 +95,22 @@ crds: ## write crds/ anew from src/api, and the copies that Helm and kustomize w
 	@for crd in webhookschedules webhooktiers; do \
 	  target/debug/postern crds $$crd | tee charts/postern/crds/$$crd.yaml config/crd/$$crd.yaml > crds/$$crd.yaml; done
 
+argocd-cm: ## write config/argocd/argocd-cm.yaml anew from the scripts in config/argocd/resource_customizations
+	@cd config/argocd/resource_customizations && { \
+	  echo '# What Argo CD has to know about Postern, as a patch of its ConfigMap. `make argocd-cm` writes it from resource_customizations.'; \
+	  printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata:' '  name: argocd-cm' 'data:'; \
+	  for kind in postern.dev/*; do \
+	    echo "  resource.customizations.health.$${kind/\//_}: |"; sed 's/./    &/' $$kind/health.lua; \
+	    test -d $$kind/actions || continue; \
+	    echo "  resource.customizations.actions.$${kind/\//_}: |"; \
+	    echo '    discovery.lua: |'; sed 's/./      &/' $$kind/actions/discovery.lua; \
+	    echo '    definitions:'; \
+	    for action in $$kind/actions/*/action.lua; do \
+	      echo "      - name: $$(basename $$(dirname $$action))"; \
+	      echo '        action.lua: |'; sed 's/./          &/' $$action; \
+	    done; \
+	  done; } > ../argocd-cm.yaml
+
 ssrf: ## put all that docs/ssrf.md lists before the guard, and write the page anew
 	POSTERN_WRITE_SSRF=1 cargo test --quiet --lib the_page_of_refusals_says_what_the_guard_does
 
@@ -141,4 +157,4 @@ $(cluster): $(wildcard e2e/cluster/*.go) $(shell find e2e/cluster/config -type f
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -buildvcs=false -o ../.work/bin/cluster.new . && mv ../.work/bin/cluster.new ../.work/bin/cluster
 
-.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds ssrf operator sender bench peer fuzz cluster cluster-down images
+.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds argocd-cm ssrf operator sender bench peer fuzz cluster cluster-down images

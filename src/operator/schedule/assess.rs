@@ -9,7 +9,7 @@ use crate::operator::deliveries::history::{Deliveries, DeliveryHistory, delivery
 use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::preflight::state::{CheckState, check_state};
 use crate::operator::signing_keys::backoff::KeyNotMade;
-use crate::operator::validate::ValidatedSchedule;
+use crate::operator::validate::{SuspendedBy, ValidatedSchedule};
 
 /// The conclusions about one schedule.
 pub(crate) struct Assessment {
@@ -58,7 +58,7 @@ pub(crate) fn assess(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
     /// The tenant wants it so.
-    Suspended,
+    Suspended(SuspendedBy),
     /// The receiver asked to stop (HTTP 410).
     ReceiverGone,
     /// It is not proved that its senders are kept from the cluster's inside, and the admin requires that.
@@ -72,8 +72,8 @@ pub(crate) fn pause(
     valid: &ValidatedSchedule,
     Assessment { history, waits_for_proof, .. }: &Assessment,
 ) -> Option<Pause> {
-    if valid.suspended {
-        return Some(Pause::Suspended);
+    if let Some(by) = valid.suspended {
+        return Some(Pause::Suspended(by));
     }
     let held = || history.held_until.and_then(|until| Timestamp::from_second(until).ok());
     let not_isolated = || waits_for_proof.then_some(Pause::NotIsolated);

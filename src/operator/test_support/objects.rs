@@ -154,8 +154,15 @@ const STARTED: u64 = 1_800_000_001;
 pub(crate) fn valid_with(change: Value) -> Result<ValidatedSchedule, Refusal> {
     let mut schedule: Value = read(include_str!("data/schedule.yaml"));
     merge(&mut schedule, json!({"spec": change}));
-    let schedule: WebhookSchedule = serde_json::from_value(schedule).unwrap();
-    validate(&schedule, &tier(), &share_of(&schedule), &OwnAddresses::default(), &settings(), minute(0).as_second())
+    valid_as(&serde_json::from_value(schedule).unwrap())
+}
+
+/// What is validated of a schedule that is alone in its namespace.
+///
+/// # Errors
+/// Why it is refused.
+pub(crate) fn valid_as(schedule: &WebhookSchedule) -> Result<ValidatedSchedule, Refusal> {
+    validate(schedule, &tier(), &share_of(schedule), &OwnAddresses::default(), &settings(), minute(0).as_second())
 }
 
 /// The quota usage of a schedule that is alone in its namespace.

@@ -7,6 +7,7 @@ pub(crate) mod delivery;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod mounts;
+mod suspension;
 
 use std::net::SocketAddr;
 
@@ -30,6 +31,8 @@ use crate::operator::settings::{Isolation, Settings};
 use crate::operator::tier::egress_rules;
 use crate::operator::tier::membership::TierError;
 use crate::operator::tier::quota::QuotaUsage;
+pub use suspension::SuspendedBy;
+use suspension::suspended_by;
 
 const HOUR: u64 = 3_600;
 const YEAR: u64 = 8_760 * HOUR;
@@ -62,8 +65,8 @@ pub struct ValidatedSchedule {
     pub checked_first: bool,
     /// Whether nothing is sent before senders are proved to be isolated from the cluster's inside.
     pub isolation_required: bool,
-    /// Whether the tenant paused it.
-    pub suspended: bool,
+    /// Whether the tenant paused it, and by what.
+    pub suspended: Option<SuspendedBy>,
     /// What happens when two deliveries would overlap.
     pub concurrency_policy: ConcurrencyPolicy,
     /// How late a delivery may start, in seconds.
@@ -83,7 +86,7 @@ impl ValidatedSchedule {
             expression: &self.expression,
             zone: &self.zone,
             zone_name: &self.zone_name,
-            suspended: self.suspended,
+            suspended: self.suspended.is_some(),
             concurrency_policy: self.concurrency_policy,
             deadline: self.starting_deadline_seconds.into(),
             spread: match &self.delivery.run {
@@ -237,7 +240,7 @@ pub fn validate(
         zone_name: zone_name.clone(),
         checked_first: settings.preflight.enabled,
         isolation_required,
-        suspended: *suspend,
+        suspended: suspended_by(*suspend, schedule.annotations()),
         concurrency_policy: *concurrency_policy,
         starting_deadline_seconds: *starting_deadline_seconds,
         waits_for_key,

@@ -11,7 +11,9 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
 use super::{Cut, MOST, Rules};
-use crate::api::{CHECK_ANNOTATION, ROTATE_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier};
+use crate::api::{
+    CHECK_ANNOTATION, ROTATE_ANNOTATION, SUSPEND_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier,
+};
 use crate::operator::names::{
     CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
     TRIGGERED_AT_ANNOTATION,
@@ -53,8 +55,10 @@ pub(crate) trait Prune: Resource<DynamicType = ()> {
 const OTHERS: usize = 4 * 1024;
 
 impl Prune for WebhookSchedule {
-    const RULES: Rules =
-        Rules { annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION], ..Rules::LARGE };
+    const RULES: Rules = Rules {
+        annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION, SUSPEND_ANNOTATION],
+        ..Rules::LARGE
+    };
 
     fn texts(&self) -> usize {
         let body = self.spec.body.iter().filter_map(|body| body.inline.as_ref());

@@ -112,11 +112,12 @@ fn a_schedule_keeps_no_annotations_but_posterns_and_these_cut() {
     let annotations: serde_json::Map<_, _> = others.collect();
     schedule["metadata"]["annotations"] = annotations.into();
     schedule["metadata"]["annotations"][TRIGGER_ANNOTATION] = json!("é".repeat(100_000));
+    schedule["metadata"]["annotations"][SUSPEND_ANNOTATION] = json!("true");
     schedule["metadata"]["labels"] =
         (0..36_000).map(|n| (format!("l{n}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
     schedule["metadata"]["finalizers"] = json!(vec!["example.com/finalizer"; 10_000]);
     let read: WebhookSchedule = read_value(&schedule);
-    assert_eq!(read.annotations().keys().collect::<Vec<_>>(), [TRIGGER_ANNOTATION]);
+    assert_eq!(read.annotations().keys().collect::<Vec<_>>(), [SUSPEND_ANNOTATION, TRIGGER_ANNOTATION]);
     assert!(read.annotations()[TRIGGER_ANNOTATION].starts_with(&"é".repeat(500)));
     assert!(size(&read.metadata) < 6 * 1024, "{}", size(&read.metadata));
     assert_eq!(json!(read.spec), schedule["spec"]);

@@ -16,6 +16,7 @@ use crate::operator::preflight::state::{CheckState, Phase, began, judged};
 use crate::operator::schedule::assess::{Assessment, Pause, pause};
 use crate::operator::schedule::error::ReconcileError;
 use crate::operator::signing_keys::events::KEY_NOT_MADE;
+use crate::operator::validate::SuspendedBy;
 
 /// The condition that says whether the CronJob is in place.
 const SCHEDULED: &str = "Scheduled";
@@ -80,12 +81,15 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> ConditionUpdat
                 );
                 ConditionUpdate::new(SCHEDULED, "False", HELD, message)
             }
-            Some(Pause::Suspended) => ConditionUpdate::new(
-                SCHEDULED,
-                "False",
-                "Suspended",
-                "spec.suspend is true: nothing is sent until it is false",
-            ),
+            Some(Pause::Suspended(by)) => {
+                let message = match by {
+                    SuspendedBy::Spec => "spec.suspend is true: nothing is sent until it is false",
+                    SuspendedBy::Annotation => {
+                        "the annotation postern.dev/suspend is true: nothing is sent until it is removed"
+                    }
+                };
+                ConditionUpdate::new(SCHEDULED, "False", "Suspended", message)
+            }
             Some(Pause::ReceiverGone) => ConditionUpdate::new(SCHEDULED, "False", "ReceiverGone", RECEIVER_GONE),
             Some(Pause::NotIsolated) => ConditionUpdate::new(SCHEDULED, "False", "NotIsolated", NOT_ISOLATED),
         },

@@ -47,7 +47,7 @@ pub(crate) fn status(
             Progress::Applied(valid) => match pause(valid, assessment) {
                 None => next(valid, now),
                 Some(Pause::Held(until)) => Some(Time(until)),
-                Some(Pause::Suspended | Pause::ReceiverGone | Pause::NotIsolated) => None,
+                Some(Pause::Suspended(_) | Pause::ReceiverGone | Pause::NotIsolated) => None,
             },
             _ => None,
         },
@@ -79,6 +79,9 @@ mod check_tests;
 
 #[cfg(test)]
 mod longest_tests;
+
+#[cfg(test)]
+mod suspend_tests;
 
 #[cfg(test)]
 mod tests;

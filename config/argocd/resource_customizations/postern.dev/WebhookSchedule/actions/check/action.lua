@@ -1,0 +1,7 @@
+-- Each new value counts once.
+local os = require("os")
+if obj.metadata.annotations == nil then
+  obj.metadata.annotations = {}
+end
+obj.metadata.annotations["postern.dev/check"] = os.date("!%Y-%m-%dT%XZ")
+return obj
