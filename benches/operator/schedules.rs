@@ -39,11 +39,7 @@ impl Layout {
         (namespace(0), "schedule-00000".into())
     }
 
-    /// How many schedules are in the tier `changing`: every second namespace is.
-    pub(crate) fn changing(self) -> usize {
-        self.namespaces / 2 * self.each
-    }
-
+    /// Makes the namespaces. Every second one is in the tier `changing`.
     pub(crate) async fn make_namespaces(self, cluster: &Cluster) {
         let made = stream::iter(0..self.namespaces).map(async |index| {
             let labels = if index % 2 == 1 { json!({TIER_LABEL: "changing"}) } else { json!({}) };

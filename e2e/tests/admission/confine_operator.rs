@@ -186,7 +186,10 @@ async fn it_writes_nothing_else(cluster: &Cluster) {
     });
     let record = |name: &str| {
         let labels = json!({"app.kubernetes.io/managed-by": "postern"});
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels},
+            "data": {"usage": "{}"}, "binaryData": {"schedules": "AAAA"},
+        })
     };
     let own = format!("/api/v1/namespaces/postern-system/configmaps{DRY}");
     POSTERN.create(cluster, &own, &record("postern-usage-other")).await.unwrap();
