@@ -27,8 +27,8 @@ pub(crate) struct Template {
 
 impl Template {
     /// What stands on a cluster for the first schedule of a layout.
-    async fn of(on: &Installed, layout: Layout) -> Self {
-        let (namespace, name) = layout.first();
+    async fn of(on: &Installed) -> Self {
+        let (namespace, name) = Layout::first();
         let schedule: WebhookSchedule = on.api(&namespace).get(&name).await.unwrap();
         let cron_job: CronJob = on.api(&namespace).get(&names::cron_job(&name)).await.unwrap();
         let metadata = json!({"name": cron_job.name_any(), "labels": cron_job.labels()});
@@ -70,7 +70,7 @@ pub(crate) fn measure(layout: Layout) {
 /// Postern with so many schedules, and what it takes once they are there.
 async fn postern(on: Installed, layout: Layout) -> (Template, Converged, Settled) {
     let (converged, running) = converge(&on, layout, Contender::Postern, None).await;
-    let template = Template::of(&on, layout).await;
+    let template = Template::of(&on).await;
     let settled = settled::measure(&on, layout, running.unwrap()).await;
     (template, converged, settled)
 }

@@ -34,8 +34,8 @@ impl Layout {
         (0..self.count()).map(move |index| (namespace(index / self.each), format!("schedule-{index:05}")))
     }
 
-    /// The first of them.
-    pub(crate) fn first(self) -> (String, String) {
+    /// The first of them, in any layout.
+    pub(crate) fn first() -> (String, String) {
         (namespace(0), "schedule-00000".into())
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn measure(on: &Installed, layout: Layout, running: Running) ->
     let (rest, tier) = if layout.namespaces == 1 {
         (Some(rest(on, &running).await), None)
     } else {
-        (None, Some(change_tier(on, layout, &running).await))
+        (None, Some(change_tier(on, &running).await))
     };
     running.end(Signal::TERM).await;
     Settled { memory, restarts: [gracefully, killed], rest, tier }
@@ -84,8 +84,8 @@ async fn rest(on: &Installed, running: &Running) -> Rest {
 }
 
 /// Changes the tier of every second namespace, and makes a schedule in the first, which is in another tier.
-async fn change_tier(on: &Installed, layout: Layout, running: &Running) -> TierChange {
-    let (namespace, _) = layout.first();
+async fn change_tier(on: &Installed, running: &Running) -> TierChange {
+    let (namespace, _) = Layout::first();
     let (since, changed) = (on.cluster.audit_log_length(), Timestamp::now());
     on.cluster.change_tier("changing", json!({"allowedCIDRs": ["198.51.100.0/25"]})).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -39,7 +39,6 @@ const YEAR: u64 = 8_760 * HOUR;
 
 /// A schedule whose parts are all valid.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is another question, and none depends on another")]
 pub struct ValidatedSchedule {
     /// The schedule's name.
     pub name: String,

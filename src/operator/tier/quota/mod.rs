@@ -104,7 +104,7 @@ impl Quotas {
         let tightest = asked.tightest(&age.uid, now);
         let found = (!self.is_listed.load(Ordering::Relaxed)).then_some(schedule);
         let changed =
-            self.with(schedule, |namespace| namespace.note(age, &schedule.name_any(), asked, tightest, found, now));
+            self.with(schedule, |namespace| namespace.note(&age, &schedule.name_any(), asked, tightest, found, now));
         self.leave(schedule);
         in_namespace(schedule, &changed)
     }

@@ -129,7 +129,7 @@ impl World {
     pub(super) fn recorded(&self) -> Option<Part> {
         let record = self.records.get("postern-usage-team-a")?;
         let usage = Usage::read(&serde_json::from_value(record.clone()).unwrap(), self.now).unwrap();
-        usage.schedules.get(&ScheduleId::of(&self.uid())).cloned()
+        usage.schedules.get(&ScheduleId::of(&self.uid())).copied()
     }
 }
 

@@ -49,7 +49,7 @@ impl Namespace {
     /// Notes a schedule's current state, and returns the names of the schedules that this affects.
     pub(super) fn note(
         &mut self,
-        age: Age,
+        age: &Age,
         name: &str,
         asked: ScheduleKey,
         tightest: Option<Tightest>,
@@ -57,11 +57,11 @@ impl Namespace {
         now: i64,
     ) -> Vec<String> {
         // A watch that was interrupted shows another schedule of the same name, without a deletion.
-        let gone = self.names.get(name).filter(|other| **other != age).cloned();
+        let gone = self.names.get(name).filter(|other| *other != age).cloned();
         let mut changed = gone.map(|gone| self.remove(&gone, now)).unwrap_or_default();
-        self.give_up(&age, now);
+        self.give_up(age, now);
         let deleted_last = self.deleted_last;
-        if let Some(member) = self.schedules.get_mut(&age) {
+        if let Some(member) = self.schedules.get_mut(age) {
             // A schedule without a share counts as new.
             let others = deleted_last.filter(|_| member.takes == 0);
             member.begins = Eligibility::Waits { after: member.begins.after().max(others), until: None };
@@ -86,11 +86,11 @@ impl Namespace {
                 is_unsure: found.is_some(),
                 last_triggered: None,
             };
-            let member = self.recorded(&age, member, now);
+            let member = self.recorded(age, member, now);
             self.names.insert(name.into(), age.clone());
             self.schedules.insert(age.clone(), member);
         }
-        changed.extend(self.settle(Some(&age), now));
+        changed.extend(self.settle(Some(age), now));
         changed
     }
 

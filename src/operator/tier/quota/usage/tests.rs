@@ -11,8 +11,8 @@ fn part(takes: u32) -> Part {
 
 const UID: &str = "7d2f7a3c-5f0e-4f5e-9a5b-0c8d3e0b7a11";
 
-fn age(uid: &str) -> Option<Age> {
-    Some(Age { created: NOW - 9_000, uid: uid.into() })
+fn age(uid: &str) -> Age {
+    Age { created: NOW - 9_000, uid: uid.into() }
 }
 
 fn usage() -> Usage {
@@ -20,7 +20,7 @@ fn usage() -> Usage {
         min_interval: 900,
         schedules: [(ScheduleId::of(UID), part(4))].into(),
         given_up: vec![
-            Entry { until: NOW + 60, by: age(UID), count: 2 },
+            Entry { until: NOW + 60, by: Some(age(UID)), count: 2 },
             Entry { until: NOW + 120, by: None, count: 1 },
         ],
         deleted_last: Some(NOW - 300),
@@ -54,7 +54,7 @@ fn what_is_written_is_read_again() {
 #[test]
 fn the_largest_record_is_within_its_bound() {
     let uid = |number: usize| format!("7d2f7a3c-5f0e-4f5e-9a5b-{number:012}");
-    let given_up = (0..MANY).map(|number| Entry { until: NOW + 3_600, by: age(&uid(number)), count: 600_000 });
+    let given_up = (0..MANY).map(|number| Entry { until: NOW + 3_600, by: Some(age(&uid(number))), count: 600_000 });
     let largest = Usage {
         min_interval: LONGEST_INTERVAL,
         schedules: (0..MOST_PARTS).map(|number| (ScheduleId::of(&uid(number)), part(600_000))).collect(),
