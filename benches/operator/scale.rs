@@ -2,6 +2,7 @@
 //! operator as controller-runtime makes them. Each has a control plane of its own.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 use k8s_openapi::api::batch::v1::CronJob;
@@ -79,8 +80,11 @@ type Measuring<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Measures on a control plane of its own, with all that an installation brings.
 fn on_new_cluster<T: Send + 'static>(measure: impl FnOnce(Installed) -> Measuring<T> + Send + 'static) -> T {
+    // The library of the tests installs CRDs once for each name of a cluster.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("bench-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let (send, receive) = channel();
-    DedicatedCluster::control_plane("bench").run(move |cluster, _| async move {
+    DedicatedCluster::control_plane(&name).run(move |cluster, _| async move {
         let _ = send.send(measure(Installed::new(cluster).await).await);
     });
     receive.recv().unwrap()
