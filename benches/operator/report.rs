@@ -25,8 +25,8 @@ fn load() -> String {
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// What each contender took to bring the schedules to where they should be.
-pub(crate) fn convergence(layout: Layout, all: &[(Contender, Converged)]) {
+/// The heading of the contenders' rows.
+pub(crate) fn contenders(layout: Layout) {
     println!(
         "\n{:<40}{:>12}{:>12}{:>10}{:>12}{:>12}",
         layout.to_string(),
@@ -36,18 +36,21 @@ pub(crate) fn convergence(layout: Layout, all: &[(Contender, Converged)]) {
         "peak, MiB",
         "writes each"
     );
-    for (contender, Converged { made, ready, process, requests }) in all {
-        let (cpu, peak) = process.map_or(("-".into(), "-".into()), |(cpu, peak)| {
-            (format!("{:.1}", cpu.as_secs_f64()), format!("{:.1}", mebibytes(peak)))
-        });
-        let (made, ready) = (made.as_secs_f64(), ready.as_secs_f64());
-        let writes = requests.iter().filter(|request| request.writes() && !request.is_lease()).count();
-        #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-        let writes = writes as f64 / layout.count() as f64;
-        println!("  {:<38}{made:>12.1}{ready:>12.1}{cpu:>10}{peak:>12}{writes:>12.2}", contender.to_string());
-    }
-    if let Some((_, postern)) = all.first() {
-        requests("  Postern's requests", &postern.requests, layout.count());
+}
+
+/// What a contender took to bring the schedules to where they should be.
+pub(crate) fn converged(layout: Layout, contender: Contender, converged: &Converged) {
+    let Converged { made, ready, process, requests: all } = converged;
+    let (cpu, peak) = process.map_or(("-".into(), "-".into()), |(cpu, peak)| {
+        (format!("{:.1}", cpu.as_secs_f64()), format!("{:.1}", mebibytes(peak)))
+    });
+    let (made, ready) = (made.as_secs_f64(), ready.as_secs_f64());
+    let writes = all.iter().filter(|request| request.writes() && !request.is_lease()).count();
+    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
+    let writes = writes as f64 / layout.count() as f64;
+    println!("  {:<38}{made:>12.1}{ready:>12.1}{cpu:>10}{peak:>12}{writes:>12.2}", contender.to_string());
+    if contender == Contender::Postern {
+        requests("  Postern's requests", all, layout.count());
     }
 }
 

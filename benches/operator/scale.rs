@@ -13,9 +13,9 @@ use postern_e2e::DedicatedCluster;
 use serde_json::{Value, json};
 
 use crate::contender::Contender;
-use crate::converge::{Converged, converge};
+use crate::converge::converge;
 use crate::installed::Installed;
-use crate::report::{self, progress};
+use crate::report;
 use crate::schedules::Layout;
 use crate::settled::{self, Settled};
 
@@ -53,27 +53,26 @@ fn replaced(part: &Value, from: &str, to: &str) -> Value {
 
 /// Measures a layout, and prints it.
 pub(crate) fn measure(layout: Layout) {
-    progress(&format!("{layout}: Postern"));
-    let (template, first, settled) = on_new_cluster(move |on| Box::pin(postern(on, layout)));
-    let mut all = vec![(Contender::Postern, first)];
+    report::contenders(layout);
+    let (template, settled) = on_new_cluster(move |on| Box::pin(postern(on, layout)));
     for contender in [Contender::BareClient, Contender::Peer { workers: 0 }, Contender::Peer { workers: 16 }] {
-        progress(&format!("{layout}: {contender}"));
         let template = template.clone();
-        let converged = on_new_cluster(move |on| {
-            Box::pin(async move { converge(&on, layout, contender, Some(&template)).await.0 })
+        on_new_cluster(move |on| {
+            Box::pin(async move {
+                let (converged, _running) = converge(&on, layout, contender, Some(&template)).await;
+                report::converged(layout, contender, &converged);
+            })
         });
-        all.push((contender, converged));
     }
-    report::convergence(layout, &all);
     report::settled(layout, &settled);
 }
 
 /// Postern with so many schedules, and what it takes once they are there.
-async fn postern(on: Installed, layout: Layout) -> (Template, Converged, Settled) {
+async fn postern(on: Installed, layout: Layout) -> (Template, Settled) {
     let (converged, running) = converge(&on, layout, Contender::Postern, None).await;
+    report::converged(layout, Contender::Postern, &converged);
     let template = Template::of(&on).await;
-    let settled = settled::measure(&on, layout, running.unwrap()).await;
-    (template, converged, settled)
+    (template, settled::measure(&on, layout, running.unwrap()).await)
 }
 
 type Measuring<T> = Pin<Box<dyn Future<Output = T>>>;
