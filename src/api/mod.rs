@@ -49,8 +49,8 @@ pub const CHECK_ANNOTATION: &str = "postern.dev/check";
 pub const ROTATE_ANNOTATION: &str = "postern.dev/rotate-keys";
 /// The beginning of a value of [`ROTATE_ANNOTATION`] that stops all old keys from signing.
 pub const REVOKE: &str = "revoke";
-/// The annotation of a schedule that pauses it while its value is `true`, as `spec.suspend` does: for whoever must not change the
-/// spec, which belongs to Git.
+/// The annotation of a schedule that pauses it unless its value is `false` or empty, as `spec.suspend` does: for whoever must not
+/// change the spec, which belongs to Git.
 pub const SUSPEND_ANNOTATION: &str = "postern.dev/suspend";
 /// The label by which a namespace names its tier.
 pub const TIER_LABEL: &str = "postern.dev/tier";

@@ -34,7 +34,7 @@ use super::{Body, DeliveryOptions, History, Signing, Target, WebhookScheduleStat
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.lastDelivery.reason", description = "Why the last delivery ended as it did", priority = 1),
     printcolumn(name = "Resolved", type_ = "string", json_path = ".status.resolvedSchedule", description = "The schedule with every H replaced", priority = 1),
     printcolumn(name = "Time Zone", type_ = "string", json_path = ".spec.timeZone", description = "The time zone of the schedule", priority = 1),
-    printcolumn(name = "Suspend", type_ = "boolean", json_path = ".spec.suspend", description = "Whether deliveries are paused", priority = 1)
+    printcolumn(name = "Suspend", type_ = "boolean", json_path = ".spec.suspend", description = "Whether spec.suspend pauses deliveries", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -145,11 +145,13 @@ fn suspending_resuming_and_making_anew_under_the_same_name() {
         tenant.cron_job("report", "the end of the pause", |cron_job| cron_job.spec.suspend == Some(false)).await;
         tenant.condition("report", "Scheduled", "True", "Scheduled").await;
         assert_eq!(tenant.status("report").await.resolved_schedule, before.resolved_schedule);
-        for (value, suspended) in [(json!("true"), true), (json!(null), false)] {
+        for (value, suspended, status, reason) in
+            [(json!("true"), true, "False", "Suspended"), (json!(null), false, "True", "Scheduled")]
+        {
             tenant.change("report", json!({"metadata": {"annotations": {"postern.dev/suspend": value}}})).await;
             tenant.cron_job("report", "the annotation", |cron_job| cron_job.spec.suspend == Some(suspended)).await;
+            tenant.condition("report", "Scheduled", status, reason).await;
         }
-        tenant.condition("report", "Scheduled", "True", "Scheduled").await;
 
         tenant.tick("report").await;
         tenant.deliveries("report", 1).await;

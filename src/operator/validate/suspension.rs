@@ -18,5 +18,7 @@ pub(super) fn suspended_by(spec: bool, annotations: &BTreeMap<String, String>) -
     if spec {
         return Some(SuspendedBy::Spec);
     }
-    annotations.get(SUSPEND_ANNOTATION).filter(|value| *value == "true").map(|_| SuspendedBy::Annotation)
+    // Whoever writes "yes" means it.
+    let is_set = annotations.get(SUSPEND_ANNOTATION).is_some_and(|value| !matches!(value.as_str(), "" | "false"));
+    is_set.then_some(SuspendedBy::Annotation)
 }

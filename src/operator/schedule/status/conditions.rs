@@ -83,9 +83,9 @@ fn scheduled(progress: &Progress<'_>, assessment: &Assessment) -> ConditionUpdat
             }
             Some(Pause::Suspended(by)) => {
                 let message = match by {
-                    SuspendedBy::Spec => "spec.suspend is true: nothing is sent until it is false",
+                    SuspendedBy::Spec => "spec.suspend is true: nothing is sent on schedule until it is false",
                     SuspendedBy::Annotation => {
-                        "the annotation postern.dev/suspend is true: nothing is sent until it is removed"
+                        "the annotation postern.dev/suspend is set: nothing is sent on schedule until it is removed or false"
                     }
                 };
                 ConditionUpdate::new(SCHEDULED, "False", "Suspended", message)

@@ -7,13 +7,16 @@ use crate::operator::schedule::assess::assess;
 use crate::operator::test_support::objects::{found, minute, schedule, valid_as};
 
 #[test]
-fn the_annotation_pauses_a_schedule_while_it_is_true_and_the_condition_says_which_of_both_does() {
+fn the_annotation_pauses_a_schedule_unless_it_is_false_or_empty_and_the_condition_says_which_of_both_does() {
+    let by_annotation =
+        "the annotation postern.dev/suspend is set: nothing is sent on schedule until it is removed or false";
     for (spec, annotation, message) in [
-        (false, "true", Some("the annotation postern.dev/suspend is true: nothing is sent until it is removed")),
-        (true, "true", Some("spec.suspend is true: nothing is sent until it is false")),
+        (false, "true", Some(by_annotation)),
+        (false, "TRUE", Some(by_annotation)),
+        (false, "yes", Some(by_annotation)),
+        (true, "true", Some("spec.suspend is true: nothing is sent on schedule until it is false")),
         (false, "false", None),
         (false, "", None),
-        (false, "TRUE", None),
     ] {
         let mut schedule = schedule();
         schedule.spec.suspend = spec;

@@ -1,5 +1,6 @@
 local annotations = obj.metadata.annotations or {}
-local is_suspended = annotations["postern.dev/suspend"] == "true"
+local value = annotations["postern.dev/suspend"] or ""
+local is_suspended = value ~= "" and value ~= "false"
 local signing = obj.spec.signing or {}
 
 local actions = {}
