@@ -59,7 +59,7 @@ pub(crate) async fn converge(
     match bare {
         None => made.for_each(|_| std::future::ready(())).await,
         Some(template) => {
-            let operator = &on.cluster.client_as(OPERATOR).await;
+            let operator = &on.operator().await;
             let done = made.map(|made: WebhookSchedule| bare_writes(operator, template, made));
             done.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
         }

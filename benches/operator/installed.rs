@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::{Api, Resource};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, Resource};
 use postern_e2e::{Cluster, install_crds};
 use serde_json::json;
 
@@ -25,6 +26,13 @@ impl Installed {
         let kubeconfig = cluster.operator_kubeconfig().await;
         cluster.run(&["kubectl", "apply", "-f-"], &admission_policies(&cluster)).unwrap();
         Self { cluster, kubeconfig }
+    }
+
+    /// A client for the operator's account.
+    pub(crate) async fn operator(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
     }
 
     /// The objects of a kind in a namespace, for the admin.
