@@ -53,6 +53,8 @@ func (r *reconciler) applyCronJob(ctx context.Context, schedule *WebhookSchedule
 		if err := ctrl.SetControllerReference(schedule, wanted, r.Scheme()); err != nil {
 			return err
 		}
+		// As Postern does: an admission policy of Postern forbids it.
+		wanted.OwnerReferences[0].BlockOwnerDeletion = nil
 		return r.Create(ctx, wanted)
 	}
 	// What the API server sets by default isn't compared.
