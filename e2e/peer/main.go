@@ -7,7 +7,6 @@ package main
 import (
 	"errors"
 	"flag"
-	"net/http"
 	"os"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,17 +20,16 @@ func main() {
 	templateFile := flag.String("template", "", `a JSON file: {"cronJob": …, "status": …}, with NAME in place of the schedule's name`)
 	workers := flag.Int("workers", 0, "how many schedules are reconciled at once; 0: controller-runtime's default, which is 1")
 	leaseNamespace := flag.String("lease-namespace", "", "the namespace of the Lease by which one operator leads")
-	health := flag.String("health", ":8081", "the address of the probes /healthz and /readyz")
 	flag.Parse()
 
 	ctrl.SetLogger(zap.New())
-	if err := run(*templateFile, *workers, *leaseNamespace, *health); err != nil {
+	if err := run(*templateFile, *workers, *leaseNamespace); err != nil {
 		ctrl.Log.Error(err, "the operator can't go on")
 		os.Exit(1)
 	}
 }
 
-func run(templateFile string, workers int, leaseNamespace, health string) error {
+func run(templateFile string, workers int, leaseNamespace string) error {
 	template, err := readTemplate(templateFile)
 	if err != nil {
 		return err
@@ -53,21 +51,8 @@ func run(templateFile string, workers int, leaseNamespace, health string) error 
 		LeaderElectionID:        "postern-operator",
 		LeaderElectionNamespace: leaseNamespace,
 		Metrics:                 metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress:  health,
 	})
 	if err != nil {
-		return err
-	}
-	// As with Postern, whoever leads is ready.
-	leads := func(*http.Request) error {
-		select {
-		case <-manager.Elected():
-			return nil
-		default:
-			return errors.New("another operator leads")
-		}
-	}
-	if err := manager.AddReadyzCheck("leads", leads); err != nil {
 		return err
 	}
 	reconciler := &reconciler{Client: manager.GetClient(), template: template}

@@ -16,7 +16,7 @@ func addToScheme(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// WebhookSchedule is as crds/webhookschedules.yaml defines it, without the fields of the spec that no schedule of the bench has.
+// WebhookSchedule is as crds/webhookschedules.yaml defines it, without the fields that no schedule of the bench has.
 //
 // +kubebuilder:object:root=true
 type WebhookSchedule struct {
@@ -48,6 +48,15 @@ type WebhookScheduleSpec struct {
 	History                 History         `json:"history"`
 }
 
+type WebhookScheduleStatus struct {
+	ObservedGeneration int64              `json:"observedGeneration,omitempty"`
+	Conditions         []metav1.Condition `json:"conditions,omitempty"`
+	Tier               string             `json:"tier,omitempty"`
+	ResolvedSchedule   string             `json:"resolvedSchedule,omitempty"`
+	NextDeliveryTime   *metav1.Time       `json:"nextDeliveryTime,omitempty"`
+	AccountedUntil     *metav1.Time       `json:"accountedUntil,omitempty"`
+}
+
 type Target struct {
 	URLFrom SecretKey `json:"urlFrom"`
 	Method  string    `json:"method"`
@@ -55,14 +64,12 @@ type Target struct {
 }
 
 type TLS struct {
-	CABundleFrom *ConfigMapOrSecretKey `json:"caBundleFrom,omitempty"`
+	CABundleFrom SecretKey `json:"caBundleFrom"`
 }
 
 type Body struct {
-	ContentType     string  `json:"contentType"`
-	Inline          *string `json:"inline,omitempty"`
-	ConfigMapKeyRef *KeyRef `json:"configMapKeyRef,omitempty"`
-	SecretKeyRef    *KeyRef `json:"secretKeyRef,omitempty"`
+	ContentType string `json:"contentType"`
+	Inline      string `json:"inline"`
 }
 
 type Signing struct {
@@ -85,11 +92,6 @@ type Backoff struct {
 type History struct {
 	Successful int32 `json:"successful"`
 	Failed     int32 `json:"failed"`
-}
-
-type ConfigMapOrSecretKey struct {
-	ConfigMapKeyRef *KeyRef `json:"configMapKeyRef,omitempty"`
-	SecretKeyRef    *KeyRef `json:"secretKeyRef,omitempty"`
 }
 
 type SecretKey struct {
