@@ -49,8 +49,9 @@ impl Namespace {
 
     /// The record to write now.
     pub(in crate::operator::tier::quota) fn usage(&self, now: i64) -> Usage {
-        let seen = self.schedules.iter().filter(|(_, member)| member.is_recorded()).take(MOST_PARTS);
-        let seen = seen.map(|(age, member)| (ScheduleId::of(&age.uid), member.part()));
+        let parts = self.schedules.iter().map(|(age, member)| (age, member.part()));
+        let seen = parts.filter(|(_, part)| part.takes > 0 || part.last.is_some()).take(MOST_PARTS);
+        let seen = seen.map(|(age, part)| (ScheduleId::of(&age.uid), part));
         let usage = Usage {
             min_interval: self.min_interval,
             schedules: seen.chain(self.unseen.clone()).collect(),
@@ -94,12 +95,7 @@ impl Namespace {
 }
 
 impl Member {
-    /// Whether something about the schedule has to be recorded.
-    fn is_recorded(&self) -> bool {
-        let part = self.part();
-        part.takes > 0 || part.last.is_some()
-    }
-
+    /// What has to be recorded about the schedule.
     fn part(&self) -> Part {
         let since = match self.begins {
             Eligibility::Since(since) => Some(since),
