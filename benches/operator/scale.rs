@@ -27,24 +27,21 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// What stands on a cluster for the first schedule of a layout.
+    /// What stands on a cluster for the first schedule of any layout.
     async fn of(on: &Installed) -> Self {
         let (namespace, name) = Layout::first();
+        let template = |part: Value| replaced(&part, &name, "NAME");
         let schedule: WebhookSchedule = on.api(&namespace).get(&name).await.unwrap();
         let cron_job: CronJob = on.api(&namespace).get(&names::cron_job(&name)).await.unwrap();
         let metadata = json!({"name": cron_job.name_any(), "labels": cron_job.labels()});
         let cron_job = json!({"metadata": metadata, "spec": cron_job.spec});
-        Self { cron_job: without(&name, &cron_job), status: without(&name, &json!(schedule.status)) }
+        Self { cron_job: template(cron_job), status: template(json!(schedule.status)) }
     }
 
     /// The CronJob and the status for a schedule.
     pub(crate) fn for_schedule(&self, name: &str) -> [Value; 2] {
         [&self.cron_job, &self.status].map(|part| replaced(part, "NAME", name))
     }
-}
-
-fn without(name: &str, part: &Value) -> Value {
-    replaced(part, name, "NAME")
 }
 
 fn replaced(part: &Value, from: &str, to: &str) -> Value {
