@@ -211,6 +211,12 @@ pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "date-time"})
 }
 
+/// The status of an object that the operator has not seen yet. Tools that follow kstatus wait for it: without any status, they
+/// would take the object for finished.
+pub(super) fn unseen() -> serde_json::Value {
+    serde_json::json!({"observedGeneration": -1})
+}
+
 /// The conditions of a status, as `metav1.Condition` bounds them.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -9,13 +9,14 @@ use super::schemas;
 /// What the operator last saw and did. Only the operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("default" = schemas::unseen()))]
 pub struct WebhookScheduleStatus {
-    /// The metadata.generation that this status is about.
+    /// The metadata.generation that this status is about; -1 until the operator has seen the schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
     /// Accepted, Scheduled, TargetAllowed, Protected, EgressIsolated, Healthy and Ready, each with its reason and what to do
-    /// about it.
+    /// about it; and Stalled, when Ready is False until somebody changes something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
@@ -173,7 +174,7 @@ pub struct DeliveryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::time")]
     pub scheduled_time: Option<Time>,
-    /// The metadata.generation of the schedule that the delivery was made from. Absent when it never had a Job.
+    /// The metadata.generation of the schedule that the delivery was made from, or would have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub generation: Option<i64>,

@@ -85,12 +85,13 @@ pub struct WebhookTierSpec {
 /// What the operator last saw. Only the operator writes it. It has only counts, and names no tenant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("default" = schemas::unseen()))]
 pub struct WebhookTierStatus {
-    /// The metadata.generation that this status is about.
+    /// The metadata.generation that this status is about; -1 until the operator has seen the tier.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
-    /// Ready, with its reason and what to do about it.
+    /// Ready, with its reason and what to do about it; and Stalled, when Ready is False, since only admins can change that.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

@@ -24,6 +24,11 @@ pub(super) fn wait(repeats: u32) -> i64 {
     })
 }
 
+/// Whether a check is repeated within a minute.
+pub(crate) fn is_soon(checked: &CheckStatus) -> bool {
+    checked.repeat_at.is_some() && usize::try_from(checked.repeats).is_ok_and(|repeats| repeats < SOON.len())
+}
+
 /// Whether what a check or a delivery found may disappear without a change of the spec.
 ///
 /// This excludes where the URL leads: a sender that may not go there must not try again and again, and an admin who allows it

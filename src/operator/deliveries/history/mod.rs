@@ -127,7 +127,7 @@ pub(crate) fn delivery_history(
     let Account { missed, accounted_until, open_until } =
         account.unwrap_or(Account { missed: Vec::new(), accounted_until: now_seconds, open_until: None });
     seen.extend(missed.iter().filter_map(|(time, why)| {
-        let due = ScheduledRun { id: id_of(&uid, *time)?, time: *time, generation: None };
+        let due = ScheduledRun { id: id_of(&uid, *time)?, time: *time, generation };
         Some(without_outcome(DeliveryOutcome::NotRun, *why, &due))
     }));
 

@@ -141,6 +141,7 @@ fn a_missed_time_is_recorded_once_and_only_while_the_schedule_was_in_force() {
     let missed = scenario.see(2, Vec::new());
     assert_eq!(reasons(&missed.new), ["DeadlineMissed"]);
     assert_eq!(missed.new[0].scheduled_time, Some(Time(minute(1))));
+    assert_eq!(missed.new[0].generation, Some(1), "it was due by this spec");
     assert_eq!(scenario.see(2, Vec::new()).new, []);
 
     scenario.spec = json!({"suspend": true});

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
 use super::Progress;
+use super::stalled::stalled;
 use crate::api::{CheckResult, CheckStatus, DeliveryOutcome, DeliveryStatus, WebhookSchedule};
 use crate::operator::admission::status::PROTECTED;
 use crate::operator::deliveries::history::UNHEALTHY_AFTER;
@@ -25,7 +26,7 @@ const SCHEDULED: &str = "Scheduled";
 const TARGET_ALLOWED: &str = "TargetAllowed";
 
 /// The condition that says whether senders are isolated from the cluster's inside.
-const EGRESS_ISOLATED: &str = "EgressIsolated";
+pub(super) const EGRESS_ISOLATED: &str = "EgressIsolated";
 
 /// The reason of a CronJob that is suspended for a while.
 const HELD: &str = "Held";
@@ -47,9 +48,12 @@ pub(super) fn conditions(
         }
     };
     let mut facts =
-        vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected, healthy(recent)];
+        vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected];
+    facts.push(healthy(recent, schedule.metadata.generation));
     let waits = patience(schedule, check, now).is_some();
     facts.push(ready(&facts, waits));
+    let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == schedule.metadata.generation);
+    facts.extend(stalled(&facts, checked));
     let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     // The wait of Ready starts again with each spec.
     let generation = schedule.metadata.generation;
@@ -218,10 +222,13 @@ fn isolated(verdict: &IsolationStatus) -> ConditionUpdate {
     ConditionUpdate::new(EGRESS_ISOLATED, verdict.status, verdict.reason, verdict.message.clone())
 }
 
-fn healthy(recent: &[DeliveryStatus]) -> ConditionUpdate {
-    let failures = recent.iter().take_while(|delivery| delivery.outcome != DeliveryOutcome::Delivered).count();
-    match recent.first() {
-        None => ConditionUpdate::new("Healthy", "Unknown", "NotTried", "no delivery has been made yet"),
+/// The condition follows from the deliveries of this spec: a corrected one isn't blamed for what failed before.
+fn healthy(recent: &[DeliveryStatus], generation: Option<i64>) -> ConditionUpdate {
+    let is_current = |delivery: &&DeliveryStatus| delivery.generation == generation;
+    let failed = |delivery: &&DeliveryStatus| delivery.outcome != DeliveryOutcome::Delivered;
+    let failures = recent.iter().take_while(is_current).take_while(failed).count();
+    match recent.first().filter(is_current) {
+        None => ConditionUpdate::new("Healthy", "Unknown", "NotTried", "no delivery of this spec has been made yet"),
         Some(last) if failures >= UNHEALTHY_AFTER => {
             let message = format!("the last {failures} deliveries failed; the latest: {}", last.reason);
             ConditionUpdate::new("Healthy", "False", "DeliveriesFailing", message)

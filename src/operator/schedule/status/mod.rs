@@ -2,6 +2,7 @@
 //! time.
 
 pub(super) mod conditions;
+mod stalled;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;

@@ -77,6 +77,17 @@ fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
 }
 
 #[test]
+fn a_new_spec_is_not_blamed_for_what_failed_before() {
+    let failure = |due| ended(due, Failed, Reason::ReceiverError);
+    let mut scenario = Scenario::new();
+    let failed = scenario.see(vec![failure(0), failure(1), failure(2)]);
+    assert_eq!(condition(failed, "Healthy").status, "False");
+    scenario.schedule.metadata.generation = Some(2);
+    let corrected = condition(scenario.see(Vec::new()), "Healthy").clone();
+    assert_eq!((&*corrected.status, &*corrected.reason), ("Unknown", "NotTried"));
+}
+
+#[test]
 fn a_receiver_that_is_gone_pauses_until_the_spec_changes() {
     let valid = valid_with(json!({})).unwrap();
     let mut scenario = Scenario::new();

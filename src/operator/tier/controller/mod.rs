@@ -140,17 +140,19 @@ fn tier_status(
         ("TierInvalid", format!("{problem}; nothing is sent from the tier's namespaces until it is corrected"))
     });
     let wrong: Vec<_> = several.into_iter().chain(invalid).collect();
-    let ready = match wrong.first() {
-        None => ConditionUpdate::new("Ready", "True", "Ready", "the tier is in force"),
+    let facts = match wrong.first() {
+        None => vec![ConditionUpdate::new("Ready", "True", "Ready", "the tier is in force")],
         Some((reason, _)) => {
             let messages: Vec<_> = wrong.iter().map(|(_, message)| message.as_str()).collect();
-            ConditionUpdate::new("Ready", "False", *reason, messages.join("; "))
+            let fact = |kind, status| ConditionUpdate::new(kind, status, *reason, messages.join("; "));
+            // In the sense of kstatus: only an admin can change it.
+            vec![fact("Ready", "False"), fact("Stalled", "True")]
         }
     };
     let old = tier.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     WebhookTierStatus {
         observed_generation: tier.metadata.generation,
-        conditions: vec![ready.condition(old, tier.metadata.generation, now)],
+        conditions: facts.into_iter().map(|fact| fact.condition(old, tier.metadata.generation, now)).collect(),
         namespaces: used.namespaces,
         schedules: used.schedules,
     }
