@@ -2,29 +2,27 @@
 //! all of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::packed::{Packed, Packer};
+use super::recent::Recent;
 use crate::operator::kubernetes::fair::object_of;
 use crate::operator::kubernetes::owner::controller_of;
 
 /// A cache of one kind, with its indexes. Clones share the same cache.
-pub(crate) struct Indexed<K> {
-    shared: Arc<Shared>,
-    kind: PhantomData<fn() -> K>,
-}
+pub(crate) struct Indexed<K>(Arc<Shared<K>>);
 
-#[derive(Default)]
-struct Shared {
+struct Shared<K> {
     objects: RwLock<Objects>,
+    /// Locked after `objects` by whoever locks both.
+    recent: Mutex<Recent<K>>,
     packer: Packer,
     is_filled: watch::Sender<bool>,
     /// How many objects were handed out, for the test that bounds how many objects a reconcile reads.
@@ -45,18 +43,19 @@ where
     K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
 {
     /// Puts an object into the cache, and returns what it was before. Only one task may write to a cache.
-    pub(super) fn apply(&self, object: &K) -> Option<Arc<K>> {
+    pub(super) fn apply(&self, object: &Arc<K>) -> Option<Arc<K>> {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-        let Some(packed) = self.shared.packer.pack(object) else {
+        let Some(packed) = self.0.packer.pack(&**object) else {
             tracing::error!(kind = %K::kind(&()), namespace, name, "an object can't be written as JSON, so it isn't kept");
             return None;
         };
         let before = self.peek(&namespace, &name);
-        let mut objects = self.shared.objects.write();
+        let mut objects = self.0.objects.write();
         if let Some(before) = &before {
             objects.by_controller.remove(&by_controller(&**before));
         }
-        objects.by_controller.insert(by_controller(object));
+        objects.by_controller.insert(by_controller(&**object));
+        self.0.recent.lock().put(&namespace, &name, Arc::clone(object), packed.length);
         objects.by_namespace.entry(namespace.into()).or_default().insert(name.into(), packed);
         before
     }
@@ -65,7 +64,7 @@ where
     pub(super) fn remove(&self, object: &ObjectRef<K>) -> Option<Arc<K>> {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let before = self.peek(namespace, &object.name);
-        let mut objects = self.shared.objects.write();
+        let mut objects = self.0.objects.write();
         if let Some(before) = &before {
             objects.by_controller.remove(&by_controller(&**before));
         }
@@ -75,31 +74,37 @@ where
                 objects.by_namespace.remove(namespace);
             }
         }
+        self.0.recent.lock().remove(namespace, &object.name);
         before
     }
 
     /// Notes that everything was listed once.
     pub(super) fn set_filled(&self) {
-        self.shared.is_filled.send_replace(true);
+        self.0.is_filled.send_replace(true);
     }
 
     /// Waits until everything was listed once.
     pub(crate) async fn wait_until_filled(&self) {
         // Ignore the error: the sender lives as long as this cache.
-        let _ = self.shared.is_filled.subscribe().wait_for(|is_filled| *is_filled).await;
+        let _ = self.0.is_filled.subscribe().wait_for(|is_filled| *is_filled).await;
     }
 
     /// The object with this name.
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         #[cfg(test)]
-        self.shared.handed_out.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.handed_out.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.peek(namespace, name)
     }
 
     fn peek(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        let objects = self.shared.objects.read();
-        let packed = objects.by_namespace.get(namespace)?.get(name)?;
-        self.shared.packer.unpack(packed).map(Arc::new)
+        let recent = self.0.recent.lock().get(namespace, name);
+        recent.or_else(|| {
+            let objects = self.0.objects.read();
+            let packed = objects.by_namespace.get(namespace)?.get(name)?;
+            let object = Arc::new(self.0.packer.unpack(packed)?);
+            self.0.recent.lock().put(namespace, name, Arc::clone(&object), packed.length);
+            Some(object)
+        })
     }
 
     /// The object that a reference names.
@@ -114,7 +119,7 @@ where
 
     /// The references of the objects of a namespace, by name.
     pub(crate) fn refs_in_namespace(&self, namespace: &str) -> Vec<ObjectRef<K>> {
-        let objects = self.shared.objects.read();
+        let objects = self.0.objects.read();
         let names = objects.by_namespace.get(namespace).into_iter().flat_map(BTreeMap::keys);
         names.map(|name| object_of(namespace, name)).collect()
     }
@@ -122,7 +127,7 @@ where
     /// The objects of a namespace whose controller has this UID, by name; with an empty UID, those that have no controller.
     pub(crate) fn controlled_by(&self, namespace: &str, uid: &str) -> Vec<Arc<K>> {
         let first = (namespace.into(), uid.into(), "".into());
-        let objects = self.shared.objects.read();
+        let objects = self.0.objects.read();
         let of_uid =
             objects.by_controller.range(first..).take_while(|(of, owner, _)| (&**of, &**owner) == (namespace, uid));
         let names: Vec<_> = of_uid.map(|(_, _, name)| name.clone()).collect();
@@ -132,12 +137,12 @@ where
 
     /// The namespaces that have at least one object.
     pub(crate) fn namespaces(&self) -> Vec<String> {
-        self.shared.objects.read().by_namespace.keys().map(ToString::to_string).collect()
+        self.0.objects.read().by_namespace.keys().map(ToString::to_string).collect()
     }
 
     /// The references of all objects.
     pub(crate) fn refs(&self) -> Vec<ObjectRef<K>> {
-        let objects = self.shared.objects.read();
+        let objects = self.0.objects.read();
         let all =
             objects.by_namespace.iter().flat_map(|(namespace, names)| names.keys().map(move |name| (namespace, name)));
         all.map(|(namespace, name)| object_of(namespace, name)).collect()
@@ -157,13 +162,20 @@ fn by_controller(object: &impl Resource<DynamicType = ()>) -> (Box<str>, Box<str
 
 impl<K> Default for Indexed<K> {
     fn default() -> Self {
-        Self { shared: Arc::default(), kind: PhantomData }
+        Self(Arc::new(Shared {
+            objects: RwLock::default(),
+            recent: Mutex::default(),
+            packer: Packer::default(),
+            is_filled: watch::Sender::default(),
+            #[cfg(test)]
+            handed_out: std::sync::atomic::AtomicUsize::default(),
+        }))
     }
 }
 
 impl<K> Clone for Indexed<K> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), kind: PhantomData }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -176,14 +188,14 @@ where
     pub(crate) fn of(objects: Vec<K>) -> Self {
         let cache = Self::default();
         for object in objects {
-            cache.apply(&object);
+            cache.apply(&Arc::new(object));
         }
         cache
     }
 
     /// How many objects were handed out so far, counted one by one.
     pub(crate) fn handed_out(&self) -> usize {
-        self.shared.handed_out.load(std::sync::atomic::Ordering::Relaxed)
+        self.0.handed_out.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
@@ -214,18 +226,28 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_was_used_lately_is_not_unpacked_again_and_never_in_an_older_version() {
+        let cache = Indexed::of(vec![job("a", "1", "x")]);
+        assert!(Arc::ptr_eq(&cache.get("a", "1").unwrap(), &cache.get("a", "1").unwrap()));
+        cache.apply(&Arc::new(job("a", "1", "y")));
+        assert_eq!(cache.get("a", "1").as_deref(), Some(&job("a", "1", "y")));
+        cache.remove(&object_of("a", "1"));
+        assert_eq!(cache.get("a", "1"), None);
+    }
+
+    #[test]
     fn an_object_that_changes_its_owner_or_goes_leaves_nothing_in_the_indexes() {
         let cache = Indexed::of(vec![job("a", "1", "x")]);
-        assert_eq!(cache.apply(&job("a", "1", "y")).as_deref(), Some(&job("a", "1", "x")));
+        assert_eq!(cache.apply(&Arc::new(job("a", "1", "y"))).as_deref(), Some(&job("a", "1", "x")));
         assert_eq!(names(&cache.controlled_by("a", "x")), [""; 0]);
         assert_eq!(names(&cache.controlled_by("a", "y")), ["a/1"]);
         assert_eq!(cache.remove(&object_of("a", "1")).as_deref(), Some(&job("a", "1", "y")));
         assert!(cache.remove(&object_of("a", "1")).is_none());
         let orphan: Job = serde_json::from_value(json!({"metadata": {"namespace": "a", "name": "1"}})).unwrap();
-        cache.apply(&orphan);
+        cache.apply(&Arc::new(orphan));
         assert_eq!(names(&cache.controlled_by("a", "")), ["a/1"]);
         cache.remove(&object_of("a", "1"));
-        let objects = cache.shared.objects.read();
+        let objects = cache.0.objects.read();
         assert!(objects.by_controller.is_empty() && objects.by_namespace.is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! Objects as the caches keep them: their JSON, compressed against a sample of their kind.
 //!
 //! The types of Kubernetes have a field for everything that may be there, so a CronJob of 3 KB of JSON takes some 20 KB of
-//! memory. Objects of a kind differ in little, so against another one of them most of that JSON vanishes too. A reconcile unpacks
-//! the few objects that it looks at.
+//! memory. Objects of a kind differ in little, so against another one of them most of that JSON vanishes too. What a reconcile
+//! looks at is unpacked for it.
 
 use std::sync::OnceLock;
 
@@ -18,7 +18,7 @@ const MOST_OF_SAMPLE: usize = 64 * 1024;
 pub(super) struct Packed {
     compressed: Box<[u8]>,
     /// The length of the JSON, in bytes.
-    length: usize,
+    pub(super) length: usize,
 }
 
 /// Packs the objects of a kind. The first of them is the sample for all others.

@@ -10,7 +10,7 @@ use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, N
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
-use super::{Cut, MOST, Rules};
+use super::{Cut, MOST, MOST_SCHEDULES, Rules};
 use crate::api::{
     CHECK_ANNOTATION, ROTATE_ANNOTATION, SUSPEND_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier,
 };
@@ -24,6 +24,9 @@ use foreign_policy::what_it_opens;
 pub(crate) trait Prune: Resource<DynamicType = ()> {
     /// Which parts of an object are read at all.
     const RULES: Rules;
+
+    /// How many objects of a namespace are kept, the oldest first; `None` without such a bound.
+    const MOST: Option<usize> = None;
 
     /// Leaves out what no reconcile needs, after the object was read. `cut` are the fields that were too large.
     fn prune(&mut self, _cut: &Cut) {}
@@ -59,6 +62,7 @@ impl Prune for WebhookSchedule {
         annotations: &[TRIGGER_ANNOTATION, CHECK_ANNOTATION, ROTATE_ANNOTATION, SUSPEND_ANNOTATION],
         ..Rules::LARGE
     };
+    const MOST: Option<usize> = Some(MOST_SCHEDULES);
 
     fn texts(&self) -> usize {
         let body = self.spec.body.iter().filter_map(|body| body.inline.as_ref());

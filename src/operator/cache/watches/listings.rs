@@ -4,6 +4,7 @@
 //! have vanished meanwhile.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
@@ -57,9 +58,9 @@ where
             }
             Event::InitApply(object) => {
                 self.seen(index).insert((object.namespace().unwrap_or_default(), object.name_any()));
-                self.apply(&object);
+                self.apply(object);
             }
-            Event::Apply(object) => self.apply(&object),
+            Event::Apply(object) => self.apply(object),
             Event::Delete(object) => self.delete(&object),
             Event::InitDone => {
                 let seen = std::mem::take(self.seen(index));
@@ -104,9 +105,10 @@ where
         self.fill();
     }
 
-    fn apply(&self, object: &K) {
-        let before = self.cache.apply(object);
-        (self.on_touch)(object, before.map_or(Change::Added, Change::From));
+    fn apply(&self, object: K) {
+        let object = Arc::new(object);
+        let before = self.cache.apply(&object);
+        (self.on_touch)(&object, before.map_or(Change::Added, Change::From));
     }
 
     fn delete(&self, object: &K) {

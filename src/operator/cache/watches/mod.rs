@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::indexed::Indexed;
 use super::prune::Prune;
 use super::unlisted::Unlisted;
-use super::{Crowds, Lean, Texts, needed};
+use super::{Crowds, Lean, Oldest, Texts, needed};
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{MANAGED_BY_LABEL, MANAGER};
 use error::is_forbidden;
@@ -168,10 +168,13 @@ where
             tracing::warn!(%kind, %error, "a watch failed; trying again");
         }
     });
-    let (mut crowds, mut texts) = (Crowds::default(), Texts::default());
+    let (mut crowds, mut oldest, mut texts) = (Crowds::default(), Oldest::default(), Texts::default());
     let needed = events.filter_map(async |event| event.map(needed).transpose());
     let bounded = needed.map(move |event| match event {
-        Ok(event) => crowds.bound(texts.bound(event)).into_iter().map(Ok).collect(),
+        Ok(event) => {
+            let kept = crowds.bound(event).into_iter().flat_map(|event| oldest.bound(event));
+            kept.map(|event| Ok(texts.bound(event))).collect()
+        }
         Err(error) => vec![Err(error)],
     });
     bounded.flat_map(stream::iter).boxed()

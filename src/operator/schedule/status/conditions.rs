@@ -47,8 +47,7 @@ pub(super) fn conditions(
             (isolated(isolation), protection.fact())
         }
     };
-    let mut facts =
-        vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected];
+    let mut facts = vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected];
     facts.push(healthy(recent, schedule.metadata.generation));
     let waits = patience(schedule, check, now).is_some();
     facts.push(ready(&facts, waits));

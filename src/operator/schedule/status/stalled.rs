@@ -45,7 +45,9 @@ mod tests {
 
     #[test]
     fn a_schedule_that_is_not_ready_is_stalled_unless_the_operator_tries_again() {
-        for reason in ["ScheduleInvalid", "TierNotFound", "AddressInternal", "KeyNotMade", "ReceiverGone", "NotIsolated"] {
+        for reason in
+            ["ScheduleInvalid", "TierNotFound", "AddressInternal", "KeyNotMade", "ReceiverGone", "NotIsolated"]
+        {
             assert!(is_stalled(reason, "Reachable", None), "{reason}");
         }
         for reason in ["ApplyFailed", "UsageNotRecorded"] {

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::HOUR;
 use super::given_up::{Entry, MANY};
+use crate::operator::cache::MOST_SCHEDULES;
 use crate::operator::names::{USAGE_KEY, USAGE_SCHEDULES_KEY};
 pub(super) use parts::{Part, ScheduleId};
 
-/// How many schedules of a namespace can be recorded: as many as a tier can allow.
-pub(super) const MOST_PARTS: usize = 10_000;
+/// How many schedules of a namespace can be recorded.
+pub(super) const MOST_PARTS: usize = MOST_SCHEDULES;
 /// The largest size of a record without the parts of its schedules, in bytes.
 const MOST_BYTES: usize = 32 * 1_024;
 /// The version that is written and read.
