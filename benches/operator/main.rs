@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench ends where it can't go on, and says where")]
 
 mod burst;
+mod canaries;
 mod contender;
 mod converge;
 mod installed;

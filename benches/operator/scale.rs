@@ -12,6 +12,7 @@ use postern::operator::names;
 use postern_e2e::DedicatedCluster;
 use serde_json::{Value, json};
 
+use crate::canaries;
 use crate::contender::Contender;
 use crate::converge::converge;
 use crate::installed::Installed;
@@ -81,7 +82,9 @@ fn on_new_cluster<T: Send + 'static>(measure: impl FnOnce(Installed) -> Measurin
     let name = format!("bench-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let (send, receive) = channel();
     DedicatedCluster::control_plane(&name).run(move |cluster, _| async move {
+        let canaries = tokio::spawn(canaries::end_all(cluster.client.clone()));
         let _ = send.send(measure(Installed::new(cluster).await).await);
+        canaries.abort();
     });
     receive.recv().unwrap()
 }
