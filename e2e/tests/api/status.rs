@@ -55,7 +55,8 @@ fn fullest() -> WebhookScheduleStatus {
         last_transition_time: at("2026-01-01T00:00:00Z"),
         observed_generation: Some(1),
     };
-    let conditions = ["Accepted", "Scheduled", "TargetAllowed", "Protected", "EgressIsolated", "Healthy", "Ready"];
+    let conditions =
+        ["Accepted", "Scheduled", "TargetAllowed", "Protected", "EgressIsolated", "Healthy", "Ready", "Stalled"];
     WebhookScheduleStatus {
         observed_generation: Some(1),
         conditions: conditions.map(condition).to_vec(),
@@ -98,6 +99,19 @@ fn admit_the_fullest_status_and_keep_every_field_of_it() {
         let kept = schedules.get("draft").await.unwrap();
         assert_eq!(kept.status, Some(fullest()));
         assert_eq!(kept.metadata.generation, Some(1), "a status is no change of the spec");
+    });
+}
+
+#[test]
+fn say_that_the_operator_has_not_seen_it_until_the_operator_says_more() {
+    on_cluster(|cluster, namespace| async move {
+        let schedules = make(&cluster, &namespace).await;
+        let unseen = WebhookScheduleStatus { observed_generation: Some(-1), ..WebhookScheduleStatus::default() };
+        assert_eq!(schedules.get("draft").await.unwrap().status, Some(unseen));
+        let seen = Patch::Merge(json!({"status": {"observedGeneration": 1}}));
+        schedules.patch_status("draft", &PatchParams::default(), &seen).await.unwrap();
+        let status = schedules.get("draft").await.unwrap().status.unwrap();
+        assert_eq!(status.observed_generation, Some(1));
     });
 }
 
