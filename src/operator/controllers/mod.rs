@@ -73,6 +73,7 @@ pub async fn run(
         membership: membership.clone(),
         consistency: Arc::clone(&consistency),
         last_written: Mutex::default(),
+        counted: Mutex::default(),
     });
     let isolation = Arc::new(IsolationReconciler::new(
         client.clone(),

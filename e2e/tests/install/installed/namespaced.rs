@@ -1,7 +1,7 @@
 //! Installed for one namespace: everything works there, and nothing happens elsewhere.
 
 use postern_e2e::DedicatedCluster;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{assert_operator_asked_for_nothing_forbidden, deliver, kubectl_get, receiver, tenant_with_schedule};
 
@@ -17,7 +17,8 @@ fn only_the_watched_namespace_is_worked_in_and_cleared_at_the_end() {
         let alice = tenant_with_schedule(&cluster, "team-a", "alice", &receiver).await;
         deliver(&alice, "first").await;
         cluster.must_run("kubectl wait whs/report --namespace team-a --for=condition=Protected --timeout=5m");
-        assert_eq!(kubectl_get(&cluster, "whs report --namespace team-b")["status"], Value::Null);
+        let unseen = json!({"observedGeneration": -1});
+        assert_eq!(kubectl_get(&cluster, "whs report --namespace team-b")["status"], unseen);
 
         cluster.must_run("helm uninstall postern --namespace postern-system --wait --timeout 5m");
         assert_eq!(kubectl_get(&cluster, "cronjob postern-report --namespace team-a")["spec"]["suspend"], true);

@@ -39,6 +39,8 @@ pub(crate) struct TierReconciler {
     pub(crate) consistency: Arc<ConsistencyStore>,
     /// When each tier's status was last written.
     pub(crate) last_written: Mutex<HashMap<String, Instant>>,
+    /// The tiers whose users this operator has counted.
+    pub(crate) counted: Mutex<HashSet<String>>,
 }
 
 /// A tier's status can't be written.
@@ -64,10 +66,7 @@ impl Reconcile for TierReconciler {
         if let Some(rest) = since.and_then(|since| PACE.checked_sub(since)).filter(|rest| !rest.is_zero()) {
             return Ok(Action::requeue(rest));
         }
-        if !self.is_ours(&tier) {
-            return Ok(Action::await_change());
-        }
-        let used = Used::of(&self.membership.schedules(&name, &self.caches.schedules));
+        let Some(used) = self.used(&tier) else { return Ok(Action::await_change()) };
         let rivals = self.membership.rivals(&tier);
         let new = tier_status(&tier, &rivals, problem_of(&tier, &self.settings), used, Timestamp::now());
         if tier.status.as_ref() != Some(&new) {
@@ -90,17 +89,30 @@ impl Reconcile for TierReconciler {
     /// Forgets a deleted tier.
     fn forget(&self, tier: &ObjectRef<WebhookTier>) {
         self.last_written.lock().remove(&tier.name);
+        self.counted.lock().remove(&tier.name);
         self.consistency.clear("", &tier.name);
     }
 }
 
 impl TierReconciler {
-    /// Whether this operator writes the tier's status. An operator that is limited to some namespaces ignores a tier that none
-    /// of them is in or was in: another operator may know more about it, and each would overwrite what the other counted.
-    fn is_ours(&self, tier: &WebhookTier) -> bool {
+    /// How many use a tier, by the status that is to be written; `None` when another operator may know more, and this one has
+    /// nothing to say.
+    fn used(&self, tier: &WebhookTier) -> Option<Used> {
+        let name = tier.name_any();
+        if self.counts(tier) {
+            self.counted.lock().insert(name.clone());
+            return Some(Used::of(&self.membership.schedules(&name, &self.caches.schedules)));
+        }
+        let status = tier.status.as_ref().filter(|status| status.observed_generation == tier.metadata.generation);
+        status.is_none().then(|| Used::written(tier))
+    }
+
+    /// Whether this operator counts who uses a tier. An operator that is limited to some namespaces doesn't, if none of them is
+    /// or was in the tier: each would overwrite what the other counted.
+    fn counts(&self, tier: &WebhookTier) -> bool {
         let (name, watched) = (tier.name_any(), &self.settings.watch_namespaces);
         watched.is_empty()
-            || self.last_written.lock().contains_key(&name)
+            || self.counted.lock().contains(&name)
             || watched.iter().any(|namespace| self.membership.names(namespace, &name, tier.spec.default))
     }
 }
@@ -113,6 +125,12 @@ struct Used {
 }
 
 impl Used {
+    /// What the status says already.
+    fn written(tier: &WebhookTier) -> Self {
+        let of = |count: fn(&WebhookTierStatus) -> u32| tier.status.as_ref().map_or(0, count);
+        Self { namespaces: of(|status| status.namespaces), schedules: of(|status| status.schedules) }
+    }
+
     fn of(schedules: &[ObjectRef<WebhookSchedule>]) -> Self {
         let namespaces: HashSet<_> = schedules.iter().map(|schedule| schedule.namespace.as_deref()).collect();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

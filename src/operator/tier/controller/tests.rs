@@ -63,6 +63,7 @@ fn reconciler(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<TierRe
         membership,
         consistency: Arc::default(),
         last_written: Mutex::default(),
+        counted: Mutex::default(),
     };
     (Arc::new(reconciler), puts)
 }
@@ -194,22 +195,47 @@ async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_i
     assert!(error.to_string().starts_with("status of the WebhookTier premium: "), "{error}");
 }
 
+/// The tier after another operator has written its status, when the tier had this generation.
+fn written_by_another(generation: i64) -> Arc<WebhookTier> {
+    let mut tier = (*version(1)).clone();
+    let used = Used { namespaces: 3, schedules: 12 };
+    let status = tier_status(&tier, &[], None, used, minute(0));
+    tier.status = Some(WebhookTierStatus { observed_generation: Some(generation), ..status });
+    Arc::new(tier)
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_operator_of_some_namespaces_writes_the_tiers_of_these_alone() {
+async fn an_operator_of_some_namespaces_counts_the_users_of_their_tiers_alone() {
     let written = async |reconciler: &Arc<TierReconciler>, puts: &Puts, version: Arc<WebhookTier>| {
         reconcile(version, reconciler.clone()).await.unwrap();
         puts.lock().len()
     };
     let (elsewhere, puts) = reconciler(&[("a", "x")], &["other"], 200);
-    assert_eq!(written(&elsewhere, &puts, version(1)).await, 0, "its namespace has no label");
-    let mut default = (*version(1)).clone();
+    assert_eq!(written(&elsewhere, &puts, written_by_another(1)).await, 0, "its namespace has no label");
+    let mut default = (*written_by_another(1)).clone();
     default.spec.default = true;
     assert_eq!(written(&elsewhere, &puts, Arc::new(default)).await, 1, "and so may be in the default");
     // The namespace has left the tier since: the status must report that, too.
     tokio::time::advance(PACE).await;
-    assert_eq!(written(&elsewhere, &puts, version(3)).await, 2);
+    assert_eq!(written(&elsewhere, &puts, written_by_another(1)).await, 2);
     let (here, puts) = reconciler(&[], &["other", "in-premium"], 200);
     assert_eq!(written(&here, &puts, version(1)).await, 1, "with or without schedules");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tier_that_nobody_has_seen_gets_its_status_from_any_operator_and_keeps_its_counts() {
+    let counts = |puts: &Puts| {
+        let status = &puts.lock()[0]["status"];
+        (status["observedGeneration"].clone(), status["namespaces"].clone(), status["schedules"].clone())
+    };
+    for (tier, expected) in [(version(1), (1, 0, 0)), (written_by_another(0), (1, 3, 12))] {
+        let (elsewhere, puts) = reconciler(&[("a", "x")], &["other"], 200);
+        reconcile(tier, elsewhere.clone()).await.unwrap();
+        assert_eq!(counts(&puts), (json!(expected.0), json!(expected.1), json!(expected.2)));
+        tokio::time::advance(PACE).await;
+        reconcile(written_by_another(1), elsewhere).await.unwrap();
+        assert_eq!(puts.lock().len(), 1, "from then on it is left to others");
+    }
 }
 
 #[test]
