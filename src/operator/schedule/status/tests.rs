@@ -80,7 +80,7 @@ fn three_failures_in_a_row_are_unhealthy_and_one_success_mends_it() {
 fn a_new_spec_is_not_blamed_for_what_failed_before() {
     let failure = |due| ended(due, Failed, Reason::ReceiverError);
     let mut scenario = Scenario::new();
-    let failed = scenario.see(vec![failure(0), failure(1), failure(2)]);
+    let failed = scenario.see(vec![failure(-2), failure(-1), failure(0)]);
     assert_eq!(condition(failed, "Healthy").status, "False");
     scenario.schedule.metadata.generation = Some(2);
     let corrected = condition(scenario.see(Vec::new()), "Healthy").clone();

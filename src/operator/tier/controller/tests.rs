@@ -195,9 +195,9 @@ async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_i
     assert!(error.to_string().starts_with("status of the WebhookTier premium: "), "{error}");
 }
 
-/// The tier after another operator has written its status, when the tier had this generation.
-fn written_by_another(generation: i64) -> Arc<WebhookTier> {
-    let mut tier = (*version(1)).clone();
+/// A version of the tier after another operator has written its status, when the tier had this generation.
+fn written_by_another(resource_version: u32, generation: i64) -> Arc<WebhookTier> {
+    let mut tier = (*version(resource_version)).clone();
     let used = Used { namespaces: 3, schedules: 12 };
     let status = tier_status(&tier, &[], None, used, minute(0));
     tier.status = Some(WebhookTierStatus { observed_generation: Some(generation), ..status });
@@ -211,13 +211,13 @@ async fn an_operator_of_some_namespaces_counts_the_users_of_their_tiers_alone() 
         puts.lock().len()
     };
     let (elsewhere, puts) = reconciler(&[("a", "x")], &["other"], 200);
-    assert_eq!(written(&elsewhere, &puts, written_by_another(1)).await, 0, "its namespace has no label");
-    let mut default = (*written_by_another(1)).clone();
+    assert_eq!(written(&elsewhere, &puts, written_by_another(1, 1)).await, 0, "its namespace has no label");
+    let mut default = (*written_by_another(1, 1)).clone();
     default.spec.default = true;
     assert_eq!(written(&elsewhere, &puts, Arc::new(default)).await, 1, "and so may be in the default");
     // The namespace has left the tier since: the status must report that, too.
     tokio::time::advance(PACE).await;
-    assert_eq!(written(&elsewhere, &puts, written_by_another(1)).await, 2);
+    assert_eq!(written(&elsewhere, &puts, written_by_another(3, 1)).await, 2);
     let (here, puts) = reconciler(&[], &["other", "in-premium"], 200);
     assert_eq!(written(&here, &puts, version(1)).await, 1, "with or without schedules");
 }
@@ -228,12 +228,12 @@ async fn a_tier_that_nobody_has_seen_gets_its_status_from_any_operator_and_keeps
         let status = &puts.lock()[0]["status"];
         (status["observedGeneration"].clone(), status["namespaces"].clone(), status["schedules"].clone())
     };
-    for (tier, expected) in [(version(1), (1, 0, 0)), (written_by_another(0), (1, 3, 12))] {
+    for (tier, expected) in [(version(1), (1, 0, 0)), (written_by_another(1, 0), (1, 3, 12))] {
         let (elsewhere, puts) = reconciler(&[("a", "x")], &["other"], 200);
         reconcile(tier, elsewhere.clone()).await.unwrap();
         assert_eq!(counts(&puts), (json!(expected.0), json!(expected.1), json!(expected.2)));
         tokio::time::advance(PACE).await;
-        reconcile(written_by_another(1), elsewhere).await.unwrap();
+        reconcile(written_by_another(2, 1), elsewhere).await.unwrap();
         assert_eq!(puts.lock().len(), 1, "from then on it is left to others");
     }
 }
