@@ -26,7 +26,7 @@ const SCHEDULED: &str = "Scheduled";
 const TARGET_ALLOWED: &str = "TargetAllowed";
 
 /// The condition that says whether senders are isolated from the cluster's inside.
-pub(super) const EGRESS_ISOLATED: &str = "EgressIsolated";
+const EGRESS_ISOLATED: &str = "EgressIsolated";
 
 /// The reason of a CronJob that is suspended for a while.
 const HELD: &str = "Held";
@@ -50,9 +50,10 @@ pub(super) fn conditions(
     let mut facts = vec![accepted(progress), scheduled(progress, assessment), allowed, isolated, protected];
     facts.push(healthy(recent, schedule.metadata.generation));
     let waits = patience(schedule, check, now).is_some();
-    facts.push(ready(&facts, waits));
+    let ready = ready(&facts, waits);
     let checked = check.checked.as_ref().filter(|checked| Some(checked.generation) == schedule.metadata.generation);
-    facts.extend(stalled(&facts, checked));
+    let stalled = stalled(&ready, isolation, checked);
+    facts.extend([ready].into_iter().chain(stalled));
     let mut old = schedule.status.iter().flat_map(|status| &status.conditions).cloned().collect::<Vec<_>>();
     // The wait of Ready starts again with each spec.
     let generation = schedule.metadata.generation;

@@ -1,20 +1,22 @@
 //! The condition `Stalled` of kstatus: `Ready` is False, and it stays so until somebody changes something. Whoever waits for the
 //! schedule (`helm --wait`, Flux, Argo CD) ends with its message. It is there only while it is True.
 
-use super::conditions::EGRESS_ISOLATED;
 use crate::api::CheckStatus;
+use crate::operator::isolation::verdict::IsolationStatus;
 use crate::operator::kubernetes::condition::ConditionUpdate;
 use crate::operator::preflight::repeats::is_soon;
 
-/// The condition, if only people can help. `facts` are all other conditions, and `checked` is what the last check of this spec
-/// found.
-pub(super) fn stalled(facts: &[ConditionUpdate], checked: Option<&CheckStatus>) -> Option<ConditionUpdate> {
-    let fact = |kind| facts.iter().find(|fact| fact.kind == kind);
-    let ready = fact("Ready").filter(|ready| ready.status == "False")?;
+/// The condition, if only people can help. `checked` is what the last check of this spec found.
+pub(super) fn stalled(
+    ready: &ConditionUpdate,
+    isolation: &IsolationStatus,
+    checked: Option<&CheckStatus>,
+) -> Option<ConditionUpdate> {
     let passes = match &*ready.reason {
+        _ if ready.status != "False" => true,
         // The operator tries again by itself.
         "ApplyFailed" | "UsageNotRecorded" => true,
-        "NotIsolated" => fact(EGRESS_ISOLATED).is_some_and(|isolated| isolated.reason == "Checking"),
+        "NotIsolated" => isolation.reason == "Checking",
         // Another controller may be about to make the Secret, or the record of the name.
         "ReferenceMissing" | "ReferenceEmpty" | "NameNotResolved" => {
             checked.is_some_and(|checked| checked.reason == ready.reason && is_soon(checked))
@@ -32,13 +34,13 @@ mod tests {
     use super::*;
     use crate::api::CheckResult;
 
-    fn fact(kind: &'static str, status: &'static str, reason: &str) -> ConditionUpdate {
-        ConditionUpdate::new(kind, status, reason, "what to do")
+    fn ready(status: &'static str, reason: &str) -> ConditionUpdate {
+        ConditionUpdate::new("Ready", status, reason, "what to do")
     }
 
-    fn is_stalled(reason: &str, isolated: &str, checked: Option<&CheckStatus>) -> bool {
-        let facts = [fact(EGRESS_ISOLATED, "Unknown", isolated), fact("Ready", "False", reason)];
-        let stalled = stalled(&facts, checked);
+    fn is_stalled(reason: &str, isolation: &'static str, checked: Option<&CheckStatus>) -> bool {
+        let isolation = IsolationStatus { status: "Unknown", reason: isolation, message: String::new() };
+        let stalled = stalled(&ready("False", reason), &isolation, checked);
         assert!(stalled.iter().all(|stalled| (&*stalled.reason, &*stalled.message) == (reason, "what to do")));
         stalled.is_some()
     }
@@ -54,8 +56,9 @@ mod tests {
             assert!(!is_stalled(reason, "Reachable", None), "{reason}");
         }
         assert!(!is_stalled("NotIsolated", "Checking", None));
+        let proved = IsolationStatus { status: "True", reason: "Proved", message: String::new() };
         for status in ["True", "Unknown"] {
-            assert!(stalled(&[fact("Ready", status, "ScheduleInvalid")], None).is_none(), "{status}");
+            assert!(stalled(&ready(status, "ScheduleInvalid"), &proved, None).is_none(), "{status}");
         }
     }
 
