@@ -1,5 +1,5 @@
 //! Bounds how many schedules of a namespace are kept: the oldest, as many as any tier can allow. The others would be refused
-//! anyway, and a tenant without a ResourceQuota could make any number of them.
+//! anyway, and a tenant without a quota could make any number of them.
 
 use std::collections::{BTreeMap, HashMap};
 

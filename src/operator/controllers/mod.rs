@@ -8,7 +8,6 @@ use futures::future::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
-use parking_lot::Mutex;
 
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::work_queues::WorkQueues;
@@ -66,15 +65,13 @@ pub async fn run(
     let (key_backoff, revocations) = (Arc::<RotationBackoff>::default(), Arc::<FollowedRevocations>::default());
 
     let cleanup = Arc::new(CleanupReconciler { client: client.clone(), caches: Arc::clone(&caches) });
-    let tiers = Arc::new(TierReconciler {
-        client: client.clone(),
-        settings: settings.clone(),
-        caches: Arc::clone(&caches),
-        membership: membership.clone(),
-        consistency: Arc::clone(&consistency),
-        last_written: Mutex::default(),
-        counted: Mutex::default(),
-    });
+    let tiers = Arc::new(TierReconciler::new(
+        client.clone(),
+        settings.clone(),
+        Arc::clone(&caches),
+        membership.clone(),
+        Arc::clone(&consistency),
+    ));
     let isolation = Arc::new(IsolationReconciler::new(
         client.clone(),
         settings.clone(),

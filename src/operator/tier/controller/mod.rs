@@ -32,15 +32,15 @@ const PACE: Duration = Duration::from_secs(2);
 
 /// What every reconcile of tiers shares.
 pub(crate) struct TierReconciler {
-    pub(crate) client: Client,
-    pub(crate) settings: Settings,
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) membership: Membership,
-    pub(crate) consistency: Arc<ConsistencyStore>,
+    client: Client,
+    settings: Settings,
+    caches: Arc<Caches>,
+    membership: Membership,
+    consistency: Arc<ConsistencyStore>,
     /// When each tier's status was last written.
-    pub(crate) last_written: Mutex<HashMap<String, Instant>>,
+    last_written: Mutex<HashMap<String, Instant>>,
     /// The tiers whose users this operator has counted.
-    pub(crate) counted: Mutex<HashSet<String>>,
+    counted: Mutex<HashSet<String>>,
 }
 
 /// A tier's status can't be written.
@@ -95,6 +95,24 @@ impl Reconcile for TierReconciler {
 }
 
 impl TierReconciler {
+    pub(crate) fn new(
+        client: Client,
+        settings: Settings,
+        caches: Arc<Caches>,
+        membership: Membership,
+        consistency: Arc<ConsistencyStore>,
+    ) -> Self {
+        Self {
+            client,
+            settings,
+            caches,
+            membership,
+            consistency,
+            last_written: Mutex::default(),
+            counted: Mutex::default(),
+        }
+    }
+
     /// How many use a tier, by the status that is to be written; `None` when another operator may know more, and this one has
     /// nothing to say.
     fn used(&self, tier: &WebhookTier) -> Option<Used> {

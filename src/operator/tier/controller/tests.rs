@@ -56,15 +56,8 @@ fn reconciler(seen: &[(&str, &str)], watched: &[&str], code: u16) -> (Arc<TierRe
     };
     let caches = Caches { schedules: Indexed::of(schedules(seen)), ..caches(&schedule()) };
     let watch_namespaces = watched.iter().map(ToString::to_string).collect();
-    let reconciler = TierReconciler {
-        client,
-        settings: Settings { watch_namespaces, ..settings() },
-        caches: Arc::new(caches),
-        membership,
-        consistency: Arc::default(),
-        last_written: Mutex::default(),
-        counted: Mutex::default(),
-    };
+    let settings = Settings { watch_namespaces, ..settings() };
+    let reconciler = TierReconciler::new(client, settings, Arc::new(caches), membership, Arc::default());
     (Arc::new(reconciler), puts)
 }
 
