@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::files::Root;
 use super::refusal::Refusal;
-use crate::delivery::{Delivery, Run, Scheduled, Timestamp, Triggered, judge_scheduled_time, scheduled_time_of_job};
+use crate::delivery::{Delivery, Run, Timestamp, Triggered, judge_scheduled_time, scheduled_time_of_job};
 use crate::signing::DeliveryId;
 
 pub(super) struct Occasion {
@@ -17,11 +17,11 @@ impl Occasion {
     /// Reads the occasion from the Job's name, or takes it from the person's request for the delivery.
     pub(super) fn of(delivery: &Delivery, root: &Root, now: Timestamp) -> Result<Occasion, Refusal> {
         match &delivery.run {
-            Run::Scheduled(Scheduled { starting_deadline_seconds, offset_seconds }) => {
+            Run::Scheduled(timing) => {
                 let scheduled_time = scheduled_time_of_job(&root.job_name()?)?;
-                judge_scheduled_time(scheduled_time, now, *starting_deadline_seconds)?;
+                judge_scheduled_time(scheduled_time, now, *timing)?;
                 let id = DeliveryId::of_schedule(&delivery.schedule.uid, scheduled_time.unix());
-                Ok(Occasion { id, scheduled_time, offset: Duration::from_secs((*offset_seconds).into()) })
+                Ok(Occasion { id, scheduled_time, offset: Duration::from_secs(timing.offset_seconds.into()) })
             }
             Run::Triggered(Triggered { id, scheduled_time }) => {
                 Ok(Occasion { id: id.clone(), scheduled_time: *scheduled_time, offset: Duration::ZERO })
