@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::{Run, Scheduled};
 
 fn secret(path: &str) -> Value {
     json!({"path": path, "from": {"secret": {"name": "report-hook", "key": "k"}}})
