@@ -1,9 +1,11 @@
 //! How the name servers' answers affect a delivery. Each test runs in a network of its own, where it has port 53 and the kernel
 //! counts the connections.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -126,6 +128,51 @@ fn says_which_family_the_dns_was_silent_about_when_no_address_of_the_other_is_re
         let expected = "AAAA of hooks.example.com: no answer in time, so only the other family's addresses were tried: check the \
             receiver, and the cluster's DNS";
         assert_eq!(ran.outcome.detail, expected);
+    });
+}
+
+#[test]
+fn looks_the_name_up_again_when_the_early_connection_failed_and_judges_what_comes() {
+    let test = "looks_the_name_up_again_when_the_early_connection_failed_and_judges_what_comes";
+    in_a_network_of_its_own(test, || {
+        // Nothing listens at the first address of each delivery.
+        let answers = ["127.1.0.1", "127.1.0.2", "127.1.0.1", "10.0.0.1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
+        let left = Arc::clone(&answers);
+        let _dns = Dns::start(move |kind| match kind {
+            RecordType::A => Answer::Addresses(answers.lock().unwrap().pop_front().into_iter().collect()),
+            _ => Answer::Addresses(Vec::new()),
+        });
+        let listener = TcpListener::bind("127.1.0.2:0").unwrap();
+        let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));
+        for (class, reason) in [(OutcomeClass::Delivered, "Delivered"), (OutcomeClass::Refused, "AddressInternal")] {
+            let mut folder = folder(&receiver, receiver.port);
+            folder.due_in(4);
+            let ran = folder.run();
+            ran.assert(class, reason);
+            assert_eq!(ran.outcome.attempt_count, 1);
+            assert!(ran.output.contains("could not connect before"), "{}", ran.output);
+        }
+        receiver.only_request();
+        assert!(left.lock().unwrap().is_empty(), "each delivery looks its name up twice");
+    });
+}
+
+#[test]
+fn a_family_that_the_dns_is_silent_about_does_not_take_up_the_second_before_the_dot() {
+    let test = "a_family_that_the_dns_is_silent_about_does_not_take_up_the_second_before_the_dot";
+    in_a_network_of_its_own(test, || {
+        let _dns = Dns::start(|kind| match kind {
+            RecordType::A => loopback_addresses(1),
+            _ => Answer::Silence,
+        });
+        let listener = TcpListener::bind("127.1.0.1:0").unwrap();
+        let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));
+        let mut folder = folder(&receiver, receiver.port);
+        folder.due_in(4);
+        let ran = folder.run();
+        ran.assert(OutcomeClass::Delivered, "Delivered");
+        assert!(ran.outcome.timings.dns_ms.is_some_and(|spent| spent < 1_000), "{:?}", ran.outcome.timings);
     });
 }
 
