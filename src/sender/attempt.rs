@@ -143,11 +143,11 @@ pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Tr
 /// Where to connect, and which name the receiver's certificate must be for.
 async fn aim(
     prepared: &Prepared,
-    resolver: &Resolver,
+    dns: &Resolver,
     trace: &mut Trace,
 ) -> Result<(Resolved, ServerName<'static>), Failure> {
     let mut clock = Instant::now();
-    let resolved = egress::resolve(&prepared.target, &prepared.rules, resolver).await?;
+    let resolved = egress::resolve(&prepared.target, &prepared.rules, dns).await?;
     trace.timings.dns_ms = Some(lap(&mut clock));
     let name = ServerName::try_from(prepared.target.server_name())
         .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
@@ -157,11 +157,11 @@ async fn aim(
 /// A connection over TLS to an address that was looked up and judged for it.
 pub(super) async fn open(
     prepared: &Prepared,
-    resolver: &Resolver,
+    dns: &Resolver,
     deadline: Instant,
     trace: &mut Trace,
 ) -> Result<Conversation, Failure> {
-    let (resolved, name) = aim(prepared, resolver, trace).await?;
+    let (resolved, name) = aim(prepared, dns, trace).await?;
     let mut clock = Instant::now();
 
     let (stream, family) = connect(&resolved.addresses, deadline)

@@ -222,10 +222,10 @@ fn one_that_starts_late_although_it_has_a_lead_delivers_at_once() {
 #[test]
 fn ends_while_it_waits_when_it_is_told_to_and_has_sent_nothing() {
     let (connected, connections) = mpsc::channel();
-    let (received, end) = mpsc::channel();
+    let (tell, end) = mpsc::channel();
     let receiver = Receiver::before_reading(move |stream| {
         connected.send(()).unwrap();
-        received.send(stream.read(&mut [0])).unwrap();
+        tell.send(stream.read(&mut [0])).unwrap();
         Ok(())
     });
     let mut folder = Folder::to(&receiver);
