@@ -79,6 +79,11 @@ pub struct Scheduled {
     /// How many seconds after the scheduled minute to send: 0 to [`super::MAX_OFFSET_SECONDS`].
     #[serde(default)]
     pub offset_seconds: u32,
+    /// How many seconds before the delivery is due its Job may be made: 0 to [`super::MAX_LEAD_SECONDS`]. The Job then exists from
+    /// the scheduled time + offset − lead on, and the sender waits until the delivery is due. Not written when it is 0, so that a
+    /// sender that doesn't know the field reads a delivery without a lead.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lead_seconds: u32,
 }
 
 /// A delivery that a person asked for.
@@ -229,6 +234,11 @@ pub struct Backoff {
     pub min_seconds: u32,
     /// The longest wait, unless the receiver asks for a longer one.
     pub max_seconds: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 impl Origin {

@@ -27,6 +27,8 @@ pub const BACKOFF_SECONDS: RangeInclusive<u32> = 0..=3_600;
 pub const TOTAL_DEADLINE_SECONDS: RangeInclusive<u32> = 1..=21_600;
 /// The largest offset within the minute, in seconds.
 pub const MAX_OFFSET_SECONDS: u32 = 59;
+/// The longest lead, in seconds: how long before a delivery is due its Job may be made.
+pub const MAX_LEAD_SECONDS: u32 = 30;
 /// The longest wait that a receiver's `Retry-After` can ask for, in seconds; longer ones are shortened to this.
 pub const MAX_RETRY_AFTER_SECONDS: u64 = 3_600;
 /// How far the clock that made the Job may be ahead of the sender's, in seconds. The sender waits until the time has come.

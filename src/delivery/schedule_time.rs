@@ -1,6 +1,6 @@
 //! The scheduled time that a Job's name claims, and whether the sender believes it.
 
-use super::{CLOCK_TOLERANCE_SECONDS, Timestamp};
+use super::{CLOCK_TOLERANCE_SECONDS, Scheduled, Timestamp};
 
 /// The name doesn't end as the `CronJob` controller's names do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -11,8 +11,13 @@ pub struct JobNameInvalid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduledTimeRefused {
     /// It is ahead of the sender's clock.
-    #[error("the scheduled time is {0} s in the future")]
-    InFuture(u64),
+    #[error("the scheduled time is {ahead} s in the future, beyond the {most} s that are accepted")]
+    InFuture {
+        /// Seconds until the scheduled time.
+        ahead: u64,
+        /// How many are accepted.
+        most: u64,
+    },
     /// It is too long ago.
     #[error("the scheduled time was {late} s ago, past the starting deadline of {deadline} s")]
     PastDeadline {
@@ -37,15 +42,22 @@ pub fn scheduled_time_of_job(name: &str) -> Result<Timestamp, JobNameInvalid> {
     Timestamp::from_unix(minutes * 60).ok_or(JobNameInvalid)
 }
 
-/// Whether a delivery scheduled for this time may start now; `deadline` is in seconds.
+/// Whether a delivery scheduled for this time may start now. It may be early by the lead, which is before the offset's end and
+/// not before the scheduled time, and by [`CLOCK_TOLERANCE_SECONDS`].
 ///
 /// # Errors
-/// When the time is ahead by more than [`CLOCK_TOLERANCE_SECONDS`] or longer ago than the deadline.
-pub fn judge_scheduled_time(scheduled: Timestamp, now: Timestamp, deadline: u64) -> Result<(), ScheduledTimeRefused> {
+/// When the time is ahead by more than that or longer ago than the starting deadline.
+pub fn judge_scheduled_time(
+    scheduled: Timestamp,
+    now: Timestamp,
+    timing: Scheduled,
+) -> Result<(), ScheduledTimeRefused> {
+    let Scheduled { starting_deadline_seconds: deadline, offset_seconds, lead_seconds } = timing;
     let ahead = scheduled.unix().saturating_sub(now.unix());
+    let most = u64::from(lead_seconds.saturating_sub(offset_seconds)) + CLOCK_TOLERANCE_SECONDS;
     let late = now.unix().saturating_sub(scheduled.unix());
-    if ahead > CLOCK_TOLERANCE_SECONDS {
-        Err(ScheduledTimeRefused::InFuture(ahead))
+    if ahead > most {
+        Err(ScheduledTimeRefused::InFuture { ahead, most })
     } else if late > deadline {
         Err(ScheduledTimeRefused::PastDeadline { late, deadline })
     } else {
@@ -88,19 +100,40 @@ mod tests {
         }
     }
 
+    /// Judges the time 960 as of `now`, with a starting deadline of 120 s.
+    fn judged(now: u64, offset_seconds: u32, lead_seconds: u32) -> Result<(), ScheduledTimeRefused> {
+        let timing = Scheduled { starting_deadline_seconds: 120, offset_seconds, lead_seconds };
+        judge_scheduled_time(at(960), at(now), timing)
+    }
+
     #[test]
     fn believes_a_time_between_the_clock_tolerance_and_the_deadline() {
         for now in [955, 960, 1_080] {
-            assert_eq!(judge_scheduled_time(at(960), at(now), 120), Ok(()), "{now}");
+            assert_eq!(judged(now, 0, 0), Ok(()), "{now}");
         }
     }
 
     #[test]
     fn refuses_a_future_time_and_one_past_the_deadline() {
-        assert_eq!(judge_scheduled_time(at(960), at(954), 120), Err(ScheduledTimeRefused::InFuture(6)));
-        assert_eq!(
-            judge_scheduled_time(at(960), at(1_081), 120),
-            Err(ScheduledTimeRefused::PastDeadline { late: 121, deadline: 120 })
-        );
+        for offset in [0, 59] {
+            assert_eq!(judged(954, offset, 0), Err(ScheduledTimeRefused::InFuture { ahead: 6, most: 5 }), "{offset}");
+        }
+        assert_eq!(judged(1_081, 0, 0), Err(ScheduledTimeRefused::PastDeadline { late: 121, deadline: 120 }));
+        assert_eq!(judged(1_081, 0, 30), Err(ScheduledTimeRefused::PastDeadline { late: 121, deadline: 120 }));
+    }
+
+    #[test]
+    fn believes_a_time_that_is_ahead_by_the_lead_beyond_the_offset_and_no_more() {
+        for (offset, lead, most) in [(0, 10, 15), (4, 10, 11), (10, 10, 5), (59, 30, 5)] {
+            assert_eq!(judged(960 - most, offset, lead), Ok(()), "{offset} {lead}");
+            let refused = Err(ScheduledTimeRefused::InFuture { ahead: most + 1, most });
+            assert_eq!(judged(960 - most - 1, offset, lead), refused, "{offset} {lead}");
+        }
+    }
+
+    #[test]
+    fn says_how_far_ahead_a_time_may_be() {
+        let refused = judged(900, 0, 10).unwrap_err().to_string();
+        assert_eq!(refused, "the scheduled time is 60 s in the future, beyond the 15 s that are accepted");
     }
 }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::{
     ATTEMPTS, BACKOFF_SECONDS, Body, Delivery, DeliveryInvalid, FileRef, Header, MAX_BODY_BYTES, MAX_HEADERS, MAX_KEYS,
-    MAX_KNOWN_CLOSED, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheme, Signing, TIMEOUT_SECONDS,
-    TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name, is_header_value,
+    MAX_KNOWN_CLOSED, MAX_LEAD_SECONDS, MAX_OFFSET_SECONDS, MAX_VALUE_BYTES, Retries, Run, Schedule, Scheduled, Scheme,
+    Signing, TIMEOUT_SECONDS, TOTAL_DEADLINE_SECONDS, Tls, ValueSource, check_header_name, is_header_value,
 };
 use crate::signing::ClassicOptions;
 
@@ -33,8 +33,8 @@ impl Delivery {
             known_closed,
         } = self;
         validate_schedule(schedule)?;
-        if let Run::Scheduled(scheduled) = run {
-            in_range("run.scheduled.offsetSeconds", &scheduled.offset_seconds, &(0..=MAX_OFFSET_SECONDS))?;
+        if let Run::Scheduled(timing) = run {
+            validate_timing(*timing)?;
         }
         validate_file("url", url)?;
         validate_headers(headers)?;
@@ -76,6 +76,12 @@ fn validate_schedule(schedule: &Schedule) -> Result<(), DeliveryInvalid> {
     validate_name("schedule.name", name, 253)?;
     validate_name("schedule.namespace", namespace, 63)?;
     validate_name("schedule.uid", uid, 64)
+}
+
+fn validate_timing(timing: Scheduled) -> Result<(), DeliveryInvalid> {
+    let Scheduled { starting_deadline_seconds: _, offset_seconds, lead_seconds } = timing;
+    in_range("run.scheduled.offsetSeconds", &offset_seconds, &(0..=MAX_OFFSET_SECONDS))?;
+    in_range("run.scheduled.leadSeconds", &lead_seconds, &(0..=MAX_LEAD_SECONDS))
 }
 
 fn validate_file(name: &str, file: &FileRef) -> Result<(), DeliveryInvalid> {

@@ -10,7 +10,6 @@ use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
-use zeroize::Zeroizing;
 
 use super::connect::connect;
 use super::exchange::{Broken, Exchange};
@@ -19,7 +18,7 @@ use super::prepare::Prepared;
 use super::retry_after::retry_after;
 use super::tls_failure::{ClientAuth, of_status, of_stream};
 use crate::delivery::{AddressFamily, Reason, Timestamp, Timings};
-use crate::egress::{self, Resolved};
+use crate::egress::{self, Resolved, Resolver};
 
 /// What is known about an attempt, even when it is cut short.
 #[derive(Default)]
@@ -50,24 +49,59 @@ const SUCCESS_UNREAD: &str =
 /// An exchange with the receiver, over TLS.
 pub(super) type Conversation = Exchange<TlsStream<TcpStream>>;
 
+/// A connection that was opened before the attempt, and what is known about it.
+pub(super) struct Opened {
+    pub(super) conversation: Conversation,
+    pub(super) trace: Trace,
+}
+
 /// How an attempt ended, and its connection if the receiver answered.
 pub(super) type Ended = (Result<(), Failure>, Option<Conversation>);
 
-/// Makes the attempt with this number (from 1). The receiver must have answered by the deadline.
-pub(super) async fn attempt(prepared: &Prepared, number: u32, deadline: Instant, trace: &mut Trace) -> Ended {
-    let opened = timeout_at(deadline, open(prepared, number, deadline, trace)).await;
-    let (mut exchange, request) = match opened.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout())))
-    {
-        Ok(opened) => opened,
-        Err(failure) => return (Err(failure), None),
-    };
+/// Makes the attempt with this number (from 1), over the connection that is already open, if there is one. The receiver must have
+/// answered by the deadline.
+///
+/// If that connection breaks before it has taken the whole request, the attempt goes on with a new one. Once the request was sent
+/// whole, the receiver may have read it, and only another attempt may repeat it.
+pub(super) async fn attempt(
+    prepared: &Prepared,
+    number: u32,
+    opened: Option<Opened>,
+    deadline: Instant,
+    trace: &mut Trace,
+) -> Ended {
+    if let Some(Opened { mut conversation, trace: of_opening }) = opened {
+        *trace = of_opening;
+        let result = send(prepared, number, &mut conversation, deadline, trace).await;
+        if !conversation.is_unsent() {
+            return (result, trace.status.map(|_| conversation));
+        }
+        *trace = Trace::default();
+    }
+    let opened = timeout_at(deadline, open(prepared, &prepared.resolver, deadline, trace)).await;
+    match opened.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))) {
+        Ok(mut conversation) => {
+            let result = send(prepared, number, &mut conversation, deadline, trace).await;
+            (result, trace.status.map(|_| conversation))
+        }
+        Err(failure) => (Err(failure), None),
+    }
+}
 
+/// Signs the request as of now, sends it, and judges the answer.
+async fn send(
+    prepared: &Prepared,
+    number: u32,
+    conversation: &mut Conversation,
+    deadline: Instant,
+    trace: &mut Trace,
+) -> Result<(), Failure> {
+    let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
     let begun = Instant::now();
-    let ran = timeout_at(deadline, exchange.run(&request)).await;
-    trace.status = exchange.status();
-    trace.timings.first_byte_ms = exchange.answered_at().map(|at| milliseconds(at.duration_since(begun)));
-    let result = judge(&exchange, ran, prepared.tls.client_auth());
-    (result, trace.status.map(|_| exchange))
+    let ran = timeout_at(deadline, conversation.run(&request)).await;
+    trace.status = conversation.status();
+    trace.timings.first_byte_ms = conversation.answered_at().map(|at| milliseconds(at.duration_since(begun)));
+    judge(conversation, ran, prepared.tls.client_auth())
 }
 
 /// Judges an exchange that ended with this result, or that ran out of time.
@@ -102,28 +136,32 @@ fn of_broken(broken: Broken, client: ClientAuth<'_>) -> Failure {
 
 /// The part of an attempt that comes before connecting.
 pub(super) async fn check(prepared: &Prepared, deadline: Instant, trace: &mut Trace) -> Result<(), Failure> {
-    let aimed = timeout_at(deadline, aim(prepared, trace)).await;
+    let aimed = timeout_at(deadline, aim(prepared, &prepared.resolver, trace)).await;
     aimed.unwrap_or_else(|_| Err(Failure::of_transport(trace.reason_of_timeout()))).map(drop)
 }
 
 /// Where to connect, and which name the receiver's certificate must be for.
-async fn aim(prepared: &Prepared, trace: &mut Trace) -> Result<(Resolved, ServerName<'static>), Failure> {
+async fn aim(
+    prepared: &Prepared,
+    dns: &Resolver,
+    trace: &mut Trace,
+) -> Result<(Resolved, ServerName<'static>), Failure> {
     let mut clock = Instant::now();
-    let resolved = egress::resolve(&prepared.target, &prepared.rules, &prepared.resolver).await?;
+    let resolved = egress::resolve(&prepared.target, &prepared.rules, dns).await?;
     trace.timings.dns_ms = Some(lap(&mut clock));
     let name = ServerName::try_from(prepared.target.server_name())
         .map_err(|_| Failure::of_transport(Reason::CertificateNameMismatch))?;
     Ok((resolved, name))
 }
 
-/// A connection over TLS, and the request to send over it.
-async fn open(
+/// A connection over TLS to an address that was looked up and judged for it.
+pub(super) async fn open(
     prepared: &Prepared,
-    number: u32,
+    dns: &Resolver,
     deadline: Instant,
     trace: &mut Trace,
-) -> Result<(Conversation, Zeroizing<Vec<u8>>), Failure> {
-    let (resolved, name) = aim(prepared, trace).await?;
+) -> Result<Conversation, Failure> {
+    let (resolved, name) = aim(prepared, dns, trace).await?;
     let mut clock = Instant::now();
 
     let (stream, family) = connect(&resolved.addresses, deadline)
@@ -134,9 +172,7 @@ async fn open(
 
     let stream = prepared.tls.connect(name, stream).await?;
     trace.timings.tls_ms = Some(lap(&mut clock));
-
-    let request = prepared.blueprint.request(number, Timestamp::of(SystemTime::now()))?;
-    Ok((Exchange::over(stream), request))
+    Ok(Exchange::over(stream))
 }
 
 /// The detail for when no address was reached and the addresses of one family aren't known.

@@ -5,14 +5,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::args::Purpose;
-use super::attempt::{Trace, attempt, check, milliseconds};
+use super::attempt::{Opened, Trace, attempt, check, milliseconds};
 use super::backoff::{backoff, wait};
 use super::failure::{Failure, Next};
 use super::prepare::Prepared;
 use crate::delivery::{Attempt, Outcome, OutcomeClass, Reason};
 
-/// Makes attempts until the delivery is concluded or the deadline has passed, and records in the outcome what happened.
-pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant, outcome: &mut Outcome) {
+/// Makes attempts until the delivery is concluded or the deadline has passed, and records in the outcome what happened. The first
+/// attempt uses the connection that is already open, if there is one.
+pub(super) async fn run(
+    prepared: &Prepared,
+    purpose: Purpose,
+    mut opened: Option<Opened>,
+    deadline: Instant,
+    outcome: &mut Outcome,
+) {
     let timeout = Duration::from_secs(prepared.retries.timeout_seconds.into());
     // The delivery may have been due after the deadline.
     if Instant::now() >= deadline {
@@ -23,7 +30,7 @@ pub(super) async fn run(prepared: &Prepared, purpose: Purpose, deadline: Instant
         let mut trace = Trace::default();
         let until = deadline.min(started + timeout);
         let (result, conversation) = match purpose {
-            Purpose::Deliver => attempt(prepared, number, until, &mut trace).await,
+            Purpose::Deliver => attempt(prepared, number, opened.take(), until, &mut trace).await,
             Purpose::Check => (check(prepared, until, &mut trace).await, None),
         };
         record(

@@ -1,8 +1,9 @@
 //! One delivery, from the files of the pod to its outcome.
 //!
-//! [`run`] is the whole of it: read the files, refuse or prepare, make attempts until one decides, report what happened. A check
-//! takes the same steps, up to where an attempt would connect. [`explore`] is for canaries. `egress` decides where a request may
-//! go, and `signing` how it is signed; nothing here knows about Kubernetes.
+//! [`run`] is the whole of it: read the files, refuse or prepare, make attempts until one decides, report what happened. A sender
+//! that was started early does as much of it as it can before the delivery is due (`early`). A check takes the same steps, up to
+//! where an attempt would connect. [`explore`] is for canaries. `egress` decides where a request may go, and `signing` how it is
+//! signed; nothing here knows about Kubernetes.
 //!
 //! The URL, the keys, the headers' values and the body are secrets: they are read into `files::Secret`, which can't be printed,
 //! and messages are built only from values that aren't secret.
@@ -12,6 +13,7 @@ mod attempt;
 mod attempts;
 mod backoff;
 mod connect;
+mod early;
 mod exchange;
 mod failure;
 mod files;
@@ -33,10 +35,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::field::display;
 
 use crate::delivery::{ATTEMPTS, Backoff, Delivery, Findings, Outcome, OutcomeClass, Retries, Timestamp};
+use attempt::Opened;
 use files::Root;
 use isolation::ENFORCED_WITHIN;
 use occasion::Occasion;
@@ -99,24 +102,66 @@ async fn deliver(root: &Root, purpose: Purpose, outcome: &mut Outcome) {
 }
 
 async fn try_to_deliver(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
-    let started = Instant::now();
     let delivery = root.delivery()?;
 
     let occasion = Occasion::of(&delivery, root, outcome.started_at)?;
     outcome.id = Some(occasion.id.clone());
     outcome.scheduled_time = Some(occasion.scheduled_time);
+    let due = occasion.due;
 
-    let due = started + occasion.due_in(SystemTime::now());
-    let deadline = started + Duration::from_secs(delivery.retries.total_deadline_seconds.into());
+    let is_early = occasion.is_early(SystemTime::now());
+    let ready = if is_early { get_ready(&delivery, &occasion, root, outcome).await } else { None };
 
+    let deadline = Instant::now() + Duration::from_secs(delivery.retries.total_deadline_seconds.into());
+    let (prepared, opened) = match ready {
+        Some(ready) => ready,
+        None => (prepare_isolated(delivery, occasion, root, deadline, outcome).await?, None),
+    };
+    // The offset within the minute may end after the deadline, and the clock may have been set back.
+    let _ = timeout_at(deadline, early::until(due)).await;
+    attempts::run(&prepared, Purpose::Deliver, opened, deadline, outcome).await;
+    tell_what_is_left_out(&prepared, outcome);
+    Ok(())
+}
+
+/// Uses the time until the delivery is due, and returns what is ready by then. `None` when anything is wrong: then all is read
+/// and judged again, since it may have been put right.
+async fn get_ready(
+    delivery: &Delivery,
+    occasion: &Occasion,
+    root: &Root,
+    outcome: &mut Outcome,
+) -> Option<(Prepared, Option<Opened>)> {
+    let due = occasion.due;
+    let left = due.duration_since(SystemTime::now()).unwrap_or_default();
+    let ready = match prepare_isolated(delivery.clone(), occasion.clone(), root, Instant::now() + left, outcome).await {
+        Ok(prepared) => {
+            let opened = early::connection(&prepared, due).await;
+            Some((prepared, opened))
+        }
+        Err(Refusal { reason, detail }) => {
+            tracing::info!(delivery = %occasion.id, %reason, detail, "not ready; tried again when the delivery is due");
+            None
+        }
+    };
+    early::until(due).await;
+    outcome.started_at = Timestamp::of(SystemTime::now());
+    ready
+}
+
+/// Prepares, and waits until nothing can be reached any more that must be closed, by the deadline at the latest.
+async fn prepare_isolated(
+    delivery: Delivery,
+    occasion: Occasion,
+    root: &Root,
+    deadline: Instant,
+    outcome: &mut Outcome,
+) -> Result<Prepared, Refusal> {
     let known_closed = delivery.known_closed.clone();
     let prepared = prepare(delivery, occasion, root, outcome)?;
     let left = deadline.saturating_duration_since(Instant::now());
     isolation::enforced(&known_closed, ENFORCED_WITHIN.min(left)).await?;
-    tokio::time::sleep_until(due.min(deadline)).await;
-    attempts::run(&prepared, Purpose::Deliver, deadline, outcome).await;
-    tell_what_is_left_out(&prepared, outcome);
-    Ok(())
+    Ok(prepared)
 }
 
 /// A check is not a delivery: it has no id and no scheduled time, and may run at any time.
@@ -128,7 +173,7 @@ async fn check(root: &Root, outcome: &mut Outcome) -> Result<(), Refusal> {
     // The schedule's own number of attempts is meant for its receiver: with a single attempt, one lost answer would refuse the
     // check.
     prepared.retries = Retries { attempts: *ATTEMPTS.end(), backoff: LOOKED_UP_AGAIN, ..prepared.retries };
-    attempts::run(&prepared, Purpose::Check, deadline, outcome).await;
+    attempts::run(&prepared, Purpose::Check, None, deadline, outcome).await;
     tell_what_is_left_out(&prepared, outcome);
     Ok(())
 }

@@ -44,7 +44,7 @@ impl From<JobNameInvalid> for Refusal {
 impl From<ScheduledTimeRefused> for Refusal {
     fn from(error: ScheduledTimeRefused) -> Refusal {
         let reason = match error {
-            ScheduledTimeRefused::InFuture(_) => Reason::ScheduledTimeInFuture,
+            ScheduledTimeRefused::InFuture { .. } => Reason::ScheduledTimeInFuture,
             ScheduledTimeRefused::PastDeadline { .. } => Reason::StartingDeadlineExceeded,
         };
         Refusal::new(reason, error.to_string())

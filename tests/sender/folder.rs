@@ -69,6 +69,15 @@ impl Folder {
         folder
     }
 
+    /// Makes the delivery due on the full second that comes in `seconds` at the latest, with the longest lead. Returns that second.
+    pub(crate) fn due_in(&mut self, seconds: u64) -> u64 {
+        let due = now() + seconds;
+        self.write("job-name", format!("postern-nightly-{}", due / 60));
+        self.delivery["run"]["scheduled"]["offsetSeconds"] = json!(due % 60);
+        self.delivery["run"]["scheduled"]["leadSeconds"] = json!(30);
+        due
+    }
+
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -10,6 +10,8 @@ mod early_answers;
 mod folder;
 mod hostile_receivers;
 mod name_servers;
+mod network;
+mod on_the_dot;
 mod receivers;
 mod refusing;
 mod retrying;

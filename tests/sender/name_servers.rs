@@ -2,8 +2,8 @@
 //! counts the connections.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::Command;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -13,33 +13,14 @@ use serde_json::json;
 
 use crate::dns::{Answer, Dns};
 use crate::folder::Folder;
-
-/// Set in the test's own network, where the test starts itself again.
-const INSIDE: &str = "POSTERN_TEST_INSIDE";
+use crate::network;
+use crate::on_the_dot::{SOON, in_time};
 
 const NAME: &str = "hooks.example.com";
 
-/// Runs a test of this file in network and mount namespaces with a `resolv.conf` that names the tests' DNS.
+/// Runs a test of this file in a network of its own.
 fn in_a_network_of_its_own(test: &str, body: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let resolv_conf = folder.path().join("resolv.conf");
-    fs::write(&resolv_conf, format!("nameserver {}\n", Dns::SERVER)).unwrap();
-    let script =
-        r#"PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && mount --bind "$1" /etc/resolv.conf && shift && exec "$@""#;
-    let ran = Command::new("unshare")
-        .args(["--map-root-user", "--net", "--mount", "sh", "-c", script, "sh"])
-        .arg(&resolv_conf)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("name_servers::{test}"), "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap_or_else(|error| panic!("unshare (Debian package util-linux) can't be run: {error}"));
-    let said = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
-    assert!(said.contains("1 passed"), "{said}");
+    network::run_in_its_own(&format!("name_servers::{test}"), body);
 }
 
 /// How many connections were started in this network.
@@ -126,6 +107,68 @@ fn says_which_family_the_dns_was_silent_about_when_no_address_of_the_other_is_re
         let expected = "AAAA of hooks.example.com: no answer in time, so only the other family's addresses were tried: check the \
             receiver, and the cluster's DNS";
         assert_eq!(ran.outcome.detail, expected);
+    });
+}
+
+/// Makes a delivery with a lead, whose first look-up finds where nothing listens, and whose next one finds `then`. Returns its
+/// outcome's class and reason.
+fn delivered_after_an_early_failure(
+    receiver: &Receiver,
+    then: &str,
+    answers: &Mutex<Vec<IpAddr>>,
+) -> (OutcomeClass, String) {
+    let mut told = None;
+    in_time(|| {
+        *answers.lock().unwrap() = vec![then.parse().unwrap(), "127.1.0.1".parse().unwrap()];
+        let mut folder = folder(receiver, receiver.port);
+        folder.due_in(SOON);
+        let ran = folder.run();
+        if !ran.output.contains("could not connect before the delivery is due") {
+            return false;
+        }
+        assert_eq!((ran.outcome.attempt_count, answers.lock().unwrap().len()), (1, 0), "{:?}", ran.outcome);
+        told = Some((ran.outcome.outcome, ran.outcome.reason.to_string()));
+        true
+    });
+    told.unwrap()
+}
+
+#[test]
+fn looks_the_name_up_again_when_the_early_connection_failed_and_judges_what_comes() {
+    let test = "looks_the_name_up_again_when_the_early_connection_failed_and_judges_what_comes";
+    in_a_network_of_its_own(test, || {
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&answers);
+        let _dns = Dns::start(move |kind| match kind {
+            RecordType::A => Answer::Addresses(told.lock().unwrap().pop().into_iter().collect()),
+            _ => Answer::Addresses(Vec::new()),
+        });
+        let listener = TcpListener::bind("127.1.0.2:0").unwrap();
+        let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));
+        let delivered = delivered_after_an_early_failure(&receiver, "127.1.0.2", &answers);
+        assert_eq!(delivered, (OutcomeClass::Delivered, "Delivered".to_owned()));
+        let delivered = delivered_after_an_early_failure(&receiver, "10.0.0.1", &answers);
+        assert_eq!(delivered, (OutcomeClass::Refused, "AddressInternal".to_owned()));
+    });
+}
+
+#[test]
+fn a_family_that_the_dns_is_silent_about_does_not_take_up_the_second_before_the_dot() {
+    let test = "a_family_that_the_dns_is_silent_about_does_not_take_up_the_second_before_the_dot";
+    in_a_network_of_its_own(test, || {
+        let _dns = Dns::start(|kind| match kind {
+            RecordType::A => loopback_addresses(1),
+            _ => Answer::Silence,
+        });
+        let listener = TcpListener::bind("127.1.0.1:0").unwrap();
+        let receiver = Receiver::on(listener, Certificates::good(NAME), false, Receiver::by_turns([OK]));
+        in_time(|| {
+            let mut folder = folder(&receiver, receiver.port);
+            folder.due_in(SOON);
+            let ran = folder.run();
+            ran.assert(OutcomeClass::Delivered, "Delivered");
+            ran.outcome.timings.dns_ms.is_some_and(|spent| spent < 1_000)
+        });
     });
 }
 

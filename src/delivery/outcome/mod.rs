@@ -65,7 +65,8 @@ pub enum AddressFamily {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// The time from the look-up to the end of the response's headers or the failure, in milliseconds.
+    /// The time from the look-up to the end of the response's headers or the failure, in milliseconds. What was done before the
+    /// delivery was due doesn't count.
     pub duration_ms: u32,
     /// How it ended.
     pub reason: Reason,
@@ -74,7 +75,8 @@ pub struct Attempt {
     pub http_status: Option<u16>,
 }
 
-/// How long the phases of the last attempt took, in milliseconds; absent for a phase that wasn't finished.
+/// How long the phases of the last attempt took, in milliseconds; absent for a phase that wasn't finished. A sender that was started
+/// early may have connected before the attempt began; no wait is part of a phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timings {
@@ -105,7 +107,7 @@ pub struct Outcome {
     /// Absent when the delivery was refused before its scheduled time was known, and when it was only judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<Timestamp>,
-    /// When the sender started.
+    /// When the sender started; when the delivery was due, if the sender was started early and has waited for that.
     pub started_at: Timestamp,
     /// How it ended.
     pub outcome: OutcomeClass,

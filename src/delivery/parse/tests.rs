@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::{Run, Scheduled};
 
 fn secret(path: &str) -> Value {
     json!({"path": path, "from": {"secret": {"name": "report-hook", "key": "k"}}})
@@ -12,7 +13,7 @@ fn full() -> Value {
     json!({
         "version": 1,
         "schedule": {"name": "nightly", "namespace": "team-a", "uid": "6d3f2b54-9a0e-4c55-8c62-0e7b0f5f5a11"},
-        "run": {"scheduled": {"startingDeadlineSeconds": 120, "offsetSeconds": 59}},
+        "run": {"scheduled": {"startingDeadlineSeconds": 120, "offsetSeconds": 59, "leadSeconds": 30}},
         "url": secret("url"),
         "method": "POST",
         "headers": [
@@ -62,6 +63,22 @@ fn needs_no_more_than_the_least() {
     assert!(delivery.signing.is_none() && delivery.body.is_none() && delivery.headers.is_empty());
 }
 
+/// A sender that doesn't know the field would refuse the delivery, and templates would change that need no change.
+#[test]
+fn a_delivery_without_a_lead_is_written_as_before_there_were_leads() {
+    let written = |lead: Value| {
+        let mut delivery = full();
+        delivery["run"]["scheduled"]["leadSeconds"] = lead;
+        serde_json::to_value(parse(&delivery).unwrap()).unwrap()["run"].clone()
+    };
+    let timing = json!({"startingDeadlineSeconds": 120, "offsetSeconds": 59});
+    assert_eq!(written(json!(0)), json!({"scheduled": timing}));
+    let mut without = full();
+    without["run"]["scheduled"] = timing;
+    assert!(matches!(parse(&without).unwrap().run, Run::Scheduled(Scheduled { lead_seconds: 0, .. })));
+    assert_eq!(written(json!(7))["scheduled"]["leadSeconds"], 7);
+}
+
 #[test]
 fn every_other_field_is_needed_and_no_further_one_is_known() {
     for field in ["version", "schedule", "run", "url", "method", "retries", "maxBodyBytes"] {
@@ -79,11 +96,12 @@ fn every_other_field_is_needed_and_no_further_one_is_known() {
 
 #[test]
 fn names_the_field_that_breaks_its_limit() {
-    let cases: [(&str, Value, &str); 22] = [
+    let cases: [(&str, Value, &str); 23] = [
         ("/schedule/name", json!(""), "schedule.name"),
         ("/schedule/namespace", json!("a/b"), "schedule.namespace"),
         ("/schedule/uid", json!("a\nb"), "schedule.uid"),
         ("/run/scheduled/offsetSeconds", json!(60), "run.scheduled.offsetSeconds"),
+        ("/run/scheduled/leadSeconds", json!(31), "run.scheduled.leadSeconds"),
         ("/url/path", json!("/etc/passwd"), "url.path"),
         ("/url/path", json!("a/../../b"), "url.path"),
         ("/url/path", json!(""), "url.path"),

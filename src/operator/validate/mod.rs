@@ -205,6 +205,7 @@ pub fn validate(
     let timing = crate::delivery::Scheduled {
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
+        lead_seconds: 0,
     };
     let rules: Rules = egress_rules::rules(tier, own, settings)?;
     let mut managed_keys = managed_keys(schedule, now)?;

@@ -75,6 +75,16 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
         self.response.retry_after()
     }
 
+    /// Whether the connection broke before the whole request was sent and any of an answer came: the receiver has taken nothing.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.sent == Sent::CutShort && !self.response.has_begun()
+    }
+
+    /// Waits until the receiver sends something or the connection ends, which must not happen before there is a request.
+    pub(super) async fn receiver_acts(&mut self) {
+        let _ = self.reading.read(&mut [0]).await;
+    }
+
     /// Sends the request, and reads the response until its status has decided; unless that is a 2xx, reading goes on to the end
     /// of the response's head. The caller bounds the time, and may look at what has come when the time is up.
     ///
@@ -115,6 +125,9 @@ impl<S: AsyncRead + AsyncWrite> Exchange<S> {
                         answered_at.get_or_insert_with(Instant::now);
                         can_read = ended.is_none();
                     } else if let Some(error) = ended {
+                        if *sent == Sent::Partly {
+                            *sent = Sent::CutShort;
+                        }
                         return Err(Broken::Connection(error));
                     }
                 }

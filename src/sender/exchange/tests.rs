@@ -59,3 +59,42 @@ async fn a_receiver_that_goes_without_an_answer_broke_the_connection() {
     drop(receiver);
     assert!(matches!(exchange.run(REQUEST).await, Err(Broken::Connection(_))));
 }
+
+/// How an exchange of a request ends with a receiver that reads so many bytes of it and sends this before it goes.
+async fn ended(request: &[u8], reads: usize, answer: &[u8]) -> Exchange<DuplexStream> {
+    let (mut exchange, mut receiver) = connection();
+    let receiving = async move {
+        receiver.read_exact(&mut vec![0; reads]).await.unwrap();
+        receiver.write_all(answer).await.unwrap();
+    };
+    let (ran, ()) = tokio::join!(exchange.run(request), receiving);
+    assert!(matches!(ran, Err(Broken::Connection(_))));
+    exchange
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_unsent_only_if_the_receiver_has_not_all_of_it_and_has_not_begun_to_answer() {
+    for reads in [0, 1, REQUEST.len() - 65] {
+        assert!(ended(REQUEST, reads, b"").await.is_unsent(), "{reads} bytes were read");
+    }
+    assert!(!ended(REQUEST, REQUEST.len(), b"").await.is_unsent(), "it was read whole");
+    assert!(!ended(b"x", 0, b"").await.is_unsent(), "it was sent whole");
+    assert!(!ended(REQUEST, 1, b"HTTP").await.is_unsent(), "an answer has begun");
+    let (mut exchange, _receiver) = connection();
+    timeout(Duration::from_secs(1), exchange.run(REQUEST)).await.unwrap_err();
+    assert!(!exchange.is_unsent(), "it ran out of time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_acts_when_it_sends_a_byte_or_goes_and_not_before() {
+    for goes in [false, true] {
+        let (mut exchange, mut receiver) = connection();
+        timeout(Duration::from_secs(1), exchange.receiver_acts()).await.unwrap_err();
+        if goes {
+            drop(receiver);
+        } else {
+            receiver.write_all(b"x").await.unwrap();
+        }
+        exchange.receiver_acts().await;
+    }
+}

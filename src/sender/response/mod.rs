@@ -63,6 +63,11 @@ impl Response {
         self.status
     }
 
+    /// Whether anything of an answer was received. A 1xx is none.
+    pub(super) fn has_begun(&self) -> bool {
+        self.stage != Stage::StatusLine || self.head_bytes > 0
+    }
+
     /// The value of the first `Retry-After`.
     pub(super) fn retry_after(&self) -> Option<&[u8]> {
         self.retry_after.as_deref()
