@@ -146,7 +146,7 @@ fn deliveries(
     let jobs = watches.ours(move |job: &Job, change| {
         let is_deleted = change.is_deleted();
         if is_deleted {
-            deleted.note(job, &known);
+            deleted.note(job, &known, Timestamp::now().as_second());
         }
         if let Some(schedule) = schedule_of(job) {
             q.schedules.add(&schedule);
