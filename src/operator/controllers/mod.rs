@@ -1,4 +1,4 @@
-//! The six controllers: what each one is given, and how they are started. `watches` defines what wakes them.
+//! The seven controllers: what each one is given, and how they are started. `watches` defines what wakes them.
 
 mod watches;
 
@@ -13,6 +13,9 @@ use parking_lot::Mutex;
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::cleanup::controller::CleanupReconciler;
+use crate::operator::early_jobs::controller::EarlyJobReconciler;
+use crate::operator::early_jobs::pauses::Pauses;
+use crate::operator::early_jobs::support::makes_early_jobs;
 use crate::operator::isolation::controller::IsolationReconciler;
 use crate::operator::isolation::verdicts::IsolationVerdicts;
 use crate::operator::kubernetes::apply::Applier;
@@ -46,6 +49,11 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = stop.boxed().shared();
+    let makes_early_jobs = tokio::select! {
+        makes = makes_early_jobs(&client, &settings, &metrics) => makes,
+        () = stop.clone() => return,
+    };
+    let settings = Settings { makes_early_jobs, ..settings };
     let (queues, quotas) = (WorkQueues::default(), Arc::<Quotas>::default());
     let depth = queues.schedules.clone();
     metrics.queue_depth(move || depth.len());
@@ -98,6 +106,16 @@ pub async fn run(
         settings: settings.clone(),
     });
     preflight.learn();
+    let early_jobs = Arc::new(EarlyJobReconciler {
+        client: client.clone(),
+        caches: Arc::clone(&caches),
+        queues: queues.clone(),
+        metrics: metrics.clone(),
+        limiter: FairLimiter::new(settings.delivery.max_early),
+        pauses: Pauses::default(),
+        tried: Mutex::default(),
+    });
+    early_jobs.learn(Timestamp::now().as_second());
     let signing_keys = Arc::new(SigningKeyReconciler {
         client: client.clone(),
         caches: Arc::clone(&caches),
@@ -137,6 +155,7 @@ pub async fn run(
             run_controller(schedules, schedule, to_do, at_a_time, stop.clone()),
             run_controller(signing_keys, schedule, keys_to_do, at_a_time, stop.clone()),
             run_controller(preflight, schedule, checks_to_do, at_a_time, stop.clone()),
+            run_controller(early_jobs, schedule, queues.early_jobs.clone(), at_a_time, stop.clone()),
             run_controller(isolation, namespace, queues.isolation.clone(), at_a_time, stop.clone()),
             run_controller(tiers, tier, queues.tiers.clone(), at_a_time, stop.clone()),
             run_controller(cleanup, namespace, queues.cleanup.clone(), at_a_time, stop),
