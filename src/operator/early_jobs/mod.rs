@@ -6,7 +6,7 @@
 //! has a suspended CronJob, and the lead is in the template.
 
 pub(crate) mod controller;
-pub(crate) mod pauses;
-pub(crate) mod plan;
+mod pauses;
+mod plan;
 pub(crate) mod support;
 mod wake;

@@ -1,8 +1,8 @@
 //! Namespaces in which no Job is made early for a while, since the CronJob controller did not adopt one there.
 //!
 //! The controller manager may be older than the API server, and then adopts none anywhere. But a tenant can bring it about too: where
-//! a ResourceQuota has no room for one more Job, the controller is refused before it finds the one that exists. So one namespace's
-//! Jobs say nothing about another's. What is lost with the operator costs one more try for each namespace.
+//! a quota has no room for one more Job, the controller is refused before it finds the one that exists. So one namespace's Jobs say
+//! nothing about another's. What is lost with the operator costs one more try for each namespace.
 
 use std::collections::HashMap;
 

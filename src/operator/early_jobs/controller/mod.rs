@@ -27,18 +27,19 @@ use crate::operator::kubernetes::job::{due_at, is_early};
 use crate::operator::kubernetes::limiter::fair::FairLimiter;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::SCHEDULE_LABEL;
+use crate::operator::settings::Settings;
 
 /// What every reconcile of early Jobs shares.
 pub(crate) struct EarlyJobReconciler {
-    pub(crate) client: Client,
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) queues: WorkQueues,
-    pub(crate) metrics: Metrics,
+    client: Client,
+    caches: Arc<Caches>,
+    queues: WorkQueues,
+    metrics: Metrics,
     /// The schedules whose Jobs wait for their minute.
-    pub(crate) limiter: FairLimiter<WebhookSchedule>,
-    pub(crate) pauses: Pauses,
+    limiter: FairLimiter<WebhookSchedule>,
+    pauses: Pauses,
     /// The last time of each schedule for which a Job was made early, or could not be made: there is no second one.
-    pub(crate) tried: Mutex<HashMap<ObjectRef<WebhookSchedule>, i64>>,
+    tried: Mutex<HashMap<ObjectRef<WebhookSchedule>, i64>>,
 }
 
 impl Reconcile for EarlyJobReconciler {
@@ -57,6 +58,17 @@ impl Reconcile for EarlyJobReconciler {
 }
 
 impl EarlyJobReconciler {
+    pub(crate) fn new(
+        client: Client,
+        caches: Arc<Caches>,
+        queues: WorkQueues,
+        metrics: Metrics,
+        settings: &Settings,
+    ) -> Self {
+        let limiter = FairLimiter::new(settings.delivery.max_early);
+        Self { client, caches, queues, metrics, limiter, pauses: Pauses::default(), tried: Mutex::default() }
+    }
+
     /// Loads the Jobs that a previous operator made early, before any other is made.
     pub(crate) fn learn(&self, now: i64) {
         for job in self.caches.jobs.all().filter(|job| is_early(job) && due_at(job).is_some_and(|due| due > now)) {

@@ -84,16 +84,10 @@ fn controller(world: &World, most: u16, code: u16) -> (EarlyJobReconciler, Asked
         seen.lock().unwrap().push((what, request.body.clone()));
         (code, request.body)
     });
-    let reconciler = EarlyJobReconciler {
-        client,
-        caches: Arc::new(world.caches()),
-        queues: WorkQueues::default(),
-        metrics: Metrics::new(),
-        limiter: FairLimiter::new(most),
-        pauses: Pauses::default(),
-        tried: Mutex::default(),
-    };
-    (reconciler, asked)
+    let mut settings = objects::settings();
+    settings.delivery.max_early = most;
+    let caches = Arc::new(world.caches());
+    (EarlyJobReconciler::new(client, caches, WorkQueues::default(), Metrics::new(), &settings), asked)
 }
 
 /// Ten seconds before 08:01.
@@ -114,7 +108,7 @@ async fn the_job_is_the_one_that_the_cron_job_would_make_and_is_made_once() {
     let world = World::new(&[("team-a", "report")]);
     let (controller, asked) = controller(&world, 5, 201);
     let action = reconcile(&controller, &world, 0, before()).await;
-    assert_eq!(action, Action::requeue(Duration::from_secs(60)), "to see whether it was adopted");
+    assert_eq!(action, Action::requeue(Duration::from_mins(1)), "to see whether it was adopted");
     assert_eq!(requests(&asked), ["POST team-a/jobs"]);
     let job: Job = serde_json::from_value(asked.lock().unwrap()[0].1.clone()).unwrap();
     assert_eq!(job.name_any(), format!("postern-report-{}", minute(1).as_second() / 60));

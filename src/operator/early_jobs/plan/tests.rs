@@ -83,6 +83,7 @@ impl World {
 }
 
 /// A Job of this time with this status, and pods with these metadata and statuses.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the parts where they call it")]
 fn run(time: i64, annotations: Value, status: Value, pods: &[Value]) -> Run {
     let metadata = json!({"name": names::job("postern-report", time), "annotations": annotations});
     Run {
