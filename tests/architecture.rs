@@ -16,7 +16,7 @@ const ORDER: [&[&str]; 12] = [
     &["tier", "admission", "deliveries"],
     &["validate"],
     &["build"],
-    &["signing_keys", "preflight", "isolation", "cleanup"],
+    &["signing_keys", "preflight", "early_jobs", "isolation", "cleanup"],
     &["schedule"],
     &["server"],
     &["controllers"],

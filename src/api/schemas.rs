@@ -146,6 +146,11 @@ pub(super) fn interval(_: &mut SchemaGenerator) -> Schema {
     duration("1m", "8760h")
 }
 
+/// How early a pod may be started: at most `delivery::MAX_LEAD_SECONDS`.
+pub(super) fn lead(_: &mut SchemaGenerator) -> Schema {
+    duration("0s", "30s")
+}
+
 fn duration(min: &str, max: &str) -> Schema {
     let form = Duration::PATTERN;
     string(

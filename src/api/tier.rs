@@ -56,6 +56,11 @@ pub struct WebhookTierSpec {
     #[serde(default = "default_max_timeout_seconds")]
     #[schemars(range(min = 1, max = 60))]
     pub max_timeout_seconds: u32,
+    /// How long before a delivery is due its pod may be started, such as 20s, so that it is sent on the dot: 0s to 30s.
+    /// Default: 0s.
+    #[serde(default = "default_lead")]
+    #[schemars(schema_with = "schemas::lead")]
+    pub lead: Duration,
     /// If this isn't empty, deliveries may go only to these hosts: a host, or *.example.com for all names below
     /// example.com but not example.com itself. A host that is listed exactly may have the form of an internal name; its
     /// addresses must still be public or in allowedCIDRs. At most 64.
@@ -113,4 +118,8 @@ fn default_max_attempts() -> u32 {
 
 fn default_max_timeout_seconds() -> u32 {
     30
+}
+
+fn default_lead() -> Duration {
+    Duration::from_hours(0)
 }

@@ -5,8 +5,8 @@
 //! API server. Nothing here decides where a delivery may go (`egress`) or when it is due (`cron`), and nothing here ever reads
 //! a Secret.
 //!
-//! Each of the six controllers has a room: `schedule`, `signing_keys`, `preflight`, `isolation`, `tier` and `cleanup`.
-//! `docs/architecture.md` says what the other rooms are for and who may import whom.
+//! Each of the seven controllers has a room: `schedule`, `signing_keys`, `preflight`, `early_jobs`, `isolation`, `tier` and
+//! `cleanup`. `docs/architecture.md` says what the other rooms are for and who may import whom.
 
 pub(crate) mod admission;
 pub mod build;
@@ -14,6 +14,7 @@ pub(crate) mod cache;
 pub(crate) mod cleanup;
 pub(crate) mod controllers;
 pub(crate) mod deliveries;
+pub(crate) mod early_jobs;
 pub(crate) mod isolation;
 pub(crate) mod kubernetes;
 pub mod manager;

@@ -24,6 +24,10 @@ pub const PROBES_ANNOTATION: &str = "postern.dev/probes";
 pub const DELIVERY_ANNOTATION: &str = "postern.dev/delivery";
 /// The annotation of a Job that holds the `metadata.generation` of the schedule that it was made for.
 pub const GENERATION_ANNOTATION: &str = "postern.dev/generation";
+/// The annotation of a Job that was made early: the `metadata.generation` of the CronJob that it was made from.
+pub const EARLY_ANNOTATION: &str = "postern.dev/early-of";
+/// The annotation of a CronJob that was written to wake the CronJob controller: the due time, in Unix seconds, that had passed.
+pub const WOKEN_ANNOTATION: &str = "postern.dev/woken-for";
 /// Marks a schedule in the cache whose texts were left out. No object in the cluster has it.
 pub const LEFT_OUT_ANNOTATION: &str = "postern.dev/left-out";
 /// The annotation of a triggered Job that holds the time of the request (RFC 3339). [`crate::api::TRIGGER_ANNOTATION`] on the

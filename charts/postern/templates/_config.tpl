@@ -20,6 +20,7 @@ nameServers: {{ toJson $values.nameServers }}
 nameServerPods: {{ toJson $values.nameServerPods }}
 spreadSeconds: {{ $values.spreadSeconds }}
 concurrency: {{ $values.concurrency }}
+delivery: {{ toJson $values.delivery }}
 preflight: {{ toJson $values.preflight }}
 isolation: {{ $values.egress.isolation }}
 health: {address: "0.0.0.0:8081"}

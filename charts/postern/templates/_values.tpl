@@ -46,6 +46,7 @@ nameServerPods:
     podSelector: {matchLabels: {k8s-app: kube-dns}}
 spreadSeconds: 10
 concurrency: 8
+delivery: {maxEarly: 50}
 preflight: {enabled: true, concurrency: 10}
 egress: {isolation: Warn}
 metrics: {tlsSecretName: "", from: []}

@@ -15,8 +15,8 @@ const FIELDS: &str = "the operator's account may set only the fields that it nee
 const METADATA: &str = "the operator's account may set only name, labels, annotations and ownerReferences in metadata, and \
     may not add finalizers";
 const LABELS: &str = "the operator's account may set only the labels app.kubernetes.io/managed-by and postern.dev/…";
-pub(super) const ANNOTATIONS: &str =
-    "the operator's account may set annotations only on Jobs, and only those that begin with postern.dev/";
+pub(super) const ANNOTATIONS: &str = "the operator's account may set annotations only on Jobs, and only those that begin with \
+    postern.dev/, and on CronJobs only postern.dev/woken-for";
 const OWNERS: &str = "the operator's account must set one owner, as controller: for a CronJob or Secret a WebhookSchedule, \
     for a Job also a CronJob or NetworkPolicy named postern-…; other objects may have no owner";
 const ACCOUNT: &str = "the operator's account must set automountServiceAccountToken of a ServiceAccount to false, and may \
@@ -72,6 +72,8 @@ async fn its_metadata_gives_no_orders_to_others(cluster: &Cluster, children: &Ch
             assert_eq!(refused_by(POLICY, make(&trigger).await), ANNOTATIONS, "{path}");
         }
     }
+    let wake = json!({"metadata": {"annotations": {"postern.dev/woken-for": "1800000000"}}});
+    POSTERN.patch(cluster, &format!("{CRON_JOBS}/postern-report{DRY}"), &wake).await.unwrap();
     let annotate = json!({"metadata": {"annotations": {"azure.workload.identity/client-id": "theirs"}}});
     for child in [
         format!("{CRON_JOBS}/postern-report"),

@@ -12,7 +12,7 @@ fn admit_the_least_tier_and_fill_in_every_default() {
         let stored = Draft::tier().submit(&cluster, &namespace).await.unwrap();
         let expected = json!({
             "minInterval": "15m", "maxSchedules": 10, "maxDeliveriesPerHour": 40, "maxBodyBytes": 65_536,
-            "maxAttempts": 5, "maxTimeoutSeconds": 30, "default": false,
+            "maxAttempts": 5, "maxTimeoutSeconds": 30, "lead": "0s", "default": false,
         });
         assert_eq!(stored["spec"], expected);
     });
@@ -54,6 +54,8 @@ fn admit_every_limit_at_the_edge_of_its_range() {
             ("spec.maxAttempts", json!(20)),
             ("spec.maxTimeoutSeconds", json!(1)),
             ("spec.maxTimeoutSeconds", json!(60)),
+            ("spec.lead", json!("0s")),
+            ("spec.lead", json!("30s")),
             ("spec.allowedHosts", json!(hosts)),
             ("spec.deniedHosts", json!(hosts)),
             ("spec.allowedHosts", many),
@@ -140,6 +142,16 @@ fn refuse_limits_outside_their_range() {
                 "spec.maxTimeoutSeconds",
                 json!(61),
                 "spec.maxTimeoutSeconds: Invalid value: 61: spec.maxTimeoutSeconds in body should be less than or equal to 60",
+            ),
+        ];
+        refuses(&cluster, &namespace, Draft::tier(), cases).await;
+        let cases = [
+            ("spec.lead", json!("31s"), "spec.lead: Invalid value: \"31s\": must be from 0s to 30s"),
+            ("spec.lead", json!("1m"), "spec.lead: Invalid value: \"1m\": must be from 0s to 30s"),
+            (
+                "spec.lead",
+                json!("-1s"),
+                "spec.lead: Invalid value: \"-1s\": must be a duration in hours, minutes and seconds, such as 720h, 15m or 1h30m",
             ),
         ];
         refuses(&cluster, &namespace, Draft::tier(), cases).await;

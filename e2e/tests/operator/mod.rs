@@ -8,6 +8,7 @@ mod fields;
 mod isolation;
 mod keys;
 mod never_ran;
+mod on_the_dot;
 mod overlaps;
 mod preflight;
 mod process;

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::delivery::{Delivery, FileRef, KeyRef, Origin, Probes};
+use crate::delivery::{Delivery, FileRef, KeyRef, Origin, Probes, Run};
 use crate::operator::names;
 use crate::operator::settings::Settings;
 use crate::operator::validate::ValidatedSchedule;
@@ -83,8 +83,16 @@ impl<'a> Task<'a> {
                 own_file("job-name", "metadata.labels['batch.kubernetes.io/job-name']"),
             ],
             mounts: &valid.mounts,
-            seconds: i64::from(delivery.retries.total_deadline_seconds) + SLACK_SECONDS,
+            seconds: i64::from(delivery.retries.total_deadline_seconds) + i64::from(lead(delivery)) + SLACK_SECONDS,
         })
+    }
+}
+
+/// How long the pod may wait for its time, in seconds.
+fn lead(delivery: &Delivery) -> u32 {
+    match &delivery.run {
+        Run::Scheduled(timing) => timing.lead_seconds,
+        Run::Triggered(_) => 0,
     }
 }
 

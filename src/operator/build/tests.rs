@@ -147,3 +147,16 @@ fn a_block_of_the_tier_opens_and_a_smaller_one_of_the_cluster_stays_closed() {
         assert_eq!(lets_through(&policy, address), open, "{address}");
     }
 }
+
+#[test]
+fn the_pods_of_a_tier_with_a_lead_may_live_longer_by_the_lead() {
+    let deadline = |lead: u32| {
+        let mut valid = valid_with(json!({})).unwrap();
+        if let crate::delivery::Run::Scheduled(timing) = &mut valid.delivery.run {
+            timing.lead_seconds = lead;
+        }
+        let job = cron_job(&valid, false, &settings()).unwrap().spec.job_template.spec.unwrap();
+        job.template.spec.unwrap().active_deadline_seconds.unwrap()
+    };
+    assert_eq!(deadline(30) - deadline(0), 30);
+}

@@ -15,6 +15,7 @@ use super::own_addresses::OwnAddresses;
 use super::unlisted::Unlisted;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::kubernetes::apply::is_ours;
+use crate::operator::kubernetes::job::is_early;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names::{self, SENDER_CHILDREN};
 
@@ -83,6 +84,12 @@ impl Caches {
         let name = names::cron_job(&schedule.name_any());
         let cron_job = self.cron_jobs.get(&schedule.namespace().unwrap_or_default(), &name);
         cron_job.filter(|cron_job| is_controlled_by(&**cron_job, schedule.uid().as_deref()))
+    }
+
+    /// The Job that was made early for the coming minute, by a CronJob of this name: perhaps one that was deleted since.
+    pub(crate) fn early_job(&self, namespace: &str, cron_job: &str, now: i64) -> Option<Arc<Job>> {
+        let coming = now - now.rem_euclid(60) + 60;
+        self.jobs.get(namespace, &names::job(cron_job, coming)).filter(|job| is_early(job))
     }
 
     /// The senders' policy of a namespace.

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use parking_lot::Mutex;
 
 use super::indexed::Indexed;
-use crate::operator::kubernetes::job::is_over;
+use crate::operator::kubernetes::job::{due_at, is_over};
 use crate::operator::kubernetes::owner::controller_of;
 
 /// How many Jobs of one CronJob are kept; anyone who may make Jobs could make any number.
@@ -23,8 +23,12 @@ const MOST: usize = 16;
 pub(crate) struct DeletedJobs(Mutex<HashMap<String, Vec<Arc<Job>>>>);
 
 impl DeletedJobs {
-    /// Keeps a deleted Job, if it wasn't over and belongs to a CronJob that exists.
-    pub(crate) fn note(&self, job: &Job, cron_jobs: &Indexed<CronJob>) {
+    /// Keeps a deleted Job, if it wasn't over and belongs to a CronJob that exists. A Job that was made early and is deleted before
+    /// its time has delivered nothing: another one of that name follows.
+    pub(crate) fn note(&self, job: &Job, cron_jobs: &Indexed<CronJob>, now: i64) {
+        if due_at(job).is_some_and(|due| due > now) {
+            return;
+        }
         let Some(owner) = controller_of(job).filter(|_| !is_over(job)) else { return };
         let cron_job = cron_jobs.get(&job.namespace().unwrap_or_default(), &owner.name);
         if cron_job.is_none_or(|cron_job| cron_job.uid().as_ref() != Some(&owner.uid)) {
@@ -86,9 +90,9 @@ mod tests {
     #[test]
     fn a_job_that_is_deleted_before_it_is_over_is_kept_until_it_is_reported() {
         let (deleted, cron_jobs) = (DeletedJobs::default(), cron_jobs());
-        deleted.note(&job("a", "1", &json!({})), &cron_jobs);
-        deleted.note(&job("b", "1", &over()), &cron_jobs);
-        deleted.note(&job("c", "1", &json!({})), &cron_jobs);
+        deleted.note(&job("a", "1", &json!({})), &cron_jobs, 0);
+        deleted.note(&job("b", "1", &over()), &cron_jobs, 0);
+        deleted.note(&job("c", "1", &json!({})), &cron_jobs, 0);
         assert_eq!(names(&deleted.of("1")), ["a", "c"]);
         deleted.mark_reported(&deleted.of("1")[..1]);
         assert_eq!(names(&deleted.of("1")), ["c"]);
@@ -98,17 +102,27 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_is_deleted_before_its_time_is_not_kept_since_another_follows() {
+        let (deleted, cron_jobs) = (DeletedJobs::default(), cron_jobs());
+        let early = job("postern-x-1000", "1", &json!({}));
+        deleted.note(&early, &cron_jobs, 59_999);
+        assert_eq!(names(&deleted.of("1")), [""; 0]);
+        deleted.note(&early, &cron_jobs, 60_000);
+        assert_eq!(names(&deleted.of("1")), ["postern-x-1000"], "at its time it may have begun to send");
+    }
+
+    #[test]
     fn a_job_of_no_cron_job_that_is_there_is_not_kept_so_nobody_fills_the_memory() {
         let deleted = DeletedJobs::default();
-        deleted.note(&job("a", "2", &json!({})), &cron_jobs());
-        deleted.note(&job("a", "1", &json!({})), &Indexed::of(Vec::new()));
+        deleted.note(&job("a", "2", &json!({})), &cron_jobs(), 0);
+        deleted.note(&job("a", "1", &json!({})), &Indexed::of(Vec::new()), 0);
         assert!(deleted.0.lock().is_empty());
     }
 
     #[test]
     fn the_jobs_of_a_cron_job_that_is_no_more_are_forgotten() {
         let deleted = DeletedJobs::default();
-        deleted.note(&job("a", "1", &json!({})), &cron_jobs());
+        deleted.note(&job("a", "1", &json!({})), &cron_jobs(), 0);
         deleted.forget("1");
         assert_eq!(names(&deleted.of("1")), [""; 0]);
     }
@@ -117,7 +131,7 @@ mod tests {
     fn no_more_are_kept_than_a_schedule_can_need() {
         let (deleted, cron_jobs) = (DeletedJobs::default(), cron_jobs());
         for number in 0..100 {
-            deleted.note(&job(&number.to_string(), "1", &json!({})), &cron_jobs);
+            deleted.note(&job(&number.to_string(), "1", &json!({})), &cron_jobs, 0);
         }
         assert_eq!(deleted.of("1").len(), MOST);
     }

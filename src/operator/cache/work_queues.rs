@@ -6,12 +6,13 @@ use super::caches::NamespaceMetadata;
 use crate::api::{WebhookSchedule, WebhookTier};
 use crate::operator::kubernetes::fair::WorkQueue;
 
-/// The queues of the six controllers. Clones share the same queues.
+/// The queues of the seven controllers. Clones share the same queues.
 #[derive(Clone, Default)]
 pub(crate) struct WorkQueues {
     pub(crate) schedules: WorkQueue<WebhookSchedule>,
     pub(crate) signing_keys: WorkQueue<WebhookSchedule>,
     pub(crate) preflight: WorkQueue<WebhookSchedule>,
+    pub(crate) early_jobs: WorkQueue<WebhookSchedule>,
     /// Namespaces in which something that affects the isolation proof changed.
     pub(crate) isolation: WorkQueue<NamespaceMetadata>,
     pub(crate) tiers: WorkQueue<WebhookTier>,
@@ -25,5 +26,6 @@ impl WorkQueues {
         self.schedules.add(schedule);
         self.signing_keys.add(schedule);
         self.preflight.add(schedule);
+        self.early_jobs.add(schedule);
     }
 }

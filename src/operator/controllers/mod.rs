@@ -1,4 +1,4 @@
-//! The six controllers: what each one is given, and how they are started. `watches` defines what wakes them.
+//! The seven controllers: what each one is given, and how they are started. `watches` defines what wakes them.
 
 mod watches;
 
@@ -12,6 +12,8 @@ use kube::runtime::events::{Recorder, Reporter};
 use crate::operator::cache::watches::Watches;
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::cleanup::controller::CleanupReconciler;
+use crate::operator::early_jobs::controller::EarlyJobReconciler;
+use crate::operator::early_jobs::support::makes_early_jobs;
 use crate::operator::isolation::controller::IsolationReconciler;
 use crate::operator::isolation::verdicts::IsolationVerdicts;
 use crate::operator::kubernetes::apply::Applier;
@@ -45,16 +47,13 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = stop.boxed().shared();
-    let (queues, quotas) = (WorkQueues::default(), Arc::<Quotas>::default());
-    let depth = queues.schedules.clone();
-    metrics.queue_depth(move || depth.len());
-    let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
-    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(&client), Arc::clone(&quotas)));
-    let Watched { caches, protected, deleted_jobs } = tokio::select! {
-        learned = Box::pin(learn(&ledger, &quotas, &settings, &mut watches, &queues, &metrics)) => learned,
+    let queues = WorkQueues::default();
+    let learned = tokio::select! {
+        learned = Box::pin(learn(&client, settings, &queues, &metrics, &readiness)) => learned,
         () = stop.clone() => return,
     };
-    readiness.caches_filled();
+    let Learned { settings, quotas, ledger, kept: Watched { caches, protected, deleted_jobs }, watches: _watches } =
+        learned;
 
     let caches = Arc::new(caches);
     let membership = Membership { tiers: caches.tiers.clone(), namespaces: caches.namespaces.clone() };
@@ -96,6 +95,9 @@ pub async fn run(
         settings: settings.clone(),
     });
     preflight.learn();
+    let early_jobs =
+        EarlyJobReconciler::new(client.clone(), Arc::clone(&caches), queues.clone(), metrics.clone(), &settings);
+    early_jobs.learn(Timestamp::now().as_second());
     let signing_keys = Arc::new(SigningKeyReconciler {
         client: client.clone(),
         caches: Arc::clone(&caches),
@@ -135,6 +137,7 @@ pub async fn run(
             run_controller(schedules, schedule, to_do, at_a_time, stop.clone()),
             run_controller(signing_keys, schedule, keys_to_do, at_a_time, stop.clone()),
             run_controller(preflight, schedule, checks_to_do, at_a_time, stop.clone()),
+            run_controller(Arc::new(early_jobs), schedule, queues.early_jobs.clone(), at_a_time, stop.clone()),
             run_controller(isolation, namespace, queues.isolation.clone(), at_a_time, stop.clone()),
             run_controller(tiers, tier, queues.tiers.clone(), at_a_time, stop.clone()),
             run_controller(cleanup, namespace, queues.cleanup.clone(), at_a_time, stop),
@@ -146,20 +149,37 @@ pub async fn run(
     }
 }
 
-/// Loads what must be known at the start: first the records, then what the watches show.
+/// What is known once everything was listed.
+struct Learned {
+    settings: Settings,
+    quotas: Arc<Quotas>,
+    ledger: Arc<Ledger>,
+    kept: Watched,
+    /// The caches are kept up to date as long as this exists.
+    watches: Watches,
+}
+
+/// Loads what must be known at the start: what the cluster supports, then the records, then what the watches show.
 async fn learn(
-    ledger: &Ledger,
-    quotas: &Arc<Quotas>,
-    settings: &Settings,
-    watches: &mut Watches,
+    client: &Client,
+    settings: Settings,
     queues: &WorkQueues,
     metrics: &Metrics,
-) -> Watched {
+    readiness: &Readiness,
+) -> Learned {
+    let depth = queues.schedules.clone();
+    metrics.queue_depth(move || depth.len());
+    let makes_early_jobs = makes_early_jobs(client, &settings, metrics).await;
+    let settings = Settings { makes_early_jobs, ..settings };
+    let quotas = Arc::<Quotas>::default();
+    let ledger = Arc::new(Ledger::new(client.clone(), &own_namespace(client), Arc::clone(&quotas)));
     ledger.load(&settings.watch_namespaces).await;
-    let kept = watches::start(watches, queues, quotas, metrics);
+    let mut watches = Watches::new(client.clone(), settings.watch_namespaces.clone(), metrics.clone());
+    let kept = watches::start(&mut watches, queues, &quotas, metrics);
     // Wait for the caches: an object that isn't known yet must not be taken for one that doesn't exist.
     kept.caches.ready().await;
     kept.protected.ready().await;
     quotas.listed(|namespace| kept.caches.unlisted.has(namespace), Timestamp::now().as_second());
-    kept
+    readiness.caches_filled();
+    Learned { settings, quotas, ledger, kept, watches }
 }

@@ -20,7 +20,7 @@ use crate::operator::cache::load_balancers::LoadBalancers;
 use crate::operator::cache::watches::{Watches, config};
 use crate::operator::cache::work_queues::WorkQueues;
 use crate::operator::cleanup::controller::is_orphan;
-use crate::operator::kubernetes::job::is_over;
+use crate::operator::kubernetes::job::{is_early, is_over};
 use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::metrics::Metrics;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
@@ -146,10 +146,14 @@ fn deliveries(
     let jobs = watches.ours(move |job: &Job, change| {
         let is_deleted = change.is_deleted();
         if is_deleted {
-            deleted.note(job, &known);
+            deleted.note(job, &known, Timestamp::now().as_second());
         }
         if let Some(schedule) = schedule_of(job) {
             q.schedules.add(&schedule);
+            // The Job says when a pod of it is lost.
+            if is_deleted || is_over(job) || is_early(job) {
+                q.early_jobs.add(&schedule);
+            }
             if is_check(job) {
                 q.preflight.add(&schedule);
             }

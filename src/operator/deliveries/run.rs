@@ -8,6 +8,10 @@ use kube::ResourceExt;
 
 use crate::operator::cache::caches::Caches;
 
+/// How long before its time a Job that was made early is final, in seconds: it isn't withdrawn any more, whatever changes. The
+/// CronJob controller would make it again, and the pods of both would run.
+pub(crate) const FINAL: i64 = 5;
+
 /// A Job of the schedule or of its CronJob, and its pods. They are found by owner UIDs; an object that only has the labels
 /// isn't included.
 pub(crate) struct Run {

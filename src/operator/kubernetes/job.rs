@@ -1,7 +1,20 @@
-//! When a Job was created and ended. Times are Unix seconds.
+//! When a Job was due, created and ended. Times are Unix seconds.
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
+
+use crate::delivery::scheduled_time_of_job;
+use crate::operator::names::EARLY_ANNOTATION;
+
+/// The due time that a Job's name claims; `None` for a Job that no CronJob's minute makes.
+pub(crate) fn due_at(job: &Job) -> Option<i64> {
+    i64::try_from(scheduled_time_of_job(&job.name_any()).ok()?.unix()).ok()
+}
+
+/// Whether a Job was made before its due time.
+pub(crate) fn is_early(job: &Job) -> bool {
+    job.annotations().contains_key(EARLY_ANNOTATION)
+}
 
 /// When a Job was created, in Unix seconds.
 pub(crate) fn made_at(job: &Job) -> Option<i64> {

@@ -17,5 +17,6 @@ pub(crate) mod lease;
 pub(crate) mod limiter;
 pub(crate) mod owner;
 pub(crate) mod requeues;
+pub(crate) mod server_version;
 pub(crate) mod status;
 pub(crate) mod text;

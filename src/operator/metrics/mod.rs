@@ -58,6 +58,8 @@ struct Counted {
     deliveries: Family<[Label; 2], Counter>,
     checks: Family<[Label; 2], Counter>,
     canaries: Family<[Label; 2], Counter>,
+    early_jobs: Family<[Label; 1], Counter>,
+    lead_enabled: Family<[Label; 1], Gauge>,
     attempts: Counter,
     latency: Histogram,
     skew: Histogram,
@@ -83,7 +85,8 @@ impl Metrics {
         let skew = Histogram::new(SKEWS);
         let reconcile_duration = Histogram::new(RECONCILES);
         let (deliveries, reconciles, watch_restarts) = (Family::default(), Family::default(), Family::default());
-        let (checks, canaries) = (Family::default(), Family::default());
+        let (checks, canaries, early_jobs) = (Family::default(), Family::default(), Family::default());
+        let lead_enabled = Family::<[Label; 1], Gauge>::default();
         let (attempts, leader) = (Counter::<u64, AtomicU64>::default(), Gauge::default());
         let policies = Family::<[Label; 1], Gauge>::default();
         let (load_balancers, load_balancers_left_out, external_ips) =
@@ -93,6 +96,10 @@ impl Metrics {
         registry.register("deliveries", "Deliveries that ended", deliveries.clone());
         registry.register("checks", "Checks that ended, or that could not be made", checks.clone());
         registry.register("canaries", "Canaries that ended, or that didn't end in time", canaries.clone());
+        let early = "Jobs made early, or that could not be, and those that were withdrawn or not adopted";
+        registry.register("early_jobs", early, early_jobs.clone());
+        let lead = "1 when Jobs are made early where a tier has a lead, otherwise 0, and why";
+        registry.register("lead_enabled", lead, lead_enabled.clone());
         registry.register("delivery_attempts", "Requests that deliveries tried to make", attempts.clone());
         registry.register("delivery_latency_seconds", "How long the last attempt of a delivery took", latency.clone());
         registry.register("delivery_skew_seconds", "How long after its time a delivery's sender ran", skew.clone());
@@ -117,6 +124,8 @@ impl Metrics {
             deliveries,
             checks,
             canaries,
+            early_jobs,
+            lead_enabled,
             attempts,
             latency,
             skew,
@@ -157,6 +166,17 @@ impl Metrics {
     /// each.
     pub fn canary_ended(&self, status: &'static str, reason: &'static str) {
         self.0.canaries.get_or_create(&[("result", status), ("reason", reason)]).inc();
+    }
+
+    /// Counts what became of a Job that was to be made early. The result must be a constant.
+    pub(crate) fn early_job(&self, result: &'static str) {
+        self.0.early_jobs.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// Sets whether Jobs are made early, and why. The reason must be a constant.
+    pub(crate) fn lead_enabled(&self, is_enabled: bool, reason: &'static str) {
+        self.0.lead_enabled.clear();
+        self.0.lead_enabled.get_or_create(&[("reason", reason)]).set(is_enabled.into());
     }
 
     /// Counts a reconcile that ended, successfully or with an error of this kind: a constant, not a text that contains data.

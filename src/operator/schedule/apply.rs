@@ -13,6 +13,7 @@ use crate::api::WebhookSchedule;
 use crate::operator::build::{NamespaceChildren, cron_job, namespace_children, triggered_job};
 use crate::operator::deliveries::trigger::Trigger;
 use crate::operator::kubernetes::apply::ApplyError;
+use crate::operator::kubernetes::consistency::LATE;
 use crate::operator::kubernetes::owner::is_controlled_by;
 use crate::operator::names;
 use crate::operator::schedule::context::ScheduleReconciler;
@@ -26,7 +27,8 @@ pub(super) enum Applied {
     InPlace,
     /// The schedule isn't accepted or has no key to sign with, so its CronJob is suspended.
     Suspended,
-    /// The namespace's usage was recorded a moment ago: requeue after this time.
+    /// The namespace's usage was recorded a moment ago, or a Job that a former CronJob made early is being deleted: requeue after
+    /// this time.
     Later(Duration),
 }
 
@@ -45,6 +47,11 @@ pub(super) async fn apply(
     let Ok(valid) = accepted.as_ref() else { return suspend(context, schedule, observed).await };
     if valid.waits_for_key {
         return suspend(context, schedule, observed).await;
+    }
+    // The CronJob controller would stop at a Job of that name with another owner.
+    if let Some(job) = &observed.left_over {
+        context.applier.delete(&**job).await?;
+        return Ok(Applied::Later(LATE));
     }
     let trigger = to_trigger(schedule, assessment, observed);
     let noted = match record_start(context, schedule, (valid, assessment), trigger, now).await {

@@ -43,6 +43,12 @@ pub struct Settings {
     /// How many schedules are reconciled at the same time: 1 or more.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
+    /// Deliveries on the dot.
+    #[serde(default)]
+    pub delivery: DeliverySettings,
+    /// Whether Jobs are made early at all, where a tier has a lead: `early_jobs::support` finds out at the start.
+    #[serde(skip)]
+    pub makes_early_jobs: bool,
     /// The checks before the first delivery of a new spec.
     #[serde(default)]
     pub preflight: PreflightSettings,
@@ -78,6 +84,9 @@ pub enum SettingsError {
     /// Nothing would ever be reconciled.
     #[error("concurrency: it is 0; the least is 1")]
     Concurrency,
+    /// More Jobs would be made early than the CronJob controller can adopt in time.
+    #[error("delivery.maxEarly: {0} is not from 0 to {MAX_EARLY}")]
+    MaxEarly(u16),
     /// No check would ever be made.
     #[error("preflight.concurrency: it is 0; the least is 1. To have no checks, set preflight.enabled to false")]
     PreflightConcurrency,
@@ -121,6 +130,9 @@ impl Settings {
         if settings.concurrency == 0 {
             return Err(SettingsError::Concurrency);
         }
+        if settings.delivery.max_early > MAX_EARLY {
+            return Err(SettingsError::MaxEarly(settings.delivery.max_early));
+        }
         if settings.preflight.concurrency == 0 {
             return Err(SettingsError::PreflightConcurrency);
         }
@@ -130,6 +142,24 @@ impl Settings {
         })?;
         process::check(&settings.health, &settings.metrics, &settings.lease)?;
         Ok(settings)
+    }
+}
+
+/// The most Jobs that can be made early at a time: the CronJob controller makes 20 requests in a second by default, and each of
+/// these Jobs costs it several.
+const MAX_EARLY: u16 = 1_000;
+
+/// Deliveries whose Jobs are made some seconds early, where the tier allows it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DeliverySettings {
+    /// How many Jobs wait for their minute at the same time, in all namespaces: 0 (none is made early) to 1000. Default: 50.
+    pub max_early: u16,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self { max_early: 50 }
     }
 }
 

@@ -16,6 +16,7 @@ fn says_which_field_is_out_of_its_range() {
             "nameServers: [10.0.0.1]\npreflight: {concurrency: 0}",
             "preflight.concurrency: it is 0; the least is 1. To have no checks, set preflight.enabled to false",
         ),
+        ("nameServers: [10.0.0.1]\ndelivery: {maxEarly: 1001}", "delivery.maxEarly: 1001 is not from 0 to 1000"),
         (
             "nameServers: [10.0.0.1]\nhealth: {address: '0.0.0.0:8443'}",
             "metrics.address: 0.0.0.0:8443 is health.address too; give one of them another port",

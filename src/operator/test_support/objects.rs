@@ -200,6 +200,7 @@ pub(crate) fn found(runs: Vec<Run>) -> ObservedState {
         tier: Ok(Arc::new(tier())),
         share,
         cron_job,
+        left_over: None,
         service_account: None,
         network_policy: None,
         own_addresses: OwnAddresses::default(),

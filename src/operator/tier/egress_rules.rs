@@ -18,6 +18,7 @@ pub(crate) fn rules(tier: &WebhookTier, own: &OwnAddresses, settings: &Settings)
         max_body_bytes: _,
         max_attempts: _,
         max_timeout_seconds: _,
+        lead: _,
         allowed_hosts,
         denied_hosts,
         allowed_ports,

@@ -202,10 +202,11 @@ pub fn validate(
 
     let identity =
         crate::delivery::Schedule { name: name.clone(), namespace: namespace.clone(), uid: owner.uid.clone() };
+    let lead = if settings.makes_early_jobs { tier.spec.lead.as_secs() } else { 0 };
     let timing = crate::delivery::Scheduled {
         starting_deadline_seconds: (*starting_deadline_seconds).into(),
         offset_seconds: offset(&owner.uid, settings.spread_seconds),
-        lead_seconds: 0,
+        lead_seconds: lead.try_into().unwrap_or(u32::MAX),
     };
     let rules: Rules = egress_rules::rules(tier, own, settings)?;
     let mut managed_keys = managed_keys(schedule, now)?;

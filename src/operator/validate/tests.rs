@@ -156,3 +156,21 @@ fn the_api_servers_addresses_are_closed_though_they_are_public_and_waited_for_wh
     // An admin who allows it on purpose.
     assert!(valid(&["10.96.0.1/32"], Isolation::Require).delivery.known_closed.is_empty());
 }
+
+#[test]
+fn the_lead_of_the_tier_reaches_the_sender_where_jobs_are_made_early_and_is_bounded() {
+    let with = |lead: &str, makes_early_jobs: bool| {
+        let (mut tier, mut settings, schedule) = (tier(), settings(), schedule());
+        tier.spec.lead = lead.parse().unwrap();
+        settings.makes_early_jobs = makes_early_jobs;
+        let own = OwnAddresses::default();
+        let valid = validate(&schedule, &tier, &share_of(&schedule), &own, &settings, 1_800_000_000);
+        valid.map(|valid| serde_json::json!(valid.delivery.run)["scheduled"]["leadSeconds"].clone())
+    };
+    assert_eq!(with("20s", true), Ok(json!(20)));
+    assert_eq!(with("0s", true), Ok(json!(null)), "no template changes");
+    assert_eq!(with("20s", false), Ok(json!(null)));
+    // An older CRD allows more.
+    let message = "the sender would refuse this: run.scheduled.leadSeconds: must be between 0 and 30";
+    assert_eq!(with("31s", true), Err(Refusal::SpecInvalid(message.into())));
+}

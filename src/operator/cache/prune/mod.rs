@@ -15,8 +15,8 @@ use crate::api::{
     CHECK_ANNOTATION, ROTATE_ANNOTATION, SUSPEND_ANNOTATION, TRIGGER_ANNOTATION, WebhookSchedule, WebhookTier,
 };
 use crate::operator::names::{
-    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION, SENDER_CHILDREN,
-    TRIGGERED_AT_ANNOTATION,
+    CANARY_ANNOTATION, DELIVERY_ID_ANNOTATION, EARLY_ANNOTATION, GENERATION_ANNOTATION, LEFT_OUT_ANNOTATION,
+    SENDER_CHILDREN, TRIGGERED_AT_ANNOTATION, WOKEN_ANNOTATION,
 };
 use foreign_policy::what_it_opens;
 
@@ -104,7 +104,7 @@ impl Prune for EndpointSlice {
 }
 
 impl Prune for CronJob {
-    const RULES: Rules = Rules { other_annotations: OTHERS, ..Rules::LARGE };
+    const RULES: Rules = Rules { annotations: &[WOKEN_ANNOTATION], other_annotations: OTHERS, ..Rules::LARGE };
 }
 
 impl Prune for ServiceAccount {
@@ -160,6 +160,7 @@ impl Prune for Job {
             GENERATION_ANNOTATION,
             CHECK_ANNOTATION,
             CANARY_ANNOTATION,
+            EARLY_ANNOTATION,
         ],
         skip: &[&["spec", "template"]],
         ..Rules::SMALL

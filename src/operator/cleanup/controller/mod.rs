@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -14,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::operator::cache::caches::{Caches, NamespaceMetadata};
 use crate::operator::cache::unlisted::UNLISTED;
 use crate::operator::kubernetes::apply::{Applier, ApplyError, is_ours};
+use crate::operator::kubernetes::consistency::LATE;
 use crate::operator::kubernetes::controller::{Action, Reconcile};
 use crate::operator::kubernetes::owner::controller_of;
 use crate::operator::names::{CANARY_LABEL, SCHEDULE_LABEL, SENDER_CHILDREN};
@@ -39,7 +42,13 @@ impl Reconcile for CleanupReconciler {
             return Ok(Action::await_change());
         }
         let applier = Applier::new(self.client.clone());
-        delete_all(&applier, caches.cron_jobs.controlled_by(&name, ""), is_orphan).await?;
+        let orphans = caches.cron_jobs.controlled_by(&name, "").into_iter().filter(|cron_job| is_orphan(&**cron_job));
+        // First the Jobs that orphans made early: they would be in the way of CronJobs that are made anew.
+        let now = Timestamp::now().as_second();
+        let early = |cron_job: &Arc<CronJob>| caches.early_job(&name, &cron_job.name_any(), now);
+        let (waiting, orphans): (Vec<_>, Vec<_>) = orphans.partition(|cron_job| early(cron_job).is_some());
+        delete_all(&applier, waiting.iter().filter_map(early), |_| true).await?;
+        delete_all(&applier, orphans, |_| true).await?;
         delete_all(&applier, caches.jobs.controlled_by(&name, ""), is_orphan).await?;
         let is_in_use = !caches.schedules.refs_in_namespace(&name).is_empty()
             || !caches.cron_jobs.refs_in_namespace(&name).is_empty()
@@ -51,7 +60,7 @@ impl Reconcile for CleanupReconciler {
             let senders = |policy: &NetworkPolicy| policy.name_any() == SENDER_CHILDREN && is_ours(policy);
             delete_all(&applier, caches.network_policies.in_namespace(&name), senders).await?;
         }
-        Ok(Action::await_change())
+        Ok(if waiting.is_empty() { Action::await_change() } else { Action::requeue(LATE) })
     }
 
     fn forget(&self, _: &ObjectRef<NamespaceMetadata>) {}

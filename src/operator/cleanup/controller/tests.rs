@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::batch::v1::Job;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -113,5 +113,41 @@ async fn a_cleanup_where_schedules_are_reads_the_orphans_alone() {
     let namespace: Value = json!({"metadata": {"name": "team-a"}});
     cleanup.reconcile(Arc::new(serde_json::from_value(namespace).unwrap())).await.unwrap();
     let read = [caches.cron_jobs.handed_out(), caches.jobs.handed_out(), caches.pods.handed_out()];
-    assert_eq!(read, [1, 1, 0], "a Job without a controller, and no pod, since there is a schedule");
+    assert_eq!(read, [1, 2, 0], "a Job without a controller, none made early, and no pod, since there is a schedule");
+}
+
+#[tokio::test]
+async fn the_job_that_an_orphan_made_early_is_gone_before_the_orphan_is_deleted() {
+    let labels = json!({"postern.dev/schedule": "x"});
+    let orphan = json!({
+        "metadata": {"namespace": "team-a", "name": "postern-x", "labels": labels}, "spec": {"schedule": "", "jobTemplate": {}},
+    });
+    // The minute may end meanwhile.
+    let minutes = Timestamp::now().as_second() / 60;
+    let early = |minutes: i64| -> Job {
+        let metadata = json!({
+            "namespace": "team-a", "name": format!("postern-x-{minutes}"), "labels": labels,
+            "annotations": {"postern.dev/early-of": "1"},
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "postern-x", "uid": "x", "controller": true}],
+        });
+        serde_json::from_value(json!({"metadata": metadata})).unwrap()
+    };
+    let cleaned = async |jobs: Vec<Job>| {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let client = fake_api::client(move |request| {
+            seen.lock().unwrap().push(request.path.rsplit('/').nth(1).unwrap_or_default().to_owned());
+            (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+        });
+        let cron_jobs = Indexed::of(vec![serde_json::from_value(orphan.clone()).unwrap()]);
+        let caches = Caches { cron_jobs, jobs: Indexed::of(jobs), ..caches(&schedule()) };
+        let cleanup = CleanupReconciler { client, caches: Arc::new(caches) };
+        let namespace: Value = json!({"metadata": {"name": "team-a"}});
+        let action = cleanup.reconcile(Arc::new(serde_json::from_value(namespace).unwrap())).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        (asked, action)
+    };
+    let waits = cleaned(vec![early(minutes + 1), early(minutes + 2)]).await;
+    assert_eq!(waits, (vec!["jobs".to_owned()], Action::requeue(LATE)));
+    assert_eq!(cleaned(Vec::new()).await, (vec!["cronjobs".to_owned()], Action::await_change()));
 }

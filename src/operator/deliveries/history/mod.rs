@@ -13,7 +13,7 @@ use kube::ResourceExt;
 
 use super::missed::{Account, DueTimes, may_be_removed};
 use super::outcome::{DeliveryState, ScheduledRun, delivery_state, is_said, scheduled_run, without_outcome};
-use super::run::Run;
+use super::run::{FINAL, Run};
 use super::spacing::{Plan, TriggerDecision, last_scheduled, plan};
 use super::terms::Terms;
 use super::trigger::Trigger;
@@ -26,6 +26,11 @@ use crate::signing::DeliveryId;
 
 /// `Healthy` turns False after this many failures in a row, so at least this many are kept whatever `history` says.
 pub(crate) const UNHEALTHY_AFTER: usize = 3;
+
+/// How long before its time a Job that was made early counts as a delivery, in seconds. Until then it may be withdrawn, and counts
+/// for nothing. Then it keeps others at their distance, since it will be sent whatever changes; that begins a second before it is
+/// final, since what a reconcile changes is seen a little later.
+const COUNTS_BEFORE: i64 = FINAL + 1;
 
 /// What became of the deliveries, and what follows from it.
 pub(crate) struct DeliveryHistory {
@@ -83,14 +88,20 @@ pub(crate) fn delivery_history(
     let gap = min_gap.and_then(|gap| i64::try_from(gap).ok());
     let deadline = i64::from(schedule.spec.starting_deadline_seconds).min(gap.unwrap_or(i64::MAX));
     let uid = schedule.uid().unwrap_or_default();
-    let runs: Vec<(&Run, ScheduledRun)> =
-        found.iter().filter_map(|run| Some((run, scheduled_run(&run.job, schedule)?))).collect();
+    let runs = found.iter().filter_map(|run| Some((run, scheduled_run(&run.job, schedule)?)));
+    let (early, runs): (Vec<_>, Vec<(&Run, ScheduledRun)>) =
+        runs.partition(|(_, due)| due.time - COUNTS_BEFORE > now_seconds);
     let kept: Vec<_> = runs.iter().filter(|(run, _)| !Trigger::made(&run.job)).filter_map(over).collect();
 
-    let (mut seen, mut given_up, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut seen, mut given_up) = (Vec::new(), Vec::new());
+    let mut looks: Vec<_> = early.iter().map(|(_, due)| due.time - COUNTS_BEFORE).collect();
     let none_of_its = found.iter().filter(|run| run.is_deleted && scheduled_run(&run.job, schedule).is_none());
     let mut gone: Vec<_> = none_of_its.map(|run| run.job.clone()).collect();
     for (run, due) in &runs {
+        if due.time > now_seconds {
+            looks.push(due.time);
+            continue;
+        }
         match delivery_state(run, due, deadline, now_seconds) {
             DeliveryState::Running(until) => looks.extend(until),
             DeliveryState::Finished(delivery) => {
@@ -232,6 +243,9 @@ fn merge(
 
 /// The maximum that the CRD allows.
 const MOST_RECENT: usize = 40;
+
+#[cfg(test)]
+mod early_tests;
 
 #[cfg(test)]
 mod pause_tests;

@@ -164,7 +164,8 @@ fn ended_at(pod: &Pod) -> Option<i64> {
     Some(state(pod)?.terminated.as_ref()?.finished_at.as_ref()?.0.as_second())
 }
 
-fn has_ended(pod: &Pod) -> bool {
+/// Whether a pod has ended, with success or without.
+pub(crate) fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }

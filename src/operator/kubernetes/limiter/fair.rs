@@ -1,4 +1,5 @@
-//! Limits how many checks run at a time, and decides whose turn it is when a thousand schedules want one at once.
+//! Limits how many checks run at a time, and decides whose turn it is when a thousand schedules want one at once. In the same way,
+//! it limits how many Jobs that were made early wait for their minute.
 //!
 //! Nothing polls: releasing a slot returns the schedule that gets it next. Namespaces take turns, and each has at most a fifth
 //! of all slots, so a tenant whose checks all hang, for example for lack of quota, blocks only a fifth. The last fifth goes

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
@@ -28,6 +28,8 @@ pub(crate) struct ObservedState {
     /// How much it uses of what its tier allows its namespace.
     pub(crate) share: QuotaUsage,
     pub(crate) cron_job: Option<Arc<CronJob>>,
+    /// A Job that a former CronJob of that name made early: none may be there when a new one is made.
+    pub(crate) left_over: Option<Arc<Job>>,
     pub(crate) service_account: Option<Arc<ServiceAccount>>,
     pub(crate) network_policy: Option<Arc<NetworkPolicy>>,
     /// The cluster's own addresses.
@@ -49,6 +51,7 @@ pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, 
     let caches = &context.caches;
     let (name, namespace) = (schedule.name_any(), schedule.namespace().unwrap_or_default());
     let cron_job = caches.cron_jobs.get(&namespace, &names::cron_job(&name));
+    let left_over = if cron_job.is_none() { caches.early_job(&namespace, &names::cron_job(&name), now) } else { None };
     let tier = context.membership.tier(&namespace);
     let share = match &tier {
         Ok(tier) => context.quotas.usage_of(schedule, (&tier.spec).into(), now)?,
@@ -60,6 +63,7 @@ pub(crate) fn observe(schedule: &WebhookSchedule, context: &ScheduleReconciler, 
         runs: runs(schedule, cron_job.as_deref(), context, &namespace),
         checks: check_runs(caches, schedule),
         cron_job,
+        left_over,
         service_account: caches.service_accounts.get(&namespace, names::SENDER_CHILDREN),
         network_policy: caches.network_policies.get(&namespace, names::SENDER_CHILDREN),
         own_addresses: caches.own_addresses(),

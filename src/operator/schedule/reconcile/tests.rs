@@ -103,3 +103,31 @@ async fn what_a_newer_api_server_fills_in_causes_no_write_at_rest_and_what_someb
         assert_eq!(reconcile(minutes).await, ["POST", "PUT"], "{minutes}");
     }
 }
+
+#[tokio::test]
+async fn a_cron_job_is_made_anew_once_the_job_that_the_former_one_made_early_is_gone() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let client = fake_api::client(move |request| {
+        let what = request.path.rsplit('/').next().unwrap_or_default().to_owned();
+        seen.lock().unwrap().push(format!("{} {what}", request.method));
+        (200, request.body)
+    });
+    let schedule = schedule();
+    let Controllers { mut schedules, .. } = Controllers::new(client, caches(&schedule), &settings(), minute(0));
+    let name = names::job("postern-nightly-report", minute(1).as_second());
+    let former = json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "x", "uid": "former", "controller": true});
+    let annotations = json!({"postern.dev/early-of": "3"});
+    let metadata = json!({
+        "namespace": "team-a", "name": name, "uid": "u", "annotations": annotations, "ownerReferences": [former],
+    });
+    let job = serde_json::from_value(json!({"metadata": metadata})).unwrap();
+    schedules.caches = Arc::new(Caches { jobs: Indexed::of(vec![job]), ..caches(&schedule) });
+    let action = Box::pin(reconcile_at(&schedule, &schedules, minute(0))).await.unwrap();
+    assert_eq!((&**asked.lock().unwrap(), action), (&[format!("DELETE {name}")][..], Action::requeue(LATE)));
+
+    asked.lock().unwrap().clear();
+    schedules.caches = Arc::new(caches(&schedule));
+    Box::pin(reconcile_at(&schedule, &schedules, minute(0))).await.unwrap();
+    assert!(asked.lock().unwrap().contains(&"POST cronjobs".to_owned()), "{asked:?}");
+}

@@ -68,7 +68,8 @@ impl Reconcile for TierReconciler {
         }
         let Some(used) = self.used(&tier) else { return Ok(Action::await_change()) };
         let rivals = self.membership.rivals(&tier);
-        let new = tier_status(&tier, &rivals, problem_of(&tier, &self.settings), used, Timestamp::now());
+        let in_force = in_force(&tier, self.settings.makes_early_jobs);
+        let new = tier_status(&tier, &rivals, problem_of(&tier, &self.settings), in_force, used, Timestamp::now());
         if tier.status.as_ref() != Some(&new) {
             let whole = WebhookTier { status: Some(new), ..(*tier).clone() };
             let api: Api<WebhookTier> = Api::all(self.client.clone());
@@ -156,11 +157,23 @@ impl Used {
     }
 }
 
-/// The status of a tier with these users, these other tiers that claim to be the default, and this problem.
+/// What a tier says that nothing is wrong with.
+fn in_force(tier: &WebhookTier, makes_early_jobs: bool) -> &'static str {
+    if tier.spec.lead.as_secs() == 0 || makes_early_jobs {
+        "the tier is in force"
+    } else {
+        "the tier is in force, but spec.lead has no effect: it needs Kubernetes 1.37 or later, and a delivery.maxEarly of the \
+         installation that isn't 0"
+    }
+}
+
+/// The status of a tier with these users, these other tiers that claim to be the default, and this problem; without either, with
+/// this message.
 fn tier_status(
     tier: &WebhookTier,
     rivals: &[String],
     problem: Option<String>,
+    in_force: &str,
     used: Used,
     now: Timestamp,
 ) -> WebhookTierStatus {
@@ -177,7 +190,7 @@ fn tier_status(
     });
     let wrong: Vec<_> = several.into_iter().chain(invalid).collect();
     let facts = match wrong.first() {
-        None => vec![ConditionUpdate::new("Ready", "True", "Ready", "the tier is in force")],
+        None => vec![ConditionUpdate::new("Ready", "True", "Ready", in_force)],
         Some((reason, _)) => {
             let messages: Vec<_> = wrong.iter().map(|(_, message)| message.as_str()).collect();
             let fact = |kind, status| ConditionUpdate::new(kind, status, *reason, messages.join("; "));

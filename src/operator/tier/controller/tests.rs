@@ -12,6 +12,7 @@ use crate::operator::test_support::objects::{caches, minute, schedule, settings,
 use crate::operator::tier::membership::Membership;
 
 const NOBODY: Used = Used { namespaces: 0, schedules: 0 };
+const IN_FORCE: &str = "the tier is in force";
 
 fn schedules(names: &[(&str, &str)]) -> Vec<WebhookSchedule> {
     let schedule_of = |&(namespace, name): &(&str, &str)| {
@@ -70,9 +71,22 @@ fn is_done(action: &Action) -> bool {
 }
 
 #[test]
+fn a_lead_that_has_no_effect_is_told() {
+    let mut tier = tier();
+    for makes_early_jobs in [true, false] {
+        assert_eq!(in_force(&tier, makes_early_jobs), IN_FORCE, "it has none");
+    }
+    tier.spec.lead = "20s".parse().unwrap();
+    assert_eq!(in_force(&tier, true), IN_FORCE);
+    let told = "the tier is in force, but spec.lead has no effect: it needs Kubernetes 1.37 or later, and a delivery.maxEarly of \
+                the installation that isn't 0";
+    assert_eq!(in_force(&tier, false), told);
+}
+
+#[test]
 fn a_tier_without_a_mistake_is_ready_and_counts_its_namespaces_and_schedules() {
     let seen: Vec<_> = schedules(&[("a", "x"), ("a", "y"), ("b", "x")]).iter().map(ObjectRef::from_obj).collect();
-    let status = tier_status(&version(1), &[], None, Used::of(&seen), minute(0));
+    let status = tier_status(&version(1), &[], None, IN_FORCE, Used::of(&seen), minute(0));
     assert_eq!((status.namespaces, status.schedules, status.observed_generation), (2, 3, Some(1)));
     let condition = json!({
         "type": "Ready", "status": "True", "reason": "Ready", "message": "the tier is in force",
@@ -87,7 +101,7 @@ fn the_transition_is_that_of_the_status_and_not_of_the_reason_or_the_generation(
     let mut go = |generation: i64, rivals: &[&str], problem: Option<&str>, at: i64| {
         tier.metadata.generation = Some(generation);
         let rivals: Vec<_> = rivals.iter().map(ToString::to_string).collect();
-        tier.status = Some(tier_status(&tier, &rivals, problem.map(String::from), NOBODY, minute(at)));
+        tier.status = Some(tier_status(&tier, &rivals, problem.map(String::from), IN_FORCE, NOBODY, minute(at)));
         let ready = &tier.status.as_ref().unwrap().conditions[0];
         (ready.reason.clone(), ready.observed_generation, ready.last_transition_time.0)
     };
@@ -100,7 +114,7 @@ fn the_transition_is_that_of_the_status_and_not_of_the_reason_or_the_generation(
 
 #[test]
 fn each_of_several_defaults_names_the_others_and_says_what_to_do() {
-    let status = tier_status(&version(1), &["basic".into(), "free".into()], None, NOBODY, minute(0));
+    let status = tier_status(&version(1), &["basic".into(), "free".into()], None, IN_FORCE, NOBODY, minute(0));
     assert_eq!(status.conditions[0].status, "False");
     assert_eq!(
         status.conditions[0].message,
@@ -115,13 +129,13 @@ fn what_cannot_be_read_is_named_and_no_mistake_hides_another() {
     assert_eq!(problem_of(&tier, &settings()), None);
     tier.spec.allowed_cidrs = vec!["10.0.0.0/8".into(), "10.0.0.0/33".into()];
     let problem = problem_of(&tier, &settings());
-    let invalid = tier_status(&tier, &[], problem.clone(), NOBODY, minute(0));
+    let invalid = tier_status(&tier, &[], problem.clone(), IN_FORCE, NOBODY, minute(0));
     let message = invalid.conditions[0].message.clone();
     assert_eq!(invalid.conditions[0].reason, "TierInvalid");
     assert!(message.starts_with("spec.allowedCIDRs[1]: "), "{message}");
     assert!(message.ends_with("; nothing is sent from the tier's namespaces until it is corrected"), "{message}");
 
-    let both = tier_status(&tier, &["free".into()], problem, NOBODY, minute(0));
+    let both = tier_status(&tier, &["free".into()], problem, IN_FORCE, NOBODY, minute(0));
     assert_eq!(both.conditions[0].reason, "SeveralDefaultTiers");
     assert!(both.conditions[0].message.ends_with(&message), "{}", both.conditions[0].message);
 }
@@ -131,7 +145,8 @@ fn every_reason_of_a_tier_is_in_the_docs() {
     let page = include_str!("../../../../docs/reasons.md");
     let of_tiers = page.split_once("## A tier's condition").unwrap().1.split("\n## ").next().unwrap();
     for (rivals, problem) in [(vec![], None), (vec!["free".into()], None), (vec![], Some("x".into()))] {
-        let reason = tier_status(&version(1), &rivals, problem, NOBODY, minute(0)).conditions[0].reason.clone();
+        let reason =
+            tier_status(&version(1), &rivals, problem, IN_FORCE, NOBODY, minute(0)).conditions[0].reason.clone();
         assert!(of_tiers.contains(&format!("| `{reason}` |")), "docs/reasons.md lacks {reason}");
     }
 }
@@ -192,7 +207,7 @@ async fn a_tier_that_changed_meanwhile_is_looked_at_again_and_one_that_is_gone_i
 fn written_by_another(resource_version: u32, generation: i64) -> Arc<WebhookTier> {
     let mut tier = (*version(resource_version)).clone();
     let used = Used { namespaces: 3, schedules: 12 };
-    let status = tier_status(&tier, &[], None, used, minute(0));
+    let status = tier_status(&tier, &[], None, IN_FORCE, used, minute(0));
     tier.status = Some(WebhookTierStatus { observed_generation: Some(generation), ..status });
     Arc::new(tier)
 }
@@ -234,7 +249,7 @@ async fn a_tier_that_nobody_has_seen_gets_its_status_from_any_operator_and_keeps
 #[test]
 fn however_many_tiers_say_to_be_the_default_and_whatever_is_wrong_a_status_can_be_written() {
     let rivals: Vec<_> = (0..140).map(|number| format!("{number:x>253}")).collect();
-    let status = tier_status(&version(1), &rivals, Some("ö".repeat(40_000)), NOBODY, minute(0));
+    let status = tier_status(&version(1), &rivals, Some("ö".repeat(40_000)), IN_FORCE, NOBODY, minute(0));
     let message = &status.conditions[0].message;
     assert!(message.contains(" and 137 more: set it to false"), "{message}");
     assert!(message.len() <= 4_096, "{} bytes", message.len());

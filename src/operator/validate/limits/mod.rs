@@ -24,6 +24,7 @@ pub(super) fn limits(
         max_body_bytes,
         max_attempts,
         max_timeout_seconds,
+        lead: _,
         allowed_hosts: _,
         denied_hosts: _,
         allowed_ports: _,
