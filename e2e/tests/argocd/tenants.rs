@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::git::Repository;
 use super::server::ArgoCd;
-use super::{delivered, make_secret, schedule, shipped};
+use super::{make_secret, schedule, shipped};
 use crate::install::installed::receiver;
 
 #[test]
@@ -22,6 +22,7 @@ fn a_tenant_s_waves_wait_for_health_actions_work_and_git_is_no_way_to_other_secr
 
         let webhooks = Repository::new();
         put(&webhooks, "report", "0", json!({}));
+        put(&webhooks, "managed", "0", json!({"signing": {"managed": {"rotateEvery": "720h", "overlap": "48h"}}}));
         put(&webhooks, "after", "1", json!({}));
         webhooks.commit("Two waves");
         argo_cd.apply(&shipped("tenant.yaml", &webhooks.url()));
@@ -78,7 +79,7 @@ async fn a_wave_ends_where_a_schedule_is_degraded(argo_cd: &ArgoCd, tenant: &Ten
     assert!(tenant.schedules.get("after").await.unwrap().spec.time_zone.is_some());
 }
 
-/// And what it does is no drift.
+/// Self-heal undoes nothing of it.
 async fn each_action_does_what_it_says(argo_cd: &ArgoCd, tenant: &Tenant) {
     let before = argo_cd.drifts("team-b").await;
     argo_cd.action("team-b", "suspend", "report");
@@ -88,4 +89,40 @@ async fn each_action_does_what_it_says(argo_cd: &ArgoCd, tenant: &Tenant) {
     tenant.condition("report", "Scheduled", "False", "Suspended").await;
     argo_cd.action("team-b", "resume", "report");
     tenant.condition("report", "Scheduled", "True", "Scheduled").await;
+
+    argo_cd.action("team-b", "trigger", "report");
+    argo_cd.action("team-b", "check", "report");
+    argo_cd.action("team-b", "rotate-keys", "managed");
+    eventually("the delivery, the check and the rotation", async || {
+        let [report, managed] = [tenant.status("report").await, tenant.status("managed").await];
+        let is_delivered = report.last_delivery.as_ref().is_some_and(|last| last.outcome == "Delivered");
+        let is_checked = report.checked.as_ref().is_some_and(|checked| checked.value.is_some());
+        if is_delivered && is_checked && managed.last_rotation.is_some() { Ok(()) } else { Err((report, managed)) }
+    })
+    .await;
+    argo_cd.refresh("team-b");
+    argo_cd.is_healthy("team-b").await;
+    assert_eq!(argo_cd.drifts("team-b").await, before);
+}
+
+/// A schedule in Git may use only what the account of the tenant's project may read. With Argo CD's own rights, it may use all.
+async fn git_is_no_way_to_other_secrets(argo_cd: &ArgoCd, tenant: &Tenant, webhooks: &Repository) {
+    let others = json!({"target": {"urlFrom": {"secretKeyRef": {"name": "others", "key": "url"}}}});
+    put(webhooks, "thief", "0", others);
+    webhooks.commit("A schedule that sends somebody else's Secret");
+    argo_cd.refresh("team-b");
+    argo_cd
+        .wait_for("team-b", "refused", |application| {
+            let operation = &application["status"]["operationState"];
+            operation["phase"] == "Failed" && operation.to_string().contains("uses Secret others, which you may not read")
+        })
+        .await;
+    assert!(tenant.schedules.get_opt("thief").await.unwrap().is_none());
+
+    argo_cd.impersonates(false);
+    eventually("what impersonation prevents", async || {
+        let synced = argo_cd.cli("app sync team-b --async");
+        tenant.schedules.get("thief").await.map_err(|problem| (problem, synced))
+    })
+    .await;
 }
