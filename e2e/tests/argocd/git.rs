@@ -23,7 +23,11 @@ impl Repository {
     /// with their own. Its tier `premium` allows deliveries to the cluster's internet.
     pub fn of_postern() -> Self {
         let own = Self::new();
-        let copy = Command::new("cp").args(["-r", "config", "charts"]).arg(own.folder.path()).current_dir(repository()).status();
+        let copy = Command::new("cp")
+            .args(["-r", "config", "charts"])
+            .arg(own.folder.path())
+            .current_dir(repository())
+            .status();
         assert!(copy.unwrap().success());
         for (image, files) in [
             ("postern-operator:0.1.0", ["config/manager/deployment.yaml", "config/uninstall/job.yaml"]),

@@ -80,7 +80,8 @@ async fn nothing_drifts(argo_cd: &ArgoCd, tenant: &Tenant) {
         eventually("the deliveries, checks and the rotation", async || {
             let all = kubectl_get(&tenant.cluster, "whs --namespace team-b")["items"].take();
             let [busy, managed] = [&all[0], &all[1]];
-            let are_done = [busy, managed].iter().all(|it| delivered(it, &value) && it["status"]["checked"]["value"] == *value);
+            let are_done =
+                [busy, managed].iter().all(|it| delivered(it, &value) && it["status"]["checked"]["value"] == *value);
             if are_done && managed["status"]["lastRotation"]["value"] == *value { Ok(()) } else { Err(all) }
         })
         .await;
@@ -122,7 +123,11 @@ pub(super) fn next_release(postern: &Repository) {
         fields(&mut crd).insert("later".into(), json!({"type": "string"}));
         postern.write(file, &crd.to_string());
     }
-    postern.replace("config/manager/deployment.yaml", "{name: POSTERN_LOG, value: info}", "{name: POSTERN_LOG, value: debug}");
+    postern.replace(
+        "config/manager/deployment.yaml",
+        "{name: POSTERN_LOG, value: info}",
+        "{name: POSTERN_LOG, value: debug}",
+    );
     postern.replace("charts/postern/values.yaml", "logLevel: info", "logLevel: debug");
     postern.replace("config/manager/kustomization.yaml", "  - poddisruptionbudget.yaml\n", "");
     postern.remove("charts/postern/templates/poddisruptionbudget.yaml");
@@ -168,6 +173,7 @@ pub(super) fn its_cron_jobs_are_paused(cluster: &Cluster) {
     assert_eq!(items("whs --namespace team-b").as_array().unwrap().len(), 2);
     assert_eq!(items("webhooktiers").as_array().unwrap().len(), 2);
     assert_eq!(items("serviceaccounts,networkpolicies -A -l app.kubernetes.io/managed-by=postern"), json!([]));
-    let of_the_operator = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+    let of_the_operator =
+        "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
     assert_eq!(items(&format!("{of_the_operator} -l app.kubernetes.io/name=postern")), json!([]));
 }

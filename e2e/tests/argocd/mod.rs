@@ -54,5 +54,6 @@ async fn deliver(tenant: &Tenant, name: &str, value: &str) {
 fn delivered(schedule: &Value, value: &str) -> bool {
     let status = &schedule["status"];
     let is_it = |delivery: &Value| delivery["id"] == status["lastTrigger"]["id"] && delivery["outcome"] == "Delivered";
-    status["lastTrigger"]["value"] == value && status["recentDeliveries"].as_array().is_some_and(|all| all.iter().any(is_it))
+    status["lastTrigger"]["value"] == value
+        && status["recentDeliveries"].as_array().is_some_and(|all| all.iter().any(is_it))
 }

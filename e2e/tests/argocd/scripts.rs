@@ -30,8 +30,9 @@ fn each_object_offers_the_actions_that_its_test_expects() {
         let said = resource_overrides("list-actions", &folder.join(input), &[]);
         let offered: Vec<Vec<&str>> = said.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
         let expected = test["result"].as_array().unwrap().iter();
-        let mut expected: Vec<_> =
-            expected.map(|action| [action["name"].as_str().unwrap().to_owned(), action["disabled"].to_string()]).collect();
+        let mut expected: Vec<_> = expected
+            .map(|action| [action["name"].as_str().unwrap().to_owned(), action["disabled"].to_string()])
+            .collect();
         expected.sort();
         assert_eq!(offered, expected, "{input}");
     }
@@ -43,7 +44,8 @@ fn each_action_makes_of_an_object_what_its_test_expects() {
     let folder = folder("WebhookSchedule").join("actions");
     let tests = yaml(&folder.join("action_test.yaml"));
     for test in tests["actionTests"].as_array().unwrap() {
-        let [action, input, output] = ["action", "inputPath", "expectedOutputPath"].map(|field| test[field].as_str().unwrap());
+        let [action, input, output] =
+            ["action", "inputPath", "expectedOutputPath"].map(|field| test[field].as_str().unwrap());
         let said = resource_overrides("run-action", &folder.join(input), &[action]);
         let (_, changed) = said.split_once("\n\n").unwrap();
         let mut changed: Value = serde_saphyr::from_str(changed).unwrap();

@@ -25,7 +25,9 @@ impl ArgoCd {
         // The account and the rights of an ordinary installation, for projects that name it.
         cluster.must_run("kubectl create serviceaccount argocd-application-controller --namespace argocd");
         let (role, account) = ("cluster-admin", "argocd:argocd-application-controller");
-        cluster.must_run(&format!("kubectl create clusterrolebinding argocd --clusterrole {role} --serviceaccount {account}"));
+        cluster.must_run(&format!(
+            "kubectl create clusterrolebinding argocd --clusterrole {role} --serviceaccount {account}"
+        ));
         let argo_cd = Self { cluster: cluster.clone() };
         let admin = fs::read_to_string(cluster.dir.join("admin.kubeconfig")).unwrap();
         let admin: Value = serde_json::from_str(&admin).unwrap();
@@ -125,7 +127,8 @@ impl ArgoCd {
 
     /// Waits until what the repository has now is synced, and healthy.
     pub async fn is_healthy(&self, name: &str) -> Value {
-        let met = |application: &Value| is_synced(application) && application["status"]["health"]["status"] == "Healthy";
+        let met =
+            |application: &Value| is_synced(application) && application["status"]["health"]["status"] == "Healthy";
         self.wait_for(name, "Synced and Healthy", met).await
     }
 
@@ -133,7 +136,8 @@ impl ArgoCd {
     pub async fn upgrade(&self, name: &str, tag: &str) {
         let before = self.application(name).await["status"]["sync"]["revision"].clone();
         self.cli(&format!("app set {name} --revision {tag}")).unwrap();
-        self.wait_for(name, "another revision", |application| application["status"]["sync"]["revision"] != before).await;
+        self.wait_for(name, "another revision", |application| application["status"]["sync"]["revision"] != before)
+            .await;
         self.is_healthy(name).await;
     }
 
@@ -147,7 +151,8 @@ impl ArgoCd {
     pub async fn drifts(&self, name: &str) -> usize {
         let events = self.cluster.get("/api/v1/namespaces/argocd/events").await.unwrap();
         let is_drift = |event: &&Value| {
-            event["involvedObject"]["name"] == name && event["message"].as_str().is_some_and(|said| said.contains("-> OutOfSync"))
+            event["involvedObject"]["name"] == name
+                && event["message"].as_str().is_some_and(|said| said.contains("-> OutOfSync"))
         };
         events["items"].as_array().unwrap().iter().filter(is_drift).count()
     }

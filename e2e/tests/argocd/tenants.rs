@@ -1,5 +1,6 @@
 //! A tenant's Application: waves wait for schedules, actions work, and Git is no way to other people's Secrets.
 
+use postern::api::DeliveryOutcome;
 use postern_e2e::{DedicatedCluster, Tenant, eventually};
 use serde_json::{Value, json};
 
@@ -69,14 +70,18 @@ async fn a_wave_ends_where_a_schedule_is_degraded(argo_cd: &ArgoCd, tenant: &Ten
         })
         .await;
     assert!(failed.to_string().contains("Mars/Olympus"), "{failed}");
-    assert_eq!(tenant.schedules.get("after").await.unwrap().spec.time_zone, None);
+    assert_eq!(tenant.schedules.get("after").await.unwrap().spec.time_zone, "UTC");
 
     put(webhooks, "report", "0", json!({"timeZone": "Europe/Paris"}));
     webhooks.commit("One that does");
     argo_cd.refresh("team-b");
-    argo_cd.wait_for("team-b", "the next wave", |application| application["status"]["operationState"]["phase"] == "Succeeded").await;
+    argo_cd
+        .wait_for("team-b", "the next wave", |application| {
+            application["status"]["operationState"]["phase"] == "Succeeded"
+        })
+        .await;
     argo_cd.is_healthy("team-b").await;
-    assert!(tenant.schedules.get("after").await.unwrap().spec.time_zone.is_some());
+    assert_eq!(tenant.schedules.get("after").await.unwrap().spec.time_zone, "Europe/Berlin");
 }
 
 /// Self-heal undoes nothing of it.
@@ -95,7 +100,7 @@ async fn each_action_does_what_it_says(argo_cd: &ArgoCd, tenant: &Tenant) {
     argo_cd.action("team-b", "rotate-keys", "managed");
     eventually("the delivery, the check and the rotation", async || {
         let [report, managed] = [tenant.status("report").await, tenant.status("managed").await];
-        let is_delivered = report.last_delivery.as_ref().is_some_and(|last| last.outcome == "Delivered");
+        let is_delivered = report.last_delivery.as_ref().is_some_and(|last| last.outcome == DeliveryOutcome::Delivered);
         let is_checked = report.checked.as_ref().is_some_and(|checked| checked.value.is_some());
         if is_delivered && is_checked && managed.last_rotation.is_some() { Ok(()) } else { Err((report, managed)) }
     })
@@ -114,7 +119,8 @@ async fn git_is_no_way_to_other_secrets(argo_cd: &ArgoCd, tenant: &Tenant, webho
     argo_cd
         .wait_for("team-b", "refused", |application| {
             let operation = &application["status"]["operationState"];
-            operation["phase"] == "Failed" && operation.to_string().contains("uses Secret others, which you may not read")
+            operation["phase"] == "Failed"
+                && operation.to_string().contains("uses Secret others, which you may not read")
         })
         .await;
     assert!(tenant.schedules.get_opt("thief").await.unwrap().is_none());
