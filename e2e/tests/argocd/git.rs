@@ -34,7 +34,9 @@ impl Repository {
             ("postern-sender:0.1.0", ["config/manager/configmap.yaml", "config/admission/confine-senders.yaml"]),
         ] {
             let built = image.replace("postern-operator", "postern").replace("0.1.0", "latest");
-            files.map(|file| own.replace(file, image, &format!("postern.dev/e2e/{built}")));
+            for file in files {
+                own.replace(file, image, &format!("postern.dev/e2e/{built}"));
+            }
         }
         own.replace("config/tiers/premium.yaml", "spec:\n", "spec:\n  allowedCIDRs: [203.0.113.0/24]\n");
         own
