@@ -103,13 +103,13 @@ async fn syncs(argo_cd: &ArgoCd) -> Value {
     json!(all)
 }
 
-/// What a person changes is out of sync, and is set back.
+/// What Git has and a person changes is out of sync, and is set back.
 async fn drift_would_be_seen(argo_cd: &ArgoCd, tenant: &Tenant) {
     let before = argo_cd.drifts("team-b").await;
-    tenant.change("busy", json!({"spec": {"suspend": true}})).await;
+    tenant.change("busy", json!({"spec": {"schedule": "@daily"}})).await;
     eventually("the change to be undone", async || {
-        let spec = tenant.schedules.get("busy").await.unwrap().spec;
-        if spec.suspend { Err(spec) } else { Ok(()) }
+        let schedule = tenant.schedules.get("busy").await.unwrap().spec.schedule;
+        if schedule == "* * * * *" { Ok(()) } else { Err(schedule) }
     })
     .await;
     argo_cd.is_healthy("team-b").await;

@@ -7,7 +7,7 @@ use postern_e2e::{Cluster, eventually, program, repository};
 use serde_json::{Value, json};
 
 /// Where argocd-server listens.
-const SERVER: &str = "localhost:8090";
+const SERVER: &str = "127.0.0.1:8090";
 
 /// An Argo CD that syncs to the cluster beside which it runs. Its processes are in the cluster's network and PID namespace, so they
 /// end when the cluster does. Their logs are with the cluster's.
@@ -38,9 +38,10 @@ impl ArgoCd {
 
         let dir = cluster.dir.join("argocd/tmp");
         argo_cd.spawn("redis-server", &format!("--appendonly no --dir {}", dir.display()));
-        let redis = "--redis localhost:6379";
+        // By address, since gRPC would ask a name server about a name, and wait for it: the node has none.
+        let redis = "--redis 127.0.0.1:6379";
         argo_cd.spawn("argocd-repo-server", &format!("{redis} --port 8081 --disable-tls --client-ca-path="));
-        let both = format!("{redis} --repo-server localhost:8081 --repo-server-plaintext");
+        let both = format!("{redis} --repo-server 127.0.0.1:8081 --repo-server-plaintext");
         argo_cd.spawn("argocd-application-controller", &format!("{both} --app-resync 30"));
         argo_cd.spawn("argocd-server", &format!("{both} --port 8090 --insecure --disable-auth"));
         eventually("argocd-server", async || argo_cd.cli("app list")).await;
