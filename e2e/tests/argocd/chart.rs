@@ -6,7 +6,7 @@ use postern_e2e::{DedicatedCluster, Tenant, repository};
 use serde_json::Value;
 
 use super::git::Repository;
-use super::kustomize::{it_runs_the_next_release, its_cron_jobs_are_paused, next_release, two_schedules};
+use super::releases::{it_runs_the_next_release, its_cron_jobs_are_paused, next_release, two_schedules};
 use super::server::ArgoCd;
 use super::shipped;
 use crate::install::installed::receiver;
@@ -33,7 +33,7 @@ fn the_chart_as_a_source_is_installed_upgraded_and_uninstalled() {
         argo_cd.upgrade("postern", "v0.2.0").await;
         it_runs_the_next_release(&cluster, &Tenant::of_user(&cluster, "team-b", "bob").await).await;
 
-        argo_cd.delete("postern").await;
+        argo_cd.delete("postern");
         its_cron_jobs_are_paused(&cluster);
         cluster.must_run("kubectl get namespace postern-system");
     });

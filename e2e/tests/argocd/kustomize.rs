@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use postern::api::ROTATE_ANNOTATION;
-use postern_e2e::{Cluster, DedicatedCluster, Receiver, Tenant, eventually};
+use postern_e2e::{Cluster, DedicatedCluster, Tenant, eventually};
 use serde_json::{Value, json};
 
 use super::git::Repository;
+use super::releases::{it_runs_the_next_release, its_cron_jobs_are_paused, next_release, two_schedules};
 use super::server::ArgoCd;
-use super::{deliver, delivered, make_secret, schedule, shipped};
+use super::{delivered, make_secret, shipped};
 use crate::install::installed::{kubectl_get, receiver};
 
 #[test]
@@ -38,23 +39,9 @@ fn the_application_as_shipped_syncs_stays_in_sync_is_upgraded_and_leaves_what_th
         argo_cd.upgrade("postern", "v0.2.0").await;
         it_runs_the_next_release(&cluster, &tenant).await;
 
-        argo_cd.delete("postern").await;
+        argo_cd.delete("postern");
         what_the_docs_say_is_left(&cluster).await;
     });
-}
-
-/// The namespace team-b, and a repository with two schedules for it.
-pub(super) async fn two_schedules(cluster: &Cluster, receiver: &Receiver) -> Repository {
-    cluster.admit("bob", "team-b").await;
-    make_secret(cluster, "team-b", "report-hook", receiver);
-    let webhooks = Repository::new();
-    let busy = json!({"schedule": "* * * * *"});
-    let managed = json!({"signing": {"managed": {"rotateEvery": "720h", "overlap": "48h"}}});
-    for (name, change) in [("busy", busy), ("managed", managed)] {
-        webhooks.write(&format!("{name}.json"), &schedule(name, "report-hook", change).to_string());
-    }
-    webhooks.commit("Two schedules");
-    webhooks
 }
 
 /// How long nothing may drift: ten minutes, or as many seconds as `POSTERN_DRIFT_SECONDS` says.
@@ -116,43 +103,7 @@ async fn drift_would_be_seen(argo_cd: &ArgoCd, tenant: &Tenant) {
     assert!(argo_cd.drifts("team-b").await > before);
 }
 
-/// Another release: a new field of schedules, another argument of the operator, and an object less. In the bases and in the chart.
-pub(super) fn next_release(postern: &Repository) {
-    for file in ["config/crd/webhookschedules.yaml", "charts/postern/crds/webhookschedules.yaml"] {
-        let mut crd: Value = serde_saphyr::from_str(&postern.read(file)).unwrap();
-        fields(&mut crd).insert("later".into(), json!({"type": "string"}));
-        postern.write(file, &crd.to_string());
-    }
-    postern.replace(
-        "config/manager/deployment.yaml",
-        "{name: POSTERN_LOG, value: info}",
-        "{name: POSTERN_LOG, value: debug}",
-    );
-    postern.replace("charts/postern/values.yaml", "logLevel: info", "logLevel: debug");
-    postern.replace("config/manager/kustomization.yaml", "  - poddisruptionbudget.yaml\n", "");
-    postern.remove("charts/postern/templates/poddisruptionbudget.yaml");
-    postern.release("v0.2.0");
-}
-
-/// The fields of a schedule's spec.
-fn fields(crd: &mut Value) -> &mut serde_json::Map<String, Value> {
-    let spec = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
-    spec.as_object_mut().unwrap()
-}
-
-/// All that is new is there, what was dropped is gone, and schedules are delivered as before.
-pub(super) async fn it_runs_the_next_release(cluster: &Cluster, tenant: &Tenant) {
-    let mut crd = kubectl_get(cluster, "crd webhookschedules.postern.dev");
-    assert!(fields(&mut crd).contains_key("later"));
-    cluster.must_run("kubectl rollout status deployment/postern-operator --namespace postern-system --timeout 5m");
-    let deployment = kubectl_get(cluster, "deployment postern-operator --namespace postern-system");
-    let env = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
-    assert!(env.as_array().unwrap().contains(&json!({"name": "POSTERN_LOG", "value": "debug"})), "{env}");
-    assert_eq!(kubectl_get(cluster, "poddisruptionbudgets --namespace postern-system")["items"], json!([]));
-    deliver(tenant, "managed", "after the upgrade").await;
-}
-
-/// The hook has paused the CronJobs. Schedules, tiers and CRDs are left, and nothing of the operator.
+/// As with the chart, but the namespaces that are in Git are gone.
 async fn what_the_docs_say_is_left(cluster: &Cluster) {
     its_cron_jobs_are_paused(cluster);
     for gone in ["namespaces/postern-system", "namespaces/team-a"] {
@@ -162,18 +113,4 @@ async fn what_the_docs_say_is_left(cluster: &Cluster) {
         })
         .await;
     }
-}
-
-/// What is left of Postern when its hook has run and its objects are deleted, however it was installed.
-pub(super) fn its_cron_jobs_are_paused(cluster: &Cluster) {
-    let items = |what: &str| kubectl_get(cluster, what)["items"].take();
-    let cron_jobs = items("cronjobs --namespace team-b");
-    let suspended = cron_jobs.as_array().unwrap().iter().map(|cron_job| cron_job["spec"]["suspend"] == true);
-    assert_eq!(suspended.collect::<Vec<_>>(), [true, true]);
-    assert_eq!(items("whs --namespace team-b").as_array().unwrap().len(), 2);
-    assert_eq!(items("webhooktiers").as_array().unwrap().len(), 2);
-    assert_eq!(items("serviceaccounts,networkpolicies -A -l app.kubernetes.io/managed-by=postern"), json!([]));
-    let of_the_operator =
-        "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
-    assert_eq!(items(&format!("{of_the_operator} -l app.kubernetes.io/name=postern")), json!([]));
 }

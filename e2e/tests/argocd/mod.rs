@@ -5,6 +5,7 @@
 mod chart;
 mod git;
 mod kustomize;
+mod releases;
 mod scripts;
 mod server;
 mod tenants;
@@ -39,7 +40,8 @@ fn schedule(name: &str, secret: &str, change: Value) -> Value {
         "target": {"urlFrom": key("url"), "tls": {"caBundleFrom": key("ca.crt")}},
         "signing": {"keysFrom": [key("signing-key")]},
     });
-    spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let Value::Object(change) = change else { panic!("{change} has no fields") };
+    spec.as_object_mut().unwrap().extend(change);
     json!({"apiVersion": "postern.dev/v1alpha1", "kind": "WebhookSchedule", "metadata": {"name": name}, "spec": spec})
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use postern_e2e::{Cluster, eventually, program, repository};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ pub struct ArgoCd {
 impl ArgoCd {
     /// Starts Redis, the repo server, the application controller, and the API server without authentication.
     pub async fn start(cluster: &Cluster) -> Self {
+        assert!(program("argocd").exists(), "`make argocd` builds Argo CD");
         cluster.must_run("kubectl create namespace argocd");
         cluster.must_run("kubectl apply --server-side --kustomize e2e/.work/argocd/crds");
         cluster.must_run("kubectl apply --server-side --namespace argocd --kustomize e2e/.work/argocd/config");
@@ -54,7 +56,7 @@ impl ArgoCd {
         let log = fs::File::create(self.cluster.dir.join("log").join(format!("{component}.log"))).unwrap();
         let binary = if component == "redis-server" { component } else { "argocd" };
         let bin = program("");
-        Command::new("nsenter")
+        let mut process = Command::new("nsenter")
             .arg(format!("--target={}", self.cluster.pid))
             .args(["--net", "--pid", "--"])
             .arg(bin.join(binary))
@@ -73,7 +75,8 @@ impl ArgoCd {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .expect("`make argocd` builds it");
+            .unwrap();
+        thread::spawn(move || process.wait());
     }
 
     /// Runs a command of the program `argocd` through the API server.
@@ -159,7 +162,7 @@ impl ArgoCd {
     }
 
     /// Deletes an Application, and waits until it is gone.
-    pub async fn delete(&self, name: &str) {
+    pub fn delete(&self, name: &str) {
         self.cluster.must_run(&format!("kubectl delete application {name} --namespace argocd --timeout 10m"));
     }
 }
