@@ -75,6 +75,7 @@ fn yaml(path: &Path) -> Value {
 
 /// What `argocd admin settings resource-overrides` says about an object. An action's result is printed whole.
 fn resource_overrides(command: &str, object: &Path, args: &[&str]) -> String {
+    let temporary = tempfile::tempdir().unwrap();
     let output = Command::new(program("argocd"))
         .args(["admin", "settings", "resource-overrides", command])
         .arg(object)
@@ -82,6 +83,7 @@ fn resource_overrides(command: &str, object: &Path, args: &[&str]) -> String {
         .args(["--argocd-cm-path", "config/argocd/argocd-cm.yaml"])
         // It compares the object before and after with this program. The script's $0 is the one, $1 the other.
         .env("KUBECTL_EXTERNAL_DIFF", r#"sh -c 'cat "$1"'"#)
+        .env("TMPDIR", temporary.path())
         .current_dir(repository())
         .output()
         .expect("`make argocd` builds it");

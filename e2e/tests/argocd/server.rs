@@ -50,7 +50,8 @@ impl ArgoCd {
         argo_cd
     }
 
-    /// Starts a component in the cluster's network. It ends with the cluster's first process, whose PID namespace it is in.
+    /// Starts a component in the cluster's network. It ends with the cluster's first process, whose PID namespace it is in. Argo CD
+    /// writes credentials to `/dev/shm`, and they would stay there, so the component has one of its own.
     fn spawn(&self, component: &str, args: &str) {
         let folder = self.cluster.dir.join("argocd");
         let log = fs::File::create(self.cluster.dir.join("log").join(format!("{component}.log"))).unwrap();
@@ -58,7 +59,8 @@ impl ArgoCd {
         let bin = program("");
         let mut process = Command::new("nsenter")
             .arg(format!("--target={}", self.cluster.pid))
-            .args(["--net", "--pid", "--"])
+            .args(["--net", "--pid", "unshare", "--mount"])
+            .args(["sh", "-c", r#"mount -t tmpfs argocd /dev/shm && exec "$@""#, "sh"])
             .arg(bin.join(binary))
             .args(args.split_whitespace())
             .current_dir(repository())
