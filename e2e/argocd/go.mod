@@ -1,7 +1,7 @@
+// Argo CD, and kustomize at the version that Argo CD's image has. The replaced modules are those of Argo CD's own go.mod, which
+// doesn't count here; gitops-engine, a folder of its repository, is the commit of the release.
 module postern.dev/e2e/argocd
 
-// Do NOT bump this unless we use features that are only available on the new version.
-// If you want to update the BUILD version, just update go versions in the release workflows.
 go 1.26.3
 
 require (
