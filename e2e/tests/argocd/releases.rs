@@ -58,7 +58,7 @@ pub async fn it_runs_the_next_release(cluster: &Cluster, tenant: &Tenant) {
 }
 
 /// What a deleted Application leaves: paused CronJobs, schedules, tiers and CRDs, and nothing of the operator. Its hook has ended: the
-/// last thing that it does is to delete the ServiceAccounts and NetworkPolicies of senders.
+/// last thing that it does is to delete the senders' accounts and network policies.
 pub fn its_cron_jobs_are_paused(cluster: &Cluster) {
     let items = |what: &str| kubectl_get(cluster, what)["items"].take();
     let cron_jobs = items("cronjobs --namespace team-b");
