@@ -30,7 +30,7 @@ test: $(cluster) ## what must hold at every change: lint, unit tests, tests on a
 	@$(cluster) build operator sender test-programs lint
 	@$(MAKE) --no-print-directory test-unit test-e2e
 
-test-full: test test-receivers fresh ## what takes long as well: cron tests at full size, receivers in four languages, five minutes of rest, a new machine
+test-full: test test-receivers argocd fresh ## what takes long as well: cron tests at full size, receivers in four languages, Argo CD, five minutes of rest, a new machine
 	POSTERN_CRON_CASES=100000 POSTERN_GAP_CASES=1500 cargo test --release --lib cron -- --nocapture
 	POSTERN_IDLE_SECONDS=300 cargo test -p postern-e2e -- at_rest
 
@@ -133,6 +133,25 @@ bench: $(cluster) operator sender peer ## the sender beside curl, the operator b
 peer:
 	@cd e2e/peer && CGO_ENABLED=0 go build -buildvcs=false -o ../.work/bin/peer .
 
+# One of them watches for drift for ten minutes, or as many seconds as POSTERN_DRIFT_SECONDS says.
+argocd: argocd-programs ## Argo CD itself on clusters of its own: syncs, drift, upgrades, health, actions, deletion; 15 minutes, and 8 to build it first
+	@$(cluster) build operator sender test-programs
+	@$(timed) 'Argo CD tests' cargo test -p postern-e2e argocd:: -- --ignored --test-threads 2
+
+# All of Argo CD is one binary. Redis is Debian's, but not its package redis-server, which would start a service: redis-check-rdb
+# is the same binary.
+argo-cd := github.com/argoproj/argo-cd/v3
+argocd-programs: $(cluster)
+	@command -v git > /dev/null || { echo 'Git is needed: Argo CD runs it.'; exit 1; }
+	@test -e /usr/bin/redis-check-rdb || { echo 'installing Debian package: redis-tools'; \
+	  apt-get update -qq && apt-get install -qqy --no-install-recommends redis-tools > /dev/null; }
+	@ln -sf /usr/bin/redis-check-rdb e2e/.work/bin/redis-server
+	@cd e2e/argocd && export CGO_ENABLED=0 GOFLAGS='-buildvcs=false -trimpath -gcflags=all=-dwarf=false -ldflags=-s' && \
+	  go build -o ../.work/bin/argocd $(argo-cd)/cmd && \
+	  go build -o ../.work/bin/kustomize sigs.k8s.io/kustomize/kustomize/v5 && \
+	  source=$$(go list -m -f '{{.Dir}}' $(argo-cd)) && install $$source/hack/git-verify-wrapper.sh ../.work/bin && \
+	  rm -rf ../.work/argocd && mkdir ../.work/argocd && cp -r $$source/manifests/crds $$source/manifests/base/config ../.work/argocd
+
 fuzz: ## each fuzz target for a minute
 	@cargo +nightly fuzz --version > /dev/null 2>&1 || \
 	  { echo "nightly and cargo-fuzz are needed: rustup toolchain install nightly; cargo install cargo-fuzz"; exit 1; }
@@ -157,4 +176,4 @@ $(cluster): $(wildcard e2e/cluster/*.go) $(shell find e2e/cluster/config -type f
 	@mkdir -p $(@D)
 	@cd e2e/cluster && go build -buildvcs=false -o ../.work/bin/cluster.new . && mv ../.work/bin/cluster.new ../.work/bin/cluster
 
-.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds argocd-cm ssrf operator sender bench peer fuzz cluster cluster-down images
+.PHONY: help demo demo-program fresh test test-full test-programs test-receivers test-unit test-e2e lint crds argocd-cm ssrf operator sender bench peer argocd argocd-programs fuzz cluster cluster-down images

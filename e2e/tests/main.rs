@@ -7,6 +7,7 @@
 
 mod admission;
 mod api;
+mod argocd;
 mod cluster;
 mod install;
 mod operator;

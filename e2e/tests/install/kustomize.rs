@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postern_e2e::repository;
 use serde_json::{Value, json};
 
 use super::objects::{NAMESPACE, Objects, chart, kustomize, text};
@@ -84,4 +85,21 @@ fn argo_cd_applies_crds_then_the_operator_then_tiers_then_schedules() {
     assert_eq!(waves[&1], ["WebhookTier"; 2]);
     assert_eq!(waves[&2], ["Namespace", "WebhookSchedule"]);
     assert_eq!(waves.len(), 4, "{waves:?}");
+}
+
+#[test]
+fn the_project_of_argo_cd_permits_all_that_its_applications_make() {
+    let file = std::fs::read_to_string(repository().join("config/argocd/application.yaml")).unwrap();
+    let project: Value = serde_saphyr::from_multiple(&file).unwrap().swap_remove(0);
+    let permitted =
+        |list: &str, met: &dyn Fn(&Value) -> bool| project["spec"][list].as_array().unwrap().iter().any(met);
+    for (key, object) in kustomize("argocd").into_iter().chain(chart(&["--include-crds"])) {
+        let (group, kind) =
+            (text(&object, "/apiVersion").rsplit_once('/').map_or("", |(group, _)| group), text(&object, "/kind"));
+        let is_permitted = match text(&object, "/metadata/namespace") {
+            "" => permitted("clusterResourceWhitelist", &|it| it["group"] == group && it["kind"] == kind),
+            namespace => permitted("destinations", &|it| it["namespace"] == namespace),
+        };
+        assert!(is_permitted, "{key}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Everything that installs and upgrades Postern: the chart, the kustomize bases, the CRDs; and how it works once installed.
 
 mod chart;
-mod installed;
+pub mod installed;
 mod kustomize;
 pub mod objects;
 mod older_crds;

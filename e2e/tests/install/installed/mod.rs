@@ -6,14 +6,16 @@ mod namespaced;
 use postern_e2e::{Certificates, Cluster, DnsAnswer, KEY, OK, OPERATOR, Receiver, Request, Tenant, schedule_path};
 use serde_json::{Value, json};
 
-const HOST: &str = "hooks.example.com";
+/// The receiver's host.
+pub const HOST: &str = "hooks.example.com";
 
 /// The output of `kubectl get` for these arguments.
-fn kubectl_get(cluster: &Cluster, arguments: &str) -> Value {
+pub fn kubectl_get(cluster: &Cluster, arguments: &str) -> Value {
     serde_json::from_str(&cluster.must_run(&format!("kubectl get {arguments} -o json"))).unwrap()
 }
 
-fn receiver(cluster: &Cluster) -> Receiver {
+/// A receiver on the internet that takes every delivery.
+pub fn receiver(cluster: &Cluster) -> Receiver {
     cluster.set_dns(HOST, &[DnsAnswer::addresses(["203.0.113.10"])]);
     let listener = cluster.listen_on_the_internet("203.0.113.10", 443);
     Receiver::on(listener, Certificates::good(HOST), false, Receiver::by_turns([OK]))

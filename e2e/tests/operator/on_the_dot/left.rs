@@ -1,15 +1,14 @@
 //! What the CronJob controller does not do, and what follows.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use postern::api::DeliveryOutcome;
 use postern::operator::names::{self, EARLY_ANNOTATION, WOKEN_ANNOTATION};
 use postern_e2e::{DedicatedCluster, OK, Receiver, Tenant, eventually, install_crds, on_cluster};
 use serde_json::json;
 
-use super::{begun, due, early_job, led, now, recorded, sleep_until};
+use super::{begun, due, led, now, recorded, sleep_until, waiting_sender};
 
 #[test]
 fn a_new_cron_job_that_is_stopped_by_a_job_of_another_owner_is_woken_once() {
@@ -62,16 +61,8 @@ fn while_the_controller_manager_hangs_a_job_that_waits_delivers_and_then_none_is
         install_crds(&cluster).await;
         let tenant = Tenant::new(cluster, namespace).await;
         let (_receiver, arrivals) = led(&tenant).await;
-        let job = early_job(&tenant, 10).await;
+        let (job, _) = waiting_sender(&tenant, 5).await;
         let dot = due(&job);
-        eventually("the sender to run", async || {
-            let pods = tenant.pods().list(&ListParams::default()).await.unwrap().items;
-            let of_job = |pod: &Pod| pod.labels().get("job-name") == Some(&job.name_any());
-            let pods = pods.into_iter().filter(of_job);
-            let phases: Vec<_> = pods.filter_map(|pod| pod.status?.phase).collect();
-            if phases == ["Running"] { Ok(()) } else { Err(phases) }
-        })
-        .await;
         rustix::process::kill_process(manager, rustix::process::Signal::STOP).unwrap();
         sleep_until(dot + 70).await;
         rustix::process::kill_process(manager, rustix::process::Signal::CONT).unwrap();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -73,6 +74,18 @@ async fn early_job(tenant: &Tenant, seconds: i64) -> Job {
         let jobs = jobs(tenant).await;
         let waits = |job: &&Job| job.annotations().contains_key(EARLY_ANNOTATION) && due(job) - seconds >= now();
         jobs.iter().find(waits).cloned().ok_or_else(|| jobs.iter().map(ResourceExt::name_any).collect::<Vec<_>>())
+    })
+    .await
+}
+
+/// Waits for a sender that waits for its minute, and is at least this many seconds before it. Returns its Job and its pod.
+async fn waiting_sender(tenant: &Tenant, seconds: i64) -> (Job, Pod) {
+    eventually("a sender that waits for its minute", async || {
+        let job = early_job(tenant, seconds).await;
+        let pods = tenant.pods().list(&ListParams::default()).await.unwrap().items;
+        let runs = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+        let pod = pods.into_iter().find(|pod| pod.labels().get("job-name") == Some(&job.name_any()) && runs(pod));
+        pod.filter(|_| due(&job) - seconds >= now()).map(|pod| (job, pod)).ok_or("none")
     })
     .await
 }

@@ -1,13 +1,13 @@
 //! Jobs that are gone before their minute, so that the CronJob controller makes them.
 
 use kube::ResourceExt as _;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, EvictParams};
 use postern::api::{DeliveryOutcome, DeliveryStatus};
 use postern::operator::names::{self, EARLY_ANNOTATION, GENERATION_ANNOTATION};
 use postern_e2e::{Tenant, eventually, on_cluster};
 use serde_json::json;
 
-use super::{begun, due, early_job, led, now, recorded, sleep_until, successor};
+use super::{begun, due, early_job, led, now, recorded, sleep_until, successor, waiting_sender};
 
 #[test]
 fn a_change_withdraws_the_job_that_waits_and_the_controller_makes_the_changed_one() {
@@ -58,6 +58,21 @@ fn a_suspension_withdraws_the_job_that_waits_and_nothing_of_it_is_recorded() {
         let recent = tenant.status("report").await.recent_deliveries;
         let is_it = |delivery: &DeliveryStatus| delivery.scheduled_time.as_ref().unwrap().0.as_second() == due(&job);
         assert!(!recent.iter().any(is_it), "{recent:?}");
+    });
+}
+
+#[test]
+fn a_pod_that_is_lost_while_it_waits_leaves_its_delivery_to_the_controller() {
+    on_cluster(|cluster, namespace| async move {
+        let tenant = Tenant::new(cluster, namespace).await;
+        let _receiver = led(&tenant).await;
+        let (job, pod) = waiting_sender(&tenant, 15).await;
+        tenant.pods().evict(&pod.name_any(), &EvictParams::default()).await.unwrap();
+        let made_anew = successor(&tenant, &job).await;
+        assert!(!made_anew.annotations().contains_key(EARLY_ANNOTATION), "{:?}", made_anew.metadata);
+        let delivery = recorded(&tenant, due(&job)).await;
+        assert_eq!((delivery.outcome, delivery.attempts), (DeliveryOutcome::Delivered, 1), "{delivery:?}");
+        tenant.schedules.delete("report", &DeleteParams::default()).await.unwrap();
     });
 }
 

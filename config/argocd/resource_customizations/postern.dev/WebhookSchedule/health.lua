@@ -4,10 +4,6 @@ local function health(status, message)
   return {status = status, message = message}
 end
 
-if obj.metadata.deletionTimestamp ~= nil then
-  return health("Progressing", "The schedule is being deleted")
-end
-
 local status = obj.status or {}
 if status.observedGeneration == nil or status.observedGeneration ~= obj.metadata.generation then
   return health("Progressing", "Waiting for the operator to see the spec")

@@ -1,9 +1,5 @@
 -- The conditions follow kstatus, and the status has an observedGeneration. Postern explains each reason in docs/reasons.md.
 
-if obj.metadata.deletionTimestamp ~= nil then
-  return {status = "Progressing", message = "The tier is being deleted"}
-end
-
 local status = obj.status or {}
 if status.observedGeneration ~= nil and status.observedGeneration == obj.metadata.generation then
   for _, condition in ipairs(status.conditions or {}) do
