@@ -204,9 +204,12 @@ impl Timing {
             return None;
         };
         let before = i64::from(lead_seconds) - i64::from(offset_seconds);
+        if before <= 0 {
+            return None;
+        }
         let expression = Expression::parse(&cron_job.spec.schedule, None).ok()?;
         let zone = time_zone(cron_job.spec.time_zone.as_deref()?).ok()?;
-        (before > 0).then_some(Self { expression, zone, offset: offset_seconds, before })
+        Some(Self { expression, zone, offset: offset_seconds, before })
     }
 
     /// The first due time after this time.
